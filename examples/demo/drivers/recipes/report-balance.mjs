@@ -1,0 +1,4 @@
+export const tests = ['test/balance.test.mjs'];
+
+/** The command is only a new file: commands are found by name. */
+export async function work() {}
