@@ -1,0 +1,109 @@
+# GNU make is the front door; each recipe is one command that also works alone.
+# `make` prints the list below. Pass arguments to the program with ARGS, such as
+# `make demo ARGS='--once --output json'`.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# Exported, so that every cargo below agrees on it; a value of yours wins.
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+
+DEVLAB := $(CARGO_TARGET_DIR)/release/devlab
+BENCH := $(CARGO_TARGET_DIR)/release/devlab-bench
+ARGS ?=
+# Kill rounds of `make chaos`, and the seed of the first one.
+ROUNDS ?= 200
+SEED ?= 1
+# Runs of each benchmark; the median is what docs/benchmarks.md quotes.
+RUNS ?= 5
+
+.PHONY: help demo up down logs build web clean test lint mutants chaos bench diagrams
+.PHONY: preflight-build preflight-test preflight-lint
+.PHONY: lint-fmt lint-clippy lint-deny lint-files lint-links lint-shell lint-diagrams
+
+help: ## Print this list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: build ## Show several agents at work on a real repository
+	@$(DEVLAB) demo $(ARGS)
+
+up: build ## Start the lab on this machine
+	@$(DEVLAB) up $(ARGS)
+
+# Neither builds: stopping a lab must not take minutes, nor replace its binary.
+down: ## Stop the lab that `make up` started
+	@[ -x $(DEVLAB) ] || { echo "$(DEVLAB) is not built, so it runs no lab; build it with: make build" >&2; exit 1; }
+	@$(DEVLAB) down $(ARGS)
+
+logs: ## Print the lab's logs
+	@[ -x $(DEVLAB) ] || { echo "$(DEVLAB) is not built, so there are no logs; build it with: make build" >&2; exit 1; }
+	@$(DEVLAB) logs $(ARGS)
+
+build: preflight-build web ## Build target/release/devlab
+	cargo build --release --locked -p devlab
+
+web: web/node_modules/.package-lock.json ## Build the browser files into web/dist
+	cd web && node build.mjs
+
+# npm writes this file itself, at the end of a complete installation.
+web/node_modules/.package-lock.json: web/package.json web/package-lock.json web/.npmrc | preflight-build
+	cd web && npm ci --ignore-scripts --no-progress
+	touch $@
+
+test: preflight-test web ## Run every test: Rust, web, and the demo's own
+	cd web && npm test --silent
+	scripts/mutants.mjs --self-test
+	cargo test --workspace --locked
+	examples/demo/test.sh
+
+lint: lint-fmt lint-clippy lint-deny lint-files lint-links lint-shell lint-diagrams ## Check format, lints, licences, links, scripts
+
+lint-fmt: preflight-lint
+	cargo fmt --all --check
+
+lint-clippy: preflight-lint
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+lint-deny: preflight-lint
+	deny=$$(scripts/tool cargo-deny) && "$$deny" --locked check --hide-inclusion-graph licenses bans sources
+
+lint-files:
+	scripts/check-files
+
+lint-links: preflight-lint
+	scripts/check-links.mjs
+
+lint-shell:
+	scripts/check-shell
+
+lint-diagrams:
+	scripts/diagrams --check
+
+mutants: preflight-build ## Break each rule that matters and see its test fail
+	scripts/mutants.mjs $(ARGS)
+
+chaos: preflight-build web ## Kill processes for ROUNDS=200 rounds and look for losses
+	ROUNDS=$(ROUNDS) SEED=$(SEED) scripts/chaos
+
+bench: build ## Measure; JSON in target/bench/
+	cargo build --release --locked -p devlab-bench
+	mkdir -p $(CARGO_TARGET_DIR)/bench
+	$(BENCH) all --server $(DEVLAB) --runs $(RUNS) --out $(CARGO_TARGET_DIR)/bench $(ARGS)
+
+diagrams: ## Draw docs/images/*.svg from their .dot sources (needs graphviz)
+	scripts/diagrams
+
+clean: ## Remove what the build made
+	cargo clean
+	rm -rf web/dist web/node_modules
+
+preflight-build:
+	@scripts/preflight build
+
+preflight-test:
+	@scripts/preflight test
+
+preflight-lint:
+	@scripts/preflight lint
