@@ -33,9 +33,11 @@ export function openTree(root, files) {
     list: (folder) => listFiles(root, folder),
     changed: () => changes > 0,
 
-    /** Writes the recipe's new files. */
+    /** Writes the recipe's new files; those that earlier work left in the tree stay as they are. */
     copyFiles() {
-      for (const path of listFiles(source)) write(path, readFileSync(join(source, path), 'utf8'));
+      for (const path of listFiles(source)) {
+        if (!existsSync(join(root, path))) write(path, readFileSync(join(source, path), 'utf8'));
+      }
     },
 
     /** Replaces `anchor`, which must be there exactly once, unless `replacement` is there already. */

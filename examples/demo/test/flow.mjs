@@ -1,8 +1,7 @@
 // Plays the demo's goal with plain git and says what holds. `test.sh` runs it in a folder of its own.
 
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fieldSource, findRule, readExamples } from '../drivers/quoting.mjs';
 import { addWorktree, createProject, git } from './git.mjs';
@@ -12,18 +11,18 @@ const folder = process.argv[2];
 const repository = join(folder, 'project');
 const base = createProject(demo, repository);
 const started = process.uptime();
-const byKey = (key) => goal.tasks.find((task) => task.key === key);
 const LONG = 'parser-properties';
 
-function newLab(name, withhold) {
+function newLab(name, options) {
   const own = join(folder, name);
   mkdirSync(own);
-  return createLab(repository, own, base, withhold);
+  return createLab(repository, own, base, options);
 }
 
 async function claim(words, prove) {
+  const from = process.uptime();
   const seen = await prove();
-  console.log(`ok - ${words}${seen ? ` (${seen})` : ''}`);
+  console.log(`ok - ${words} (${seen ? `${seen}, ` : ''}${(process.uptime() - from).toFixed(1)} s)`);
 }
 
 const show = (commit, path) => git(repository, ['show', `${commit}:${path}`]);
@@ -43,12 +42,10 @@ await claim('the goal is a graph without a cycle, of at least eight tasks, with 
 });
 
 await claim('every commit of the example project passes its tests, and the last one its lint', async () => {
-  const commits = git(repository, ['rev-list', '--reverse', 'main']).split('\n');
-  for (const commit of commits) {
-    const tree = addWorktree(repository, join(folder, `commit-${commit}`), commit);
-    const { status, log } = await run(['node', 'test/all.mjs'], tree);
-    assert.equal(status, 0, log);
-  }
+  const commits = git(repository, ['rev-list', 'main']).split('\n');
+  const trees = commits.map((commit) => addWorktree(repository, join(folder, `commit-${commit}`), commit));
+  const results = await Promise.all(trees.map((tree) => run(['node', 'test/all.mjs'], tree)));
+  for (const { status, log } of results) assert.equal(status, 0, log);
   assert.equal(await newLab('history').failedCheck(base), null);
   return `${commits.length} commits, head ${base.slice(0, 12)}`;
 });
@@ -61,18 +58,25 @@ await claim('drivers read nothing but the tree, the words of the task and the co
   for (const source of sources) assert.doesNotMatch(source, /homedir|tmpdir|attempt|setTimeout|Date\.now|Math\.random/);
 });
 
-const everything = newLab('everything');
-await claim('the whole goal gets done by three agents in parallel', async () => {
+const everything = newLab('everything', { kill: LONG });
+await claim('the whole goal gets done by three agents in parallel, one of which is killed', async () => {
   assert.ok(await everything.work(goal.tasks.map(({ key }) => key)), everything.outcomes.join('\n'));
   return `${[...everything.tries.values()].reduce((all, count) => all + count, 0)} tries for ${goal.tasks.length} tasks`;
 });
 
-await claim('exactly one try failed a check and exactly one conflicted; each next try succeeded', () => {
+await claim('exactly one try failed a check, one conflicted and one was killed; each next try succeeded', () => {
   assert.deepEqual(everything.outcomes.filter((each) => !each.endsWith(': done')).sort(), [
     'export-csv: check test failed',
     'parser-dates: conflict in src/diagnostics.mjs',
+    `${LONG}: agent killed`,
   ]);
-  assert.deepEqual([everything.tries.get('export-csv'), everything.tries.get('parser-dates')], [2, 2]);
+  assert.deepEqual(['export-csv', 'parser-dates', LONG].map((key) => everything.tries.get(key)), [2, 2, 2]);
+});
+
+await claim('the killed agent had not finished its work, and the next one did it from the start', () => {
+  assert.match(everything.lastWords, / of \d+ journals/);
+  assert.doesNotMatch(everything.lastWords, /writes test\/fixtures\/corpus\.json/);
+  return `${JSON.parse(show(everything.head, 'test/fixtures/corpus.json')).length} journals kept`;
 });
 
 await claim('both sides of the conflict are there, and what landed first keeps its number', () => {
@@ -86,6 +90,17 @@ await claim('the published tree passes every check and is a release', async () =
   assert.match(show(everything.head, 'docs/usage.md'), /2026-01-05,"Groceries, weekly",food,42\.50/);
 });
 
+await claim('doing a task again on its own result changes nothing', async () => {
+  const quick = goal.tasks.filter(({ key }) => /^(export-csv|cli|docs|release|parser-dates)/.test(key));
+  const trees = quick.map(({ key }) => addWorktree(repository, join(folder, `twice-${key}`), everything.prior.get(key)));
+  const results = await Promise.all(quick.map((task, at) => drive(task, trees[at], join(folder, 'no-context'))));
+  results.forEach(({ status, log }, at) => {
+    assert.equal(status, 0, log);
+    assert.equal(git(trees[at], ['status', '--porcelain']), '', quick[at].key);
+  });
+  return `${quick.length} tasks`;
+});
+
 await claim('in the other order the other task meets the conflict and resolves it', async () => {
   const lab = newLab('reversed');
   assert.ok(await lab.work(['parser-comments', 'parser-dates', 'docs-diagnostics'], (list) => list.reverse()), lab.outcomes.join('\n'));
@@ -94,21 +109,27 @@ await claim('in the other order the other task meets the conflict and resolves i
 });
 
 await claim('with the log withheld, the CSV task makes the same mistake every time and is never done', async () => {
-  const lab = newLab('no-log', ['log']);
-  assert.equal(await lab.work(['parser-comments', 'export-csv']), false);
+  const lab = newLab('no-log', { withhold: ['log'] });
+  assert.equal(await lab.work(['export-csv']), false);
   assert.deepEqual(new Set(failures(lab, 'export-csv')), new Set(['export-csv: check test failed']));
   assert.equal(git(repository, ['ls-tree', lab.head, 'src/formats/csv.mjs']), '');
   return `${lab.tries.get('export-csv')} tries`;
 });
 
 await claim('with the conflict withheld, the second diagnostic takes a number that is taken and is never done', async () => {
-  const lab = newLab('no-conflict', ['conflict']);
+  const lab = newLab('no-conflict', { withhold: ['conflict'] });
   assert.equal(await lab.work(['parser-comments', 'parser-dates']), false);
   const [first, ...later] = failures(lab, 'parser-dates');
   assert.equal(first, 'parser-dates: conflict in src/diagnostics.mjs');
   assert.deepEqual(new Set(later), new Set(['parser-dates: check lint failed']));
   assert.deepEqual(codes(lab.head).slice(3), ['T004 unclosed-comment']);
   return `${lab.tries.get('parser-dates')} tries`;
+});
+
+await claim('markers alone do not help: without the note that names the conflict, nothing is handed in', async () => {
+  const lab = newLab('no-note', { withhold: ['note'] });
+  assert.equal(await lab.work(['parser-comments', 'parser-dates']), false);
+  assert.deepEqual(new Set(failures(lab, 'parser-dates').slice(1)), new Set(['parser-dates: driver failed']));
 });
 
 await claim('the repair comes from the text of the log: another log gives another repair', async () => {
@@ -122,21 +143,6 @@ await claim('the repair comes from the text of the log: another log gives anothe
   assert.equal(status, 0, said);
   assert.equal(said, "x,y 'a'';' z\n");
   assert.throws(() => findRule(readExamples('FAIL csv')), /shows no example/);
-});
-
-await claim('a killed agent leaves nothing half done, and another one does the same work from the start', async () => {
-  const long = byKey(LONG);
-  const first = addWorktree(repository, join(folder, 'killed'), base);
-  const killed = await drive(long, first, folder, (log, child) => {
-    if (/ of \d+ journals/.test(log)) child.kill('SIGKILL');
-  });
-  assert.equal(killed.signal, 'SIGKILL');
-  assert.doesNotMatch(killed.log, /writes test\/fixtures\/corpus\.json/);
-  const second = addWorktree(repository, join(folder, 'again'), base);
-  const again = await drive(long, second, folder);
-  assert.equal(again.status, 0, again.log);
-  assert.equal(readFileSync(join(second, 'test/fixtures/corpus.json'), 'utf8').trim(), show(everything.head, 'test/fixtures/corpus.json'));
-  return `${JSON.parse(show(everything.head, 'test/fixtures/corpus.json')).length} journals kept`;
 });
 
 console.log(`all of it holds, in ${(process.uptime() - started).toFixed(1)} s`);

@@ -11,7 +11,7 @@ export const demo = dirname(dirname(fileURLToPath(import.meta.url)));
 export const goal = JSON.parse(readFileSync(join(demo, 'goal.json'), 'utf8'));
 
 const AGENTS = 3;
-const TRIES = 4;
+const TRIES = 3;
 const CHECKS = [
   ['test', ['node', 'test/all.mjs']],
   ['lint', ['node', 'tools/lint.mjs']],
@@ -37,9 +37,13 @@ export function drive(task, worktree, context, onOutput) {
   return run(argv, worktree, env, onOutput);
 }
 
-/** A lab on a repository whose branch is at `head`. `withhold` names the context that tries are not given: log, conflict. */
-export function createLab(repository, folder, head, withhold = []) {
+/**
+ * A lab on a repository whose branch is at `head`. `withhold` names what tries are not given: log, conflict, note. `kill` is the
+ * task whose first driver is killed as soon as it says that it is on its way.
+ */
+export function createLab(repository, folder, head, { withhold = [], kill = null } = {}) {
   let worktrees = 0;
+  let toKill = kill;
   const lab = { head, tries: new Map(), outcomes: [], prior: new Map(), context: new Map() };
 
   const checkout = (commit) => addWorktree(repository, join(folder, `tree-${(worktrees += 1)}`), commit);
@@ -60,7 +64,7 @@ export function createLab(repository, folder, head, withhold = []) {
     if (before?.log && !withhold.includes('log')) writeFileSync(join(context, 'failed-check.log'), before.log);
     if (lab.prior.has(task.key) && !(before?.theirs && withhold.includes('conflict'))) {
       const paths = mergePrior(worktree, lab.prior.get(task.key));
-      if (paths.length > 0) writeFileSync(join(context, 'conflict.json'), JSON.stringify({ paths, theirs: lab.prior.get(task.key) }));
+      if (paths.length > 0 && !withhold.includes('note')) writeFileSync(join(context, 'conflict.json'), JSON.stringify({ paths, theirs: lab.prior.get(task.key) }));
     }
     return context;
   }
@@ -69,7 +73,12 @@ export function createLab(repository, folder, head, withhold = []) {
   async function attempt(task, base) {
     lab.tries.set(task.key, (lab.tries.get(task.key) ?? 0) + 1);
     const worktree = checkout(base);
-    const worked = await drive(task, worktree, prepare(task, worktree));
+    const victim = toKill === task.key;
+    if (victim) toKill = null;
+    const worked = await drive(task, worktree, prepare(task, worktree), (log, child) => {
+      if (victim && / of \d+ /.test(log)) child.kill('SIGKILL');
+    });
+    if (worked.signal) return { task, outcome: 'agent killed', log: null, said: worked.log };
     if (worked.status !== 0) return { task, outcome: 'driver failed', log: worked.log };
     const commit = commitAll(worktree, base, task.title);
     lab.prior.set(task.key, commit);
@@ -89,20 +98,21 @@ export function createLab(repository, folder, head, withhold = []) {
   }
 
   /**
-   * Works on the named tasks until all are done or one has used up its tries; true if all are done. `order` sorts the tries that
-   * ran in parallel, as the order in which they come to be published.
+   * Works on the named tasks, on their dependencies among them only, until all are done or one has used up its tries; true if all
+   * are done. `order` sorts the tries that ran in parallel, as the order in which they come to be published.
    */
   lab.work = async (keys, order = (list) => list) => {
     const tasks = goal.tasks.filter(({ key }) => keys.includes(key));
     const done = new Set();
     while (done.size < tasks.length) {
-      const ready = tasks.filter(({ key, depends_on }) => !done.has(key) && depends_on.every((each) => done.has(each)));
+      const ready = tasks.filter(({ key, depends_on }) => !done.has(key) && depends_on.every((each) => done.has(each) || !keys.includes(each)));
       if (ready.some(({ key }) => lab.tries.get(key) === TRIES)) return false;
       const base = lab.head;
       const tried = await Promise.all(ready.slice(0, AGENTS).map((task) => attempt(task, base)));
       for (const result of order(tried)) {
-        const { task, outcome, log, theirs } = result.commit ? await publish(result) : result;
+        const { task, outcome, log, theirs, said } = result.commit ? await publish(result) : result;
         lab.outcomes.push(`${task.key}: ${outcome}`);
+        if (said) lab.lastWords = said;
         if (outcome === 'done') done.add(task.key);
         else lab.context.set(task.key, { log, theirs });
       }

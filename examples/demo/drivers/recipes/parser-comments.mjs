@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url';
 import { register, renumber } from '../diagnostics.mjs';
 import { generator } from '../random.mjs';
 
-const JOURNALS = 40_000;
+const JOURNALS = 15_000;
 
 export const settle = renumber;
 export const tests = ['test/comments.test.mjs'];

@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { generator } from '../random.mjs';
 
-const JOURNALS = 400_000;
-const REPORT_EVERY = 40_000;
+const JOURNALS = 220_000;
+const REPORT_EVERY = 20_000;
 
 export const tests = ['test/properties.test.mjs'];
 
