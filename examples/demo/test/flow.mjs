@@ -90,6 +90,17 @@ await claim('the published tree passes every check and is a release', async () =
   assert.match(show(everything.head, 'docs/usage.md'), /2026-01-05,"Groceries, weekly",food,42\.50/);
 });
 
+// These do not need each other and run at once.
+const start = (name, keys, options, order) => {
+  const lab = newLab(name, options);
+  return { lab, finished: lab.work(keys, order) };
+};
+const ROOTS = ['parser-comments', 'parser-dates'];
+const reversed = start('reversed', [...ROOTS, 'docs-diagnostics'], {}, (list) => list.reverse());
+const noLog = start('no-log', ['export-csv'], { withhold: ['log'] });
+const noConflict = start('no-conflict', ROOTS, { withhold: ['conflict'] });
+const noNote = start('no-note', ROOTS, { withhold: ['note'] });
+
 await claim('doing a task again on its own result changes nothing', async () => {
   const quick = goal.tasks.filter(({ key }) => /^(export-csv|cli|docs|release|parser-dates)/.test(key));
   const trees = quick.map(({ key }) => addWorktree(repository, join(folder, `twice-${key}`), everything.prior.get(key)));
@@ -102,23 +113,23 @@ await claim('doing a task again on its own result changes nothing', async () => 
 });
 
 await claim('in the other order the other task meets the conflict and resolves it', async () => {
-  const lab = newLab('reversed');
-  assert.ok(await lab.work(['parser-comments', 'parser-dates', 'docs-diagnostics'], (list) => list.reverse()), lab.outcomes.join('\n'));
+  const { lab, finished } = reversed;
+  assert.ok(await finished, lab.outcomes.join('\n'));
   assert.deepEqual(codes(lab.head).slice(3), ['T004 impossible-date', 'T005 unclosed-comment']);
   assert.deepEqual(failures(lab, 'parser-comments'), ['parser-comments: conflict in src/diagnostics.mjs']);
 });
 
 await claim('with the log withheld, the CSV task makes the same mistake every time and is never done', async () => {
-  const lab = newLab('no-log', { withhold: ['log'] });
-  assert.equal(await lab.work(['export-csv']), false);
+  const { lab, finished } = noLog;
+  assert.equal(await finished, false);
   assert.deepEqual(new Set(failures(lab, 'export-csv')), new Set(['export-csv: check test failed']));
   assert.equal(git(repository, ['ls-tree', lab.head, 'src/formats/csv.mjs']), '');
   return `${lab.tries.get('export-csv')} tries`;
 });
 
 await claim('with the conflict withheld, the second diagnostic takes a number that is taken and is never done', async () => {
-  const lab = newLab('no-conflict', { withhold: ['conflict'] });
-  assert.equal(await lab.work(['parser-comments', 'parser-dates']), false);
+  const { lab, finished } = noConflict;
+  assert.equal(await finished, false);
   const [first, ...later] = failures(lab, 'parser-dates');
   assert.equal(first, 'parser-dates: conflict in src/diagnostics.mjs');
   assert.deepEqual(new Set(later), new Set(['parser-dates: check lint failed']));
@@ -127,8 +138,8 @@ await claim('with the conflict withheld, the second diagnostic takes a number th
 });
 
 await claim('markers alone do not help: without the note that names the conflict, nothing is handed in', async () => {
-  const lab = newLab('no-note', { withhold: ['note'] });
-  assert.equal(await lab.work(['parser-comments', 'parser-dates']), false);
+  const { lab, finished } = noNote;
+  assert.equal(await finished, false);
   assert.deepEqual(new Set(failures(lab, 'parser-dates').slice(1)), new Set(['parser-dates: driver failed']));
 });
 
