@@ -1,0 +1,105 @@
+//! Tasks.
+
+use bytes::Bytes;
+use devlab_core::TaskId;
+
+use super::query::TaskQuery;
+use super::{Client, ClientError};
+use crate::List;
+use crate::task::{
+    Attempt, Candidate, Commit, CreateTask, Receipt, Schedule, Scheduled, Task, TaskDetail,
+    UpdateTask,
+};
+
+type Result<T> = std::result::Result<T, ClientError>;
+
+impl Client {
+    /// `GET /tasks`.
+    pub async fn tasks(&self, query: &TaskQuery) -> Result<List<Task>> {
+        self.get(&["tasks"]).query(&query.params()).fetch().await
+    }
+
+    /// `POST /tasks`.
+    pub async fn create_task(&self, task: &CreateTask) -> Result<Task> {
+        self.post(&["tasks"]).json(task).fetch().await
+    }
+
+    /// `POST /schedule`: a task or a graph.
+    pub async fn schedule(&self, schedule: &Schedule) -> Result<Scheduled> {
+        self.post(&["schedule"]).json(schedule).fetch().await
+    }
+
+    /// `GET /tasks/{id}`.
+    pub async fn task(&self, task: TaskId) -> Result<TaskDetail> {
+        self.get(&["tasks", &task.to_string()]).fetch().await
+    }
+
+    /// `PATCH /tasks/{id}`.
+    pub async fn update_task(&self, task: TaskId, change: &UpdateTask) -> Result<Task> {
+        self.patch(&["tasks", &task.to_string()])
+            .json(change)
+            .fetch()
+            .await
+    }
+
+    /// `POST /tasks/{id}/cancel`.
+    pub async fn cancel_task(&self, task: TaskId) -> Result<Task> {
+        self.task_action(task, "cancel").await
+    }
+
+    /// `POST /tasks/{id}/retry`.
+    pub async fn retry_task(&self, task: TaskId) -> Result<Task> {
+        self.task_action(task, "retry").await
+    }
+
+    /// `POST /tasks/{id}/archive`: hides it from lists.
+    pub async fn archive_task(&self, task: TaskId) -> Result<Task> {
+        self.task_action(task, "archive").await
+    }
+
+    /// `POST /tasks/{id}/activate`: starts a draft.
+    pub async fn activate_task(&self, task: TaskId) -> Result<Task> {
+        self.task_action(task, "activate").await
+    }
+
+    async fn task_action(&self, task: TaskId, action: &str) -> Result<Task> {
+        self.post(&["tasks", &task.to_string(), action])
+            .fetch()
+            .await
+    }
+
+    /// `GET /tasks/{id}/attempts`, oldest first.
+    pub async fn attempts(&self, task: TaskId) -> Result<List<Attempt>> {
+        self.get(&["tasks", &task.to_string(), "attempts"])
+            .fetch()
+            .await
+    }
+
+    /// `GET /tasks/{id}/receipts`, oldest first.
+    pub async fn receipts(&self, task: TaskId) -> Result<List<Receipt>> {
+        self.get(&["tasks", &task.to_string(), "receipts"])
+            .fetch()
+            .await
+    }
+
+    /// `GET /tasks/{id}/candidates`, oldest first.
+    pub async fn candidates(&self, task: TaskId) -> Result<List<Candidate>> {
+        self.get(&["tasks", &task.to_string(), "candidates"])
+            .fetch()
+            .await
+    }
+
+    /// `GET /tasks/{id}/commits`: what its result adds to its target.
+    pub async fn commits(&self, task: TaskId) -> Result<List<Commit>> {
+        self.get(&["tasks", &task.to_string(), "commits"])
+            .fetch()
+            .await
+    }
+
+    /// `GET /tasks/{id}/diff`: its result as a patch text. Bytes, because files need not be UTF-8.
+    pub async fn task_diff(&self, task: TaskId) -> Result<Bytes> {
+        self.get(&["tasks", &task.to_string(), "diff"])
+            .fetch_bytes()
+            .await
+    }
+}
