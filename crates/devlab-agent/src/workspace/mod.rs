@@ -1,0 +1,252 @@
+//! The folders under an agent's home.
+//!
+//! ```text
+//! <home>/lock                     one agent process at a time
+//! <home>/repos/<project>.git      cache of a project's objects; <project>.lock beside it
+//! <home>/attempts/<attempt>/      lock, journal.json,
+//!        tree/  check/            what the driver works in; the clean checkout for the checks
+//!        ctx/   log/   run/       context for the driver; the log; scripts and specifications
+//! <home>/trash/                   being deleted
+//! ```
+//!
+//! Locks are flock(2): the kernel lets go of them when their process dies, however it dies.
+
+mod collect;
+mod remove;
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use devlab_core::{AttemptId, ProjectId};
+use rustix::fs::{FlockOperation, flock};
+
+pub use collect::{Collected, Limits, MAX_AGE, MAX_BYTES};
+pub use remove::remove_tree;
+
+/// How often entering an attempt's folder starts again when a collection takes it away meanwhile.
+const ENTER_TRIES: u32 = 3;
+
+/// Why a home cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    /// Another agent process has it.
+    #[error(
+        "the agent home {path} is in use by process {holder}: stop that agent, or give this one a home of its own"
+    )]
+    InUse {
+        /// Which home.
+        path: PathBuf,
+        /// Who, as it wrote itself down.
+        holder: String,
+    },
+    /// The file system says no.
+    #[error("cannot use the agent home {path}")]
+    Io {
+        /// Which file or folder.
+        path: PathBuf,
+        /// What the file system says.
+        source: io::Error,
+    },
+}
+
+/// An agent's home, held by this process.
+#[derive(Debug)]
+pub struct Home {
+    root: PathBuf,
+    /// Held open for its lock.
+    _lock: File,
+}
+
+/// The right to use an attempt's folder or a repository: it is not collected meanwhile.
+#[derive(Debug)]
+pub struct InUse {
+    /// Held open for its lock.
+    _lock: File,
+}
+
+/// Where the parts of one attempt are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptPaths {
+    root: PathBuf,
+}
+
+impl Home {
+    /// Opens a home for this process alone, and makes its folders.
+    ///
+    /// # Errors
+    /// See [`HomeError`].
+    pub fn open(root: &Path) -> Result<Self, HomeError> {
+        let at = |path: &Path| {
+            let path = path.to_owned();
+            move |source| HomeError::Io { path, source }
+        };
+        for folder in [
+            root.to_owned(),
+            root.join("repos"),
+            root.join("attempts"),
+            root.join("trash"),
+        ] {
+            make_folder(&folder).map_err(at(&folder))?;
+        }
+        let path = root.join("lock");
+        let mut file = open_lock(&path).map_err(at(&path))?;
+        if !try_lock(&file).map_err(at(&path))? {
+            let mut holder = String::new();
+            file.read_to_string(&mut holder).ok();
+            return Err(HomeError::InUse {
+                path: root.to_owned(),
+                holder: holder.trim().to_owned(),
+            });
+        }
+        let own = format!("{}\n", crate::process::own_pid());
+        file.set_len(0)
+            .and_then(|()| file.write_all(own.as_bytes()))
+            .map_err(at(&path))?;
+        let root = fs::canonicalize(root).map_err(at(root))?;
+        Ok(Self { root, _lock: file })
+    }
+
+    /// The folder itself, absolute.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where a project's objects are cached.
+    #[must_use]
+    pub fn repo(&self, project: ProjectId) -> PathBuf {
+        self.root.join("repos").join(format!("{project}.git"))
+    }
+
+    /// Waits until nobody else changes a project's cache, and keeps it from being collected. Blocks.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn lock_repo(&self, project: ProjectId) -> io::Result<InUse> {
+        let file = open_lock(&self.root.join("repos").join(format!("{project}.lock")))?;
+        flock(&file, FlockOperation::LockExclusive)?;
+        // Its age is that of its last use.
+        file.set_len(0)?;
+        (&file).write_all(b"used\n")?;
+        Ok(InUse { _lock: file })
+    }
+
+    /// Where an attempt's parts are, whether they exist or not.
+    #[must_use]
+    pub fn attempt(&self, attempt: AttemptId) -> AttemptPaths {
+        AttemptPaths {
+            root: self.root.join("attempts").join(attempt.to_string()),
+        }
+    }
+
+    /// Makes an attempt's folders, or finds them, and keeps them from being collected.
+    ///
+    /// # Errors
+    /// What the file system says; [`io::ErrorKind::WouldBlock`] if the attempt is in use already.
+    pub fn enter(&self, attempt: AttemptId) -> io::Result<(AttemptPaths, InUse)> {
+        let paths = self.attempt(attempt);
+        for _ in 0..ENTER_TRIES {
+            make_folder(&paths.root)?;
+            let file = open_lock(&paths.lock())?;
+            if !try_lock(&file)? {
+                break;
+            }
+            // A collection may have taken the folder away between the last two lines; the lock is
+            // then on a file that is gone.
+            let (mine, now) = (file.metadata()?, fs::metadata(paths.lock()));
+            if now.is_ok_and(|now| (now.dev(), now.ino()) == (mine.dev(), mine.ino())) {
+                for folder in [paths.context(), paths.log(), paths.run()] {
+                    make_folder(&folder)?;
+                }
+                return Ok((paths, InUse { _lock: file }));
+            }
+        }
+        let problem = format!("attempt {attempt} is in use already");
+        Err(io::Error::new(io::ErrorKind::WouldBlock, problem))
+    }
+
+    /// The attempts that have a folder. Anything else in there is not ours, and left alone.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn attempts(&self) -> io::Result<Vec<AttemptId>> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(self.root.join("attempts"))? {
+            if let Some(id) = entry?
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok())
+            {
+                found.push(id);
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl AttemptPaths {
+    /// What the driver works in.
+    #[must_use]
+    pub fn tree(&self) -> PathBuf {
+        self.root.join("tree")
+    }
+
+    /// The clean checkout that checks run in.
+    #[must_use]
+    pub fn check(&self) -> PathBuf {
+        self.root.join("check")
+    }
+
+    /// Context for the driver: the goal, logs of failed checks, prior work.
+    #[must_use]
+    pub fn context(&self) -> PathBuf {
+        self.root.join("ctx")
+    }
+
+    /// Folder of the [`crate::log::LogFile`].
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.root.join("log")
+    }
+
+    /// Scripts, specifications and outcomes of runs: [`crate::driver::DriverSpec::scratch`].
+    #[must_use]
+    pub fn run(&self) -> PathBuf {
+        self.root.join("run")
+    }
+
+    /// The attempt's journal.
+    #[must_use]
+    pub fn journal(&self) -> PathBuf {
+        self.root.join("journal.json")
+    }
+
+    fn lock(&self) -> PathBuf {
+        self.root.join("lock")
+    }
+}
+
+fn make_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+}
+
+/// `false` if somebody else has it.
+fn try_lock(file: &File) -> io::Result<bool> {
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
