@@ -1,0 +1,138 @@
+//! The agent's side: a private cache repository, and trees for drivers made from it.
+//!
+//! A driver may do what it wants in its tree, its `.git` included. The harness reads that tree
+//! with its own repository and its own index, so no configuration, hook, filter or attribute
+//! driver of theirs is ever in force.
+//!
+//! *Invariant:* no command of this module runs with a `GIT_DIR` that a driver was given.
+
+mod checkout;
+mod driver;
+mod snapshot;
+
+use std::path::{Path, PathBuf};
+
+use crate::commit::MergeOutcome;
+use crate::error::{Error, Result};
+use crate::git::{Cmd, Git};
+use crate::name::{Oid, RefName};
+use crate::repo::BareRepo;
+use crate::transfer::{FetchRef, Remote};
+
+pub use snapshot::{Snapshot, SnapshotRequest};
+
+/// A bare repository of the harness with what it fetched, for any number of trees of one project.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    repo: BareRepo,
+}
+
+/// Earlier work on a task, merged onto its base.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PriorMerge {
+    /// The tree to work on, with conflict markers where both sides changed the same lines.
+    pub tree: Oid,
+    /// The conflicted paths; empty if all merged.
+    pub conflicts: Vec<String>,
+    /// What git says of each.
+    pub messages: Vec<String>,
+}
+
+/// A tree on disk and the harness's own index of it. The index lies outside of the tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tree {
+    /// The folder that the driver works in.
+    pub dir: PathBuf,
+    /// The index file.
+    pub index: PathBuf,
+}
+
+impl Cache {
+    /// Opens the cache at `dir`, or makes it. At most one process.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub async fn ensure(git: &Git, dir: &Path) -> Result<Self> {
+        let branch: RefName = "refs/heads/none".parse()?;
+        Ok(Self {
+            repo: BareRepo::init(git, dir, &branch).await?,
+        })
+    }
+
+    /// The repository itself.
+    #[must_use]
+    pub fn repo(&self) -> &BareRepo {
+        &self.repo
+    }
+
+    /// Fetches `refs` unless every one of `needed` is here already, then makes sure that they
+    /// are. One process if nothing is missing, about eight otherwise.
+    ///
+    /// # Errors
+    /// As [`BareRepo::fetch_from`]; [`Error::Missing`] if the refs do not contain what is needed.
+    pub async fn fetch(&self, remote: &Remote, refs: &[FetchRef], needed: &[Oid]) -> Result<()> {
+        if !needed.is_empty() && self.repo.missing_objects(needed).await?.is_empty() {
+            return Ok(());
+        }
+        self.repo.fetch_from(remote, refs).await?;
+        match self.repo.missing_objects(needed).await?.first() {
+            None => Ok(()),
+            Some(oid) => Err(Error::Missing {
+                what: format!("commit {oid} in what was fetched from {}", remote.url()),
+            }),
+        }
+    }
+
+    /// Pushes one commit to one ref; see [`BareRepo::push_to`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn push(&self, remote: &Remote, oid: &Oid, name: &RefName) -> Result<()> {
+        self.repo.push_to(remote, oid, name).await
+    }
+
+    /// Merges earlier work onto a base, markers left in. One process.
+    ///
+    /// # Errors
+    /// As [`BareRepo::merge_tree`].
+    pub async fn prior_merge(&self, base: &Oid, prior: &Oid) -> Result<PriorMerge> {
+        Ok(match self.repo.merge_tree(base, prior).await? {
+            MergeOutcome::Clean { tree } => PriorMerge {
+                tree,
+                conflicts: Vec::new(),
+                messages: Vec::new(),
+            },
+            MergeOutcome::Conflict {
+                tree_with_markers,
+                paths,
+                messages,
+            } => PriorMerge {
+                tree: tree_with_markers,
+                conflicts: paths,
+                messages,
+            },
+        })
+    }
+
+    /// A command on a tree, with the cache as repository and the harness's index.
+    fn tree_cmd(&self, tree: &Tree, name: &'static str) -> Cmd {
+        self.repo
+            .cmd(name)
+            .cwd(&tree.dir)
+            .env("GIT_WORK_TREE", &tree.dir)
+            .env("GIT_INDEX_FILE", &tree.index)
+    }
+}
+
+/// Removes the index lock that a killed git left; one harness owns the index, and it calls this
+/// before each command that writes it.
+async fn drop_index_lock(tree: &Tree) -> Result<()> {
+    let mut lock = tree.index.clone().into_os_string();
+    lock.push(".lock");
+    match tokio::fs::remove_file(&lock).await {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::io("remove", lock)(error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}

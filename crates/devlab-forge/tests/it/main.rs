@@ -1,0 +1,9 @@
+//! devlab-forge against real git.
+
+mod candidate;
+mod forge;
+mod http;
+mod import;
+mod repo;
+mod support;
+mod worktree;
