@@ -6,12 +6,20 @@ use devlab_forge::commit::{MergeOutcome, NewCommit, Signature};
 use devlab_forge::inspect::EntryKind;
 use devlab_forge::publish::{Probe, probe, publish};
 use devlab_forge::refs::RefUpdate;
-use devlab_forge::{BareRepo, Error, Git, GitBinary, Oid};
+use devlab_forge::{BareRepo, Error, Git, GitBinary, Oid, RefName};
 
 use crate::support::{Lab, TIME, ada, git, main_ref, name, person, person_ok, says};
 
 fn absent() -> Oid {
     "1".repeat(40).parse().unwrap()
+}
+
+fn update(name: &RefName, old: Option<&Oid>, new: Option<&Oid>) -> RefUpdate {
+    RefUpdate {
+        name: name.clone(),
+        old: old.cloned(),
+        new: new.cloned(),
+    }
 }
 
 #[tokio::test]
@@ -72,11 +80,6 @@ async fn refs_change_together_or_not_at_all() {
     let (lab, one) = Lab::with(&[("a", "1\n")]).await;
     let two = lab.commit(&[&one], &[("a", "2\n")]).await;
     let (main, other) = (main_ref(), name("refs/devlab/keep/c1"));
-    let update = |name: &devlab_forge::RefName, old: Option<&Oid>, new: Option<&Oid>| RefUpdate {
-        name: name.clone(),
-        old: old.cloned(),
-        new: new.cloned(),
-    };
     let both = [
         update(&other, None, Some(&two)),
         update(&main, Some(&two), Some(&one)),
@@ -101,6 +104,21 @@ async fn refs_change_together_or_not_at_all() {
     assert_eq!(lab.repo.list_refs("refs").await.unwrap().len(), 2);
     assert!(lab.repo.list_refs("--all").await.is_err());
 
+    lab.repo
+        .update_refs(&[update(&other, Some(&two), None)])
+        .await
+        .unwrap();
+    assert_eq!(lab.repo.resolve(&other).await.unwrap(), None);
+    let names = [main.clone(), other];
+    assert_eq!(lab.repo.resolve_all(&names).await.unwrap(), [(main, two)]);
+}
+
+#[tokio::test]
+async fn a_refused_transaction_says_why() {
+    let (lab, one) = Lab::with(&[("a", "1\n")]).await;
+    let two = lab.commit(&[&one], &[("a", "2\n")]).await;
+    let other = name("refs/devlab/keep/c1");
+    lab.set(other.as_str(), None, Some(&two)).await;
     let exists = lab
         .repo
         .update_refs(&[update(&other, None, Some(&one))])
@@ -135,16 +153,6 @@ async fn refs_change_together_or_not_at_all() {
             .update_refs(&[update(&other, None, None)])
             .await
             .is_err()
-    );
-
-    lab.repo
-        .update_refs(&[update(&other, Some(&two), None)])
-        .await
-        .unwrap();
-    assert_eq!(lab.repo.resolve(&other).await.unwrap(), None);
-    assert_eq!(
-        lab.repo.resolve_all(&[main.clone(), other]).await.unwrap(),
-        [(main, two)]
     );
 }
 

@@ -24,27 +24,27 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
-pub const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin";
-pub const TIME: i64 = 1_700_000_000;
+pub(crate) const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin";
+pub(crate) const TIME: i64 = 1_700_000_000;
 
-pub fn git() -> Git {
+pub(crate) fn git() -> Git {
     Git::new(GitBinary::from_path(PATH))
 }
 
-pub fn name(text: &str) -> RefName {
+pub(crate) fn name(text: &str) -> RefName {
     text.parse().unwrap()
 }
 
-pub fn main_ref() -> RefName {
+pub(crate) fn main_ref() -> RefName {
     name("refs/heads/main")
 }
 
-pub fn ada() -> Signature {
+pub(crate) fn ada() -> Signature {
     Signature::new("Ada", "ada@example.org").unwrap()
 }
 
 /// Runs git as a person would, in `dir`.
-pub fn person(dir: &Path, args: &[&str]) -> Output {
+pub(crate) fn person(dir: &Path, args: &[&str]) -> Output {
     Command::new("git")
         .args(args)
         .current_dir(dir)
@@ -62,7 +62,7 @@ pub fn person(dir: &Path, args: &[&str]) -> Output {
         .unwrap()
 }
 
-pub fn says(output: &Output) -> String {
+pub(crate) fn says(output: &Output) -> String {
     format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),
@@ -71,26 +71,26 @@ pub fn says(output: &Output) -> String {
 }
 
 #[track_caller]
-pub fn person_ok(dir: &Path, args: &[&str]) -> String {
+pub(crate) fn person_ok(dir: &Path, args: &[&str]) -> String {
     let output = person(dir, args);
     assert!(output.status.success(), "git {args:?}: {}", says(&output));
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-pub fn write(dir: &Path, path: &str, text: &str) {
+pub(crate) fn write(dir: &Path, path: &str, text: &str) {
     let file = dir.join(path);
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     std::fs::write(file, text).unwrap();
 }
 
 /// A bare repository and a place to work.
-pub struct Lab {
-    pub temp: TempDir,
-    pub repo: BareRepo,
+pub(crate) struct Lab {
+    pub(crate) temp: TempDir,
+    pub(crate) repo: BareRepo,
 }
 
 impl Lab {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let temp = TempDir::new().unwrap();
         let repo = BareRepo::init(&git(), &temp.path().join("p.git"), &main_ref())
             .await
@@ -99,18 +99,18 @@ impl Lab {
     }
 
     /// A lab whose main branch has these files.
-    pub async fn with(files: &[(&str, &str)]) -> (Self, Oid) {
+    pub(crate) async fn with(files: &[(&str, &str)]) -> (Self, Oid) {
         let lab = Self::new().await;
         let head = lab.commit(&[], files).await;
         lab.set("refs/heads/main", None, Some(&head)).await;
         (lab, head)
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.temp.path().join(name)
     }
 
-    pub async fn set(&self, name_: &str, old: Option<&Oid>, new: Option<&Oid>) {
+    pub(crate) async fn set(&self, name_: &str, old: Option<&Oid>, new: Option<&Oid>) {
         let update = RefUpdate {
             name: name(name_),
             old: old.cloned(),
@@ -120,7 +120,7 @@ impl Lab {
     }
 
     /// Stores a commit with the first parent's files, changed as given.
-    pub async fn commit(&self, parents: &[&Oid], files: &[(&str, &str)]) -> Oid {
+    pub(crate) async fn commit(&self, parents: &[&Oid], files: &[(&str, &str)]) -> Oid {
         let scratch = TempDir::new().unwrap();
         let index = scratch.path().join("index");
         let work = scratch.path().join("work");
@@ -160,7 +160,7 @@ impl Lab {
     }
 
     /// A tree made of raw entries (mode, kind, object, path), which git's porcelain would refuse.
-    pub fn raw_tree(&self, entries: &[(&str, &str)], content: &str) -> Oid {
+    pub(crate) fn raw_tree(&self, entries: &[(&str, &str)], content: &str) -> Oid {
         let blob = self.raw_object("blob", content.as_bytes());
         let raw = |oid: &str| -> Vec<u8> {
             (0..20)
@@ -198,15 +198,15 @@ struct Grant {
 }
 
 /// A server of one repository; each password has its own policy.
-pub struct Server {
-    pub address: SocketAddr,
-    pub pushed: Arc<Mutex<Vec<PushedRef>>>,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) pushed: Arc<Mutex<Vec<PushedRef>>>,
     grants: Arc<Mutex<BTreeMap<String, Grant>>>,
     _tasks: JoinSet<()>,
 }
 
 impl Server {
-    pub async fn start(repo: &BareRepo) -> Self {
+    pub(crate) async fn start(repo: &BareRepo) -> Self {
         let git = git();
         let backend = git.http_backend().await.unwrap();
         let service = GitHttp::new(git, backend, HttpLimits::default());
@@ -257,7 +257,12 @@ impl Server {
         }
     }
 
-    pub fn grant(&self, password: &str, fetch: FetchPolicy, receive: ReceivePolicy) -> &Self {
+    pub(crate) fn grant(
+        &self,
+        password: &str,
+        fetch: FetchPolicy,
+        receive: ReceivePolicy,
+    ) -> &Self {
         self.grants
             .lock()
             .unwrap()
@@ -265,15 +270,20 @@ impl Server {
         self
     }
 
-    pub fn url(&self, password: &str) -> String {
+    /// Lets in whoever has no password.
+    pub(crate) fn open(&self, fetch: FetchPolicy, receive: ReceivePolicy) -> &Self {
+        self.grant("", fetch, receive)
+    }
+
+    pub(crate) fn url(&self, password: &str) -> String {
         format!("http://x:{password}@{}/p.git", self.address)
     }
 
-    pub fn bare_url(&self) -> String {
+    pub(crate) fn bare_url(&self) -> String {
         format!("http://{}/p.git", self.address)
     }
 
-    pub fn remote(&self, password: &str) -> Remote {
+    pub(crate) fn remote(&self, password: &str) -> Remote {
         Remote::new(&self.bare_url(), Some(Credential::basic("x", password))).unwrap()
     }
 }
@@ -304,7 +314,8 @@ async fn answer(
             .ok()?;
         Some(String::from_utf8(pair).ok()?.split_once(':')?.1.to_owned())
     });
-    let grant = password.and_then(|password| grants.lock().unwrap().get(&password).cloned());
+    let password = password.unwrap_or_default();
+    let grant = grants.lock().unwrap().get(&password).cloned();
     let Some(Grant { fetch, receive }) = grant else {
         let body = http_body_util::Empty::new()
             .map_err(|never| match never {})
@@ -314,6 +325,16 @@ async fn answer(
             .body(body)
             .unwrap());
     };
+    if let Some(rest) = request.uri().path().strip_prefix("/redirect.git") {
+        let query = request.uri().query().unwrap_or_default();
+        let body = http_body_util::Empty::new()
+            .map_err(|never| match never {})
+            .boxed_unsync();
+        return Ok(text(302)
+            .header("location", format!("/p.git{rest}?{query}"))
+            .body(body)
+            .unwrap());
+    }
     let path_info = request
         .uri()
         .path()

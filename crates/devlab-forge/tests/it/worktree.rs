@@ -9,7 +9,7 @@ use devlab_forge::transfer::FetchRef;
 use devlab_forge::worktree::{Cache, Snapshot, SnapshotRequest, Tree};
 use devlab_forge::{Error, Oid, Result};
 
-use crate::support::{Lab, TIME, ada, git, name, person, person_ok, says, write};
+use crate::support::{Lab, TIME, ada, git, name, person, person_ok, write};
 
 /// A cache that holds the lab's commits, and a tree of one of them.
 struct Bench {
@@ -563,5 +563,112 @@ async fn a_cache_asks_only_for_what_is_missing() {
         .await
         .unwrap_err();
     assert!(matches!(missing, Error::Missing { .. }), "{missing}");
-    let _quiet = says(&person(lab.temp.path(), &["version"]));
+}
+
+/// All that git does for one attempt: from the claim to the published commit.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_end_to_end_costs_little() {
+    use devlab_forge::candidate::{Outcome, Part, build};
+    use devlab_forge::http::{FetchPolicy, ReceivePolicy};
+    let contents: Vec<(String, String)> = (0..1000)
+        .map(|i| {
+            (
+                format!("d{}/f{i}.txt", i % 20),
+                format!("{i} line\n").repeat(40),
+            )
+        })
+        .collect();
+    let files: Vec<(&str, &str)> = contents
+        .iter()
+        .map(|(p, t)| (p.as_str(), t.as_str()))
+        .collect();
+    let (lab, base) = Lab::with(&files).await;
+    let server = crate::support::Server::start(&lab.repo).await;
+    let (main, own) = (name("refs/heads/main"), name("refs/devlab/attempts/t/1"));
+    let receive = ReceivePolicy::Only {
+        name: own.clone(),
+        haves: vec![base.clone()],
+    };
+    server.grant("t", FetchPolicy::Only(vec![main.clone()]), receive);
+    let cache = Cache::ensure(&git(), &lab.path("cache.git")).await.unwrap();
+    let refs = [FetchRef {
+        from: main.clone(),
+        to: name("refs/devlab/cache/main"),
+    }];
+    cache
+        .fetch(&server.remote("t"), &refs, std::slice::from_ref(&base))
+        .await
+        .unwrap();
+
+    let mut laps = Vec::new();
+    let mut start = tokio::time::Instant::now();
+    let mut lap = |step: &'static str| {
+        let now = tokio::time::Instant::now();
+        laps.push((step, (now - start).as_millis()));
+        start = now;
+    };
+    cache
+        .fetch(&server.remote("t"), &refs, std::slice::from_ref(&base))
+        .await
+        .unwrap();
+    lap("fetch");
+    let tree = Tree {
+        dir: lab.path("w/tree"),
+        index: lab.path("w/index"),
+    };
+    cache.checkout_tree(&base, &tree).await.unwrap();
+    cache.driver_git_dir(&tree, &base, &ada()).await.unwrap();
+    lap("checkout");
+    write(&tree.dir, "d1/f1.txt", "changed\n");
+    let bench = Bench {
+        lab,
+        cache,
+        tree,
+        base,
+    };
+    let snapshot = bench.snapshot(&[]).await.unwrap();
+    lap("snapshot");
+    bench
+        .cache
+        .push(&server.remote("t"), &snapshot.commit, &own)
+        .await
+        .unwrap();
+    lap("push");
+    let clean = Tree {
+        dir: bench.lab.path("c/tree"),
+        index: bench.lab.path("c/index"),
+    };
+    bench
+        .cache
+        .checkout_tree(&snapshot.commit, &clean)
+        .await
+        .unwrap();
+    lap("clean checkout");
+    let part = Part {
+        head: snapshot.commit,
+        task: "t".into(),
+        title: "t".into(),
+        attempt: Some(1),
+    };
+    let keep = name("refs/devlab/keep/c");
+    let repo = &bench.lab.repo;
+    let Outcome::Built(built) = build(repo, &bench.base, &[part], TIME, &keep)
+        .await
+        .unwrap()
+    else {
+        panic!("a conflict");
+    };
+    assert_eq!(
+        built.tree, snapshot.tree,
+        "its checks already ran on this tree"
+    );
+    devlab_forge::publish::publish(repo, &main, Some(&bench.base), &built.tip)
+        .await
+        .unwrap();
+    lap("merge and publish");
+    assert_eq!(repo.resolve(&main).await.unwrap(), Some(built.tip));
+    println!(
+        "an attempt, in ms: {laps:?}, together {}",
+        laps.iter().map(|(_, ms)| ms).sum::<u128>()
+    );
 }
