@@ -1,0 +1,157 @@
+//! Ready queues and back-off.
+
+use devlab_core::limits::LABEL_SETS_MAX;
+use devlab_core::tx::{Queued, Work};
+use devlab_core::{Error, Refusal};
+
+use super::Lab;
+use super::fixtures::{at, id, labels};
+use crate::StoreExt;
+
+fn queued(n: u32, requires: &str) -> Queued {
+    Queued {
+        org: id(1),
+        requires: labels(requires),
+        priority: 0,
+        path: 1,
+        seq: u64::from(n),
+        work: Work::Task(id(n)),
+    }
+}
+
+/// Entries with every kind of difference, and the extremes.
+fn assorted() -> Vec<Queued> {
+    let mut entries = Vec::new();
+    for priority in [i16::MIN, -1, 0, 7, i16::MAX] {
+        for path in [0, 1, 900, u32::MAX] {
+            for verify in [false, true] {
+                let n = 1 + u32::try_from(entries.len()).unwrap();
+                let work = if verify {
+                    Work::Verify(id(n))
+                } else {
+                    Work::Task(id(n))
+                };
+                entries.push(Queued {
+                    priority,
+                    path,
+                    work,
+                    ..queued(n, "linux")
+                });
+            }
+        }
+    }
+    entries
+}
+
+pub(super) async fn order(lab: Lab) {
+    lab.store
+        .write(|tx| assorted().iter().try_for_each(|entry| tx.enqueue(entry)))
+        .await
+        .unwrap();
+    let mut expected = assorted();
+    expected.sort_by_key(Queued::rank);
+    lab.store
+        .write(move |tx| {
+            for entry in &expected {
+                let heads = tx.queue_heads(id(1), &labels("linux"))?;
+                assert_eq!(heads, [entry.clone()]);
+                assert!(tx.dequeue(entry)?);
+                assert!(!tx.dequeue(entry)?, "it is gone");
+            }
+            assert_eq!(tx.queue_len(None)?, 0);
+            Ok(())
+        })
+        .await
+        .unwrap();
+}
+
+pub(super) async fn heads(lab: Lab) {
+    let elsewhere = Queued {
+        org: id(2),
+        ..queued(9, "")
+    };
+    lab.store
+        .write(move |tx| {
+            for (n, requires) in [(1, ""), (2, ""), (3, "gpu"), (4, "linux"), (5, "gpu,linux")] {
+                tx.enqueue(&queued(n, requires))?;
+            }
+            tx.enqueue(&queued(1, ""))?;
+            tx.enqueue(&elsewhere)
+        })
+        .await
+        .unwrap();
+    lab.store
+        .read(|view| {
+            let mut seen = |agent: &str| -> Vec<u64> {
+                let heads = view.queue_heads(id(1), &labels(agent)).unwrap();
+                let mut seen: Vec<_> = heads.iter().map(|head| head.seq).collect();
+                seen.sort_unstable();
+                seen
+            };
+            assert_eq!(seen(""), [1]);
+            assert_eq!(seen("linux"), [1, 4]);
+            assert_eq!(seen("gpu,linux,rust"), [1, 3, 4, 5]);
+            assert_eq!(
+                view.queue_len(Some(id(1)))?,
+                5,
+                "one entry is in a queue once"
+            );
+            assert_eq!(view.queue_len(None)?, 6);
+            assert_eq!(view.queue_len(Some(id(3)))?, 0);
+            assert_eq!(view.queue_heads(id(3), &labels(""))?, []);
+            Ok(())
+        })
+        .await
+        .unwrap();
+}
+
+pub(super) async fn limit(lab: Lab) {
+    let max = u32::try_from(LABEL_SETS_MAX).unwrap();
+    lab.store
+        .write(move |tx| (0..max).try_for_each(|n| tx.enqueue(&queued(n, &format!("l{n}")))))
+        .await
+        .unwrap();
+    let refused = lab
+        .store
+        .write(move |tx| tx.enqueue(&queued(max, "new")))
+        .await;
+    assert!(
+        matches!(refused, Err(Error::Refused(Refusal::Limit { .. }))),
+        "{refused:?}"
+    );
+    let elsewhere = Queued {
+        org: id(2),
+        ..queued(max, "new")
+    };
+    lab.store
+        .write(move |tx| {
+            tx.enqueue(&queued(max, "l0"))?;
+            tx.enqueue(&elsewhere)?;
+            assert!(tx.dequeue(&queued(1, "l1"))?);
+            tx.enqueue(&queued(max, "new"))
+        })
+        .await
+        .unwrap();
+}
+
+pub(super) async fn due(lab: Lab) {
+    lab.store
+        .write(|tx| {
+            assert_eq!(tx.next_due()?, None);
+            tx.set_due(id(1), Some(at(30)))?;
+            tx.set_due(id(2), Some(at(10)))?;
+            tx.set_due(id(3), Some(at(20)))?;
+            tx.set_due(id(1), Some(at(15)))?;
+            assert_eq!(tx.next_due()?, Some(at(10)));
+            assert_eq!(tx.due(at(9), 9)?, []);
+            assert_eq!(tx.due(at(15), 9)?, [id(2), id(1)]);
+            assert_eq!(tx.due(at(99), 2)?, [id(2), id(1)]);
+            tx.set_due(id(2), None)?;
+            tx.set_due(id(9), None)?;
+            assert_eq!(tx.due(at(99), 9)?, [id(1), id(3)]);
+            assert_eq!(tx.next_due()?, Some(at(15)));
+            Ok(())
+        })
+        .await
+        .unwrap();
+}

@@ -1,0 +1,303 @@
+//! Tasks by themselves.
+
+use std::collections::BTreeMap;
+
+use devlab_core::check::{Check, CheckSet, CommandSpec, DriverSpec};
+use devlab_core::limits::FEEDBACK_MAX;
+use devlab_core::state::{ResumeTo, State, TaskKind, WaitReason};
+use devlab_core::task::{Feedback, Proof, Task, TaskSpec, Tries};
+
+use super::Lab;
+use super::fixtures::{at, child, hash, id, labels, oid, spec, task};
+use crate::StoreExt;
+
+/// A task with nothing left out.
+fn full(n: u32) -> Task {
+    Task {
+        org: id(2),
+        project: Some(id(3)),
+        parent: Some(id(4)),
+        goal: id(5),
+        depth: 8,
+        kind: TaskKind::Composite,
+        unmet: u32::MAX,
+        priority: i16::MIN,
+        path: u32::MAX,
+        requires: labels("gpu,linux"),
+        attempts: 7,
+        live: Some(id(8)),
+        lost: Some(id(9)),
+        tries: Tries {
+            lost: 1,
+            check: 2,
+            driver: 3,
+            sent_back: 255,
+        },
+        not_before: Some(at(10)),
+        open_children: 11,
+        started: true,
+        head: Some(oid(12)),
+        prior: Some(oid(13)),
+        merges: Some("a".repeat(64).parse().unwrap()),
+        published: Some(oid(14)),
+        review: true,
+        accepted: Some(oid(15)),
+        side_effects: true,
+        proof: Proof::Proven,
+        check_set: Some(hash("checks")),
+        archived: true,
+        updated_at: at(16),
+        ..task(n)
+    }
+}
+
+fn states() -> Vec<State> {
+    let mut states = vec![
+        State::Draft,
+        State::Blocked,
+        State::Ready,
+        State::Running,
+        State::Integrating,
+        State::Done,
+        State::Failed,
+        State::Cancelled,
+    ];
+    for reason in [
+        WaitReason::Approval,
+        WaitReason::Question,
+        WaitReason::Permission,
+        WaitReason::Review,
+        WaitReason::Budget,
+        WaitReason::Attention,
+    ] {
+        for to in [ResumeTo::Ready, ResumeTo::Running, ResumeTo::Integrating] {
+            states.push(State::Waiting(reason, to));
+        }
+    }
+    states
+}
+
+pub(super) async fn round_trip(lab: Lab) {
+    lab.store
+        .write(|tx| {
+            let mut last = 0;
+            for (n, bare) in [(1, task(1)), (2, full(2))] {
+                let seq = tx.insert_task(&bare, &spec("t"))?;
+                assert!(seq > last, "ages grow");
+                last = seq;
+                assert_eq!(tx.task(id(n))?, Some(Task { seq, ..bare }));
+            }
+            assert_eq!(tx.task(id(3))?, None);
+            assert!(tx.insert_task(&task(4), &spec("t"))? > last);
+            Ok(())
+        })
+        .await
+        .unwrap();
+    lab.store
+        .write(|tx| {
+            let Some(old) = tx.task(id(1))? else {
+                panic!("it was stored");
+            };
+            for state in states() {
+                for proof in [Proof::Open, Proof::Proven, Proof::Unproven] {
+                    let new = Task {
+                        state,
+                        proof,
+                        ..old.clone()
+                    };
+                    tx.put_task(&new)?;
+                    assert_eq!(tx.task(id(1))?, Some(new));
+                }
+            }
+            // Everything that may change, and a caller that never learned the seq.
+            let new = Task {
+                seq: old.seq,
+                id: old.id,
+                org: old.org,
+                project: old.project,
+                parent: old.parent,
+                goal: old.goal,
+                depth: old.depth,
+                created_at: old.created_at,
+                ..full(1)
+            };
+            tx.put_task(&Task {
+                seq: 0,
+                ..new.clone()
+            })?;
+            assert_eq!(tx.task(id(1))?, Some(new));
+            tx.put_task(&old)?;
+            assert_eq!(tx.task(id(1))?, Some(old));
+            Ok(())
+        })
+        .await
+        .unwrap();
+    let unknown = lab.store.write(|tx| tx.put_task(&task(9))).await;
+    assert!(unknown.is_err(), "there is nothing to replace");
+    let double = lab
+        .store
+        .write(|tx| tx.insert_task(&task(1), &spec("t")))
+        .await;
+    assert!(double.is_err(), "the id is taken");
+}
+
+pub(super) async fn specs(lab: Lab) {
+    let full = TaskSpec {
+        title: "tïtle".into(),
+        goal: "line\nline".into(),
+        driver: Some(DriverSpec::Command(CommandSpec {
+            argv: vec!["make".into(), "é".into()],
+            script: None,
+            env: BTreeMap::from([("KEY".into(), "value".into())]),
+            timeout_secs: 9,
+        })),
+        checks: vec![Check {
+            name: "test".into(),
+            run: "make test".into(),
+            timeout_secs: 60,
+        }],
+    };
+    lab.store
+        .write(move |tx| {
+            tx.insert_task(&task(1), &spec("one"))?;
+            tx.insert_task(&task(2), &full)?;
+            assert_eq!(tx.task_spec(id(1))?, Some(spec("one")));
+            assert_eq!(tx.task_spec(id(2))?, Some(full.clone()));
+            assert_eq!(tx.task_spec(id(3))?, None);
+            tx.put_task_spec(id(1), &full)?;
+            assert_eq!(tx.task_spec(id(1))?, Some(full.clone()));
+            tx.put_task_spec(id(2), &spec("two"))?;
+            assert_eq!(tx.task_spec(id(2))?, Some(spec("two")));
+            Ok(())
+        })
+        .await
+        .unwrap();
+    let unknown = lab
+        .store
+        .write(|tx| tx.put_task_spec(id(3), &spec("x")))
+        .await;
+    assert!(unknown.is_err());
+}
+
+pub(super) async fn graph(lab: Lab) {
+    lab.store
+        .write(|tx| {
+            tx.insert_task(&task(1), &spec("goal"))?;
+            for n in [5, 3, 4] {
+                tx.insert_task(&child(n, id(1)), &spec("child"))?;
+            }
+            assert_eq!(
+                tx.children(id(1))?,
+                [id(5), id(3), id(4)],
+                "as they were stored"
+            );
+            assert_eq!(tx.children(id(5))?, []);
+            assert!(tx.insert_edge(id(3), id(5))?);
+            assert!(tx.insert_edge(id(4), id(5))?);
+            assert!(tx.insert_edge(id(3), id(4))?);
+            assert!(!tx.insert_edge(id(3), id(5))?, "it was there");
+            let mut dependencies = tx.dependencies(id(5))?;
+            dependencies.sort_unstable();
+            assert_eq!(dependencies, [id(3), id(4)]);
+            let mut dependents = tx.dependents(id(3))?;
+            dependents.sort_unstable();
+            assert_eq!(dependents, [id(4), id(5)]);
+            assert_eq!(tx.dependencies(id(3))?, []);
+            assert_eq!(tx.dependents(id(5))?, []);
+            Ok(())
+        })
+        .await
+        .unwrap();
+}
+
+pub(super) async fn feedback(lab: Lab) {
+    let kinds = vec![
+        Feedback::CheckFailed {
+            attempt: id(1),
+            check: "test".into(),
+            command: "make test".into(),
+            exit_code: -1,
+            log_tail: "é\0\n".into(),
+            on_target: true,
+        },
+        Feedback::Conflict {
+            paths: vec!["a b".into()],
+            theirs: oid(1),
+            ours: oid(2),
+        },
+        Feedback::DriverFailed {
+            attempt: id(2),
+            reason: "killed".into(),
+            log_tail: String::new(),
+        },
+        Feedback::ChangesRequested {
+            by: "admin:1".into(),
+            message: "no".into(),
+        },
+    ];
+    lab.store
+        .write(move |tx| {
+            kinds.iter().try_for_each(|f| tx.add_feedback(id(1), f))?;
+            assert_eq!(tx.feedback(id(1))?, kinds);
+            assert_eq!(tx.feedback(id(2))?, []);
+            let remark = |n: usize| Feedback::ChangesRequested {
+                by: "a".into(),
+                message: n.to_string(),
+            };
+            for n in 0..FEEDBACK_MAX + 3 {
+                tx.add_feedback(id(2), &remark(n))?;
+            }
+            let newest: Vec<_> = (3..FEEDBACK_MAX + 3).map(remark).collect();
+            assert_eq!(tx.feedback(id(2))?, newest, "the newest, oldest first");
+            Ok(())
+        })
+        .await
+        .unwrap();
+}
+
+pub(super) async fn check_sets(lab: Lab) {
+    let set = |setup: Option<&str>| CheckSet {
+        setup: setup.map(str::to_owned),
+        checks: vec![Check {
+            name: "test".into(),
+            run: "make test".into(),
+            timeout_secs: 60,
+        }],
+    };
+    lab.store
+        .write(move |tx| {
+            for set in [set(None), set(Some("npm ci")), set(None)] {
+                tx.put_check_set(&set)?;
+                assert_eq!(tx.check_set(&set.hash())?, Some(set));
+            }
+            assert_eq!(tx.check_set(&hash("none"))?, None);
+            Ok(())
+        })
+        .await
+        .unwrap();
+}
+
+pub(super) async fn startable(lab: Lab) {
+    let composite = |n: u32, state: State| Task {
+        kind: TaskKind::Composite,
+        state,
+        ..task(n)
+    };
+    lab.store
+        .write(move |tx| {
+            tx.insert_task(&composite(3, State::Ready), &spec("t"))?;
+            tx.insert_task(&composite(1, State::Ready), &spec("t"))?;
+            tx.insert_task(&composite(4, State::Running), &spec("t"))?;
+            tx.insert_task(&task(5), &spec("a leaf"))?;
+            tx.insert_task(&composite(2, State::Ready), &spec("t"))?;
+            assert_eq!(
+                tx.startable(9)?,
+                [id(3), id(1), id(2)],
+                "as they were stored"
+            );
+            assert_eq!(tx.startable(2)?, [id(3), id(1)]);
+            Ok(())
+        })
+        .await
+        .unwrap();
+}

@@ -1,0 +1,126 @@
+//! Durable state: the [`Store`] trait and its SQLite implementation.
+//!
+//! A store runs whole units of work: a closure that reads and writes through
+//! [`devlab_core::tx::Tx`] and either happens completely and durably, or not at all. Units of many
+//! callers share one commit (DESIGN §5, *Writers*), so a unit may be run again from the start and
+//! must have no effects besides its transaction.
+//!
+//! *Invariant:* rows never leave this crate; only entities of `devlab-core` do.
+//! *Invariant:* nothing here decides what may happen. Rules are in `devlab_core::rules`.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use devlab_core::tx::{Effect, Read, Tx};
+use devlab_core::{AttemptId, Error, Result, StorageError};
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod sqlite;
+
+/// A unit of work that writes.
+pub type WriteUnit = Box<dyn FnMut(&mut dyn Tx) -> Result<()> + Send>;
+/// A unit of work that reads.
+pub type ReadUnit = Box<dyn FnOnce(&mut dyn Read) -> Result<()> + Send>;
+/// Told after a commit what its units left to do, before their callers get their answers. Called
+/// on the writer's thread: it must be quick and must not call the store.
+pub type EffectSink = Arc<dyn Fn(&[Effect]) + Send + Sync>;
+
+/// Durable state.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Runs a unit in a transaction and returns once its commit is durable. An error of the unit
+    /// undoes what it wrote, and nothing else.
+    async fn write_unit(&self, unit: WriteUnit) -> Result<()>;
+
+    /// Runs a unit on a consistent view of what is committed. Never waits for a writer.
+    async fn read_unit(&self, unit: ReadUnit) -> Result<()>;
+
+    /// Appends to an attempt's log at an offset and returns the log's length once that is durable.
+    /// A chunk that is there already, wholly or in part, adds only what is new.
+    ///
+    /// # Errors
+    /// [`devlab_core::Refusal::LogGap`] with the expected offset if the chunk would leave a gap;
+    /// [`devlab_core::Refusal::Limit`] over [`devlab_core::limits::LOG_BYTES_MAX`].
+    async fn append_log(&self, attempt: AttemptId, offset: u64, bytes: Vec<u8>) -> Result<u64>;
+
+    /// Reads at most `max` bytes of an attempt's log from an offset. Returns them and the log's
+    /// length.
+    async fn read_log(&self, attempt: AttemptId, offset: u64, max: usize)
+    -> Result<(Vec<u8>, u64)>;
+
+    /// What the store says of itself, for `/metrics`, benchmarks and `doctor`: pairs of a name and
+    /// a value read back from the database, such as `journal_mode` and `wal`.
+    async fn describe(&self) -> Result<Vec<(String, String)>>;
+
+    /// Finishes what is under way and closes. Later calls get
+    /// [`devlab_core::error::StorageErrorKind::Closed`].
+    async fn close(&self) -> Result<()>;
+}
+
+/// Typed calls on a [`Store`].
+pub trait StoreExt {
+    /// Runs a unit that returns something; see [`Store::write_unit`].
+    fn write<T, F>(&self, unit: F) -> impl Future<Output = Result<T>> + Send
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Tx) -> Result<T> + Send + 'static;
+
+    /// Reads something; see [`Store::read_unit`].
+    fn read<T, F>(&self, unit: F) -> impl Future<Output = Result<T>> + Send
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut dyn Read) -> Result<T> + Send + 'static;
+}
+
+impl StoreExt for Arc<dyn Store> {
+    async fn write<T, F>(&self, mut unit: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
+    {
+        // The unit may be run again, so its last result counts.
+        let slot = Arc::new(std::sync::Mutex::new(None));
+        let result = Arc::clone(&slot);
+        self.write_unit(Box::new(move |tx| {
+            let value = unit(tx)?;
+            *result
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(value);
+            Ok(())
+        }))
+        .await?;
+        take(&slot)
+    }
+
+    async fn read<T, F>(&self, unit: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut dyn Read) -> Result<T> + Send + 'static,
+    {
+        let slot = Arc::new(std::sync::Mutex::new(None));
+        let result = Arc::clone(&slot);
+        self.read_unit(Box::new(move |view| {
+            let value = unit(view)?;
+            *result
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(value);
+            Ok(())
+        }))
+        .await?;
+        take(&slot)
+    }
+}
+
+fn take<T>(slot: &std::sync::Mutex<Option<T>>) -> Result<T> {
+    let value = slot
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+        .take();
+    value.ok_or_else(|| {
+        Error::Storage(StorageError::new(
+            devlab_core::error::StorageErrorKind::Other,
+            "the store reported success without running the unit",
+        ))
+    })
+}

@@ -1,0 +1,497 @@
+//! How values of the core are written in columns, and read back.
+//!
+//! The integers are stored: they must never change their meaning.
+
+use std::str::FromStr;
+
+use devlab_core::attempt::{AttemptKind, AttemptState, Failure, Phase};
+use devlab_core::auth::Role;
+use devlab_core::check::Isolation;
+use devlab_core::event::EventKind;
+use devlab_core::id::Id;
+use devlab_core::patch::{PatchState, Verdict};
+use devlab_core::state::{ResumeTo, State, StateName, TaskKind, WaitReason};
+use devlab_core::task::{Proof, Tries};
+use devlab_core::train::CandidateState;
+use devlab_core::{Oid, Timestamp};
+use rusqlite::Row;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use super::errors::{DbError, DbResult};
+
+/// An enumeration stored as an integer.
+pub(super) trait Code: Copy + 'static {
+    /// All of its values.
+    const ALL: &'static [Self];
+    /// The stored integer.
+    fn code(self) -> i64;
+
+    /// The value of a stored integer.
+    fn decode(code: i64) -> DbResult<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|value| value.code() == code)
+            .ok_or_else(|| DbError::Damaged(format!("{} = {code}", std::any::type_name::<Self>())))
+    }
+}
+
+impl Code for StateName {
+    const ALL: &'static [Self] = &Self::ALL;
+    fn code(self) -> i64 {
+        match self {
+            Self::Draft => 0,
+            Self::Blocked => 1,
+            Self::Ready => 2,
+            Self::Running => 3,
+            Self::Integrating => 4,
+            Self::Waiting => 5,
+            Self::Done => 6,
+            Self::Failed => 7,
+            Self::Cancelled => 8,
+        }
+    }
+}
+
+impl Code for TaskKind {
+    const ALL: &'static [Self] = &[Self::Leaf, Self::Composite];
+    fn code(self) -> i64 {
+        match self {
+            Self::Leaf => 0,
+            Self::Composite => 1,
+        }
+    }
+}
+
+impl Code for WaitReason {
+    const ALL: &'static [Self] = &[
+        Self::Approval,
+        Self::Question,
+        Self::Permission,
+        Self::Review,
+        Self::Budget,
+        Self::Attention,
+    ];
+    fn code(self) -> i64 {
+        match self {
+            Self::Approval => 0,
+            Self::Question => 1,
+            Self::Permission => 2,
+            Self::Review => 3,
+            Self::Budget => 4,
+            Self::Attention => 5,
+        }
+    }
+}
+
+impl Code for ResumeTo {
+    const ALL: &'static [Self] = &[Self::Ready, Self::Running, Self::Integrating];
+    fn code(self) -> i64 {
+        match self {
+            Self::Ready => 0,
+            Self::Running => 1,
+            Self::Integrating => 2,
+        }
+    }
+}
+
+impl Code for Proof {
+    const ALL: &'static [Self] = &[Self::Open, Self::Proven, Self::Unproven];
+    fn code(self) -> i64 {
+        match self {
+            Self::Open => 0,
+            Self::Proven => 1,
+            Self::Unproven => 2,
+        }
+    }
+}
+
+impl Code for AttemptKind {
+    const ALL: &'static [Self] = &[Self::Work, Self::Verify];
+    fn code(self) -> i64 {
+        match self {
+            Self::Work => 0,
+            Self::Verify => 1,
+        }
+    }
+}
+
+impl Code for AttemptState {
+    const ALL: &'static [Self] = &[
+        Self::Live,
+        Self::Lost,
+        Self::Superseded,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Cancelled,
+    ];
+    fn code(self) -> i64 {
+        match self {
+            Self::Live => 0,
+            Self::Lost => 1,
+            Self::Superseded => 2,
+            Self::Succeeded => 3,
+            Self::Failed => 4,
+            Self::Cancelled => 5,
+        }
+    }
+}
+
+impl Code for Phase {
+    const ALL: &'static [Self] = &[
+        Self::Preparing,
+        Self::Driving,
+        Self::Delivering,
+        Self::Checking,
+    ];
+    fn code(self) -> i64 {
+        match self {
+            Self::Preparing => 0,
+            Self::Driving => 1,
+            Self::Delivering => 2,
+            Self::Checking => 3,
+        }
+    }
+}
+
+impl Code for Failure {
+    const ALL: &'static [Self] = &[Self::Lost, Self::Driver, Self::Check];
+    fn code(self) -> i64 {
+        match self {
+            Self::Lost => 0,
+            Self::Driver => 1,
+            Self::Check => 2,
+        }
+    }
+}
+
+impl Code for CandidateState {
+    const ALL: &'static [Self] = &[
+        Self::Building,
+        Self::Verifying,
+        Self::Publishing,
+        Self::Published,
+        Self::Rejected,
+    ];
+    fn code(self) -> i64 {
+        match self {
+            Self::Building => 0,
+            Self::Verifying => 1,
+            Self::Publishing => 2,
+            Self::Published => 3,
+            Self::Rejected => 4,
+        }
+    }
+}
+
+impl Code for Isolation {
+    const ALL: &'static [Self] = &[Self::Process];
+    fn code(self) -> i64 {
+        match self {
+            Self::Process => 0,
+        }
+    }
+}
+
+impl Code for PatchState {
+    const ALL: &'static [Self] = &[Self::Open, Self::Merged, Self::Closed];
+    fn code(self) -> i64 {
+        match self {
+            Self::Open => 0,
+            Self::Merged => 1,
+            Self::Closed => 2,
+        }
+    }
+}
+
+impl Code for Verdict {
+    const ALL: &'static [Self] = &[Self::Accept, Self::Reject];
+    fn code(self) -> i64 {
+        match self {
+            Self::Accept => 0,
+            Self::Reject => 1,
+        }
+    }
+}
+
+impl Code for Role {
+    const ALL: &'static [Self] = &Self::ALL;
+    fn code(self) -> i64 {
+        match self {
+            Self::Admin => 0,
+            Self::Operator => 1,
+            Self::Viewer => 2,
+            Self::Agent => 3,
+            Self::Metrics => 4,
+        }
+    }
+}
+
+impl Code for EventKind {
+    const ALL: &'static [Self] = &Self::ALL;
+    fn code(self) -> i64 {
+        match self {
+            Self::OrgCreated => 0,
+            Self::ProjectCreated => 1,
+            Self::ProjectPushed => 2,
+            Self::TaskCreated => 3,
+            Self::TaskState => 4,
+            Self::TaskUpdated => 5,
+            Self::AttemptPhase => 6,
+            Self::AttemptState => 7,
+            Self::AttemptVerify => 8,
+            Self::CandidateState => 9,
+            Self::PatchState => 10,
+            Self::PatchComment => 11,
+            Self::AgentRegistered => 12,
+            Self::AgentState => 13,
+        }
+    }
+}
+
+/// What a waiting task waits for and where it goes then, in one integer.
+pub(super) fn waits_code(state: State) -> Option<i64> {
+    match state {
+        State::Waiting(reason, to) => Some(reason.code() * 16 + to.code()),
+        State::Draft
+        | State::Blocked
+        | State::Ready
+        | State::Running
+        | State::Integrating
+        | State::Done
+        | State::Failed
+        | State::Cancelled => None,
+    }
+}
+
+/// The state of its two columns.
+pub(super) fn decode_state(code: i64, waits: Option<i64>) -> DbResult<State> {
+    Ok(match StateName::decode(code)? {
+        StateName::Draft => State::Draft,
+        StateName::Blocked => State::Blocked,
+        StateName::Ready => State::Ready,
+        StateName::Running => State::Running,
+        StateName::Integrating => State::Integrating,
+        StateName::Done => State::Done,
+        StateName::Failed => State::Failed,
+        StateName::Cancelled => State::Cancelled,
+        StateName::Waiting => {
+            let waits = waits.ok_or_else(|| DbError::Damaged("tasks.waits".into()))?;
+            State::Waiting(
+                WaitReason::decode(waits.div_euclid(16))?,
+                ResumeTo::decode(waits.rem_euclid(16))?,
+            )
+        }
+    })
+}
+
+/// Four counters of eight bits.
+pub(super) fn tries_code(tries: Tries) -> i64 {
+    i64::from(u32::from_le_bytes([
+        tries.lost,
+        tries.check,
+        tries.driver,
+        tries.sent_back,
+    ]))
+}
+
+/// See [`tries_code`].
+pub(super) fn decode_tries(code: i64) -> DbResult<Tries> {
+    let bits = u32::try_from(code).map_err(|_| DbError::Damaged("tasks.tries".into()))?;
+    let [lost, check, driver, sent_back] = bits.to_le_bytes();
+    Ok(Tries {
+        lost,
+        check,
+        driver,
+        sent_back,
+    })
+}
+
+/// An unsigned number as a column; SQLite has no integer above `i64::MAX`, and neither do we.
+pub(super) fn int(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// A value as JSON text.
+pub(super) fn json<T: Serialize>(value: &T) -> DbResult<String> {
+    Ok(serde_json::to_string(value)?)
+}
+
+/// Bytes of an optional id.
+pub(super) fn opt_id<K>(id: Option<Id<K>>) -> Option<[u8; 16]> {
+    id.map(Id::bytes)
+}
+
+/// Digits of an optional object id.
+pub(super) fn opt_oid(oid: Option<&Oid>) -> Option<&str> {
+    oid.map(Oid::as_str)
+}
+
+/// Reads the columns of a row from left to right.
+pub(super) struct Cols<'r> {
+    row: &'r Row<'r>,
+    at: usize,
+}
+
+impl<'r> Cols<'r> {
+    pub(super) fn new(row: &'r Row<'r>) -> Self {
+        Self { row, at: 0 }
+    }
+
+    fn next(&mut self) -> usize {
+        self.at += 1;
+        self.at - 1
+    }
+
+    fn damaged(&self) -> DbError {
+        let at = self.at - 1;
+        let name = self.row.as_ref().column_name(at).unwrap_or("?");
+        DbError::Damaged(format!("column {name}"))
+    }
+
+    pub(super) fn id<K>(&mut self) -> DbResult<Id<K>> {
+        let at = self.next();
+        let bytes: [u8; 16] = self.row.get(at)?;
+        Ok(Id::from_uuid(Uuid::from_bytes(bytes)))
+    }
+
+    pub(super) fn opt_id<K>(&mut self) -> DbResult<Option<Id<K>>> {
+        let at = self.next();
+        let bytes: Option<[u8; 16]> = self.row.get(at)?;
+        Ok(bytes.map(|bytes| Id::from_uuid(Uuid::from_bytes(bytes))))
+    }
+
+    pub(super) fn int<T: TryFrom<i64>>(&mut self) -> DbResult<T> {
+        let at = self.next();
+        let value: i64 = self.row.get(at)?;
+        T::try_from(value).map_err(|_| self.damaged())
+    }
+
+    pub(super) fn opt_int(&mut self) -> DbResult<Option<i64>> {
+        let at = self.next();
+        Ok(self.row.get(at)?)
+    }
+
+    pub(super) fn flag(&mut self) -> DbResult<bool> {
+        let at = self.next();
+        Ok(self.row.get(at)?)
+    }
+
+    pub(super) fn time(&mut self) -> DbResult<Timestamp> {
+        let at = self.next();
+        Ok(Timestamp::from_millis(self.row.get(at)?))
+    }
+
+    pub(super) fn opt_time(&mut self) -> DbResult<Option<Timestamp>> {
+        let at = self.next();
+        let millis: Option<i64> = self.row.get(at)?;
+        Ok(millis.map(Timestamp::from_millis))
+    }
+
+    pub(super) fn code<E: Code>(&mut self) -> DbResult<E> {
+        let at = self.next();
+        E::decode(self.row.get(at)?)
+    }
+
+    pub(super) fn opt_code<E: Code>(&mut self) -> DbResult<Option<E>> {
+        let at = self.next();
+        let code: Option<i64> = self.row.get(at)?;
+        code.map(E::decode).transpose()
+    }
+
+    pub(super) fn text(&mut self) -> DbResult<String> {
+        let at = self.next();
+        Ok(self.row.get(at)?)
+    }
+
+    pub(super) fn opt_text(&mut self) -> DbResult<Option<String>> {
+        let at = self.next();
+        Ok(self.row.get(at)?)
+    }
+
+    /// A value with a text form that is checked when it is read: object ids, hashes, names.
+    pub(super) fn parsed<T: FromStr>(&mut self) -> DbResult<T> {
+        let at = self.next();
+        let text = self.row.get_ref(at)?.as_str().map_err(|_| self.damaged())?;
+        text.parse().map_err(|_| self.damaged())
+    }
+
+    pub(super) fn opt_parsed<T: FromStr>(&mut self) -> DbResult<Option<T>> {
+        let at = self.next();
+        let text = self
+            .row
+            .get_ref(at)?
+            .as_str_or_null()
+            .map_err(|_| self.damaged())?;
+        text.map(|text| text.parse().map_err(|_| self.damaged()))
+            .transpose()
+    }
+
+    pub(super) fn json<T: DeserializeOwned>(&mut self) -> DbResult<T> {
+        let at = self.next();
+        let text = self.row.get_ref(at)?.as_str().map_err(|_| self.damaged())?;
+        Ok(serde_json::from_str(text)?)
+    }
+
+    pub(super) fn opt_json<T: DeserializeOwned>(&mut self) -> DbResult<Option<T>> {
+        let at = self.next();
+        let text = self
+            .row
+            .get_ref(at)?
+            .as_str_or_null()
+            .map_err(|_| self.damaged())?;
+        Ok(text.map(serde_json::from_str).transpose()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codes_are_distinct<E: Code + PartialEq + std::fmt::Debug>() {
+        for value in E::ALL {
+            assert_eq!(E::decode(value.code()).unwrap(), *value);
+        }
+        assert!(E::decode(-1).is_err());
+    }
+
+    #[test]
+    fn every_enumeration_comes_back() {
+        codes_are_distinct::<StateName>();
+        codes_are_distinct::<TaskKind>();
+        codes_are_distinct::<WaitReason>();
+        codes_are_distinct::<ResumeTo>();
+        codes_are_distinct::<Proof>();
+        codes_are_distinct::<AttemptKind>();
+        codes_are_distinct::<AttemptState>();
+        codes_are_distinct::<Phase>();
+        codes_are_distinct::<Failure>();
+        codes_are_distinct::<CandidateState>();
+        codes_are_distinct::<Isolation>();
+        codes_are_distinct::<PatchState>();
+        codes_are_distinct::<Verdict>();
+        codes_are_distinct::<Role>();
+        codes_are_distinct::<EventKind>();
+    }
+
+    #[test]
+    fn tries_and_waiting_states_come_back() {
+        let tries = Tries {
+            lost: 255,
+            check: 1,
+            driver: 0,
+            sent_back: 128,
+        };
+        assert_eq!(decode_tries(tries_code(tries)).unwrap(), tries);
+        for reason in WaitReason::ALL {
+            for to in ResumeTo::ALL {
+                let state = State::Waiting(*reason, *to);
+                let back = decode_state(state.name().code(), waits_code(state)).unwrap();
+                assert_eq!(back, state);
+            }
+        }
+        assert!(decode_state(StateName::Waiting.code(), None).is_err());
+    }
+}

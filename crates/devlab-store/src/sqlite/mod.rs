@@ -1,0 +1,245 @@
+//! The store in two SQLite files: `devlab.sqlite` for state, `logs.sqlite` for logs.
+//!
+//! One thread writes each file and commits many units at once; a few threads read. Everything that
+//! was answered with success is on the disk (`synchronous=FULL`).
+//!
+//! *Invariant:* one process has the folder open at a time.
+//! *Invariant:* effects run after the commit that they belong to, and before its answers.
+
+mod accounts;
+mod attempts;
+mod codec;
+mod errors;
+mod events;
+mod files;
+mod jobs;
+mod lists;
+mod logs;
+mod options;
+mod patches;
+mod queues;
+mod reader;
+mod rows;
+mod schema;
+mod session;
+mod tasks;
+mod trains;
+mod units;
+mod writer;
+
+use std::result::Result as Outcome;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use async_trait::async_trait;
+use devlab_core::error::StorageErrorKind;
+use devlab_core::{AttemptId, Error, Result, StorageError};
+use tokio::sync::oneshot;
+
+pub use options::{
+    BATCH_TIME_MAX, BATCH_UNITS_MAX, FaultHook, FaultPoint, QUEUE_UNITS_MAX, READERS, RandomSource,
+    SqliteOptions,
+};
+
+use crate::{ReadUnit, Store, WriteUnit};
+use files::Database;
+use jobs::{Jobs, closed};
+use logs::AppendJob;
+use reader::{ReadJob, Reader};
+use units::{Inspect, MainJob, Surroundings, UnitJob};
+use writer::{Job, Writer};
+
+/// Pages of the write-ahead log after which a commit moves them into the database: 16 MiB, rarely
+/// enough that the pages which every commit touches are moved once for many commits.
+const CHECKPOINT_PAGES: i64 = 4096;
+/// Page cache of the thread that writes the main file, in KiB.
+const WRITER_CACHE_KIB: i64 = 4096;
+/// Page cache of each other connection, in KiB.
+const CACHE_KIB: i64 = 512;
+
+/// A [`Store`] in SQLite.
+pub struct SqliteStore {
+    units: Arc<Jobs<MainJob>>,
+    appends: Arc<Jobs<AppendJob>>,
+    reads: Arc<Jobs<ReadJob>>,
+    around: Arc<Surroundings>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl SqliteStore {
+    /// Opens the folder, brings its schemas up to date, and starts the threads.
+    ///
+    /// # Errors
+    /// `Busy` if another process has it open, `TooNew`, `Corrupt`, `ReadOnly`, `Full`, or `Other`
+    /// for a file of another program; the detail names the file and says what to do.
+    pub fn open(options: SqliteOptions) -> Outcome<Arc<Self>, StorageError> {
+        let lock = Arc::new(files::lock(&options.dir)?);
+        let main = Database::main(&options.dir);
+        let logs = Database::logs(&options.dir);
+        let main_writer = main.open_writer(WRITER_CACHE_KIB)?;
+        let logs_writer = logs.open_writer(CACHE_KIB)?;
+
+        let store = Arc::new(Self {
+            units: Arc::new(Jobs::new(options.queue_max)),
+            appends: Arc::new(Jobs::new(options.queue_max)),
+            reads: Arc::new(Jobs::new(options.queue_max)),
+            around: Arc::new(Surroundings {
+                clock: Arc::clone(&options.clock),
+                random: Arc::clone(&options.random),
+            }),
+            threads: Mutex::new(Vec::new()),
+        });
+        for _ in 0..options.readers.max(1) {
+            let reader = Reader {
+                main: main.open_reader(CACHE_KIB)?,
+                logs: logs.open_reader(CACHE_KIB)?,
+                jobs: Arc::clone(&store.reads),
+                around: Arc::clone(&store.around),
+            };
+            store.start("devlab-read", &lock, move || reader.run())?;
+        }
+        let points = (FaultPoint::BeforeCommit, FaultPoint::AfterCommit);
+        let writer = writer(&options, main_writer, &store.units, points);
+        store.start("devlab-write", &lock, move || writer.run())?;
+        let points = (FaultPoint::BeforeLogCommit, FaultPoint::AfterLogCommit);
+        let writer = self::writer(&options, logs_writer, &store.appends, points);
+        store.start("devlab-logs", &lock, move || writer.run())?;
+        Ok(store)
+    }
+
+    /// Starts a thread that keeps the folder locked as long as it runs.
+    fn start(
+        &self,
+        name: &str,
+        lock: &Arc<std::fs::File>,
+        work: impl FnOnce() + Send + 'static,
+    ) -> Outcome<(), StorageError> {
+        let lock = Arc::clone(lock);
+        let thread = std::thread::Builder::new().name(name.to_owned());
+        let handle = thread.spawn(move || {
+            work();
+            drop(lock);
+        });
+        let handle = handle.map_err(|e| errors::io_error("cannot start a thread", &e))?;
+        self.threads().push(handle);
+        Ok(())
+    }
+
+    fn threads(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn close_queues(&self) {
+        self.units.close();
+        self.appends.close();
+        self.reads.close();
+    }
+
+    /// Units of work that wait for the writer now.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.units.len()
+    }
+}
+
+fn writer<J: Job>(
+    options: &SqliteOptions,
+    conn: rusqlite::Connection,
+    jobs: &Arc<Jobs<J>>,
+    points: (FaultPoint, FaultPoint),
+) -> Writer<J> {
+    Writer {
+        conn,
+        jobs: Arc::clone(jobs),
+        clock: Arc::clone(&options.clock),
+        batch_max: options.batch_max.max(1),
+        batch_time: options.batch_time,
+        dir: options.dir.clone(),
+        effects: Arc::clone(&options.effects),
+        faults: options.faults.clone(),
+        before_commit: points.0,
+        after_commit: points.1,
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        // The threads finish what waits and end by themselves.
+        self.close_queues();
+    }
+}
+
+async fn answer<T>(receiver: oneshot::Receiver<Result<T>>) -> Result<T> {
+    receiver.await.unwrap_or_else(|_| Err(closed().into()))
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn write_unit(&self, unit: WriteUnit) -> Result<()> {
+        let (answer, receiver) = oneshot::channel();
+        self.units.push(MainJob::Unit(UnitJob {
+            around: Arc::clone(&self.around),
+            unit,
+            effects: Vec::new(),
+            answer,
+        }))?;
+        self::answer(receiver).await
+    }
+
+    async fn read_unit(&self, unit: ReadUnit) -> Result<()> {
+        let (answer, receiver) = oneshot::channel();
+        self.reads.push(ReadJob::Unit(unit, answer))?;
+        self::answer(receiver).await
+    }
+
+    async fn append_log(&self, attempt: AttemptId, offset: u64, bytes: Vec<u8>) -> Result<u64> {
+        let (answer, receiver) = oneshot::channel();
+        self.appends.push(AppendJob {
+            attempt,
+            offset,
+            bytes,
+            len: 0,
+            answer,
+        })?;
+        self::answer(receiver).await
+    }
+
+    async fn read_log(
+        &self,
+        attempt: AttemptId,
+        offset: u64,
+        max: usize,
+    ) -> Result<(Vec<u8>, u64)> {
+        let (answer, receiver) = oneshot::channel();
+        self.reads.push(ReadJob::Log {
+            attempt,
+            offset,
+            max,
+            answer,
+        })?;
+        self::answer(receiver).await
+    }
+
+    async fn describe(&self) -> Result<Vec<(String, String)>> {
+        let (answer, receiver) = oneshot::channel();
+        self.units.push(MainJob::Inspect(Inspect {
+            found: Vec::new(),
+            answer,
+        }))?;
+        self::answer(receiver).await
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.close_queues();
+        let threads = std::mem::take(&mut *self.threads());
+        let joined =
+            tokio::task::spawn_blocking(move || threads.into_iter().try_for_each(JoinHandle::join));
+        match joined.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Error::Storage(StorageError::new(
+                StorageErrorKind::Other,
+                "a thread of the store ended with a panic",
+            ))),
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Patches and what is said of them.
+
+use devlab_core::patch::{Patch, PatchComment, PatchState};
+use devlab_core::tx::Page;
+use devlab_core::{OrgId, PatchId, ProjectId, TaskId};
+use rusqlite::types::Value;
+use rusqlite::{Connection, params, params_from_iter};
+
+use super::codec::{Code, Cols};
+use super::errors::{DbError, DbResult};
+use super::rows::{all, below, change, first};
+
+fn read_patch(cols: &mut Cols<'_>) -> DbResult<Patch> {
+    Ok(Patch {
+        id: cols.id()?,
+        org: cols.id()?,
+        project: cols.id()?,
+        task: cols.id()?,
+        title: cols.text()?,
+        description: cols.text()?,
+        target: cols.parsed()?,
+        base: cols.parsed()?,
+        head: cols.parsed()?,
+        files: cols.int()?,
+        added: cols.int()?,
+        removed: cols.int()?,
+        state: cols.code()?,
+        created_at: cols.time()?,
+        updated_at: cols.time()?,
+    })
+}
+
+pub(super) fn get(conn: &Connection, id: PatchId) -> DbResult<Option<Patch>> {
+    const SQL: &str = "SELECT id, org, project, task, title, description, target, base, head, \
+        files, added, removed, state, created_at, updated_at FROM patches WHERE id = ?1";
+    first(conn, SQL, [id.bytes()], read_patch)
+}
+
+/// The newest, should there ever be several.
+pub(super) fn of_task(conn: &Connection, task: TaskId) -> DbResult<Option<Patch>> {
+    const SQL: &str = "SELECT id, org, project, task, title, description, target, base, head, \
+        files, added, removed, state, created_at, updated_at FROM patches WHERE task = ?1 \
+        ORDER BY id DESC LIMIT 1";
+    first(conn, SQL, [task.bytes()], read_patch)
+}
+
+pub(super) fn list(
+    conn: &Connection,
+    org: Option<OrgId>,
+    project: Option<ProjectId>,
+    state: Option<PatchState>,
+    page: Page,
+) -> DbResult<Vec<Patch>> {
+    let mut sql = String::from(
+        "SELECT id, org, project, task, title, description, target, base, head, files, added, \
+         removed, state, created_at, updated_at FROM patches WHERE id < ?",
+    );
+    let mut values = vec![Value::Blob(below(page.after))];
+    if let Some(org) = org {
+        sql.push_str(" AND org = ?");
+        values.push(Value::Blob(org.bytes().to_vec()));
+    }
+    if let Some(project) = project {
+        sql.push_str(" AND project = ?");
+        values.push(Value::Blob(project.bytes().to_vec()));
+    }
+    if let Some(state) = state {
+        sql.push_str(" AND state = ?");
+        values.push(Value::Integer(state.code()));
+    }
+    sql.push_str(" ORDER BY id DESC LIMIT ?");
+    values.push(Value::Integer(i64::from(page.limit)));
+    all(conn, &sql, params_from_iter(values), read_patch)
+}
+
+pub(super) fn put(conn: &Connection, patch: &Patch) -> DbResult<()> {
+    const SQL: &str = "INSERT INTO patches (id, org, project, task, title, description, target, \
+        base, head, files, added, removed, state, created_at, updated_at) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
+        ON CONFLICT (id) DO UPDATE SET title = ?5, description = ?6, target = ?7, base = ?8, \
+        head = ?9, files = ?10, added = ?11, removed = ?12, state = ?13, updated_at = ?15";
+    change(
+        conn,
+        SQL,
+        params![
+            patch.id.bytes(),
+            patch.org.bytes(),
+            patch.project.bytes(),
+            patch.task.bytes(),
+            patch.title,
+            patch.description,
+            patch.target.as_str(),
+            patch.base.as_str(),
+            patch.head.as_str(),
+            patch.files,
+            patch.added,
+            patch.removed,
+            patch.state.code(),
+            patch.created_at.as_millis(),
+            patch.updated_at.as_millis(),
+        ],
+    )?;
+    Ok(())
+}
+
+pub(super) fn comments(conn: &Connection, patch: PatchId) -> DbResult<Vec<PatchComment>> {
+    const SQL: &str = "SELECT patch, number, author, head, body, verdict, at \
+        FROM patch_comments WHERE patch = ?1 ORDER BY number";
+    all(conn, SQL, [patch.bytes()], |cols| {
+        Ok(PatchComment {
+            patch: cols.id()?,
+            number: cols.int()?,
+            author: cols.text()?,
+            head: cols.parsed()?,
+            body: cols.text()?,
+            verdict: cols.opt_code()?,
+            at: cols.time()?,
+        })
+    })
+}
+
+pub(super) fn add_comment(conn: &Connection, comment: &PatchComment) -> DbResult<u32> {
+    const SQL: &str = "INSERT INTO patch_comments (patch, number, author, head, body, verdict, at) \
+        SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4, ?5, ?6 \
+        FROM patch_comments WHERE patch = ?1 RETURNING number";
+    let number = first(
+        conn,
+        SQL,
+        params![
+            comment.patch.bytes(),
+            comment.author,
+            comment.head.as_str(),
+            comment.body,
+            comment.verdict.map(Code::code),
+            comment.at.as_millis(),
+        ],
+        |cols| cols.int(),
+    )?;
+    number.ok_or_else(|| DbError::Damaged("patch_comments.number".into()))
+}

@@ -1,0 +1,173 @@
+//! The ready queues, and tasks that back off.
+
+use devlab_core::label::Labels;
+use devlab_core::limits::LABEL_SETS_MAX;
+use devlab_core::tx::{Queued, Work};
+use devlab_core::{OrgId, Refusal, TaskId, Timestamp};
+use rusqlite::{Connection, params};
+
+use super::codec::{Cols, int};
+use super::errors::{DbError, DbResult};
+use super::rows::{all, change, first};
+
+/// The head of the first queue after the given one: one step in the tree, because the key of the
+/// table is queue first, rank second.
+const NEXT_HEAD: &str = "SELECT requires, neg_priority, verify_first, neg_path, seq, work \
+    FROM ready WHERE org = ?1 AND requires > ?2 \
+    ORDER BY requires, neg_priority, verify_first, neg_path, seq LIMIT 1";
+/// The head of the queue without requirements, which no text comes before.
+const EMPTY_HEAD: &str = "SELECT requires, neg_priority, verify_first, neg_path, seq, work \
+    FROM ready WHERE org = ?1 AND requires = '' \
+    ORDER BY neg_priority, verify_first, neg_path, seq LIMIT 1";
+
+fn read_queued(org: OrgId, cols: &mut Cols<'_>) -> DbResult<Queued> {
+    let requires = cols.parsed()?;
+    let neg_priority: i32 = cols.int()?;
+    let verify_first: u8 = cols.int()?;
+    let neg_path: i64 = cols.int()?;
+    let damaged = |what: &str| DbError::Damaged(format!("ready.{what}"));
+    Ok(Queued {
+        org,
+        requires,
+        priority: i16::try_from(-neg_priority).map_err(|_| damaged("neg_priority"))?,
+        path: u32::try_from(-neg_path).map_err(|_| damaged("neg_path"))?,
+        seq: cols.int()?,
+        work: match verify_first {
+            0 => Work::Verify(cols.id()?),
+            _ => Work::Task(cols.id()?),
+        },
+    })
+}
+
+/// Steps from queue to queue and shows each head.
+fn walk_heads(conn: &Connection, org: OrgId, mut visit: impl FnMut(Queued)) -> DbResult<()> {
+    let read = |cols: &mut Cols<'_>| read_queued(org, cols);
+    if let Some(head) = first(conn, EMPTY_HEAD, [org.bytes()], read)? {
+        visit(head);
+    }
+    let mut last = Labels::default();
+    while let Some(head) = first(conn, NEXT_HEAD, params![org.bytes(), last.as_str()], read)? {
+        last = head.requires.clone();
+        visit(head);
+    }
+    Ok(())
+}
+
+pub(super) fn heads(conn: &Connection, org: OrgId, agent: &Labels) -> DbResult<Vec<Queued>> {
+    let mut heads = Vec::new();
+    walk_heads(conn, org, |head| {
+        if agent.satisfies(&head.requires) {
+            heads.push(head);
+        }
+    })?;
+    Ok(heads)
+}
+
+pub(super) fn len(conn: &Connection, org: Option<OrgId>) -> DbResult<u64> {
+    let count = match org {
+        Some(org) => first(
+            conn,
+            "SELECT count(*) FROM ready WHERE org = ?1",
+            [org.bytes()],
+            |cols| cols.int(),
+        )?,
+        None => first(conn, "SELECT count(*) FROM ready", [], |cols| cols.int())?,
+    };
+    Ok(count.unwrap_or(0))
+}
+
+fn key(entry: &Queued) -> (i32, u8, i64, i64, [u8; 16]) {
+    let (neg_priority, verify_first, neg_path, seq) = entry.rank();
+    let work = match entry.work {
+        Work::Verify(candidate) => candidate.bytes(),
+        Work::Task(task) => task.bytes(),
+    };
+    (neg_priority, verify_first, neg_path, int(seq), work)
+}
+
+pub(super) fn enqueue(conn: &Connection, entry: &Queued) -> DbResult<()> {
+    const SQL: &str = "INSERT INTO ready \
+        (org, requires, neg_priority, verify_first, neg_path, seq, work) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING";
+    refuse_another_queue(conn, entry)?;
+    let (neg_priority, verify_first, neg_path, seq, work) = key(entry);
+    change(
+        conn,
+        SQL,
+        params![
+            entry.org.bytes(),
+            entry.requires.as_str(),
+            neg_priority,
+            verify_first,
+            neg_path,
+            seq,
+            work
+        ],
+    )?;
+    Ok(())
+}
+
+/// A claim looks at the head of every queue, so their number is bounded. The usual entry joins a
+/// queue that is there, and costs one look.
+fn refuse_another_queue(conn: &Connection, entry: &Queued) -> DbResult<()> {
+    const SQL: &str = "SELECT 1 FROM ready WHERE org = ?1 AND requires = ?2 LIMIT 1";
+    let found = first(
+        conn,
+        SQL,
+        params![entry.org.bytes(), entry.requires.as_str()],
+        |cols| cols.int::<i64>(),
+    )?;
+    if found.is_some() {
+        return Ok(());
+    }
+    let mut queues = 0;
+    walk_heads(conn, entry.org, |_| queues += 1)?;
+    if queues >= LABEL_SETS_MAX {
+        return Err(DbError::Refused(Refusal::Limit {
+            what: "different label sets that ready tasks of one org require",
+            limit: LABEL_SETS_MAX as u64,
+        }));
+    }
+    Ok(())
+}
+
+pub(super) fn dequeue(conn: &Connection, entry: &Queued) -> DbResult<bool> {
+    const SQL: &str = "DELETE FROM ready WHERE org = ?1 AND requires = ?2 AND neg_priority = ?3 \
+        AND verify_first = ?4 AND neg_path = ?5 AND seq = ?6 AND work = ?7";
+    let (neg_priority, verify_first, neg_path, seq, work) = key(entry);
+    let gone = change(
+        conn,
+        SQL,
+        params![
+            entry.org.bytes(),
+            entry.requires.as_str(),
+            neg_priority,
+            verify_first,
+            neg_path,
+            seq,
+            work
+        ],
+    )?;
+    Ok(gone == 1)
+}
+
+pub(super) fn set_due(conn: &Connection, task: TaskId, at: Option<Timestamp>) -> DbResult<()> {
+    const SET: &str = "INSERT INTO due (task, at) VALUES (?1, ?2) \
+        ON CONFLICT (task) DO UPDATE SET at = excluded.at";
+    match at {
+        Some(at) => change(conn, SET, params![task.bytes(), at.as_millis()])?,
+        None => change(conn, "DELETE FROM due WHERE task = ?1", [task.bytes()])?,
+    };
+    Ok(())
+}
+
+pub(super) fn due(conn: &Connection, now: Timestamp, limit: u32) -> DbResult<Vec<TaskId>> {
+    const SQL: &str = "SELECT task FROM due WHERE at <= ?1 ORDER BY at, task LIMIT ?2";
+    all(conn, SQL, params![now.as_millis(), limit], |cols| cols.id())
+}
+
+pub(super) fn next_due(conn: &Connection) -> DbResult<Option<Timestamp>> {
+    first(conn, "SELECT at FROM due ORDER BY at LIMIT 1", [], |cols| {
+        cols.time()
+    })
+}

@@ -1,0 +1,91 @@
+//! The threads that read. Each has connections of its own and never waits for a writer.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use devlab_core::{AttemptId, Error, Result};
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::errors::storage_error;
+use super::jobs::Jobs;
+use super::logs;
+use super::session::Session;
+use super::units::{Surroundings, guarded};
+use crate::ReadUnit;
+
+/// What a reader does.
+pub(super) enum ReadJob {
+    /// A unit of work on the main database.
+    Unit(ReadUnit, oneshot::Sender<Result<()>>),
+    /// A piece of a log.
+    Log {
+        attempt: AttemptId,
+        offset: u64,
+        max: usize,
+        answer: oneshot::Sender<Result<(Vec<u8>, u64)>>,
+    },
+}
+
+/// A reading thread's belongings.
+pub(super) struct Reader {
+    pub(super) main: Connection,
+    pub(super) logs: Connection,
+    pub(super) jobs: Arc<Jobs<ReadJob>>,
+    pub(super) around: Arc<Surroundings>,
+}
+
+impl Reader {
+    /// Works until the queue is closed and empty.
+    pub(super) fn run(self) {
+        let mut waiting = VecDeque::new();
+        while self.jobs.wait(&mut waiting, 1) {
+            for job in waiting.drain(..) {
+                self.serve(job);
+            }
+        }
+    }
+
+    fn serve(&self, job: ReadJob) {
+        match job {
+            // Whoever asked may have gone.
+            ReadJob::Unit(unit, answer) => drop(answer.send(self.read(unit))),
+            ReadJob::Log {
+                attempt,
+                offset,
+                max,
+                answer,
+            } => {
+                let piece = in_transaction(&self.logs, || {
+                    Ok(logs::read(&self.logs, attempt, offset, max)?)
+                });
+                drop(answer.send(piece));
+            }
+        }
+    }
+
+    fn read(&self, unit: ReadUnit) -> Result<()> {
+        in_transaction(&self.main, || {
+            let now = self.around.clock.now();
+            let mut session = Session::new(&self.main, now, &self.around.random);
+            let outcome = guarded(|| unit(&mut session));
+            session.finish(outcome).map(drop)
+        })
+    }
+}
+
+/// Runs reads on one view of the database.
+fn in_transaction<T>(conn: &Connection, reads: impl FnOnce() -> Result<T>) -> Result<T> {
+    let execute = |sql: &str| -> Result<()> {
+        conn.prepare_cached(sql)
+            .and_then(|mut statement| statement.execute([]))
+            .map(drop)
+            .map_err(|error| Error::Storage(storage_error(&error)))
+    };
+    execute("BEGIN DEFERRED")?;
+    let result = reads();
+    if !conn.is_autocommit() {
+        execute("ROLLBACK")?;
+    }
+    result
+}

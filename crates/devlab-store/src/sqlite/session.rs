@@ -1,0 +1,407 @@
+//! One unit of work on a connection: [`Read`] and [`Tx`] as statements.
+
+use devlab_core::attempt::{Agent, Attempt};
+use devlab_core::auth::{AuditEntry, Token};
+use devlab_core::check::{CheckSet, Receipt, Sha256Hex};
+use devlab_core::event::{Event, NewEvent};
+use devlab_core::label::Labels;
+use devlab_core::name::Name;
+use devlab_core::org::{Org, Project};
+use devlab_core::patch::{Patch, PatchComment, PatchState};
+use devlab_core::state::StateName;
+use devlab_core::task::{Feedback, Task, TaskSpec};
+use devlab_core::train::{Candidate, Target, TrainEntry};
+use devlab_core::tx::{Effect, Page, Queued, Read, Remembered, StoredAudit, TaskFilter, Tx};
+use devlab_core::{
+    AgentId, AttemptId, CandidateId, Error, Oid, OrgId, PatchId, ProjectId, RefName, Result,
+    StorageError, TaskId, Timestamp, TokenId,
+};
+use rusqlite::Connection;
+
+use super::errors::DbResult;
+use super::options::RandomSource;
+use super::{accounts, attempts, events, lists, patches, queues, tasks, trains};
+
+/// A unit of work under way.
+pub(super) struct Session<'c> {
+    conn: &'c Connection,
+    now: Timestamp,
+    random: &'c RandomSource,
+    effects: Vec<Effect>,
+    /// Whether the unit has its savepoint. It gets one with its first write, so that a unit that
+    /// only looks, or is refused before it writes, costs none.
+    saved: bool,
+    /// The first failure of the database. The unit ends with it, whatever it makes of it.
+    failed: Option<StorageError>,
+}
+
+impl<'c> Session<'c> {
+    pub(super) fn new(conn: &'c Connection, now: Timestamp, random: &'c RandomSource) -> Self {
+        Self {
+            conn,
+            now,
+            random,
+            effects: Vec::new(),
+            saved: false,
+            failed: None,
+        }
+    }
+
+    /// Ends the unit: keeps what it wrote if `outcome` is good, and takes it back if not. Returns
+    /// what it left to do after the commit.
+    ///
+    /// # Errors
+    /// What the unit failed with, or what keeping or taking back failed with.
+    pub(super) fn finish(mut self, outcome: Result<()>) -> Result<Vec<Effect>> {
+        let outcome = match self.failed.take() {
+            Some(error) => Err(Error::Storage(error)),
+            None => outcome,
+        };
+        // After a full disk SQLite has taken back the whole transaction, savepoints included.
+        if !self.saved || self.conn.is_autocommit() {
+            return outcome.map(|()| self.effects);
+        }
+        match outcome {
+            Ok(()) => {
+                self.statement("RELEASE unit")?;
+                Ok(self.effects)
+            }
+            Err(error) => {
+                let undone = self
+                    .statement("ROLLBACK TO unit")
+                    .and_then(|()| self.statement("RELEASE unit"));
+                if undone.is_err() {
+                    // Ends the whole transaction, which the writer takes as the end of its batch.
+                    self.statement("ROLLBACK")?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn statement(&self, sql: &str) -> DbResult<()> {
+        self.conn.prepare_cached(sql)?.execute([])?;
+        Ok(())
+    }
+
+    fn refuse_after_failure(&self) -> Result<()> {
+        match &self.failed {
+            Some(error) => Err(Error::Storage(error.clone())),
+            None => Ok(()),
+        }
+    }
+
+    fn note<T>(&mut self, result: DbResult<T>) -> Result<T> {
+        let error = match result {
+            Ok(value) => return Ok(value),
+            Err(error) => Error::from(error),
+        };
+        if let Error::Storage(storage) = &error {
+            self.failed = Some(storage.clone());
+        }
+        Err(error)
+    }
+
+    fn look<T>(&mut self, read: impl FnOnce(&Connection) -> DbResult<T>) -> Result<T> {
+        self.refuse_after_failure()?;
+        let result = read(self.conn);
+        self.note(result)
+    }
+
+    fn change<T>(&mut self, write: impl FnOnce(&Connection) -> DbResult<T>) -> Result<T> {
+        self.refuse_after_failure()?;
+        let result = self.save().and_then(|()| write(self.conn));
+        self.note(result)
+    }
+
+    fn save(&mut self) -> DbResult<()> {
+        if !self.saved {
+            self.statement("SAVEPOINT unit")?;
+            self.saved = true;
+        }
+        Ok(())
+    }
+}
+
+impl Read for Session<'_> {
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+    fn org(&mut self, id: OrgId) -> Result<Option<Org>> {
+        self.look(|conn| accounts::org(conn, id))
+    }
+    fn org_by_name(&mut self, name: &Name) -> Result<Option<Org>> {
+        self.look(|conn| accounts::org_by_name(conn, name))
+    }
+    fn orgs(&mut self, only: Option<OrgId>, page: Page) -> Result<Vec<Org>> {
+        self.look(|conn| accounts::orgs(conn, only, page))
+    }
+    fn project(&mut self, id: ProjectId) -> Result<Option<Project>> {
+        self.look(|conn| accounts::project(conn, id))
+    }
+    fn project_by_name(&mut self, org: OrgId, name: &Name) -> Result<Option<Project>> {
+        self.look(|conn| accounts::project_by_name(conn, org, name))
+    }
+    fn projects(&mut self, org: Option<OrgId>, page: Page) -> Result<Vec<Project>> {
+        self.look(|conn| accounts::projects(conn, org, page))
+    }
+    fn branch_head(&mut self, project: ProjectId, branch: &RefName) -> Result<Option<Oid>> {
+        self.look(|conn| accounts::branch_head(conn, project, branch))
+    }
+    fn task(&mut self, id: TaskId) -> Result<Option<Task>> {
+        self.look(|conn| tasks::get(conn, id))
+    }
+    fn task_spec(&mut self, id: TaskId) -> Result<Option<TaskSpec>> {
+        self.look(|conn| tasks::spec(conn, id))
+    }
+    fn children(&mut self, parent: TaskId) -> Result<Vec<TaskId>> {
+        self.look(|conn| tasks::children(conn, parent))
+    }
+    fn dependencies(&mut self, task: TaskId) -> Result<Vec<TaskId>> {
+        self.look(|conn| tasks::dependencies(conn, task))
+    }
+    fn dependents(&mut self, task: TaskId) -> Result<Vec<TaskId>> {
+        self.look(|conn| tasks::dependents(conn, task))
+    }
+    fn tasks(&mut self, filter: &TaskFilter, page: Page) -> Result<Vec<Task>> {
+        self.look(|conn| lists::tasks(conn, filter, page))
+    }
+    fn task_counts(&mut self, org: Option<OrgId>) -> Result<Vec<(StateName, u64)>> {
+        self.look(|conn| lists::counts(conn, org))
+    }
+    fn startable(&mut self, limit: u32) -> Result<Vec<TaskId>> {
+        self.look(|conn| tasks::startable(conn, limit))
+    }
+    fn feedback(&mut self, task: TaskId) -> Result<Vec<Feedback>> {
+        self.look(|conn| tasks::feedback(conn, task))
+    }
+    fn check_set(&mut self, hash: &Sha256Hex) -> Result<Option<CheckSet>> {
+        self.look(|conn| tasks::check_set(conn, hash))
+    }
+    fn queue_heads(&mut self, org: OrgId, agent: &Labels) -> Result<Vec<Queued>> {
+        self.look(|conn| queues::heads(conn, org, agent))
+    }
+    fn queue_len(&mut self, org: Option<OrgId>) -> Result<u64> {
+        self.look(|conn| queues::len(conn, org))
+    }
+    fn due(&mut self, now: Timestamp, limit: u32) -> Result<Vec<TaskId>> {
+        self.look(|conn| queues::due(conn, now, limit))
+    }
+    fn next_due(&mut self) -> Result<Option<Timestamp>> {
+        self.look(|conn| queues::next_due(conn))
+    }
+    fn attempt(&mut self, id: AttemptId) -> Result<Option<Attempt>> {
+        self.look(|conn| attempts::get(conn, id))
+    }
+    fn attempt_by_claim(&mut self, agent: AgentId, claim_id: &str) -> Result<Option<Attempt>> {
+        self.look(|conn| attempts::by_claim(conn, agent, claim_id))
+    }
+    fn attempts(&mut self, task: TaskId) -> Result<Vec<Attempt>> {
+        self.look(|conn| attempts::of_task(conn, task))
+    }
+    fn attempts_of_agent(&mut self, agent: AgentId) -> Result<Vec<Attempt>> {
+        self.look(|conn| attempts::of_agent(conn, agent))
+    }
+    fn expired(&mut self, now: Timestamp, limit: u32) -> Result<Vec<AttemptId>> {
+        self.look(|conn| attempts::expired(conn, now, limit))
+    }
+    fn next_expiry(&mut self) -> Result<Option<Timestamp>> {
+        self.look(|conn| attempts::next_expiry(conn))
+    }
+    fn live_attempts(&mut self) -> Result<Vec<AttemptId>> {
+        self.look(|conn| attempts::live(conn))
+    }
+    fn agent(&mut self, id: AgentId) -> Result<Option<Agent>> {
+        self.look(|conn| attempts::agent(conn, id))
+    }
+    fn agent_by_name(&mut self, org: OrgId, name: &str) -> Result<Option<Agent>> {
+        self.look(|conn| attempts::agent_by_name(conn, org, name))
+    }
+    fn agents(&mut self, org: Option<OrgId>, page: Page) -> Result<Vec<Agent>> {
+        self.look(|conn| attempts::agents(conn, org, page))
+    }
+    fn train_entry(&mut self, task: TaskId) -> Result<Option<TrainEntry>> {
+        self.look(|conn| trains::entry(conn, task))
+    }
+    fn train(&mut self, target: &Target, limit: u32) -> Result<Vec<TrainEntry>> {
+        self.look(|conn| trains::train(conn, target, limit))
+    }
+    fn trains(&mut self, limit: u32) -> Result<Vec<Target>> {
+        self.look(|conn| trains::targets(conn, limit))
+    }
+    fn candidate(&mut self, id: CandidateId) -> Result<Option<Candidate>> {
+        self.look(|conn| trains::candidate(conn, id))
+    }
+    fn live_candidate(&mut self, target: &Target) -> Result<Option<Candidate>> {
+        self.look(|conn| trains::live_candidate(conn, target))
+    }
+    fn candidates_of(&mut self, task: TaskId) -> Result<Vec<Candidate>> {
+        self.look(|conn| trains::candidates_of(conn, task))
+    }
+    fn receipts_for_tree(&mut self, project: ProjectId, tree: &Oid) -> Result<Vec<Receipt>> {
+        self.look(|conn| trains::receipts_for_tree(conn, project, tree))
+    }
+    fn receipts(&mut self, task: TaskId) -> Result<Vec<Receipt>> {
+        self.look(|conn| trains::receipts(conn, task))
+    }
+    fn patch(&mut self, id: PatchId) -> Result<Option<Patch>> {
+        self.look(|conn| patches::get(conn, id))
+    }
+    fn patch_of_task(&mut self, task: TaskId) -> Result<Option<Patch>> {
+        self.look(|conn| patches::of_task(conn, task))
+    }
+    fn patches(
+        &mut self,
+        org: Option<OrgId>,
+        project: Option<ProjectId>,
+        state: Option<PatchState>,
+        page: Page,
+    ) -> Result<Vec<Patch>> {
+        self.look(|conn| patches::list(conn, org, project, state, page))
+    }
+    fn patch_comments(&mut self, patch: PatchId) -> Result<Vec<PatchComment>> {
+        self.look(|conn| patches::comments(conn, patch))
+    }
+    fn events(&mut self, org: Option<OrgId>, after: u64, limit: u32) -> Result<Vec<Event>> {
+        self.look(|conn| events::after(conn, org, after, limit))
+    }
+    fn last_event(&mut self) -> Result<u64> {
+        self.look(|conn| events::last(conn))
+    }
+    fn audit_log(
+        &mut self,
+        org: Option<OrgId>,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<(u64, StoredAudit)>> {
+        self.look(|conn| events::audit_log(conn, org, before, limit))
+    }
+    fn token_by_hash(&mut self, hash: &Sha256Hex) -> Result<Option<Token>> {
+        self.look(|conn| accounts::token_by_hash(conn, hash))
+    }
+    fn token(&mut self, id: TokenId) -> Result<Option<Token>> {
+        self.look(|conn| accounts::token(conn, id))
+    }
+    fn tokens(&mut self, org: Option<OrgId>, page: Page) -> Result<Vec<Token>> {
+        self.look(|conn| accounts::tokens(conn, org, page))
+    }
+    fn remembered(&mut self, key: &str) -> Result<Option<Remembered>> {
+        let now = self.now;
+        self.look(|conn| accounts::remembered(conn, key, now))
+    }
+    fn setting(&mut self, key: &str) -> Result<Option<String>> {
+        self.look(|conn| accounts::setting(conn, key))
+    }
+}
+
+impl Tx for Session<'_> {
+    fn random(&mut self) -> u128 {
+        (self.random)()
+    }
+    fn effect(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+    fn insert_org(&mut self, org: &Org) -> Result<()> {
+        self.change(|conn| accounts::insert_org(conn, org))
+    }
+    fn insert_project(&mut self, project: &Project) -> Result<()> {
+        self.change(|conn| accounts::insert_project(conn, project))
+    }
+    fn put_project(&mut self, project: &Project) -> Result<()> {
+        self.change(|conn| accounts::put_project(conn, project))
+    }
+    fn set_branch_head(
+        &mut self,
+        project: ProjectId,
+        branch: &RefName,
+        head: Option<&Oid>,
+    ) -> Result<()> {
+        self.change(|conn| accounts::set_branch_head(conn, project, branch, head))
+    }
+    fn insert_task(&mut self, task: &Task, spec: &TaskSpec) -> Result<u64> {
+        self.change(|conn| tasks::insert(conn, task, spec))
+    }
+    fn put_task(&mut self, task: &Task) -> Result<()> {
+        self.change(|conn| tasks::put(conn, task))
+    }
+    fn put_task_spec(&mut self, id: TaskId, spec: &TaskSpec) -> Result<()> {
+        self.change(|conn| tasks::put_spec(conn, id, spec))
+    }
+    fn insert_edge(&mut self, dependency: TaskId, dependent: TaskId) -> Result<bool> {
+        self.change(|conn| tasks::insert_edge(conn, dependency, dependent))
+    }
+    fn add_feedback(&mut self, task: TaskId, feedback: &Feedback) -> Result<()> {
+        self.change(|conn| tasks::add_feedback(conn, task, feedback))
+    }
+    fn put_check_set(&mut self, set: &CheckSet) -> Result<()> {
+        self.change(|conn| tasks::put_check_set(conn, set))
+    }
+    fn enqueue(&mut self, entry: &Queued) -> Result<()> {
+        self.change(|conn| queues::enqueue(conn, entry))
+    }
+    fn dequeue(&mut self, entry: &Queued) -> Result<bool> {
+        self.change(|conn| queues::dequeue(conn, entry))
+    }
+    fn set_due(&mut self, task: TaskId, at: Option<Timestamp>) -> Result<()> {
+        self.change(|conn| queues::set_due(conn, task, at))
+    }
+    fn insert_attempt(&mut self, attempt: &Attempt) -> Result<()> {
+        self.change(|conn| attempts::insert(conn, attempt))
+    }
+    fn put_attempt(&mut self, attempt: &Attempt) -> Result<()> {
+        self.change(|conn| attempts::put(conn, attempt))
+    }
+    fn extend_leases(&mut self, until: Timestamp) -> Result<u64> {
+        self.change(|conn| attempts::extend_leases(conn, until))
+    }
+    fn put_agent(&mut self, agent: &Agent) -> Result<()> {
+        self.change(|conn| attempts::put_agent(conn, agent))
+    }
+    fn delete_agent(&mut self, id: AgentId) -> Result<()> {
+        self.change(|conn| attempts::delete_agent(conn, id))
+    }
+    fn insert_train_entry(&mut self, entry: &TrainEntry) -> Result<()> {
+        self.change(|conn| trains::insert_entry(conn, entry))
+    }
+    fn put_train_entry(&mut self, entry: &TrainEntry) -> Result<()> {
+        self.change(|conn| trains::put_entry(conn, entry))
+    }
+    fn delete_train_entry(&mut self, task: TaskId) -> Result<()> {
+        self.change(|conn| trains::delete_entry(conn, task))
+    }
+    fn insert_candidate(&mut self, candidate: &Candidate) -> Result<()> {
+        self.change(|conn| trains::insert_candidate(conn, candidate))
+    }
+    fn put_candidate(&mut self, candidate: &Candidate) -> Result<()> {
+        self.change(|conn| trains::put_candidate(conn, candidate))
+    }
+    fn insert_receipt(&mut self, receipt: &Receipt) -> Result<()> {
+        self.change(|conn| trains::insert_receipt(conn, receipt))
+    }
+    fn put_patch(&mut self, patch: &Patch) -> Result<()> {
+        self.change(|conn| patches::put(conn, patch))
+    }
+    fn add_patch_comment(&mut self, comment: &PatchComment) -> Result<u32> {
+        self.change(|conn| patches::add_comment(conn, comment))
+    }
+    fn append_event(&mut self, event: &NewEvent) -> Result<()> {
+        let now = self.now;
+        self.change(|conn| events::append(conn, event, now))
+    }
+    fn append_audit(&mut self, entry: &AuditEntry) -> Result<()> {
+        let now = self.now;
+        self.change(|conn| events::append_audit(conn, entry, now))
+    }
+    fn put_token(&mut self, token: &Token) -> Result<()> {
+        self.change(|conn| accounts::put_token(conn, token))
+    }
+    fn remember(&mut self, key: &str, answer: &Remembered) -> Result<()> {
+        self.change(|conn| accounts::remember(conn, key, answer))
+    }
+    fn forget_expired(&mut self, now: Timestamp, limit: u32) -> Result<u64> {
+        self.change(|conn| accounts::forget_expired(conn, now, limit))
+    }
+    fn put_setting(&mut self, key: &str, value: &str) -> Result<()> {
+        self.change(|conn| accounts::put_setting(conn, key, value))
+    }
+}

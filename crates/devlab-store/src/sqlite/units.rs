@@ -1,0 +1,121 @@
+//! Units of work as jobs of the writer.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use devlab_core::error::StorageErrorKind;
+use devlab_core::tx::Effect;
+use devlab_core::{Clock, Error, Result, StorageError};
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::errors::storage_error;
+use super::options::RandomSource;
+use super::session::Session;
+use super::writer::Job;
+use crate::WriteUnit;
+
+/// What every unit needs from its store.
+pub(super) struct Surroundings {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) random: RandomSource,
+}
+
+/// What the writer of the main database does.
+pub(super) enum MainJob {
+    /// A unit of work.
+    Unit(UnitJob),
+    /// Reads settings of the writer's own connection.
+    Inspect(Inspect),
+}
+
+/// A unit of work and who waits for it.
+pub(super) struct UnitJob {
+    pub(super) around: Arc<Surroundings>,
+    pub(super) unit: WriteUnit,
+    pub(super) effects: Vec<Effect>,
+    pub(super) answer: oneshot::Sender<Result<()>>,
+}
+
+/// What a store says of itself, and who asked.
+pub(super) struct Inspect {
+    pub(super) found: Vec<(String, String)>,
+    pub(super) answer: oneshot::Sender<Result<Vec<(String, String)>>>,
+}
+
+impl Job for MainJob {
+    fn run(&mut self, conn: &Connection) -> Result<()> {
+        match self {
+            Self::Unit(job) => job.run(conn),
+            Self::Inspect(job) => {
+                job.found = inspect(conn).map_err(|e| Error::Storage(storage_error(&e)))?;
+                Ok(())
+            }
+        }
+    }
+
+    fn effects(&mut self) -> Vec<Effect> {
+        match self {
+            Self::Unit(job) => std::mem::take(&mut job.effects),
+            Self::Inspect(_) => Vec::new(),
+        }
+    }
+
+    fn answer(self, outcome: Result<()>) {
+        // Whoever asked may have gone; what was written stays.
+        match self {
+            Self::Unit(job) => drop(job.answer.send(outcome)),
+            Self::Inspect(job) => drop(job.answer.send(outcome.map(|()| job.found))),
+        }
+    }
+}
+
+impl UnitJob {
+    fn run(&mut self, conn: &Connection) -> Result<()> {
+        let now = self.around.clock.now();
+        let mut session = Session::new(conn, now, &self.around.random);
+        let outcome = guarded(|| (self.unit)(&mut session));
+        self.effects = session.finish(outcome)?;
+        Ok(())
+    }
+}
+
+/// Runs a caller's code; a panic in it is an error of its own, not the end of the thread.
+pub(super) fn guarded(unit: impl FnOnce() -> Result<()>) -> Result<()> {
+    catch_unwind(AssertUnwindSafe(unit)).unwrap_or_else(|_| {
+        Err(Error::Storage(StorageError::new(
+            StorageErrorKind::Other,
+            "a unit of work panicked; what it wrote was taken back",
+        )))
+    })
+}
+
+fn inspect(conn: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
+    const PRAGMAS: [&str; 7] = [
+        "journal_mode",
+        "synchronous",
+        "page_size",
+        "page_count",
+        "cache_size",
+        "wal_autocheckpoint",
+        "journal_size_limit",
+    ];
+    let mut found = vec![
+        ("store".to_owned(), "sqlite".to_owned()),
+        (
+            "path".to_owned(),
+            conn.path().unwrap_or_default().to_owned(),
+        ),
+        ("sqlite_version".to_owned(), rusqlite::version().to_owned()),
+    ];
+    for name in PRAGMAS {
+        let value = conn.pragma_query_value(None, name, |row| {
+            Ok(match row.get_ref(0)? {
+                rusqlite::types::ValueRef::Integer(n) => n.to_string(),
+                other => other.as_str().unwrap_or_default().to_owned(),
+            })
+        })?;
+        found.push((name.to_owned(), value));
+    }
+    Ok(found)
+}
