@@ -85,6 +85,9 @@ pub enum Error {
         /// What is wrong.
         why: &'static str,
     },
+    /// A name is not one of git's.
+    #[error(transparent)]
+    Name(#[from] devlab_core::Refusal),
     /// A ref is not where the caller thought.
     #[error("{name} moved: it is at {actual:?}, expected {expected:?}")]
     RefMoved {

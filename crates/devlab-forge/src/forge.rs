@@ -99,7 +99,7 @@ fn patch_ref(id: &str, leaf: &str) -> Result<RefName> {
             "letters, digits, _ and - only",
         ));
     }
-    format!("refs/devlab/patches/{id}/{leaf}").parse()
+    Ok(format!("refs/devlab/patches/{id}/{leaf}").parse()?)
 }
 
 /// Points a ref at a commit wherever it was. No process if it is there, else one.

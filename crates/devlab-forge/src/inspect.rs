@@ -178,7 +178,7 @@ impl BareRepo {
         let text = String::from_utf8_lossy(&out);
         text.lines()
             .filter_map(|line| line.strip_suffix(" missing"))
-            .map(str::parse)
+            .map(|oid| oid.parse().map_err(crate::Error::from))
             .collect()
     }
 
@@ -427,7 +427,7 @@ fn parse_commit(fields: &[String]) -> Result<CommitInfo> {
         oid: oid.parse()?,
         parents: parents
             .split_whitespace()
-            .map(str::parse)
+            .map(|oid| oid.parse().map_err(crate::Error::from))
             .collect::<Result<_>>()?,
         author: author.clone(),
         email: email.clone(),

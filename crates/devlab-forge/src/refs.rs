@@ -39,7 +39,7 @@ impl BareRepo {
             .lines()
             .filter_map(|line| line.split_once(' '))
             .find(|(_, packed)| *packed == name.as_str());
-        packed.map(|(oid, _)| oid.parse()).transpose()
+        Ok(packed.map(|(oid, _)| oid.parse()).transpose()?)
     }
 
     async fn loose_ref(&self, name: &RefName) -> Result<Option<Oid>> {

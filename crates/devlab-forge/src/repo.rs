@@ -131,7 +131,7 @@ impl BareRepo {
             .await
             .map_err(Error::io("read", &path))?;
         let target = text.strip_prefix("ref:").unwrap_or(&text);
-        target.trim().parse()
+        Ok(target.trim().parse()?)
     }
 
     /// Verifies every object and that all that refs need is there. One process, reads everything.

@@ -22,8 +22,8 @@ pub mod sqlite;
 pub type WriteUnit = Box<dyn FnMut(&mut dyn Tx) -> Result<()> + Send>;
 /// A unit of work that reads.
 pub type ReadUnit = Box<dyn FnOnce(&mut dyn Read) -> Result<()> + Send>;
-/// Told after a commit what its units left to do, before their callers get their answers. Called
-/// on the writer's thread: it must be quick and must not call the store.
+/// Told after every commit what its units left to do (perhaps nothing), before their callers get
+/// their answers. Called on the writer's thread: it must be quick and must not call the store.
 pub type EffectSink = Arc<dyn Fn(&[Effect]) + Send + Sync>;
 
 /// Durable state.

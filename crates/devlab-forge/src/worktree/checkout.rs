@@ -35,6 +35,67 @@ impl Cache {
             .await?;
         Ok(())
     }
+
+    /// Makes a tree that was used before hold exactly the files of a commit or tree, as
+    /// [`Cache::checkout_tree`] would, but writes only what differs. Everything else goes, ignored
+    /// files, nested repositories and the driver's `.git` included. Three processes; for a
+    /// thousand files a fraction of a new checkout.
+    ///
+    /// A changed file is noticed by its inode and its change time, which a driver cannot set. What
+    /// is not undone: modes and attributes that git does not store. All processes that used the
+    /// tree must have ended. If anything stands in the way, the tree is made anew.
+    ///
+    /// # Errors
+    /// As [`Cache::checkout_tree`].
+    pub async fn reset_tree(&self, what: &Oid, tree: &Tree) -> Result<()> {
+        if let Err(error) = self.reset_in_place(what, tree).await {
+            tracing::debug!(%error, dir = %tree.dir.display(), "a used tree is made anew");
+            remove_any(&tree.dir).await?;
+            return self.checkout_tree(what, tree).await;
+        }
+        Ok(())
+    }
+
+    async fn reset_in_place(&self, what: &Oid, tree: &Tree) -> Result<()> {
+        let meta = tokio::fs::symlink_metadata(&tree.dir)
+            .await
+            .map_err(Error::io("read", &tree.dir))?;
+        if !meta.is_dir() {
+            return Err(Error::NotEmpty {
+                path: tree.dir.clone(),
+            });
+        }
+        drop_index_lock(tree).await?;
+        // git never looks at a `.git`, so it would not remove one either.
+        remove_any(&tree.dir.join(".git")).await?;
+        self.refuse_populated_submodules(tree).await?;
+        self.tree_cmd(tree, "read-tree")
+            .args(["--reset", "-u", what.as_str()])
+            .timeout(LONG_TIMEOUT)
+            .ok()
+            .await?;
+        self.tree_cmd(tree, "clean")
+            .args(["-ffdx", "--quiet"])
+            .timeout(LONG_TIMEOUT)
+            .ok()
+            .await?;
+        Ok(())
+    }
+}
+
+/// Removes a folder, a file or a link (not what it leads to); absent is fine.
+async fn remove_any(path: &Path) -> Result<()> {
+    let removed = match tokio::fs::symlink_metadata(path).await {
+        Ok(meta) if meta.is_dir() => tokio::fs::remove_dir_all(path).await,
+        Ok(_) => tokio::fs::remove_file(path).await,
+        Err(error) => Err(error),
+    };
+    match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::io("remove", path)(error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 async fn make_empty_dir(dir: &Path) -> Result<()> {

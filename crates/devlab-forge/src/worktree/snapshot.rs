@@ -89,7 +89,7 @@ impl Cache {
 
     /// For a submodule of the base that has a repository in it, `git add` would run `git status`
     /// inside that repository, with its configuration: the driver's. So it is never let there.
-    async fn refuse_populated_submodules(&self, tree: &Tree) -> Result<()> {
+    pub(super) async fn refuse_populated_submodules(&self, tree: &Tree) -> Result<()> {
         let out = self
             .tree_cmd(tree, "ls-files")
             .args(["--stage", "-z"])

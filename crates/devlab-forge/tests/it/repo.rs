@@ -344,7 +344,13 @@ async fn history_and_differences() {
     assert_eq!(lab.repo.log(Some(&one), &two, 10).await.unwrap().len(), 1);
     assert_eq!(lab.repo.log(None, &two, 1).await.unwrap().len(), 1);
     assert!(lab.repo.log(Some(&two), &two, 10).await.unwrap().is_empty());
+}
 
+#[tokio::test]
+async fn differences_and_trees() {
+    let (lab, one) = Lab::with(&[("a", "1\n2\n"), ("gone", "x\n")]).await;
+    let files = [("a", "1\nzwei\n3\n"), ("d/new", "n\n"), ("bin", "\0\u{1}")];
+    let two = lab.commit(&[&one], &files).await;
     let stat = lab.repo.diff_stat(&one, &two).await.unwrap();
     let shown: Vec<_> = stat
         .iter()

@@ -3,13 +3,16 @@
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
+use devlab_forge::candidate::{Outcome, Part, build};
 use devlab_forge::commit::Signature;
+use devlab_forge::http::{FetchPolicy, ReceivePolicy};
 use devlab_forge::inspect::EntryKind;
+use devlab_forge::publish::publish;
 use devlab_forge::transfer::FetchRef;
 use devlab_forge::worktree::{Cache, Snapshot, SnapshotRequest, Tree};
 use devlab_forge::{Error, Oid, Result};
 
-use crate::support::{Lab, TIME, ada, git, name, person, person_ok, write};
+use crate::support::{Lab, Server, TIME, ada, git, name, person, person_ok, write};
 
 /// A cache that holds the lab's commits, and a tree of one of them.
 struct Bench {
@@ -183,30 +186,24 @@ async fn nothing_changed_is_no_change() {
     );
 }
 
-#[tokio::test]
-async fn what_a_driver_plants_is_never_run() {
-    let bench = Bench::new(&[
-        ("a", "1\n"),
-        (".gitattributes", "* filter=evil diff=evil merge=evil\n"),
-    ])
-    .await;
-    let (dir, mark) = (bench.dir(), bench.lab.path("mark"));
-    let script = trap(bench.lab.temp.path(), &mark);
+/// Everything in a `.git` that makes git run a program.
+fn plant(dir: &Path, script: &str) {
+    let alias = format!("!{script}");
     for (key, value) in [
-        ("core.fsmonitor", script.as_str()),
+        ("core.fsmonitor", script),
         ("core.hooksPath", "hooks"),
-        ("filter.evil.clean", &script),
-        ("filter.evil.smudge", &script),
+        ("filter.evil.clean", script),
+        ("filter.evil.smudge", script),
         ("filter.evil.required", "true"),
-        ("diff.evil.command", &script),
-        ("diff.evil.textconv", &script),
-        ("merge.evil.driver", &script),
-        ("diff.external", &script),
-        ("core.sshCommand", &script),
-        ("core.pager", &script),
-        ("gpg.program", &script),
+        ("diff.evil.command", script),
+        ("diff.evil.textconv", script),
+        ("merge.evil.driver", script),
+        ("diff.external", script),
+        ("core.sshCommand", script),
+        ("core.pager", script),
+        ("gpg.program", script),
         ("commit.gpgSign", "true"),
-        ("alias.add", &format!("!{script}")),
+        ("alias.add", &alias),
     ] {
         person_ok(dir, &["config", key, value]);
     }
@@ -219,9 +216,21 @@ async fn what_a_driver_plants_is_never_run() {
     ] {
         for folder in [".git/hooks", "hooks"] {
             std::fs::create_dir_all(dir.join(folder)).unwrap();
-            std::fs::copy(&script, dir.join(folder).join(hook)).unwrap();
+            std::fs::copy(script, dir.join(folder).join(hook)).unwrap();
         }
     }
+}
+
+#[tokio::test]
+async fn what_a_driver_plants_is_never_run() {
+    let bench = Bench::new(&[
+        ("a", "1\n"),
+        (".gitattributes", "* filter=evil diff=evil merge=evil\n"),
+    ])
+    .await;
+    let (dir, mark) = (bench.dir(), bench.lab.path("mark"));
+    let script = trap(bench.lab.temp.path(), &mark);
+    plant(dir, &script);
     // The traps do work: git itself, used there by a person, falls into one.
     write(dir, "a", "2\n");
     let _person = person(dir, &["status"]);
@@ -469,14 +478,7 @@ async fn prior_work_comes_with_markers() {
 
 #[tokio::test]
 async fn a_thousand_files_take_little_time() {
-    let contents: Vec<(String, String)> = (0..1000)
-        .map(|i| {
-            (
-                format!("d{}/f{i}.txt", i % 20),
-                format!("{i} line\n").repeat(40),
-            )
-        })
-        .collect();
+    let contents = thousand();
     let files: Vec<(&str, &str)> = contents
         .iter()
         .map(|(p, t)| (p.as_str(), t.as_str()))
@@ -517,8 +519,8 @@ async fn a_thousand_files_take_little_time() {
 async fn a_cache_asks_only_for_what_is_missing() {
     let (lab, base) = Lab::with(&[("a", "1\n")]).await;
     let server = crate::support::Server::start(&lab.repo).await;
-    let policy = devlab_forge::http::FetchPolicy::Only(vec![name("refs/heads/main")]);
-    server.grant("t", policy, devlab_forge::http::ReceivePolicy::Refused);
+    let policy = FetchPolicy::Only(vec![name("refs/heads/main")]);
+    server.grant("t", policy, ReceivePolicy::Refused);
     let cache = Cache::ensure(&git(), &lab.path("cache.git")).await.unwrap();
     let refs = [FetchRef {
         from: name("refs/heads/main"),
@@ -565,60 +567,80 @@ async fn a_cache_asks_only_for_what_is_missing() {
     assert!(matches!(missing, Error::Missing { .. }), "{missing}");
 }
 
-/// All that git does for one attempt: from the claim to the published commit.
-#[tokio::test(flavor = "multi_thread")]
-async fn an_attempt_end_to_end_costs_little() {
-    use devlab_forge::candidate::{Outcome, Part, build};
-    use devlab_forge::http::{FetchPolicy, ReceivePolicy};
-    let contents: Vec<(String, String)> = (0..1000)
+/// A thousand files of forty lines.
+fn thousand() -> Vec<(String, String)> {
+    (0..1000)
         .map(|i| {
             (
                 format!("d{}/f{i}.txt", i % 20),
                 format!("{i} line\n").repeat(40),
             )
         })
-        .collect();
+        .collect()
+}
+
+/// Names of steps and how long each took, in milliseconds.
+struct Laps {
+    start: tokio::time::Instant,
+    done: Vec<(&'static str, u128)>,
+}
+
+impl Laps {
+    fn lap(&mut self, step: &'static str) {
+        let now = tokio::time::Instant::now();
+        self.done.push((step, (now - self.start).as_millis()));
+        self.start = now;
+    }
+}
+
+/// All that git does for one attempt: from the claim to the published commit.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_end_to_end_costs_little() {
+    let contents = thousand();
     let files: Vec<(&str, &str)> = contents
         .iter()
         .map(|(p, t)| (p.as_str(), t.as_str()))
         .collect();
     let (lab, base) = Lab::with(&files).await;
-    let server = crate::support::Server::start(&lab.repo).await;
+    let server = Server::start(&lab.repo).await;
     let (main, own) = (name("refs/heads/main"), name("refs/devlab/attempts/t/1"));
     let receive = ReceivePolicy::Only {
         name: own.clone(),
         haves: vec![base.clone()],
     };
     server.grant("t", FetchPolicy::Only(vec![main.clone()]), receive);
+    let remote = server.remote("t");
     let cache = Cache::ensure(&git(), &lab.path("cache.git")).await.unwrap();
     let refs = [FetchRef {
         from: main.clone(),
         to: name("refs/devlab/cache/main"),
     }];
     cache
-        .fetch(&server.remote("t"), &refs, std::slice::from_ref(&base))
+        .fetch(&remote, &refs, std::slice::from_ref(&base))
         .await
         .unwrap();
+    let clean = Tree {
+        dir: lab.path("c/tree"),
+        index: lab.path("c/index"),
+    };
+    cache.checkout_tree(&base, &clean).await.unwrap();
 
-    let mut laps = Vec::new();
-    let mut start = tokio::time::Instant::now();
-    let mut lap = |step: &'static str| {
-        let now = tokio::time::Instant::now();
-        laps.push((step, (now - start).as_millis()));
-        start = now;
+    let mut laps = Laps {
+        start: tokio::time::Instant::now(),
+        done: Vec::new(),
     };
     cache
-        .fetch(&server.remote("t"), &refs, std::slice::from_ref(&base))
+        .fetch(&remote, &refs, std::slice::from_ref(&base))
         .await
         .unwrap();
-    lap("fetch");
+    laps.lap("fetch");
     let tree = Tree {
         dir: lab.path("w/tree"),
         index: lab.path("w/index"),
     };
     cache.checkout_tree(&base, &tree).await.unwrap();
     cache.driver_git_dir(&tree, &base, &ada()).await.unwrap();
-    lap("checkout");
+    laps.lap("new checkout");
     write(&tree.dir, "d1/f1.txt", "changed\n");
     let bench = Bench {
         lab,
@@ -627,31 +649,26 @@ async fn an_attempt_end_to_end_costs_little() {
         base,
     };
     let snapshot = bench.snapshot(&[]).await.unwrap();
-    lap("snapshot");
+    laps.lap("snapshot");
     bench
         .cache
-        .push(&server.remote("t"), &snapshot.commit, &own)
+        .push(&remote, &snapshot.commit, &own)
         .await
         .unwrap();
-    lap("push");
-    let clean = Tree {
-        dir: bench.lab.path("c/tree"),
-        index: bench.lab.path("c/index"),
-    };
+    laps.lap("push");
     bench
         .cache
-        .checkout_tree(&snapshot.commit, &clean)
+        .reset_tree(&snapshot.commit, &clean)
         .await
         .unwrap();
-    lap("clean checkout");
+    laps.lap("checkout again");
     let part = Part {
         head: snapshot.commit,
         task: "t".into(),
         title: "t".into(),
         attempt: Some(1),
     };
-    let keep = name("refs/devlab/keep/c");
-    let repo = &bench.lab.repo;
+    let (repo, keep) = (&bench.lab.repo, name("refs/devlab/keep/c"));
     let Outcome::Built(built) = build(repo, &bench.base, &[part], TIME, &keep)
         .await
         .unwrap()
@@ -662,13 +679,81 @@ async fn an_attempt_end_to_end_costs_little() {
         built.tree, snapshot.tree,
         "its checks already ran on this tree"
     );
-    devlab_forge::publish::publish(repo, &main, Some(&bench.base), &built.tip)
+    publish(repo, &main, Some(&bench.base), &built.tip)
         .await
         .unwrap();
-    lap("merge and publish");
+    laps.lap("merge and publish");
     assert_eq!(repo.resolve(&main).await.unwrap(), Some(built.tip));
-    println!(
-        "an attempt, in ms: {laps:?}, together {}",
-        laps.iter().map(|(_, ms)| ms).sum::<u128>()
+    let total: u128 = laps.done.iter().map(|(_, ms)| ms).sum();
+    println!("an attempt, in ms: {:?}, together {total}", laps.done);
+}
+
+#[tokio::test]
+async fn a_used_tree_is_reset_completely() {
+    let bench = Bench::new(&[
+        ("a", "1\n"),
+        ("d/b", "b\n"),
+        (".gitignore", "*.o\n"),
+        ("l", "l\n"),
+    ])
+    .await;
+    let next = bench.lab.commit(&[&bench.base], &[("new", "n\n")]).await;
+    let outside = bench.lab.path("outside");
+    std::fs::create_dir(&outside).unwrap();
+    std::fs::write(outside.join("b"), "keep").unwrap();
+    let dir = bench.dir();
+    write(dir, "a", "2\n");
+    write(dir, "x.o", "ignored");
+    write(dir, "sub/y", "untracked");
+    person_ok(&dir.join("sub"), &["init", "-q"]);
+    std::fs::remove_file(dir.join("l")).unwrap();
+    symlink("/etc/passwd", dir.join("l")).unwrap();
+    std::fs::remove_dir_all(dir.join("d")).unwrap();
+    symlink(&outside, dir.join("d")).unwrap();
+    // The same size and the same dates: only the change time gives it away.
+    let old = std::fs::metadata(dir.join(".gitignore"))
+        .unwrap()
+        .modified()
+        .unwrap();
+    std::fs::write(dir.join(".gitignore"), "*.p\n").unwrap();
+    std::fs::File::options()
+        .write(true)
+        .open(dir.join(".gitignore"))
+        .unwrap()
+        .set_modified(old)
+        .unwrap();
+
+    bench.cache.reset_tree(&next, &bench.tree).await.unwrap();
+    let mut names: Vec<_> = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|e| e.unwrap().file_name())
+        .collect();
+    names.sort();
+    assert_eq!(names, [".gitignore", "a", "d", "l", "new"]);
+    let text = |path: &str| std::fs::read_to_string(dir.join(path)).unwrap();
+    assert_eq!(
+        [text("a"), text("d/b"), text(".gitignore"), text("l")],
+        ["1\n", "b\n", "*.o\n", "l\n"]
     );
+    assert!(
+        !std::fs::symlink_metadata(dir.join("d"))
+            .unwrap()
+            .is_symlink()
+    );
+    assert_eq!(std::fs::read_to_string(outside.join("b")).unwrap(), "keep");
+    let bench = Bench {
+        base: next.clone(),
+        ..bench
+    };
+    assert!(bench.changed().await.is_empty());
+
+    // Replaced by a link: made anew, and what it leads to is left alone.
+    std::fs::remove_dir_all(bench.dir()).unwrap();
+    symlink(&outside, bench.dir()).unwrap();
+    bench.cache.reset_tree(&next, &bench.tree).await.unwrap();
+    assert_eq!(
+        std::fs::read_to_string(bench.dir().join("d/b")).unwrap(),
+        "b\n"
+    );
+    assert_eq!(std::fs::read_to_string(outside.join("b")).unwrap(), "keep");
 }

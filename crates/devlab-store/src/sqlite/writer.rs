@@ -94,9 +94,7 @@ impl<J: Job> Writer<J> {
                 effects.append(&mut job.effects());
             }
         }
-        if !effects.is_empty() {
-            (self.effects)(&effects);
-        }
+        (self.effects)(&effects);
     }
 
     /// Runs units until none waits, or the batch is large or old enough.

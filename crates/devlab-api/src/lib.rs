@@ -1,0 +1,97 @@
+//! The wire: what devlab's HTTP interface says and hears.
+//!
+//! *Invariant:* these types are the interface and nothing else. The server converts them to and
+//! from the entities of `devlab-core` at its edge; no rule is written in terms of them.
+//! *Invariant:* ids, states and times have the text forms of `devlab-core`.
+
+pub mod agent;
+#[cfg(feature = "client")]
+pub mod client;
+pub mod event;
+pub mod patch;
+pub mod problem;
+pub mod project;
+pub mod task;
+pub mod token;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A page of a list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct List<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Where the next page begins: pass it as `cursor`. Absent on the last page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// Answer of `/health` and `/ready`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Health {
+    /// `ok`.
+    #[schema(example = "ok")]
+    pub status: String,
+}
+
+/// A server of the lab.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Peer {
+    /// Name of the server.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Whether it is the one that answers.
+    pub this: bool,
+}
+
+/// A registered place of one runtime.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Cluster {
+    /// Name.
+    pub name: String,
+    /// Runtime, such as `local`.
+    pub runtime: String,
+    /// Agents that run there now.
+    pub agents: u32,
+    /// Agents that it is meant to run.
+    pub capacity: u32,
+    /// Isolation that its agents get: `process` is policy, not protection.
+    pub isolation: String,
+}
+
+/// Who the caller is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WhoAmI {
+    /// Id of the token.
+    pub token: String,
+    /// Its role.
+    pub role: String,
+    /// Its org; absent for a global token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org: Option<String>,
+    /// Name of that org.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org_name: Option<String>,
+}
+
+/// An entry of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AuditEntry {
+    /// Place in the log.
+    pub seq: u64,
+    /// When (RFC 3339).
+    pub at: String,
+    /// Who: role and token id.
+    pub actor: String,
+    /// What, such as `task.cancel`.
+    pub action: String,
+    /// Id of what it was done to.
+    pub target: String,
+    /// Request id, as in the server's log.
+    pub request_id: String,
+    /// Org; absent for what concerns the whole lab.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org: Option<String>,
+}

@@ -1,0 +1,123 @@
+//! Orgs and projects.
+
+use devlab_core::{OrgId, ProjectId, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::task::Check;
+
+/// An org.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Org {
+    /// Id.
+    #[schema(value_type = String, example = "org_01jd3v6p5x8e9rk2m4n6q8t0vw")]
+    pub id: OrgId,
+    /// Name.
+    pub name: String,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+}
+
+/// Makes an org.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateOrg {
+    /// Name: 1 to 63 of `a-z 0-9 -`.
+    pub name: String,
+}
+
+/// A project.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Project {
+    /// Id.
+    #[schema(value_type = String, example = "proj_01jd3v6p5x8e9rk2m4n6q8t0vw")]
+    pub id: ProjectId,
+    /// Its org.
+    #[schema(value_type = String)]
+    pub org: OrgId,
+    /// Name.
+    pub name: String,
+    /// Branch that goals go into, such as `main`.
+    pub default_branch: String,
+    /// Head of that branch; absent while the repository is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
+    /// Where people work on it, as they wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<String>,
+    /// Path of its repository below this server's address, for git over HTTP.
+    #[schema(example = "/git/default/parser.git")]
+    pub git_path: String,
+    /// Whether it takes no new goals.
+    pub archived: bool,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+}
+
+/// Makes a project.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateProject {
+    /// Org, by id or name. May be left out by a caller that has just one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org: Option<String>,
+    /// Name: 1 to 63 of `a-z 0-9 -`.
+    pub name: String,
+    /// Branch that goals go into. Default: `main`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_branch: Option<String>,
+    /// Where people work on it; a note for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<String>,
+    /// An https address to fill the repository from. Without it, push to `git_path`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub import_url: Option<String>,
+}
+
+/// Changes a project. What is left out stays.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateProject {
+    /// Where people work on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<String>,
+    /// Whether it takes no new goals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archived: Option<bool>,
+}
+
+/// What `.devlab/project.toml` on the default branch says now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ProjectSettings {
+    /// Prepares a checkout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setup: Option<String>,
+    /// Checks in the order they run.
+    pub checks: Vec<Check>,
+    /// Labels that an agent needs.
+    pub labels: Vec<String>,
+    /// Path prefixes whose change needs review.
+    pub protected_paths: Vec<String>,
+}
+
+/// Brings commits of the upstream in. Push them first, to `refs/devlab/upstream/<name>`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SyncProject {
+    /// The upstream's commit.
+    pub commit: String,
+}
+
+/// What became of a sync.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SyncResult {
+    /// `up_to_date`, `fast_forwarded`, or `merging` (a task merges and verifies it).
+    pub outcome: String,
+    /// Head of the default branch now.
+    pub head: String,
+    /// The task that merges it, if it has to be merged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+}

@@ -1,0 +1,515 @@
+//! Tasks: making, reading and changing them; attempts, receipts, candidates.
+
+use std::collections::BTreeMap;
+
+use devlab_core::attempt::{AttemptKind, AttemptState, Failure, Phase};
+use devlab_core::state::{StateName, TaskKind, WaitReason};
+use devlab_core::task::{Proof, Tries};
+use devlab_core::train::CandidateState;
+use devlab_core::{
+    AgentId, AttemptId, CandidateId, OrgId, PatchId, ProjectId, ReceiptId, TaskId, Timestamp, check,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A command that must pass on a tree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// Name that people see.
+    pub name: String,
+    /// Shell command, run in a clean checkout.
+    pub run: String,
+    /// Time limit in seconds; default 1800.
+    #[serde(default = "timeout_default")]
+    pub timeout_secs: u32,
+}
+
+fn timeout_default() -> u32 {
+    devlab_core::limits::TIMEOUT_SECS_DEFAULT
+}
+
+impl From<check::Check> for Check {
+    fn from(check: check::Check) -> Self {
+        Self {
+            name: check.name,
+            run: check.run,
+            timeout_secs: check.timeout_secs,
+        }
+    }
+}
+
+impl From<Check> for check::Check {
+    fn from(check: Check) -> Self {
+        Self {
+            name: check.name,
+            run: check.run,
+            timeout_secs: check.timeout_secs,
+        }
+    }
+}
+
+/// How a task is done. Exactly one member is given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Driver {
+    /// A command or a script.
+    Command(Command),
+}
+
+/// The `command` driver.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Command {
+    /// Program and arguments. Give either this or `script`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub argv: Vec<String>,
+    /// A script for `sh -eu`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub script: Option<String>,
+    /// Variables added to the cleared environment.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    /// Time limit in seconds; default 1800.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_secs: Option<u32>,
+}
+
+impl From<Driver> for check::DriverSpec {
+    fn from(driver: Driver) -> Self {
+        let Driver::Command(command) = driver;
+        Self::Command(check::CommandSpec {
+            argv: command.argv,
+            script: command.script,
+            env: command.env,
+            timeout_secs: command.timeout_secs.unwrap_or_else(timeout_default),
+        })
+    }
+}
+
+impl From<check::DriverSpec> for Driver {
+    fn from(driver: check::DriverSpec) -> Self {
+        let check::DriverSpec::Command(command) = driver;
+        Self::Command(Command {
+            argv: command.argv,
+            script: command.script,
+            env: command.env,
+            timeout_secs: Some(command.timeout_secs),
+        })
+    }
+}
+
+/// Makes one task.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateTask {
+    /// Org, by id or name. May be left out by a caller that has just one, and with a `parent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org: Option<String>,
+    /// Project, by id or name. A task without one changes no repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// Composite that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub parent: Option<TaskId>,
+    /// One line.
+    pub title: String,
+    /// What is wanted, in words. Default: the title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goal: Option<String>,
+    /// Tasks of the same parent (or goals of the same org) that have to be done first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    pub depends_on: Vec<TaskId>,
+    /// How it is done. A leaf without one needs an agent that has a driver of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<Driver>,
+    /// Checks besides the project's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Check>,
+    /// Labels that an agent needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// Higher is earlier; default 0.
+    #[serde(default)]
+    pub priority: i16,
+    /// Whether a person reviews the result. Default: yes for a goal with a project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<bool>,
+    /// Whether it does things outside that must not be repeated by themselves.
+    #[serde(default)]
+    pub side_effects: bool,
+    /// Whether it waits in `draft` for an approval.
+    #[serde(default)]
+    pub draft: bool,
+}
+
+/// A task in a graph.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GraphTask {
+    /// Name within the request, for `depends_on` and the answer.
+    pub key: String,
+    /// One line.
+    pub title: String,
+    /// What is wanted, in words. Default: the title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goal: Option<String>,
+    /// Keys of tasks of the same parent that have to be done first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub depends_on: Vec<String>,
+    /// How it is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<Driver>,
+    /// Checks besides the project's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Check>,
+    /// Labels that an agent needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// Higher is earlier.
+    #[serde(default)]
+    pub priority: i16,
+    /// Whether a person reviews the result; default no.
+    #[serde(default)]
+    pub review: bool,
+    /// Whether it does things outside that must not be repeated by themselves.
+    #[serde(default)]
+    pub side_effects: bool,
+    /// Children; a task with children is a composite.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(no_recursion)]
+    pub tasks: Vec<GraphTask>,
+}
+
+/// Schedules one task (`task`) or a graph (`title` and `tasks`).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    /// Org, by id or name. May be left out by a caller that has just one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org: Option<String>,
+    /// Project, by id or name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// One task, in words: its first line becomes the title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+    /// Title of a graph's goal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// What the goal is, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goal: Option<String>,
+    /// The graph: children of the goal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<GraphTask>,
+    /// How a single task is done; in a graph: how tasks without a driver of their own are done,
+    /// and how conflicts with the goal's target are resolved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<Driver>,
+    /// Checks of the goal, besides the project's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Check>,
+    /// Labels that an agent needs for a single task.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// Higher is earlier.
+    #[serde(default)]
+    pub priority: i16,
+    /// Whether a person reviews the goal's result. Default: yes with a project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<bool>,
+    /// Goals of the same org that have to be done first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    pub depends_on: Vec<TaskId>,
+}
+
+/// What was scheduled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Scheduled {
+    /// The goal.
+    #[schema(value_type = String)]
+    pub goal: TaskId,
+    /// Ids by key; keys of nested tasks are joined with `/`.
+    #[schema(value_type = BTreeMap<String, String>)]
+    pub tasks: BTreeMap<String, TaskId>,
+}
+
+/// Changes a task. What is left out stays. Words and commands can change only before work on it
+/// has started.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateTask {
+    /// One line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// What is wanted, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goal: Option<String>,
+    /// Higher is earlier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i16>,
+    /// Dependencies to add.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    pub add_depends_on: Vec<TaskId>,
+}
+
+/// A task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Task {
+    /// Id.
+    #[schema(value_type = String, example = "task_01jd3v6p5x8e9rk2m4n6q8t0vw")]
+    pub id: TaskId,
+    /// Org.
+    #[schema(value_type = String)]
+    pub org: OrgId,
+    /// Project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub project: Option<ProjectId>,
+    /// Parent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub parent: Option<TaskId>,
+    /// The goal that it serves.
+    #[schema(value_type = String)]
+    pub goal_id: TaskId,
+    /// `leaf` or `composite`.
+    #[schema(value_type = String)]
+    pub kind: TaskKind,
+    /// One line.
+    pub title: String,
+    /// State: `draft`, `blocked`, `ready`, `running`, `integrating`, `waiting`, `done`, `failed`
+    /// or `cancelled`.
+    #[schema(value_type = String)]
+    pub state: StateName,
+    /// What it waits for, if it is `waiting`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub waiting_for: Option<WaitReason>,
+    /// Dependencies that are not done.
+    pub unmet: u32,
+    /// Higher is earlier.
+    pub priority: i16,
+    /// Longest remaining path, in tasks.
+    pub path: u32,
+    /// Labels that an agent needs.
+    pub labels: Vec<String>,
+    /// Work attempts made.
+    pub attempts: u32,
+    /// How often each kind of failure sent it back.
+    #[schema(value_type = Object)]
+    pub tries: Tries,
+    /// The attempt that works on it now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub live_attempt: Option<AttemptId>,
+    /// When it may be claimed again, if it backs off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub not_before: Option<Timestamp>,
+    /// Children that are neither done nor cancelled.
+    pub open_children: u32,
+    /// Whether a person reviews the result.
+    pub review: bool,
+    /// `open`, `proven` or `unproven`.
+    #[schema(value_type = String)]
+    pub proof: Proof,
+    /// The adopted result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
+    /// The merge commit in the target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<String>,
+    /// Hash of the check set it has to pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check_set: Option<String>,
+    /// Hidden from lists.
+    pub archived: bool,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When its state last changed.
+    #[schema(value_type = String, format = DateTime)]
+    pub updated_at: Timestamp,
+}
+
+/// A task with everything that belongs to it alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TaskDetail {
+    /// The task.
+    #[serde(flatten)]
+    pub task: Task,
+    /// What is wanted, in words.
+    pub goal: String,
+    /// How it is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<Driver>,
+    /// All checks that its result has to pass.
+    pub checks: Vec<Check>,
+    /// What it depends on.
+    #[schema(value_type = Vec<String>)]
+    pub depends_on: Vec<TaskId>,
+    /// What depends on it.
+    #[schema(value_type = Vec<String>)]
+    pub dependents: Vec<TaskId>,
+    /// Why it does not move, if it does not: who or what it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stuck: Option<String>,
+    /// What the next attempt will be told of earlier ones.
+    #[schema(value_type = Vec<Object>)]
+    pub feedback: Vec<devlab_core::task::Feedback>,
+    /// Its patch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub patch: Option<PatchId>,
+    /// Branch that its result goes into.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+}
+
+/// An attempt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Attempt {
+    /// Id.
+    #[schema(value_type = String, example = "att_01jd3v6p5x8e9rk2m4n6q8t0vw")]
+    pub id: AttemptId,
+    /// Task.
+    #[schema(value_type = String)]
+    pub task: TaskId,
+    /// Counts the tries.
+    pub number: u32,
+    /// `work` or `verify`.
+    #[schema(value_type = String)]
+    pub kind: AttemptKind,
+    /// Agent.
+    #[schema(value_type = String)]
+    pub agent: AgentId,
+    /// `live`, `lost`, `superseded`, `succeeded`, `failed` or `cancelled`.
+    #[schema(value_type = String)]
+    pub state: AttemptState,
+    /// Last reported phase.
+    #[schema(value_type = String)]
+    pub phase: Phase,
+    /// Kind of failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub failure: Option<Failure>,
+    /// Commit it started from, or verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// Earlier work that it went on from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prior: Option<String>,
+    /// Its result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// Candidate that it verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub candidate: Option<CandidateId>,
+    /// Length of its log in bytes.
+    pub log_bytes: u64,
+    /// When it was claimed.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub ended_at: Option<Timestamp>,
+}
+
+/// Proof that a check ran on a tree.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Receipt {
+    /// Id.
+    #[schema(value_type = String)]
+    pub id: ReceiptId,
+    /// Task.
+    #[schema(value_type = String)]
+    pub task: TaskId,
+    /// Attempt that ran it.
+    #[schema(value_type = String)]
+    pub attempt: AttemptId,
+    /// Agent that ran it: the verifier.
+    #[schema(value_type = String)]
+    pub agent: AgentId,
+    /// Candidate that it was run for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub candidate: Option<CandidateId>,
+    /// Name of the check.
+    pub check: String,
+    /// Its command.
+    pub command: String,
+    /// Identity of the check.
+    pub check_hash: String,
+    /// Identity of the set it was part of.
+    pub check_set: String,
+    /// Commit that was checked out.
+    pub commit: String,
+    /// Its tree: what the proof is about.
+    pub tree: String,
+    /// Exit code.
+    pub exit_code: i32,
+    /// Whether it passed.
+    pub passed: bool,
+    /// Duration in milliseconds.
+    pub duration_ms: u64,
+    /// Where its output begins in the attempt's log.
+    pub log_offset: u64,
+    /// Length of its output in bytes.
+    pub log_len: u64,
+    /// Isolation in force.
+    #[schema(value_type = String)]
+    pub isolation: check::Isolation,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+}
+
+/// A merge of results with their target.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Candidate {
+    /// Id.
+    #[schema(value_type = String)]
+    pub id: CandidateId,
+    /// Branch that it goes into.
+    pub target: String,
+    /// `building`, `verifying`, `publishing`, `published` or `rejected`.
+    #[schema(value_type = String)]
+    pub state: CandidateState,
+    /// Tasks, in the order of their merges.
+    #[schema(value_type = Vec<String>)]
+    pub tasks: Vec<TaskId>,
+    /// Head of the target that it was built on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// Tip of its merges.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tip: Option<String>,
+    /// Tree of the tip.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree: Option<String>,
+    /// Verify attempts made.
+    pub verify_attempts: u32,
+}
+
+/// A commit, in a task's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Commit {
+    /// Id.
+    pub id: String,
+    /// Parents.
+    pub parents: Vec<String>,
+    /// Author's name.
+    pub author: String,
+    /// When (RFC 3339).
+    pub at: String,
+    /// First line of the message.
+    pub subject: String,
+}

@@ -1,0 +1,351 @@
+//! Checks, drivers and receipts: what is run, and the proof that it was.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest, Sha256};
+
+use crate::error::Refusal;
+use crate::id::{AgentId, AttemptId, CandidateId, ProjectId, ReceiptId, TaskId};
+use crate::limits::{
+    ARGV_MAX, CHECKS_MAX, COMMAND_BYTES_MAX, TIMEOUT_SECS_DEFAULT, TIMEOUT_SECS_MAX,
+};
+use crate::{Oid, Timestamp, name};
+
+/// A SHA-256 as lower-case hexadecimal.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sha256Hex(Box<str>);
+
+impl Sha256Hex {
+    /// Hash of some bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
+        let digest = Sha256::digest(bytes);
+        let text: String = digest
+            .iter()
+            .flat_map(|b| [digit(b >> 4), digit(b & 15)])
+            .collect();
+        Self(text.into())
+    }
+
+    /// The 64 digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Sha256Hex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+impl fmt::Debug for Sha256Hex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+impl FromStr for Sha256Hex {
+    type Err = Refusal;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.len() == 64
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        {
+            Ok(Self(text.into()))
+        } else {
+            Err(Refusal::invalid(
+                "hash",
+                "expected 64 lower-case hexadecimal digits",
+            ))
+        }
+    }
+}
+impl Serialize for Sha256Hex {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+impl<'de> Deserialize<'de> for Sha256Hex {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A command that must pass on a tree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// Name that people see; unique within a set.
+    pub name: String,
+    /// Shell command, run with `sh -c` in a clean checkout.
+    pub run: String,
+    /// Time limit in seconds.
+    #[serde(default = "timeout_default")]
+    pub timeout_secs: u32,
+}
+
+fn timeout_default() -> u32 {
+    TIMEOUT_SECS_DEFAULT
+}
+
+impl Check {
+    /// What a receipt is for: two checks are the same proof if this hash is the same. The name is
+    /// part of it, so that a receipt says what it seems to say.
+    #[must_use]
+    pub fn hash(&self, setup: Option<&str>) -> Sha256Hex {
+        let canonical = serde_json::json!([self.name, self.run, self.timeout_secs, setup]);
+        Sha256Hex::of(canonical.to_string().as_bytes())
+    }
+}
+
+/// What a task's result has to pass, fixed when its goal was accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct CheckSet {
+    /// Shell command that prepares a checkout, run before the driver and before the checks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setup: Option<String>,
+    /// The checks in the order they run.
+    pub checks: Vec<Check>,
+}
+
+impl CheckSet {
+    /// Identity of the set: the hash that every receipt carries.
+    #[must_use]
+    pub fn hash(&self) -> Sha256Hex {
+        let hashes: Vec<_> = self.hashes().collect();
+        Sha256Hex::of(
+            serde_json::json!([self.setup, hashes])
+                .to_string()
+                .as_bytes(),
+        )
+    }
+
+    /// Hash of each check, in order.
+    pub fn hashes(&self) -> impl Iterator<Item = Sha256Hex> {
+        self.checks
+            .iter()
+            .map(|check| check.hash(self.setup.as_deref()))
+    }
+
+    /// This set and the checks of another one that are not in it yet.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        let mut all = self.clone();
+        all.setup = all.setup.or_else(|| other.setup.clone());
+        for check in &other.checks {
+            if !all.checks.contains(check) {
+                all.checks.push(check.clone());
+            }
+        }
+        all
+    }
+
+    /// Checks the bounds and that names are unique.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] that names the check.
+    pub fn validate(&self, field: &str) -> Result<(), Refusal> {
+        if self.checks.len() > CHECKS_MAX {
+            return Err(Refusal::invalid(
+                field,
+                format!("at most {CHECKS_MAX} checks"),
+            ));
+        }
+        for (i, check) in self.checks.iter().enumerate() {
+            let at = |part: &str| format!("{field}[{i}].{part}");
+            name::check_title(&at("name"), &check.name)?;
+            name::check_text(&at("run"), &check.run, COMMAND_BYTES_MAX)?;
+            if check.run.trim().is_empty() {
+                return Err(Refusal::invalid(at("run"), "must not be empty"));
+            }
+            if check.timeout_secs == 0 || check.timeout_secs > TIMEOUT_SECS_MAX {
+                return Err(Refusal::invalid(
+                    at("timeout_secs"),
+                    format!("must be between 1 and {TIMEOUT_SECS_MAX}"),
+                ));
+            }
+            if self.checks[..i]
+                .iter()
+                .any(|other| other.name == check.name)
+            {
+                return Err(Refusal::invalid(at("name"), "is used twice"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How an agent does a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DriverSpec {
+    /// A command or script.
+    Command(CommandSpec),
+}
+
+/// The `command` driver: a program, or a script for `sh`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandSpec {
+    /// Program and arguments. Exactly one of `argv` and `script` is given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub argv: Vec<String>,
+    /// A script, run with `sh -eu`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub script: Option<String>,
+    /// Variables added to the cleared environment.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    /// Time limit in seconds.
+    #[serde(default = "timeout_default")]
+    pub timeout_secs: u32,
+}
+
+impl DriverSpec {
+    /// Checks the bounds.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] that names the place.
+    pub fn validate(&self, field: &str) -> Result<(), Refusal> {
+        let Self::Command(command) = self;
+        let at = |part: &str| format!("{field}.command.{part}");
+        if command.argv.is_empty() == command.script.is_none() {
+            return Err(Refusal::invalid(at("argv"), "give either argv or script"));
+        }
+        if command.argv.len() > ARGV_MAX {
+            return Err(Refusal::invalid(
+                at("argv"),
+                format!("at most {ARGV_MAX} arguments"),
+            ));
+        }
+        let mut bytes = 0;
+        for text in command.argv.iter().chain(&command.script) {
+            name::check_text(&at("argv"), text, COMMAND_BYTES_MAX)?;
+            bytes += text.len();
+        }
+        for (key, value) in &command.env {
+            let letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            if key.is_empty()
+                || !key.chars().all(letter)
+                || key.starts_with(|c: char| c.is_ascii_digit())
+            {
+                return Err(Refusal::invalid(
+                    at("env"),
+                    "a name has letters, digits and _",
+                ));
+            }
+            name::check_text(&at("env"), value, COMMAND_BYTES_MAX)?;
+            bytes += key.len() + value.len();
+        }
+        if bytes > COMMAND_BYTES_MAX {
+            return Err(Refusal::invalid(
+                field,
+                format!("at most {COMMAND_BYTES_MAX} bytes"),
+            ));
+        }
+        if command.timeout_secs == 0 || command.timeout_secs > TIMEOUT_SECS_MAX {
+            return Err(Refusal::invalid(
+                at("timeout_secs"),
+                format!("must be between 1 and {TIMEOUT_SECS_MAX}"),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Isolation that was in force when something ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Isolation {
+    /// An ordinary process of the agent's user: policy, not protection.
+    Process,
+}
+
+/// Proof that a check ran on a tree, with what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// Id.
+    pub id: ReceiptId,
+    /// Project whose repository has the tree.
+    pub project: ProjectId,
+    /// Task it was run for.
+    pub task: TaskId,
+    /// Attempt that ran it.
+    pub attempt: AttemptId,
+    /// Agent that ran it: the verifier.
+    pub agent: AgentId,
+    /// Candidate it was run for, if it belongs to one.
+    pub candidate: Option<CandidateId>,
+    /// Name of the check.
+    pub check: String,
+    /// Its command.
+    pub command: String,
+    /// [`Check::hash`].
+    pub check_hash: Sha256Hex,
+    /// [`CheckSet::hash`] of the set it was part of.
+    pub check_set: Sha256Hex,
+    /// Commit that was checked out.
+    pub commit: Oid,
+    /// Tree of that commit: what the proof is about.
+    pub tree: Oid,
+    /// Exit code; 128 + signal if a signal ended it; 124 when the time limit did.
+    pub exit_code: i32,
+    /// Whether it passed.
+    pub passed: bool,
+    /// How long it ran, in milliseconds.
+    pub duration_ms: u64,
+    /// Where its output begins in the attempt's log, in bytes.
+    pub log_offset: u64,
+    /// Length of its output, in bytes.
+    pub log_len: u64,
+    /// Isolation in force.
+    pub isolation: Isolation,
+    /// When it ended, by the store's clock at the time it was stored.
+    pub at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(name: &str, run: &str) -> Check {
+        Check {
+            name: name.into(),
+            run: run.into(),
+            timeout_secs: 60,
+        }
+    }
+
+    #[test]
+    fn a_check_with_another_command_or_setup_is_another_proof() {
+        let test = check("test", "make test");
+        assert_eq!(test.hash(None), test.clone().hash(None));
+        assert_ne!(test.hash(None), check("test", "true").hash(None));
+        assert_ne!(test.hash(None), test.hash(Some("make deps")));
+    }
+
+    #[test]
+    fn names_are_unique_in_a_set() {
+        let set = CheckSet {
+            setup: None,
+            checks: vec![check("a", "x"), check("a", "y")],
+        };
+        assert_eq!(set.validate("checks").unwrap_err().code(), "invalid");
+    }
+
+    #[test]
+    fn a_driver_is_a_program_or_a_script() {
+        let neither = DriverSpec::Command(CommandSpec {
+            argv: vec![],
+            script: None,
+            env: BTreeMap::new(),
+            timeout_secs: 1,
+        });
+        assert!(neither.validate("driver").is_err());
+    }
+}

@@ -1,0 +1,37 @@
+//! The pure rules of devlab.
+//!
+//! Everything here is synchronous and does no I/O: ids, entities, the state machine of a task
+//! ([`state`]), and the rules that decide what happens ([`rules`]). Rules read and write through
+//! the [`tx::Tx`] trait, which a store implements; the same rules therefore run in property tests
+//! on an in-memory transaction and in production on a database.
+//!
+//! *Invariant:* nothing in this crate knows HTTP, SQL, git's command line or a process.
+//! *Invariant:* the state of a task is changed only by [`rules`], which asks
+//! [`state::transition`] first.
+
+pub mod attempt;
+pub mod auth;
+pub mod check;
+pub mod error;
+pub mod event;
+pub mod git;
+pub mod id;
+pub mod label;
+pub mod limits;
+pub mod name;
+pub mod org;
+pub mod patch;
+pub mod project_file;
+pub mod rules;
+pub mod state;
+pub mod task;
+pub mod time;
+pub mod train;
+pub mod tx;
+
+pub use error::{Error, Refusal, Result, StorageError};
+pub use git::{Oid, RefName};
+pub use id::{
+    AgentId, AttemptId, CandidateId, OrgId, PatchId, ProjectId, ReceiptId, TaskId, TokenId,
+};
+pub use time::{Clock, SystemClock, Timestamp};

@@ -1,0 +1,77 @@
+//! Every bound that callers can meet, by name.
+
+use std::time::Duration;
+
+/// Longest name of an org or project, in bytes. Fits a DNS label and a Kubernetes name.
+pub const NAME_BYTES_MAX: usize = 63;
+/// Longest title of a task or patch, in characters.
+pub const TITLE_CHARS_MAX: usize = 200;
+/// Longest goal text, in bytes.
+pub const GOAL_BYTES_MAX: usize = 256 * 1024;
+/// Longest comment, verdict or message, in bytes.
+pub const COMMENT_BYTES_MAX: usize = 64 * 1024;
+/// Most tasks in one `schedule` request: they are stored in one transaction, which others wait for.
+pub const GRAPH_TASKS_MAX: usize = 2_000;
+/// Most dependencies of one task.
+pub const DEPENDENCIES_MAX: usize = 1_000;
+/// Deepest nesting of tasks; a goal has depth 0.
+pub const DEPTH_MAX: u8 = 8;
+/// Most labels of a task or an agent.
+pub const LABELS_MAX: usize = 32;
+/// Longest label, in bytes.
+pub const LABEL_BYTES_MAX: usize = 63;
+/// Most different label sets that tasks of one org may require at one time.
+pub const LABEL_SETS_MAX: usize = 256;
+/// Most checks of one task, the project's included.
+pub const CHECKS_MAX: usize = 64;
+/// Most arguments of a command.
+pub const ARGV_MAX: usize = 256;
+/// Longest command, script or environment of a driver or check, in bytes.
+pub const COMMAND_BYTES_MAX: usize = 128 * 1024;
+/// Most attempts that one agent may hold at one time.
+pub const AGENT_CAPACITY_MAX: u32 = 256;
+/// Longest wait of a long poll.
+pub const LONG_POLL_MAX: Duration = Duration::from_secs(30);
+/// Largest chunk of a log, in bytes.
+pub const LOG_CHUNK_BYTES_MAX: usize = 256 * 1024;
+/// Largest log of one attempt, in bytes.
+pub const LOG_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Longest piece of a failed check's log that goes into a task's feedback, in bytes.
+pub const LOG_TAIL_BYTES_MAX: usize = 16 * 1024;
+/// Most pieces of feedback that an attempt's context carries (the newest).
+pub const FEEDBACK_MAX: usize = 16;
+/// Most tasks that one candidate batches.
+pub const BATCH_MAX: usize = 16;
+/// Default length of a page of a list.
+pub const PAGE_DEFAULT: u32 = 50;
+/// Longest page of a list.
+pub const PAGE_MAX: u32 = 500;
+/// How long an `Idempotency-Key` is remembered.
+pub const IDEMPOTENCY_TTL: Duration = Duration::from_secs(24 * 3600);
+/// Longest `Idempotency-Key`, in bytes.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 200;
+/// Default lease of an attempt.
+pub const LEASE_TERM_DEFAULT: Duration = Duration::from_secs(30);
+/// Shortest and longest lease that can be configured.
+pub const LEASE_TERM_RANGE: (Duration, Duration) =
+    (Duration::from_millis(500), Duration::from_secs(3600));
+/// Default and longest time limit of a driver or check, in seconds.
+pub const TIMEOUT_SECS_DEFAULT: u32 = 1800;
+/// Longest time limit of a driver or check, in seconds.
+pub const TIMEOUT_SECS_MAX: u32 = 24 * 3600;
+/// Default limit of a driver's output, in bytes.
+pub const OUTPUT_BYTES_DEFAULT: u64 = 64 * 1024 * 1024;
+/// How often a task goes back because its result conflicts or fails on its target (DESIGN §5).
+pub const SENT_BACK_MAX: u8 = 2;
+/// How often a task is tried again after its own checks failed.
+pub const CHECK_RETRIES_MAX: u8 = 3;
+/// How often a task is tried again after its driver failed.
+pub const DRIVER_RETRIES_MAX: u8 = 2;
+/// How often a task is tried again after its agent was lost.
+pub const LOST_RETRIES_MAX: u8 = 8;
+/// First delay before a retry; doubles each time.
+pub const BACKOFF_FIRST: Duration = Duration::from_millis(500);
+/// Longest delay before a retry.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(60);
+/// How long an agent may be silent before it is listed as gone.
+pub const AGENT_GONE_AFTER: Duration = Duration::from_secs(90);

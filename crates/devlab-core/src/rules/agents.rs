@@ -1,0 +1,131 @@
+//! Agents register, drain, go; and what they are told.
+
+use serde_json::json;
+
+use crate::attempt::Agent;
+use crate::error::{Refusal, Result};
+use crate::event::{EventKind, NewEvent};
+use crate::id::{AgentId, AttemptId, OrgId};
+use crate::label::Labels;
+use crate::limits::AGENT_CAPACITY_MAX;
+use crate::name;
+use crate::tx::{Effect, Read, Tx};
+
+/// How an agent presents itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// Org.
+    pub org: OrgId,
+    /// Name, unique in the org.
+    pub name: String,
+    /// What it can do.
+    pub labels: Labels,
+    /// Attempts that it takes at one time.
+    pub capacity: u32,
+    /// Runtime that it runs in.
+    pub runtime: String,
+}
+
+/// Registers an agent. One that registers again under its name keeps its id; a drain is over then.
+///
+/// # Errors
+/// [`Refusal::Invalid`].
+pub fn register(tx: &mut dyn Tx, registration: Registration) -> Result<Agent> {
+    name::check_title("name", &registration.name)?;
+    name::check_title("runtime", &registration.runtime)?;
+    if registration.capacity == 0 || registration.capacity > AGENT_CAPACITY_MAX {
+        let problem = format!("must be between 1 and {AGENT_CAPACITY_MAX}");
+        return Err(Refusal::invalid("capacity", problem).into());
+    }
+    let now = tx.now();
+    let known = tx.agent_by_name(registration.org, &registration.name)?;
+    let (id, created_at) = match known {
+        Some(agent) => (agent.id, agent.created_at),
+        None => (AgentId::new(now, tx.random()), now),
+    };
+    let agent = Agent {
+        id,
+        org: registration.org,
+        name: registration.name,
+        labels: registration.labels,
+        capacity: registration.capacity,
+        runtime: registration.runtime,
+        draining: false,
+        created_at,
+        seen_at: now,
+    };
+    tx.put_agent(&agent)?;
+    announce(tx, &agent, EventKind::AgentRegistered, "registered")?;
+    Ok(agent)
+}
+
+/// Tells an agent to take no new work, or to take it again.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub fn drain(tx: &mut dyn Tx, id: AgentId, draining: bool) -> Result<Agent> {
+    let mut agent = tx.agent(id)?.ok_or(Refusal::NotFound("agent"))?;
+    if agent.draining != draining {
+        agent.draining = draining;
+        tx.put_agent(&agent)?;
+        tx.effect(Effect::Control(id));
+        announce(
+            tx,
+            &agent,
+            EventKind::AgentState,
+            if draining { "draining" } else { "resumed" },
+        )?;
+    }
+    Ok(agent)
+}
+
+/// Removes an agent that holds nothing.
+///
+/// # Errors
+/// [`Refusal::NotFound`]; [`Refusal::Conflict`] while it holds attempts.
+pub fn remove(tx: &mut dyn Tx, id: AgentId) -> Result<()> {
+    let agent = tx.agent(id)?.ok_or(Refusal::NotFound("agent"))?;
+    let held = tx.attempts_of_agent(id)?.len();
+    if held > 0 {
+        return Err(Refusal::Conflict(format!(
+            "the agent holds {held} attempts: drain it and wait until they end"
+        ))
+        .into());
+    }
+    tx.delete_agent(id)?;
+    announce(tx, &agent, EventKind::AgentState, "removed")
+}
+
+fn announce(tx: &mut dyn Tx, agent: &Agent, kind: EventKind, state: &str) -> Result<()> {
+    tx.append_event(&NewEvent {
+        org: agent.org,
+        kind,
+        project: None,
+        task: None,
+        attempt: None,
+        data: json!({ "agent": agent.id, "name": agent.name, "state": state }),
+    })
+}
+
+/// What an agent has to do about the attempts that it says it holds: stop those that cannot write
+/// any more.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub fn control(
+    view: &mut dyn Read,
+    id: AgentId,
+    held: &[AttemptId],
+) -> Result<(Vec<AttemptId>, bool)> {
+    let agent = view.agent(id)?.ok_or(Refusal::NotFound("agent"))?;
+    let mut stop = Vec::new();
+    for attempt in held {
+        let lives = view
+            .attempt(*attempt)?
+            .is_some_and(|stored| stored.agent == id && stored.state.may_write());
+        if !lives {
+            stop.push(*attempt);
+        }
+    }
+    Ok((stop, agent.draining))
+}

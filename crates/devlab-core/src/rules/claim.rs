@@ -1,0 +1,177 @@
+//! An agent takes work.
+
+use serde_json::json;
+
+use crate::attempt::{Agent, Attempt, AttemptKind, AttemptState, Phase};
+use crate::error::{Refusal, Result};
+use crate::event::{EventKind, NewEvent};
+use crate::id::{AgentId, AttemptId, CandidateId, TaskId};
+use crate::state::Cause;
+use crate::train::CandidateState;
+use crate::tx::{Effect, Queued, RuleConfig, Tx, Work};
+
+use super::step::{self, step};
+
+/// How stale `seen_at` of an agent may become before a claim writes it.
+const SEEN_EVERY_MS: i64 = 10_000;
+/// Longest claim id, in bytes.
+const CLAIM_ID_BYTES_MAX: usize = 64;
+
+/// Gives the agent the first work that it can do, or `None` if there is none. Repeating a claim id
+/// returns the attempt that it made, whatever became of it, so that a lost answer holds no slot.
+///
+/// # Errors
+/// [`Refusal::NotFound`] for an unknown agent; [`Refusal::Limit`] if it holds as many attempts as
+/// it said it can.
+pub fn claim(
+    tx: &mut dyn Tx,
+    cfg: &RuleConfig,
+    agent: AgentId,
+    claim_id: &str,
+) -> Result<Option<Attempt>> {
+    if claim_id.is_empty() || claim_id.len() > CLAIM_ID_BYTES_MAX {
+        let problem = format!("must have 1 to {CLAIM_ID_BYTES_MAX} characters");
+        return Err(Refusal::invalid("claim_id", problem).into());
+    }
+    let mut agent = tx.agent(agent)?.ok_or(Refusal::NotFound("agent"))?;
+    if let Some(attempt) = tx.attempt_by_claim(agent.id, claim_id)? {
+        return Ok(Some(attempt));
+    }
+    if tx.now().as_millis() - agent.seen_at.as_millis() > SEEN_EVERY_MS {
+        agent.seen_at = tx.now();
+        tx.put_agent(&agent)?;
+    }
+    if agent.draining {
+        return Ok(None);
+    }
+    let mut heads = tx.queue_heads(agent.org, &agent.labels)?;
+    heads.sort_by_key(Queued::rank);
+    let Some(entry) = heads.into_iter().next() else {
+        return Ok(None);
+    };
+    let held = tx.attempts_of_agent(agent.id)?;
+    if held
+        .iter()
+        .filter(|held| held.state == AttemptState::Live)
+        .count()
+        >= usize::try_from(agent.capacity).unwrap_or(usize::MAX)
+    {
+        let limit = u64::from(agent.capacity);
+        return Err(Refusal::Limit {
+            what: "attempts of this agent",
+            limit,
+        }
+        .into());
+    }
+    tx.dequeue(&entry)?;
+    let attempt = match entry.work {
+        Work::Task(task) => claim_task(tx, cfg, &agent, claim_id, task)?,
+        Work::Verify(candidate) => claim_verify(tx, cfg, &agent, claim_id, candidate)?,
+    };
+    Ok(Some(attempt))
+}
+
+fn new_attempt(tx: &mut dyn Tx, cfg: &RuleConfig, agent: &Agent, claim_id: &str) -> Attempt {
+    let now = tx.now();
+    let id = AttemptId::new(now, tx.random());
+    Attempt {
+        id,
+        org: agent.org,
+        task: TaskId::from_uuid(uuid::Uuid::nil()),
+        number: 0,
+        kind: AttemptKind::Work,
+        candidate: None,
+        agent: agent.id,
+        claim_id: claim_id.to_owned(),
+        state: AttemptState::Live,
+        phase: Phase::Preparing,
+        lease_until: now.plus(cfg.lease_term),
+        base: None,
+        prior: None,
+        merges: None,
+        commit: None,
+        failure: None,
+        created_at: now,
+        ended_at: None,
+    }
+}
+
+fn claim_task(
+    tx: &mut dyn Tx,
+    cfg: &RuleConfig,
+    agent: &Agent,
+    claim_id: &str,
+    id: TaskId,
+) -> Result<Attempt> {
+    let mut task = step::load(tx, id)?;
+    if let Some(lost) = task.lost.take() {
+        supersede(tx, lost)?;
+    }
+    let base =
+        match step::target_of(tx, &task)? {
+            Some(target) => Some(tx.branch_head(target.project, &target.branch)?.ok_or_else(
+                || Refusal::Conflict(format!("the branch {} has no commit", target.branch)),
+            )?),
+            None => None,
+        };
+    let mut attempt = new_attempt(tx, cfg, agent, claim_id);
+    attempt.task = task.id;
+    attempt.number = task.attempts + 1;
+    attempt.base = base;
+    attempt.prior = task.prior.clone();
+    attempt.merges = task.merges.clone();
+    tx.insert_attempt(&attempt)?;
+    task.attempts = attempt.number;
+    task.live = Some(attempt.id);
+    task.not_before = None;
+    step(tx, &mut task, Cause::Started, "claimed", Some(attempt.id))?;
+    tx.put_task(&task)?;
+    Ok(attempt)
+}
+
+fn claim_verify(
+    tx: &mut dyn Tx,
+    cfg: &RuleConfig,
+    agent: &Agent,
+    claim_id: &str,
+    id: CandidateId,
+) -> Result<Attempt> {
+    let mut candidate = tx.candidate(id)?.ok_or(Refusal::NotFound("candidate"))?;
+    debug_assert_eq!(candidate.state, CandidateState::Verifying);
+    if let Some(lost) = candidate.lost.take() {
+        supersede(tx, lost)?;
+    }
+    let mut attempt = new_attempt(tx, cfg, agent, claim_id);
+    attempt.task = candidate.entries[0].task;
+    attempt.number = candidate.attempts + 1;
+    attempt.kind = AttemptKind::Verify;
+    attempt.candidate = Some(id);
+    attempt.base = candidate.tip.clone();
+    tx.insert_attempt(&attempt)?;
+    candidate.attempts = attempt.number;
+    candidate.live = Some(attempt.id);
+    candidate.updated_at = tx.now();
+    tx.put_candidate(&candidate)?;
+    tx.append_event(&NewEvent {
+        org: attempt.org,
+        kind: EventKind::AttemptVerify,
+        project: Some(candidate.target.project),
+        task: Some(attempt.task),
+        attempt: Some(attempt.id),
+        data: json!({ "candidate": id, "number": attempt.number }),
+    })?;
+    Ok(attempt)
+}
+
+/// From here on the attempt whose lease had ended gets `stale_attempt`.
+fn supersede(tx: &mut dyn Tx, lost: AttemptId) -> Result<()> {
+    let Some(mut attempt) = tx.attempt(lost)? else {
+        return Ok(());
+    };
+    if attempt.state == AttemptState::Lost {
+        let failure = attempt.failure;
+        step::end_attempt(tx, &mut attempt, AttemptState::Superseded, failure)?;
+    }
+    tx.effect(Effect::Control(attempt.agent));
+    Ok(())
+}

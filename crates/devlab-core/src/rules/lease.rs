@@ -1,0 +1,225 @@
+//! Leases: heartbeats, leases that end, and attempts that come back.
+//!
+//! When a lease ends the task becomes ready, but its attempt is only provisionally lost: a
+//! heartbeat or a completion before the next claim takes the task back. After that claim the
+//! attempt is superseded, and whatever it says is refused.
+
+use serde_json::json;
+
+use crate::attempt::{Attempt, AttemptKind, AttemptState, Failure, Phase};
+use crate::error::{Refusal, Result};
+use crate::event::{EventKind, NewEvent};
+use crate::id::{AttemptId, TaskId};
+use crate::limits::LOST_RETRIES_MAX;
+use crate::state::{Cause, ResumeTo, State, WaitReason};
+use crate::task::Task;
+use crate::train::{Candidate, CandidateState};
+use crate::tx::{RuleConfig, Tx};
+
+use super::step::{self, step};
+use super::train;
+
+/// Finds the attempt that a write carries, and takes its task back if its lease had ended and
+/// nobody has claimed the task since.
+///
+/// # Errors
+/// [`Refusal::TaskCancelled`] or [`Refusal::StaleAttempt`]: the write changes nothing.
+pub(super) fn writable(
+    tx: &mut dyn Tx,
+    cfg: &RuleConfig,
+    task: TaskId,
+    attempt: AttemptId,
+) -> Result<Attempt> {
+    let mut attempt = tx.attempt(attempt)?.ok_or(Refusal::StaleAttempt)?;
+    if attempt.task != task {
+        return Err(Refusal::StaleAttempt.into());
+    }
+    match attempt.state {
+        AttemptState::Live => Ok(attempt),
+        AttemptState::Lost => {
+            take_back(tx, cfg, &mut attempt)?;
+            Ok(attempt)
+        }
+        AttemptState::Cancelled => Err(Refusal::TaskCancelled.into()),
+        AttemptState::Superseded | AttemptState::Succeeded | AttemptState::Failed => {
+            Err(Refusal::StaleAttempt.into())
+        }
+    }
+}
+
+fn take_back(tx: &mut dyn Tx, cfg: &RuleConfig, attempt: &mut Attempt) -> Result<()> {
+    match attempt.kind {
+        AttemptKind::Work => {
+            let mut task = step::load(tx, attempt.task)?;
+            if task.lost != Some(attempt.id) {
+                return Err(Refusal::StaleAttempt.into());
+            }
+            step::unqueue(tx, &task)?;
+            if matches!(
+                task.state,
+                State::Waiting(WaitReason::Attention, ResumeTo::Ready)
+            ) {
+                step(
+                    tx,
+                    &mut task,
+                    Cause::Resume,
+                    "its agent is back",
+                    Some(attempt.id),
+                )?;
+            }
+            step(
+                tx,
+                &mut task,
+                Cause::TakenBack,
+                "its agent is back",
+                Some(attempt.id),
+            )?;
+            task.lost = None;
+            task.live = Some(attempt.id);
+            task.not_before = None;
+            task.tries.lost = task.tries.lost.saturating_sub(1);
+            tx.put_task(&task)?;
+        }
+        AttemptKind::Verify => {
+            let mut candidate = candidate_of(tx, attempt)?;
+            if candidate.lost != Some(attempt.id) || candidate.state != CandidateState::Verifying {
+                return Err(Refusal::StaleAttempt.into());
+            }
+            let entry = train::queued(tx, &candidate)?;
+            tx.dequeue(&entry)?;
+            candidate.lost = None;
+            candidate.live = Some(attempt.id);
+            tx.put_candidate(&candidate)?;
+        }
+    }
+    attempt.state = AttemptState::Live;
+    attempt.failure = None;
+    attempt.lease_until = tx.now().plus(cfg.lease_term);
+    tx.put_attempt(attempt)?;
+    step::attempt_event(tx, attempt)
+}
+
+pub(super) fn candidate_of(tx: &mut dyn Tx, attempt: &Attempt) -> Result<Candidate> {
+    let id = attempt.candidate.ok_or(Refusal::StaleAttempt)?;
+    Ok(tx.candidate(id)?.ok_or(Refusal::StaleAttempt)?)
+}
+
+/// An agent says that it lives and, perhaps, what it does. Returns the state of the task.
+///
+/// # Errors
+/// [`Refusal::TaskCancelled`] or [`Refusal::StaleAttempt`].
+pub fn heartbeat(
+    tx: &mut dyn Tx,
+    cfg: &RuleConfig,
+    task: TaskId,
+    attempt: AttemptId,
+    phase: Option<Phase>,
+) -> Result<State> {
+    let mut attempt = writable(tx, cfg, task, attempt)?;
+    attempt.lease_until = tx.now().plus(cfg.lease_term);
+    if let Some(phase) = phase.filter(|phase| *phase != attempt.phase) {
+        attempt.phase = phase;
+        tx.append_event(&NewEvent {
+            org: attempt.org,
+            kind: EventKind::AttemptPhase,
+            project: None,
+            task: Some(task),
+            attempt: Some(attempt.id),
+            data: json!({ "phase": phase }),
+        })?;
+    }
+    tx.put_attempt(&attempt)?;
+    Ok(step::load(tx, task)?.state)
+}
+
+/// Ends leases that are over. Returns how many.
+///
+/// # Errors
+/// Storage only.
+pub fn expire(tx: &mut dyn Tx, cfg: &RuleConfig, limit: u32) -> Result<u32> {
+    let now = tx.now();
+    let mut count = 0;
+    for id in tx.expired(now, limit)? {
+        let Some(mut attempt) = tx.attempt(id)? else {
+            continue;
+        };
+        if attempt.state != AttemptState::Live || attempt.lease_until > now {
+            continue;
+        }
+        attempt.state = AttemptState::Lost;
+        attempt.failure = Some(Failure::Lost);
+        tx.put_attempt(&attempt)?;
+        step::attempt_event(tx, &attempt)?;
+        match attempt.kind {
+            AttemptKind::Work => {
+                let task = step::load(tx, attempt.task)?;
+                if task.live == Some(attempt.id) {
+                    lose(tx, cfg, task, Some(attempt.id))?;
+                }
+            }
+            AttemptKind::Verify => {
+                let mut candidate = candidate_of(tx, &attempt)?;
+                if candidate.live == Some(attempt.id) {
+                    candidate.live = None;
+                    candidate.lost = Some(attempt.id);
+                    train::requeue_verify(tx, &mut candidate)?;
+                }
+            }
+        }
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// A running task has lost its agent. `provisional` is the attempt that may still come back.
+pub(super) fn lose(
+    tx: &mut dyn Tx,
+    cfg: &RuleConfig,
+    mut task: Task,
+    provisional: Option<AttemptId>,
+) -> Result<()> {
+    let was = task.live.take();
+    task.lost = provisional;
+    task.tries.lost = task.tries.lost.saturating_add(1);
+    let person = if task.side_effects {
+        Some("its agent was lost, and its side effects must not be repeated")
+    } else if task.tries.lost > LOST_RETRIES_MAX {
+        Some("its agents were lost too often")
+    } else {
+        None
+    };
+    if let Some(why) = person {
+        let park = Cause::Park(WaitReason::Attention, ResumeTo::Ready);
+        step(tx, &mut task, park, why, was)?;
+        return tx.put_task(&task);
+    }
+    // The first loss is most often a machine that went away: somebody else can begin at once.
+    task.not_before = (task.tries.lost > 1)
+        .then(|| step::backoff(tx, cfg, task.tries.lost - 1))
+        .map(|delay| tx.now().plus(delay));
+    step(tx, &mut task, Cause::LeaseEnded, "its agent was lost", was)?;
+    tx.put_task(&task)?;
+    step::queue(tx, &task)
+}
+
+/// Queues tasks whose back-off has ended. Returns how many.
+///
+/// # Errors
+/// Storage only.
+pub fn release_due(tx: &mut dyn Tx, limit: u32) -> Result<u32> {
+    let now = tx.now();
+    let mut count = 0;
+    for id in tx.due(now, limit)? {
+        tx.set_due(id, None)?;
+        let Some(mut task) = tx.task(id)? else {
+            continue;
+        };
+        if task.state == State::Ready {
+            task.not_before = None;
+            tx.put_task(&task)?;
+            step::queue(tx, &task)?;
+            count += 1;
+        }
+    }
+    Ok(count)
+}

@@ -1,0 +1,30 @@
+//! What may happen to tasks, attempts and trains, and what follows from it.
+//!
+//! Each public function is one thing that can happen, written as reads and writes of a transaction.
+//! None has an effect besides it, so a unit of work that calls them may be run again.
+//!
+//! | module | what happens |
+//! |---|---|
+//! | [`schedule`] | tasks and graphs are made; edges are added late |
+//! | [`claim`] | an agent takes work |
+//! | [`lease`] | heartbeats, leases that end, agents that come back |
+//! | [`complete`] | an attempt ends |
+//! | [`finish`] | a task is done, and what that unblocks; composites start and end |
+//! | [`train`] | results are merged, verified, published, or sent back |
+//! | [`review`] | a person speaks on a patch |
+//! | [`person`] | a person cancels, retries, fails, archives, changes a task |
+//! | [`agents`] | agents register, drain, go |
+//! | [`stuck`] | why a task does not move |
+
+pub mod agents;
+pub mod claim;
+pub mod complete;
+pub mod finish;
+pub mod lease;
+mod path;
+pub mod person;
+pub mod review;
+pub mod schedule;
+mod step;
+pub mod stuck;
+pub mod train;

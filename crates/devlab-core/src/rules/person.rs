@@ -1,0 +1,243 @@
+//! What a person does to a task: approve, cancel, fail, retry, change, archive.
+
+use serde_json::json;
+
+use crate::attempt::AttemptState;
+use crate::error::{Refusal, Result};
+use crate::event::{EventKind, NewEvent};
+use crate::id::TaskId;
+use crate::limits::GOAL_BYTES_MAX;
+use crate::name;
+use crate::state::{Cause, ResumeTo, State, TaskKind, WaitReason};
+use crate::task::{Task, Tries};
+use crate::tx::Tx;
+
+use super::step::{self, step};
+use super::{finish, review, schedule, train};
+
+/// Approves a draft.
+///
+/// # Errors
+/// [`Refusal::NotFound`], [`Refusal::BadState`].
+pub fn activate(tx: &mut dyn Tx, id: TaskId) -> Result<Task> {
+    let mut task = step::load(tx, id)?;
+    step(tx, &mut task, Cause::Activate, "it was approved", None)?;
+    step::settle(tx, &mut task)?;
+    step::load(tx, id)
+}
+
+/// Calls a task off, and everything below it. A task that is cancelled already stays so.
+///
+/// # Errors
+/// [`Refusal::NotFound`]; [`Refusal::BadState`] if it has ended; [`Refusal::Conflict`] if it is
+/// being published.
+pub fn cancel(tx: &mut dyn Tx, id: TaskId) -> Result<Task> {
+    let task = step::load(tx, id)?;
+    if task.state != State::Cancelled {
+        end(tx, task, Cause::Cancel, "it was called off")?;
+    }
+    step::load(tx, id)
+}
+
+/// Gives a task up. Its parent is not done without it, and what depends on it stays blocked.
+///
+/// # Errors
+/// As [`cancel`].
+pub fn fail(tx: &mut dyn Tx, id: TaskId) -> Result<Task> {
+    let task = step::load(tx, id)?;
+    end(tx, task, Cause::Fail, "it was given up")?;
+    step::load(tx, id)
+}
+
+fn end(tx: &mut dyn Tx, mut task: Task, cause: Cause, why: &str) -> Result<()> {
+    train::leave(tx, &task)?;
+    step::unqueue(tx, &task)?;
+    for attempt in task.live.take().into_iter().chain(task.lost.take()) {
+        if let Some(mut attempt) = tx.attempt(attempt)? {
+            step::end_attempt(tx, &mut attempt, AttemptState::Cancelled, None)?;
+        }
+    }
+    task.not_before = None;
+    step(tx, &mut task, cause, why, None)?;
+    tx.put_task(&task)?;
+    review::closed(tx, task.id)?;
+    if task.kind == TaskKind::Composite {
+        end_children(tx, task.id)?;
+    }
+    if task.state == State::Cancelled {
+        finish::closed(tx, &task)?;
+    }
+    Ok(())
+}
+
+/// Cancels what is open below a task that has just ended. A child that is being published is let
+/// go: its branch ends here anyway.
+fn end_children(tx: &mut dyn Tx, parent: TaskId) -> Result<()> {
+    for child in tx.children(parent)? {
+        let child = step::load(tx, child)?;
+        if child.state.is_end() {
+            continue;
+        }
+        match end(tx, child, Cause::Cancel, "its parent has ended") {
+            Ok(()) | Err(crate::Error::Refused(Refusal::Conflict(_))) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Tries a task again that waits for attention, failed or was cancelled; a composite with those of
+/// its children that failed or were cancelled. Failures are counted afresh.
+///
+/// # Errors
+/// [`Refusal::NotFound`]; [`Refusal::BadState`]; [`Refusal::Conflict`] if its parent has ended.
+pub fn retry(tx: &mut dyn Tx, id: TaskId) -> Result<Task> {
+    let task = step::load(tx, id)?;
+    if let Some(parent) = task.parent {
+        let parent = step::load(tx, parent)?;
+        if parent.state.is_end() || parent.state == State::Integrating {
+            return Err(Refusal::Conflict(format!(
+                "its parent is {}: retry the parent",
+                parent.state
+            ))
+            .into());
+        }
+    }
+    revive(tx, task)?;
+    step::load(tx, id)
+}
+
+fn revive(tx: &mut dyn Tx, mut task: Task) -> Result<()> {
+    let was_cancelled = task.state == State::Cancelled;
+    task.tries = Tries::default();
+    task.not_before = None;
+    if task.state == State::Waiting(WaitReason::Attention, ResumeTo::Integrating) {
+        step(
+            tx,
+            &mut task,
+            Cause::Resume,
+            "a person wants it tried again",
+            None,
+        )?;
+        tx.put_task(&task)?;
+        return train::enter(tx, &task);
+    }
+    let cause = Cause::Retry {
+        started: task.started,
+    };
+    step(tx, &mut task, cause, "a person wants it tried again", None)?;
+    if was_cancelled && let Some(parent) = task.parent {
+        let mut parent = step::load(tx, parent)?;
+        parent.open_children += 1;
+        tx.put_task(&parent)?;
+    }
+    if task.kind == TaskKind::Leaf {
+        return step::settle(tx, &mut task);
+    }
+    tx.put_task(&task)?;
+    for child in tx.children(task.id)? {
+        let child = step::load(tx, child)?;
+        if matches!(child.state, State::Failed | State::Cancelled) {
+            revive(tx, child)?;
+        }
+    }
+    let mut task = step::load(tx, task.id)?;
+    if task.state == State::Blocked {
+        step::settle(tx, &mut task)?;
+    }
+    finish::complete_if_closed(tx, task.id)
+}
+
+/// What a person changes; `None` leaves it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Change {
+    /// New title.
+    pub title: Option<String>,
+    /// New goal.
+    pub goal: Option<String>,
+    /// New priority.
+    pub priority: Option<i16>,
+    /// Dependencies to add.
+    pub add_depends_on: Vec<TaskId>,
+}
+
+/// Changes a task.
+///
+/// # Errors
+/// [`Refusal::BadState`] for words once work has started; [`Refusal::Invalid`],
+/// [`Refusal::Cycle`].
+pub fn update(tx: &mut dyn Tx, id: TaskId, change: Change) -> Result<Task> {
+    let mut task = step::load(tx, id)?;
+    if change.title.is_some() || change.goal.is_some() {
+        if task.state.has_started() {
+            let state = task.state.name().as_str().to_owned();
+            return Err(Refusal::BadState {
+                state,
+                action: "reworded",
+            }
+            .into());
+        }
+        let mut spec = tx.task_spec(id)?.ok_or(Refusal::NotFound("task"))?;
+        if let Some(title) = change.title {
+            name::check_title("title", &title)?;
+            spec.title = title;
+        }
+        if let Some(goal) = change.goal {
+            name::check_text("goal", &goal, GOAL_BYTES_MAX)?;
+            spec.goal = goal;
+        }
+        tx.put_task_spec(id, &spec)?;
+    }
+    if let Some(priority) = change
+        .priority
+        .filter(|priority| *priority != task.priority)
+    {
+        let moved = task.state == State::Ready
+            && task.kind == TaskKind::Leaf
+            && tx.dequeue(&step::queued(&task))?;
+        task.priority = priority;
+        tx.put_task(&task)?;
+        if moved {
+            tx.enqueue(&step::queued(&task))?;
+        }
+    }
+    for (i, dependency) in change.add_depends_on.into_iter().enumerate() {
+        schedule::add_edge(tx, dependency, id, &format!("add_depends_on[{i}]"))?;
+    }
+    tx.append_event(&NewEvent {
+        org: task.org,
+        kind: EventKind::TaskUpdated,
+        project: task.project,
+        task: Some(id),
+        attempt: None,
+        data: json!({}),
+    })?;
+    step::load(tx, id)
+}
+
+/// Hides a task that has ended, and everything below it, from lists.
+///
+/// # Errors
+/// [`Refusal::NotFound`]; [`Refusal::BadState`] if it has not ended.
+pub fn archive(tx: &mut dyn Tx, id: TaskId) -> Result<Task> {
+    let mut task = step::load(tx, id)?;
+    if !task.state.is_end() {
+        let state = task.state.name().as_str().to_owned();
+        return Err(Refusal::BadState {
+            state,
+            action: "archived",
+        }
+        .into());
+    }
+    task.archived = true;
+    tx.put_task(&task)?;
+    if task.kind == TaskKind::Composite {
+        for child in tx.children(id)? {
+            let child = step::load(tx, child)?;
+            if child.state.is_end() {
+                archive(tx, child.id)?;
+            }
+        }
+    }
+    Ok(task)
+}

@@ -1,0 +1,163 @@
+//! Patches: a person speaks on a result.
+
+use serde_json::json;
+
+use crate::error::{Refusal, Result};
+use crate::event::{EventKind, NewEvent};
+use crate::git::Oid;
+use crate::id::{PatchId, TaskId};
+use crate::limits::COMMENT_BYTES_MAX;
+use crate::name;
+use crate::patch::{Patch, PatchComment, PatchState, Verdict};
+use crate::state::{Cause, ResumeTo, State, WaitReason};
+use crate::task::{Feedback, Task};
+use crate::train::Candidate;
+use crate::tx::Tx;
+
+use super::step::{self, step};
+use super::train;
+
+/// Opens the patch of a task whose receipts have passed, or opens it again with a new head.
+pub(super) fn open(tx: &mut dyn Tx, task: &Task, candidate: &Candidate) -> Result<()> {
+    let (Some(project), Some(base)) = (task.project, candidate.base.clone()) else {
+        return Ok(());
+    };
+    let entry = &candidate.entries[0];
+    let stat = entry.stat.unwrap_or_default();
+    let now = tx.now();
+    let spec = tx.task_spec(task.id)?.ok_or(Refusal::NotFound("task"))?;
+    let known = tx.patch_of_task(task.id)?;
+    let (id, created_at) = match &known {
+        Some(patch) => (patch.id, patch.created_at),
+        None => (PatchId::new(now, tx.random()), now),
+    };
+    let patch = Patch {
+        id,
+        org: task.org,
+        project,
+        task: task.id,
+        title: spec.title,
+        description: spec.goal,
+        target: candidate.target.branch.clone(),
+        base,
+        head: entry.head.clone(),
+        files: stat.files,
+        added: stat.added,
+        removed: stat.removed,
+        state: PatchState::Open,
+        created_at,
+        updated_at: now,
+    };
+    store(tx, &patch)
+}
+
+fn store(tx: &mut dyn Tx, patch: &Patch) -> Result<()> {
+    tx.put_patch(patch)?;
+    tx.append_event(&NewEvent {
+        org: patch.org,
+        kind: EventKind::PatchState,
+        project: Some(patch.project),
+        task: Some(patch.task),
+        attempt: None,
+        data: json!({ "patch": patch.id, "state": patch.state, "head": patch.head }),
+    })
+}
+
+fn set_state(tx: &mut dyn Tx, task: TaskId, state: PatchState) -> Result<()> {
+    let open = tx
+        .patch_of_task(task)?
+        .filter(|patch| patch.state == PatchState::Open);
+    let Some(mut patch) = open else { return Ok(()) };
+    patch.state = state;
+    patch.updated_at = tx.now();
+    store(tx, &patch)
+}
+
+/// The result of a task is in its target: its patch, if it has one, is merged.
+pub(super) fn merged(tx: &mut dyn Tx, task: TaskId) -> Result<()> {
+    set_state(tx, task, PatchState::Merged)
+}
+
+/// The task was called off: its patch, if it has one, is closed.
+pub(super) fn closed(tx: &mut dyn Tx, task: TaskId) -> Result<()> {
+    set_state(tx, task, PatchState::Closed)
+}
+
+/// What a person says on a patch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark {
+    /// Who, for display.
+    pub author: String,
+    /// The words.
+    pub body: String,
+    /// The verdict, if it is a review.
+    pub verdict: Option<Verdict>,
+    /// The head that the reviewer saw.
+    pub head: Option<Oid>,
+}
+
+/// Adds a remark to a patch's discussion. An acceptance of the current head lets it go on into its
+/// target; a rejection sends the task back to work with the words. Returns the remark's number.
+///
+/// # Errors
+/// [`Refusal::Outdated`] if the reviewer saw another head; [`Refusal::BadState`] for a verdict when
+/// the task does not wait for one; [`Refusal::Invalid`].
+pub fn remark(tx: &mut dyn Tx, id: PatchId, remark: Remark) -> Result<u32> {
+    let patch = tx.patch(id)?.ok_or(Refusal::NotFound("patch"))?;
+    name::check_text("body", &remark.body, COMMENT_BYTES_MAX)?;
+    if remark.body.trim().is_empty() && remark.verdict != Some(Verdict::Accept) {
+        return Err(Refusal::invalid("body", "say something").into());
+    }
+    if remark.head.as_ref().is_some_and(|head| *head != patch.head) {
+        return Err(Refusal::Outdated("the patch").into());
+    }
+    let number = tx.add_patch_comment(&PatchComment {
+        patch: id,
+        number: 0,
+        author: remark.author.clone(),
+        head: patch.head.clone(),
+        body: remark.body.clone(),
+        verdict: remark.verdict,
+        at: tx.now(),
+    })?;
+    tx.append_event(&NewEvent {
+        org: patch.org,
+        kind: EventKind::PatchComment,
+        project: Some(patch.project),
+        task: Some(patch.task),
+        attempt: None,
+        data: json!({ "patch": id, "number": number, "verdict": remark.verdict }),
+    })?;
+    if let Some(verdict) = remark.verdict {
+        judge(tx, &patch, verdict, remark)?;
+    }
+    Ok(number)
+}
+
+fn judge(tx: &mut dyn Tx, patch: &Patch, verdict: Verdict, remark: Remark) -> Result<()> {
+    let mut task = step::load(tx, patch.task)?;
+    if task.state != State::Waiting(WaitReason::Review, ResumeTo::Integrating) {
+        let state = task.state.name().as_str().to_owned();
+        return Err(Refusal::BadState {
+            state,
+            action: "reviewed",
+        }
+        .into());
+    }
+    step(tx, &mut task, Cause::Resume, "it was reviewed", None)?;
+    match verdict {
+        Verdict::Accept => {
+            task.accepted = Some(patch.head.clone());
+            tx.put_task(&task)?;
+            train::enter(tx, &task)
+        }
+        Verdict::Reject => {
+            let feedback = Feedback::ChangesRequested {
+                by: remark.author,
+                message: remark.body,
+            };
+            let theirs = tx.branch_head(patch.project, &patch.target)?;
+            train::rework(tx, task, feedback, theirs, "a reviewer asks for changes")
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The one place that applies a transition, and the ready queue's upkeep that goes with it.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::attempt::{Attempt, AttemptState, Failure};
+use crate::error::{Refusal, Result};
+use crate::event::{EventKind, NewEvent};
+use crate::git::RefName;
+use crate::id::{AttemptId, TaskId};
+use crate::limits::BACKOFF_MAX;
+use crate::state::{Cause, State, TaskKind, transition};
+use crate::task::Task;
+use crate::train::Target;
+use crate::tx::{Effect, Queued, RuleConfig, Tx, Work};
+
+/// A task that has to exist, because something stored names it or the caller has just seen it.
+pub(super) fn load(tx: &mut dyn Tx, id: TaskId) -> Result<Task> {
+    tx.task(id)?.ok_or_else(|| Refusal::NotFound("task").into())
+}
+
+/// Changes the state of a task as [`transition`] decides, and says so in the event stream. The
+/// caller stores the task.
+pub(super) fn step(
+    tx: &mut dyn Tx,
+    task: &mut Task,
+    cause: Cause,
+    why: &str,
+    attempt: Option<AttemptId>,
+) -> Result<()> {
+    let from = task.state;
+    let to = transition(task.kind, from, cause)?;
+    task.state = to;
+    task.updated_at = tx.now();
+    let mut data = json!({ "from": from.name(), "to": to.name(), "why": why });
+    if let State::Waiting(reason, _) = to {
+        data["waiting_for"] = json!(reason);
+    }
+    tx.append_event(&NewEvent {
+        org: task.org,
+        kind: EventKind::TaskState,
+        project: task.project,
+        task: Some(task.id),
+        attempt,
+        data,
+    })
+}
+
+/// The queue entry of a leaf.
+pub(super) fn queued(task: &Task) -> Queued {
+    Queued {
+        org: task.org,
+        requires: task.requires.clone(),
+        priority: task.priority,
+        path: task.path,
+        seq: task.seq,
+        work: Work::Task(task.id),
+    }
+}
+
+/// Queues a leaf that is ready, or sets its alarm if it backs off. The task is stored already.
+pub(super) fn queue(tx: &mut dyn Tx, task: &Task) -> Result<()> {
+    debug_assert!(task.state == State::Ready && task.kind == TaskKind::Leaf);
+    if let Some(at) = task.not_before.filter(|at| *at > tx.now()) {
+        tx.set_due(task.id, Some(at))?;
+        tx.effect(Effect::Later(at));
+        return Ok(());
+    }
+    tx.enqueue(&queued(task))?;
+    tx.effect(Effect::Ready(task.org, task.requires.clone()));
+    Ok(())
+}
+
+/// Takes a ready task out of the queue, or its alarm back.
+pub(super) fn unqueue(tx: &mut dyn Tx, task: &Task) -> Result<()> {
+    if task.state != State::Ready || task.kind != TaskKind::Leaf {
+        return Ok(());
+    }
+    if !tx.dequeue(&queued(task))? {
+        tx.set_due(task.id, None)?;
+    }
+    Ok(())
+}
+
+/// Makes a blocked task ready if nothing is in its way: no dependency unmet, and its parent (if
+/// any) has started. Stores the task.
+pub(super) fn settle(tx: &mut dyn Tx, task: &mut Task) -> Result<()> {
+    let open = task.state == State::Blocked && task.unmet == 0 && parent_has_started(tx, task)?;
+    if !open {
+        return tx.put_task(task);
+    }
+    settle_open(tx, task)
+}
+
+/// The same for a task whose parent is known to have started.
+pub(super) fn settle_open(tx: &mut dyn Tx, task: &mut Task) -> Result<()> {
+    step(tx, task, Cause::Unblocked, "nothing is in its way", None)?;
+    tx.put_task(task)?;
+    after_ready(tx, task)
+}
+
+/// What follows when a stored task has just become ready.
+pub(super) fn after_ready(tx: &mut dyn Tx, task: &Task) -> Result<()> {
+    match task.kind {
+        TaskKind::Leaf => queue(tx, task),
+        // Its branch has to be made first, which a loop does: the database cannot.
+        TaskKind::Composite if task.project.is_some() => {
+            tx.effect(Effect::Start(task.id));
+            Ok(())
+        }
+        TaskKind::Composite => super::finish::start(tx, task.id, None),
+    }
+}
+
+fn parent_has_started(tx: &mut dyn Tx, task: &Task) -> Result<bool> {
+    let Some(parent) = task.parent else {
+        return Ok(true);
+    };
+    let parent = load(tx, parent)?;
+    Ok(parent.started && !parent.state.is_end())
+}
+
+/// Delay before try number `failures` (1 is the first retry): doubling, with jitter of ±25 % so
+/// that tasks which failed together do not come back together.
+pub(super) fn backoff(tx: &mut dyn Tx, cfg: &RuleConfig, failures: u8) -> Duration {
+    let doubled = cfg
+        .backoff_first
+        .saturating_mul(1 << u32::from(failures.clamp(1, 16) - 1));
+    let millis = u64::try_from(doubled.min(BACKOFF_MAX).as_millis()).unwrap_or(u64::MAX);
+    let spread = millis / 2;
+    let jitter = if spread == 0 {
+        0
+    } else {
+        u64::try_from(tx.random() % u128::from(spread)).unwrap_or(0)
+    };
+    Duration::from_millis(millis - millis / 4 + jitter)
+}
+
+/// The target of a task that has a project.
+pub(super) fn target_of(tx: &mut dyn Tx, task: &Task) -> Result<Option<Target>> {
+    let Some(id) = task.project else {
+        return Ok(None);
+    };
+    let branch = match task.parent {
+        Some(parent) => RefName::of_composite(parent),
+        None => {
+            let project = tx.project(id)?.ok_or(Refusal::NotFound("project"))?;
+            project.default_branch
+        }
+    };
+    Ok(Some(Target {
+        project: id,
+        branch,
+    }))
+}
+
+/// Ends an attempt and says so. An agent that does not know yet hears it on its control channel.
+pub(super) fn end_attempt(
+    tx: &mut dyn Tx,
+    attempt: &mut Attempt,
+    state: AttemptState,
+    failure: Option<Failure>,
+) -> Result<()> {
+    attempt.state = state;
+    attempt.failure = failure;
+    attempt.ended_at = Some(tx.now());
+    tx.put_attempt(attempt)?;
+    if matches!(state, AttemptState::Cancelled | AttemptState::Superseded) {
+        tx.effect(Effect::Control(attempt.agent));
+    }
+    attempt_event(tx, attempt)
+}
+
+/// Says what state an attempt is in.
+pub(super) fn attempt_event(tx: &mut dyn Tx, attempt: &Attempt) -> Result<()> {
+    tx.append_event(&NewEvent {
+        org: attempt.org,
+        kind: EventKind::AttemptState,
+        project: None,
+        task: Some(attempt.task),
+        attempt: Some(attempt.id),
+        data: json!({
+            "state": attempt.state,
+            "kind": attempt.kind,
+            "number": attempt.number,
+            "failure": attempt.failure,
+        }),
+    })
+}

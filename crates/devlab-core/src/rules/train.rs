@@ -1,0 +1,497 @@
+//! Trains: how results get into their target, one candidate at a time (DESIGN §5, *Done means
+//! integrated*).
+//!
+//! A result [`enter`]s the queue of its target. [`next`] says what the train has to do: build a
+//! candidate, or publish one. The loop that has the repository does it and reports back with
+//! [`built`], [`conflicted`], [`published`] or [`moved`]. A candidate in state `publishing` is the
+//! stored intent: from its transaction on, the result is on its way and cannot be called off.
+
+use serde_json::json;
+
+use crate::check::CheckSet;
+use crate::error::{Refusal, Result};
+use crate::event::{EventKind, NewEvent};
+use crate::git::Oid;
+use crate::id::{CandidateId, TaskId};
+use crate::limits::{BATCH_MAX, SENT_BACK_MAX};
+use crate::state::{Cause, ResumeTo, TaskKind, WaitReason};
+use crate::task::{Feedback, Proof, Task};
+use crate::train::{
+    Candidate, CandidateEntry, CandidateState, DiffStat, Target, TrainEntry, TrainStep,
+};
+use crate::tx::{Effect, Queued, Tx, Work};
+
+use super::step::{self, step};
+use super::{finish, review, schedule};
+
+/// Most verify attempts of one candidate that agents may lose before a person has to look.
+const VERIFY_ATTEMPTS_MAX: u32 = 8;
+
+fn needs_review(task: &Task) -> bool {
+    task.review && (task.accepted.is_none() || task.accepted != task.head)
+}
+
+/// Puts the result of an integrating task into its train.
+pub(super) fn enter(tx: &mut dyn Tx, task: &Task) -> Result<()> {
+    let target = step::target_of(tx, task)?.ok_or(Refusal::NotFound("project"))?;
+    let head = task.head.clone().ok_or(Refusal::NotFound("commit"))?;
+    // A result that somebody has to review is verified alone: its receipts have to be its own.
+    let batch_max = if needs_review(task) {
+        1
+    } else {
+        u32::try_from(BATCH_MAX).unwrap_or(1)
+    };
+    tx.insert_train_entry(&TrainEntry {
+        task: task.id,
+        target: target.clone(),
+        seq: 0,
+        head,
+        batch_max,
+        candidate: None,
+    })?;
+    tx.effect(Effect::Train(target));
+    Ok(())
+}
+
+/// What a train has to do now. Makes the next candidate if the train is free.
+///
+/// # Errors
+/// Storage only.
+pub fn next(tx: &mut dyn Tx, target: &Target) -> Result<TrainStep> {
+    if let Some(candidate) = tx.live_candidate(target)? {
+        return Ok(match candidate.state {
+            CandidateState::Building => TrainStep::Build(candidate),
+            CandidateState::Publishing => TrainStep::Publish(candidate),
+            CandidateState::Verifying | CandidateState::Published | CandidateState::Rejected => {
+                TrainStep::Idle
+            }
+        });
+    }
+    let waiting = tx.train(target, u32::try_from(BATCH_MAX).unwrap_or(u32::MAX))?;
+    let batch = batch_of(waiting);
+    let Some(first) = batch.first() else {
+        return Ok(TrainStep::Idle);
+    };
+    let org = step::load(tx, first.task)?.org;
+    let mut check_set: Option<CheckSet> = None;
+    let mut entries = Vec::with_capacity(batch.len());
+    for entry in &batch {
+        let task = step::load(tx, entry.task)?;
+        let own = match &task.check_set {
+            Some(hash) => tx.check_set(hash)?.unwrap_or_default(),
+            None => CheckSet::default(),
+        };
+        check_set = Some(check_set.map_or_else(|| own.clone(), |set| set.union(&own)));
+        entries.push(CandidateEntry {
+            task: entry.task,
+            head: entry.head.clone(),
+            merge: None,
+            stat: None,
+        });
+    }
+    let check_set = check_set.unwrap_or_default();
+    tx.put_check_set(&check_set)?;
+    let now = tx.now();
+    let candidate = Candidate {
+        id: CandidateId::new(now, tx.random()),
+        org,
+        target: target.clone(),
+        state: CandidateState::Building,
+        entries,
+        base: None,
+        tip: None,
+        tree: None,
+        check_set: check_set.hash(),
+        live: None,
+        lost: None,
+        attempts: 0,
+        stamp: now,
+        updated_at: now,
+    };
+    tx.insert_candidate(&candidate)?;
+    for mut entry in batch {
+        entry.candidate = Some(candidate.id);
+        tx.put_train_entry(&entry)?;
+    }
+    announce(tx, &candidate, "building")?;
+    Ok(TrainStep::Build(candidate))
+}
+
+/// The longest head of the queue that no member's `batch_max` forbids.
+fn batch_of(waiting: Vec<TrainEntry>) -> Vec<TrainEntry> {
+    let mut allowed = usize::MAX;
+    let mut batch = Vec::new();
+    for entry in waiting {
+        let with = allowed.min(usize::try_from(entry.batch_max).unwrap_or(usize::MAX));
+        if batch.len() >= with {
+            break;
+        }
+        allowed = with;
+        batch.push(entry);
+    }
+    batch
+}
+
+/// What the loop has built: the merges of a candidate on the target's head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Built {
+    /// Head of the target that it was built on.
+    pub base: Oid,
+    /// Tip of the merges.
+    pub tip: Oid,
+    /// Tree of the tip.
+    pub tree: Oid,
+    /// Merge commit of each entry, in order.
+    pub merges: Vec<Oid>,
+    /// Size of each entry's change, where a person is going to review it.
+    pub stats: Vec<Option<DiffStat>>,
+}
+
+fn load(tx: &mut dyn Tx, id: CandidateId, state: CandidateState) -> Result<Option<Candidate>> {
+    Ok(tx
+        .candidate(id)?
+        .filter(|candidate| candidate.state == state))
+}
+
+/// The merges are made. If every check has passed on this tree already, the candidate is proven;
+/// otherwise it waits for a verify attempt. Does nothing if the candidate is not being built.
+///
+/// # Errors
+/// Storage only.
+pub fn built(tx: &mut dyn Tx, id: CandidateId, built: Built) -> Result<()> {
+    let Some(mut candidate) = load(tx, id, CandidateState::Building)? else {
+        return Ok(());
+    };
+    for ((entry, merge), stat) in candidate
+        .entries
+        .iter_mut()
+        .zip(built.merges)
+        .zip(built.stats)
+    {
+        entry.merge = Some(merge);
+        entry.stat = stat;
+    }
+    let project = candidate.target.project;
+    let set = tx.check_set(&candidate.check_set)?.unwrap_or_default();
+    let receipts = tx.receipts_for_tree(project, &built.tree)?;
+    let passed = |hash| {
+        receipts
+            .iter()
+            .any(|receipt| receipt.passed && receipt.check_hash == hash)
+    };
+    let is_proven = set.hashes().all(passed);
+    candidate.base = Some(built.base);
+    candidate.tip = Some(built.tip);
+    candidate.tree = Some(built.tree);
+    candidate.updated_at = tx.now();
+    if is_proven {
+        return proven(tx, candidate);
+    }
+    candidate.state = CandidateState::Verifying;
+    announce(tx, &candidate, "its tree has not been checked")?;
+    requeue_verify(tx, &mut candidate)
+}
+
+/// The queue entry of a candidate whose checks have to run.
+pub(super) fn queued(tx: &mut dyn Tx, candidate: &Candidate) -> Result<Queued> {
+    let first = step::load(tx, candidate.entries[0].task)?;
+    Ok(Queued {
+        org: candidate.org,
+        requires: first.requires,
+        priority: first.priority,
+        path: first.path,
+        seq: first.seq,
+        work: Work::Verify(candidate.id),
+    })
+}
+
+/// Queues a verify attempt; after too many lost ones a person has to look. Stores the candidate.
+pub(super) fn requeue_verify(tx: &mut dyn Tx, candidate: &mut Candidate) -> Result<()> {
+    candidate.updated_at = tx.now();
+    if candidate.attempts >= VERIFY_ATTEMPTS_MAX {
+        reject(tx, candidate, "its verifiers were lost too often")?;
+        for entry in candidate.entries.clone() {
+            tx.delete_train_entry(entry.task)?;
+            let mut task = step::load(tx, entry.task)?;
+            let park = Cause::Park(WaitReason::Attention, ResumeTo::Integrating);
+            step(
+                tx,
+                &mut task,
+                park,
+                "its verifiers were lost too often",
+                None,
+            )?;
+            tx.put_task(&task)?;
+        }
+        return Ok(());
+    }
+    tx.put_candidate(candidate)?;
+    let entry = queued(tx, candidate)?;
+    tx.enqueue(&entry)?;
+    tx.effect(Effect::Ready(entry.org, entry.requires));
+    Ok(())
+}
+
+/// Every required check has passed on the candidate's tree: publish it, or ask for the review.
+pub(super) fn proven(tx: &mut dyn Tx, mut candidate: Candidate) -> Result<()> {
+    let mut first = step::load(tx, candidate.entries[0].task)?;
+    if candidate.entries.len() == 1 && needs_review(&first) {
+        tx.delete_train_entry(first.id)?;
+        reject(tx, &mut candidate, "its review comes first")?;
+        let park = Cause::Park(WaitReason::Review, ResumeTo::Integrating);
+        step(tx, &mut first, park, "its checks passed", None)?;
+        tx.put_task(&first)?;
+        return review::open(tx, &first, &candidate);
+    }
+    candidate.state = CandidateState::Publishing;
+    candidate.updated_at = tx.now();
+    tx.put_candidate(&candidate)?;
+    announce(tx, &candidate, "every check passed on its tree")?;
+    tx.effect(Effect::Train(candidate.target));
+    Ok(())
+}
+
+/// A check failed on the candidate. A batch is halved; a single result is sent back.
+pub(super) fn failed(tx: &mut dyn Tx, mut candidate: Candidate, feedback: Feedback) -> Result<()> {
+    reject(tx, &mut candidate, "a check failed on its tree")?;
+    let count = candidate.entries.len();
+    if count == 1 {
+        let head = candidate.base.clone();
+        return send_back(tx, candidate.entries[0].task, feedback, head);
+    }
+    let half = u32::try_from(count.div_ceil(2)).unwrap_or(1);
+    for entry in &candidate.entries {
+        if let Some(mut waiting) = tx.train_entry(entry.task)? {
+            waiting.batch_max = waiting.batch_max.min(half);
+            tx.put_train_entry(&waiting)?;
+        }
+    }
+    Ok(())
+}
+
+/// The merge of one entry has conflicts. If it is the first one it conflicts with the target itself
+/// and is sent back; otherwise it waits until those before it are in.
+///
+/// # Errors
+/// Storage only.
+pub fn conflicted(
+    tx: &mut dyn Tx,
+    id: CandidateId,
+    index: usize,
+    paths: Vec<String>,
+    target_head: &Oid,
+) -> Result<()> {
+    let Some(mut candidate) = load(tx, id, CandidateState::Building)? else {
+        return Ok(());
+    };
+    reject(tx, &mut candidate, "its merge has conflicts")?;
+    let Some(entry) = candidate.entries.get(index) else {
+        return Ok(());
+    };
+    if index == 0 {
+        let feedback = Feedback::Conflict {
+            paths,
+            theirs: target_head.clone(),
+            ours: entry.head.clone(),
+        };
+        return send_back(tx, entry.task, feedback, Some(target_head.clone()));
+    }
+    let ahead = u32::try_from(index).unwrap_or(u32::MAX);
+    for (i, entry) in candidate.entries.iter().enumerate().take(index + 1) {
+        if let Some(mut waiting) = tx.train_entry(entry.task)? {
+            waiting.batch_max = if i == index {
+                1
+            } else {
+                waiting.batch_max.min(ahead)
+            };
+            tx.put_train_entry(&waiting)?;
+        }
+    }
+    Ok(())
+}
+
+/// The target does not take the result of a task: it goes back to work with what is known, at most
+/// [`SENT_BACK_MAX`] times. A composite gets a generated child that merges the target into its
+/// branch.
+fn send_back(tx: &mut dyn Tx, id: TaskId, feedback: Feedback, theirs: Option<Oid>) -> Result<()> {
+    tx.delete_train_entry(id)?;
+    let mut task = step::load(tx, id)?;
+    task.tries.sent_back = task.tries.sent_back.saturating_add(1);
+    let why = match feedback {
+        Feedback::Conflict { .. } => "its target has conflicting changes",
+        Feedback::CheckFailed { .. }
+        | Feedback::DriverFailed { .. }
+        | Feedback::ChangesRequested { .. } => "a check failed on its target",
+    };
+    if task.tries.sent_back > SENT_BACK_MAX {
+        tx.add_feedback(id, &feedback)?;
+        let to = match task.kind {
+            TaskKind::Leaf => ResumeTo::Ready,
+            TaskKind::Composite => ResumeTo::Running,
+        };
+        if task.kind == TaskKind::Leaf {
+            task.prior = task.head.take();
+        }
+        step(
+            tx,
+            &mut task,
+            Cause::Park(WaitReason::Attention, to),
+            why,
+            None,
+        )?;
+        return tx.put_task(&task);
+    }
+    rework(tx, task, feedback, theirs, why)
+}
+
+/// Sends an integrating task back to work.
+pub(super) fn rework(
+    tx: &mut dyn Tx,
+    mut task: Task,
+    feedback: Feedback,
+    theirs: Option<Oid>,
+    why: &str,
+) -> Result<()> {
+    step(tx, &mut task, Cause::SentBack, why, None)?;
+    match task.kind {
+        TaskKind::Leaf => {
+            tx.add_feedback(task.id, &feedback)?;
+            task.prior = task.head.take();
+            tx.put_task(&task)?;
+            step::queue(tx, &task)
+        }
+        TaskKind::Composite => {
+            tx.put_task(&task)?;
+            schedule::add_rework_child(tx, &task, &feedback, theirs)
+        }
+    }
+}
+
+/// Gives a candidate up and frees its entries for the next one.
+pub(super) fn reject(tx: &mut dyn Tx, candidate: &mut Candidate, why: &str) -> Result<()> {
+    candidate.state = CandidateState::Rejected;
+    candidate.live = None;
+    candidate.lost = None;
+    candidate.updated_at = tx.now();
+    tx.put_candidate(candidate)?;
+    for entry in &candidate.entries {
+        if let Some(mut waiting) = tx.train_entry(entry.task)? {
+            waiting.candidate = None;
+            tx.put_train_entry(&waiting)?;
+        }
+    }
+    announce(tx, candidate, why)?;
+    tx.effect(Effect::Train(candidate.target.clone()));
+    Ok(())
+}
+
+/// The ref has the candidate's tip: its tasks are done. Does nothing if it is published already.
+///
+/// # Errors
+/// Storage only.
+pub fn published(tx: &mut dyn Tx, id: CandidateId) -> Result<()> {
+    let Some(mut candidate) = load(tx, id, CandidateState::Publishing)? else {
+        return Ok(());
+    };
+    candidate.state = CandidateState::Published;
+    candidate.updated_at = tx.now();
+    tx.put_candidate(&candidate)?;
+    let target = candidate.target.clone();
+    tx.set_branch_head(target.project, &target.branch, candidate.tip.as_ref())?;
+    announce(tx, &candidate, "its target has it")?;
+    for entry in candidate.entries {
+        tx.delete_train_entry(entry.task)?;
+        let mut task = step::load(tx, entry.task)?;
+        let checked = match &task.check_set {
+            Some(hash) => tx
+                .check_set(hash)?
+                .is_some_and(|set| !set.checks.is_empty()),
+            None => false,
+        };
+        task.proof = if checked {
+            Proof::Proven
+        } else {
+            Proof::Unproven
+        };
+        task.published = entry.merge;
+        step(tx, &mut task, Cause::Published, "its target has it", None)?;
+        tx.put_task(&task)?;
+        review::merged(tx, task.id)?;
+        finish::done(tx, &task)?;
+    }
+    tx.effect(Effect::Train(target));
+    Ok(())
+}
+
+/// The target has moved to another commit than the candidate was built on, so that it cannot be
+/// published: it is built again on the new head.
+///
+/// # Errors
+/// Storage only.
+pub fn moved(tx: &mut dyn Tx, id: CandidateId, actual: Option<&Oid>) -> Result<()> {
+    let Some(mut candidate) = load(tx, id, CandidateState::Publishing)? else {
+        return Ok(());
+    };
+    let target = candidate.target.clone();
+    tx.set_branch_head(target.project, &target.branch, actual)?;
+    reject(tx, &mut candidate, "its target has moved")
+}
+
+/// Takes a task that is being called off out of its train.
+///
+/// # Errors
+/// [`Refusal::Conflict`] if it is being published already.
+pub(super) fn leave(tx: &mut dyn Tx, task: &Task) -> Result<()> {
+    let Some(entry) = tx.train_entry(task.id)? else {
+        return Ok(());
+    };
+    if let Some(mut candidate) = entry
+        .candidate
+        .map(|id| tx.candidate(id))
+        .transpose()?
+        .flatten()
+    {
+        if candidate.state == CandidateState::Publishing {
+            return Err(Refusal::Conflict(
+                "its result is being published, which cannot be called off any more".to_owned(),
+            )
+            .into());
+        }
+        stop_verify(tx, &candidate)?;
+        reject(tx, &mut candidate, "one of its tasks was called off")?;
+    }
+    tx.delete_train_entry(task.id)
+}
+
+fn stop_verify(tx: &mut dyn Tx, candidate: &Candidate) -> Result<()> {
+    use crate::attempt::AttemptState;
+    if candidate.state == CandidateState::Verifying && candidate.live.is_none() {
+        let entry = queued(tx, candidate)?;
+        tx.dequeue(&entry)?;
+    }
+    for id in candidate.live.into_iter().chain(candidate.lost) {
+        if let Some(mut attempt) = tx.attempt(id)? {
+            step::end_attempt(tx, &mut attempt, AttemptState::Cancelled, None)?;
+        }
+    }
+    Ok(())
+}
+
+fn announce(tx: &mut dyn Tx, candidate: &Candidate, why: &str) -> Result<()> {
+    let tasks: Vec<TaskId> = candidate.entries.iter().map(|entry| entry.task).collect();
+    tx.append_event(&NewEvent {
+        org: candidate.org,
+        kind: EventKind::CandidateState,
+        project: Some(candidate.target.project),
+        task: tasks.first().copied(),
+        attempt: None,
+        data: json!({
+            "candidate": candidate.id,
+            "state": candidate.state,
+            "target": candidate.target.branch,
+            "tasks": tasks,
+            "tip": candidate.tip,
+            "why": why,
+        }),
+    })
+}

@@ -1,0 +1,178 @@
+//! Tasks.
+
+use serde::{Deserialize, Serialize};
+
+use crate::check::{Check, DriverSpec, Sha256Hex};
+use crate::git::{Oid, RefName};
+use crate::id::{AttemptId, OrgId, ProjectId, TaskId};
+use crate::label::Labels;
+use crate::state::{State, TaskKind};
+use crate::time::Timestamp;
+
+/// What a task's result stands on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Proof {
+    /// Not done yet.
+    Open,
+    /// Every required check passed on the tree that was published.
+    Proven,
+    /// There was nothing that could prove it: no project, or no checks.
+    Unproven,
+}
+
+/// How often each kind of failure has sent a task back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Tries {
+    /// Agents lost.
+    pub lost: u8,
+    /// The task's own checks failed.
+    pub check: u8,
+    /// The driver failed.
+    pub driver: u8,
+    /// The target did not take the result (conflict, or checks failed there).
+    pub sent_back: u8,
+}
+
+/// The part of a task that changes. Small, because every claim and completion writes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// Id.
+    pub id: TaskId,
+    /// Place in the store's order of creation: the age that breaks ties. Set by `insert_task`.
+    pub seq: u64,
+    /// Org.
+    pub org: OrgId,
+    /// Project, if it changes a repository.
+    pub project: Option<ProjectId>,
+    /// Parent composite.
+    pub parent: Option<TaskId>,
+    /// The goal it serves; a goal serves itself.
+    pub goal: TaskId,
+    /// Nesting; a goal has 0.
+    pub depth: u8,
+    /// Leaf or composite.
+    pub kind: TaskKind,
+    /// State.
+    pub state: State,
+    /// Dependencies that are not done.
+    pub unmet: u32,
+    /// Higher is earlier.
+    pub priority: i16,
+    /// Longest remaining path in tasks, this one included, through dependents and parents.
+    pub path: u32,
+    /// Labels that an agent needs.
+    pub requires: Labels,
+    /// Work attempts made.
+    pub attempts: u32,
+    /// The work attempt that lives.
+    pub live: Option<AttemptId>,
+    /// The work attempt whose lease ended last and that may still come back.
+    pub lost: Option<AttemptId>,
+    /// Failures by kind.
+    pub tries: Tries,
+    /// Not before this time, if it is backing off.
+    pub not_before: Option<Timestamp>,
+    /// Children that are neither done nor cancelled.
+    pub open_children: u32,
+    /// Whether a composite has its branch.
+    pub started: bool,
+    /// The adopted result: a leaf's commit, or the head of a composite's branch.
+    pub head: Option<Oid>,
+    /// Earlier work that the next attempt starts from.
+    pub prior: Option<Oid>,
+    /// A commit that the result has to merge besides its base (a generated merge task).
+    pub merges: Option<Oid>,
+    /// Merge commit in the target, once published.
+    pub published: Option<Oid>,
+    /// Whether a person has to accept the result.
+    pub review: bool,
+    /// The head that a person accepted.
+    pub accepted: Option<Oid>,
+    /// Whether it may do things outside that must not be repeated.
+    pub side_effects: bool,
+    /// What its result stands on.
+    pub proof: Proof,
+    /// The check set it has to pass; absent without a project.
+    pub check_set: Option<Sha256Hex>,
+    /// Hidden from lists.
+    pub archived: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When its state last changed.
+    pub updated_at: Timestamp,
+}
+
+/// The part of a task that is written once, or rarely, by a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskSpec {
+    /// One line.
+    pub title: String,
+    /// What is wanted, in words.
+    pub goal: String,
+    /// How a leaf is done, and how conflicts of a composite are resolved.
+    pub driver: Option<DriverSpec>,
+    /// Checks besides the project's.
+    pub checks: Vec<Check>,
+}
+
+impl Task {
+    /// Branch that its result goes into: its parent's, or the project's default branch.
+    #[must_use]
+    pub fn target(&self, default_branch: &RefName) -> RefName {
+        self.parent
+            .map_or_else(|| default_branch.clone(), RefName::of_composite)
+    }
+
+    /// Whether it has no parent.
+    #[must_use]
+    pub fn is_goal(&self) -> bool {
+        self.parent.is_none()
+    }
+}
+
+/// Something that the next attempt should know, newest last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Feedback {
+    /// A check failed on the task's own result, or on its candidate.
+    CheckFailed {
+        /// Attempt that ran it.
+        attempt: AttemptId,
+        /// Name of the check.
+        check: String,
+        /// Its command.
+        command: String,
+        /// Exit code.
+        exit_code: i32,
+        /// End of its log.
+        log_tail: String,
+        /// Whether it failed on the candidate (true), not on the task's own commit.
+        on_target: bool,
+    },
+    /// The result conflicts with its target.
+    Conflict {
+        /// Paths with conflicts.
+        paths: Vec<String>,
+        /// Head of the target at that time: the other side.
+        theirs: Oid,
+        /// The result that conflicted.
+        ours: Oid,
+    },
+    /// The driver failed.
+    DriverFailed {
+        /// Attempt.
+        attempt: AttemptId,
+        /// How it ended, in words.
+        reason: String,
+        /// End of its log.
+        log_tail: String,
+    },
+    /// A reviewer asked for changes.
+    ChangesRequested {
+        /// Who.
+        by: String,
+        /// What they said.
+        message: String,
+    },
+}

@@ -1,0 +1,383 @@
+//! The transaction that rules read and write through.
+//!
+//! [`Read`] is a consistent view; [`Tx`] also writes, and its writes are seen by its own later
+//! reads. A store implements both. Methods get and put whole entities by key and decide nothing:
+//! what may happen is decided in [`crate::rules`].
+//!
+//! A unit of work may be run again from the start when its batch has to be repeated, so it must not
+//! have effects besides the transaction. What has to happen after the commit is left as an
+//! [`Effect`].
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::attempt::{Agent, Attempt};
+use crate::auth::{AuditEntry, Token};
+use crate::check::{CheckSet, Receipt, Sha256Hex};
+use crate::error::Result;
+use crate::event::{Event, NewEvent};
+use crate::git::{Oid, RefName};
+use crate::id::{AgentId, AttemptId, CandidateId, OrgId, PatchId, ProjectId, TaskId, TokenId};
+use crate::label::Labels;
+use crate::name::Name;
+use crate::org::{Org, Project};
+use crate::patch::{Patch, PatchComment, PatchState};
+use crate::state::StateName;
+use crate::task::{Feedback, Task, TaskSpec};
+use crate::time::Timestamp;
+use crate::train::{Candidate, Target, TrainEntry};
+
+/// What waits to be claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Work {
+    /// A candidate whose checks have to run. Sorts before tasks of the same priority.
+    Verify(CandidateId),
+    /// A ready leaf.
+    Task(TaskId),
+}
+
+/// An entry of the ready queue. Its order is the order in which work is handed out: priority
+/// (higher first), verify before work, longest remaining path, then age.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queued {
+    /// Org.
+    pub org: OrgId,
+    /// Labels that an agent needs; the key of the queue.
+    pub requires: Labels,
+    /// Higher is earlier.
+    pub priority: i16,
+    /// Longer is earlier.
+    pub path: u32,
+    /// Lower is earlier: [`Task::seq`].
+    pub seq: u64,
+    /// What it is.
+    pub work: Work,
+}
+
+impl Queued {
+    /// Sort key within an org: smaller is handed out earlier. Two entries never have equal keys,
+    /// because `seq` and `work` name one task or candidate.
+    #[must_use]
+    pub fn rank(&self) -> (i32, u8, i64, u64) {
+        let verify_first = match self.work {
+            Work::Verify(_) => 0,
+            Work::Task(_) => 1,
+        };
+        (
+            -i32::from(self.priority),
+            verify_first,
+            -i64::from(self.path),
+            self.seq,
+        )
+    }
+}
+
+/// What to do after a commit: wake somebody who looks at stored state. Losing one costs time, never
+/// correctness, because every loop also runs on a period.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// One entry of this queue can be claimed.
+    Ready(OrgId, Labels),
+    /// A train may have something to do.
+    Train(Target),
+    /// A composite is ready and needs its branch.
+    Start(TaskId),
+    /// An agent has to hear about an attempt (cancelled, superseded) or about draining.
+    Control(AgentId),
+    /// A task backs off until this time.
+    Later(Timestamp),
+    /// Tokens changed: forget what was cached.
+    Tokens,
+}
+
+/// Which tasks a list shows. All given conditions hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TaskFilter {
+    /// Of this org; `None` is every org.
+    pub org: Option<OrgId>,
+    /// Of this project.
+    pub project: Option<ProjectId>,
+    /// Children of this task.
+    pub parent: Option<TaskId>,
+    /// Of this goal, the goal included.
+    pub goal: Option<TaskId>,
+    /// Goals only.
+    pub goals_only: bool,
+    /// In one of these states; empty is any.
+    pub states: Vec<StateName>,
+    /// Title contains this, ignoring ASCII case.
+    pub text: Option<String>,
+    /// Archived ones too.
+    pub archived: bool,
+}
+
+/// A page of a list: newest first, by id. `after` is the last id of the page before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page {
+    /// Continue after this id's bits.
+    pub after: Option<Uuid>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+/// A remembered answer of a mutation with an `Idempotency-Key`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    /// Hash of the request's body.
+    pub body: Sha256Hex,
+    /// Status of the answer.
+    pub status: u16,
+    /// Body of the answer.
+    pub answer: String,
+    /// When it may be forgotten.
+    pub expires_at: Timestamp,
+}
+
+/// A consistent view of the stored state. `None` means that there is no such thing.
+pub trait Read {
+    /// The store's clock.
+    fn now(&self) -> Timestamp;
+
+    /// An org by id.
+    fn org(&mut self, id: OrgId) -> Result<Option<Org>>;
+    /// An org by name.
+    fn org_by_name(&mut self, name: &Name) -> Result<Option<Org>>;
+    /// Orgs, oldest first; `Some` limits to one.
+    fn orgs(&mut self, only: Option<OrgId>, page: Page) -> Result<Vec<Org>>;
+    /// A project by id.
+    fn project(&mut self, id: ProjectId) -> Result<Option<Project>>;
+    /// A project of an org by name.
+    fn project_by_name(&mut self, org: OrgId, name: &Name) -> Result<Option<Project>>;
+    /// Projects, newest first.
+    fn projects(&mut self, org: Option<OrgId>, page: Page) -> Result<Vec<Project>>;
+    /// Last known head of a branch: what claims start from. The ref itself decides at publication.
+    fn branch_head(&mut self, project: ProjectId, branch: &RefName) -> Result<Option<Oid>>;
+
+    /// A task.
+    fn task(&mut self, id: TaskId) -> Result<Option<Task>>;
+    /// A task's words and commands.
+    fn task_spec(&mut self, id: TaskId) -> Result<Option<TaskSpec>>;
+    /// Ids of a composite's children, oldest first.
+    fn children(&mut self, parent: TaskId) -> Result<Vec<TaskId>>;
+    /// What a task depends on.
+    fn dependencies(&mut self, task: TaskId) -> Result<Vec<TaskId>>;
+    /// What depends on a task.
+    fn dependents(&mut self, task: TaskId) -> Result<Vec<TaskId>>;
+    /// Tasks, newest first.
+    fn tasks(&mut self, filter: &TaskFilter, page: Page) -> Result<Vec<Task>>;
+    /// How many tasks of an org (or of all) are in each state, archived ones left out.
+    fn task_counts(&mut self, org: Option<OrgId>) -> Result<Vec<(StateName, u64)>>;
+    /// Composites that are ready, oldest first: what the start loop looks at.
+    fn startable(&mut self, limit: u32) -> Result<Vec<TaskId>>;
+    /// Feedback of a task, oldest first, the newest [`crate::limits::FEEDBACK_MAX`].
+    fn feedback(&mut self, task: TaskId) -> Result<Vec<Feedback>>;
+    /// A check set by its hash.
+    fn check_set(&mut self, hash: &Sha256Hex) -> Result<Option<CheckSet>>;
+
+    /// The first entry of every ready queue of an org whose labels the agent's satisfy.
+    fn queue_heads(&mut self, org: OrgId, agent: &Labels) -> Result<Vec<Queued>>;
+    /// How many entries the ready queues of an org (or of all) hold.
+    fn queue_len(&mut self, org: Option<OrgId>) -> Result<u64>;
+    /// Tasks whose back-off ends at or before `now`, earliest first.
+    fn due(&mut self, now: Timestamp, limit: u32) -> Result<Vec<TaskId>>;
+    /// When the next back-off ends.
+    fn next_due(&mut self) -> Result<Option<Timestamp>>;
+
+    /// An attempt.
+    fn attempt(&mut self, id: AttemptId) -> Result<Option<Attempt>>;
+    /// The attempt that a claim made.
+    fn attempt_by_claim(&mut self, agent: AgentId, claim_id: &str) -> Result<Option<Attempt>>;
+    /// Attempts of a task, oldest first, verify attempts of its candidates included if it is their
+    /// first task.
+    fn attempts(&mut self, task: TaskId) -> Result<Vec<Attempt>>;
+    /// Live and lost attempts of an agent, oldest first.
+    fn attempts_of_agent(&mut self, agent: AgentId) -> Result<Vec<Attempt>>;
+    /// Live attempts whose lease ended at or before `now`, earliest first.
+    fn expired(&mut self, now: Timestamp, limit: u32) -> Result<Vec<AttemptId>>;
+    /// When the next lease ends.
+    fn next_expiry(&mut self) -> Result<Option<Timestamp>>;
+    /// Live attempts.
+    fn live_attempts(&mut self) -> Result<Vec<AttemptId>>;
+
+    /// An agent.
+    fn agent(&mut self, id: AgentId) -> Result<Option<Agent>>;
+    /// An agent of an org by name.
+    fn agent_by_name(&mut self, org: OrgId, name: &str) -> Result<Option<Agent>>;
+    /// Agents, newest first.
+    fn agents(&mut self, org: Option<OrgId>, page: Page) -> Result<Vec<Agent>>;
+
+    /// The entry of a task in its train.
+    fn train_entry(&mut self, task: TaskId) -> Result<Option<TrainEntry>>;
+    /// Entries of a train in queue order.
+    fn train(&mut self, target: &Target, limit: u32) -> Result<Vec<TrainEntry>>;
+    /// Targets whose train is not empty.
+    fn trains(&mut self, limit: u32) -> Result<Vec<Target>>;
+    /// A candidate.
+    fn candidate(&mut self, id: CandidateId) -> Result<Option<Candidate>>;
+    /// The candidate that a train is busy with.
+    fn live_candidate(&mut self, target: &Target) -> Result<Option<Candidate>>;
+    /// Candidates of a task, oldest first.
+    fn candidates_of(&mut self, task: TaskId) -> Result<Vec<Candidate>>;
+    /// Receipts for a tree of a project, newest first.
+    fn receipts_for_tree(&mut self, project: ProjectId, tree: &Oid) -> Result<Vec<Receipt>>;
+    /// Receipts of a task, oldest first.
+    fn receipts(&mut self, task: TaskId) -> Result<Vec<Receipt>>;
+
+    /// A patch.
+    fn patch(&mut self, id: PatchId) -> Result<Option<Patch>>;
+    /// The patch of a task.
+    fn patch_of_task(&mut self, task: TaskId) -> Result<Option<Patch>>;
+    /// Patches, newest first.
+    fn patches(
+        &mut self,
+        org: Option<OrgId>,
+        project: Option<ProjectId>,
+        state: Option<PatchState>,
+        page: Page,
+    ) -> Result<Vec<Patch>>;
+    /// A patch's discussion, oldest first.
+    fn patch_comments(&mut self, patch: PatchId) -> Result<Vec<PatchComment>>;
+
+    /// Events after `seq` of one org (or of all), in order.
+    fn events(&mut self, org: Option<OrgId>, after: u64, limit: u32) -> Result<Vec<Event>>;
+    /// The last event's place, 0 if there is none.
+    fn last_event(&mut self) -> Result<u64>;
+    /// Audit entries, newest first, with their sequence numbers, before `before` if given.
+    fn audit_log(
+        &mut self,
+        org: Option<OrgId>,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<(u64, StoredAudit)>>;
+
+    /// A token by the hash of its secret.
+    fn token_by_hash(&mut self, hash: &Sha256Hex) -> Result<Option<Token>>;
+    /// A token.
+    fn token(&mut self, id: TokenId) -> Result<Option<Token>>;
+    /// Tokens, newest first.
+    fn tokens(&mut self, org: Option<OrgId>, page: Page) -> Result<Vec<Token>>;
+    /// A remembered answer, if it has not expired.
+    fn remembered(&mut self, key: &str) -> Result<Option<Remembered>>;
+    /// A setting of the lab, such as its signing key.
+    fn setting(&mut self, key: &str) -> Result<Option<String>>;
+}
+
+/// An audit entry as stored; see [`AuditEntry`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredAudit {
+    /// Org.
+    pub org: Option<OrgId>,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: String,
+    /// What.
+    pub action: String,
+    /// To what.
+    pub target: String,
+    /// Request id.
+    pub request_id: String,
+}
+
+/// A transaction that writes. `insert_*` fails if the key exists; `put_*` replaces the whole entity.
+pub trait Tx: Read {
+    /// 128 fresh random bits for an id. A repeated run of a unit may get others.
+    fn random(&mut self) -> u128;
+    /// Leaves something to do after the commit.
+    fn effect(&mut self, effect: Effect);
+
+    /// Stores a new org.
+    fn insert_org(&mut self, org: &Org) -> Result<()>;
+    /// Stores a new project.
+    fn insert_project(&mut self, project: &Project) -> Result<()>;
+    /// Replaces a project.
+    fn put_project(&mut self, project: &Project) -> Result<()>;
+    /// Records the head of a branch; `None` when it is gone.
+    fn set_branch_head(
+        &mut self,
+        project: ProjectId,
+        branch: &RefName,
+        head: Option<&Oid>,
+    ) -> Result<()>;
+
+    /// Stores a new task and returns its `seq`. The given `seq` is ignored.
+    fn insert_task(&mut self, task: &Task, spec: &TaskSpec) -> Result<u64>;
+    /// Replaces the changing part of a task.
+    fn put_task(&mut self, task: &Task) -> Result<()>;
+    /// Replaces a task's words and commands.
+    fn put_task_spec(&mut self, id: TaskId, spec: &TaskSpec) -> Result<()>;
+    /// Adds an edge; `false` if it was there already.
+    fn insert_edge(&mut self, dependency: TaskId, dependent: TaskId) -> Result<bool>;
+    /// Adds feedback for the next attempt.
+    fn add_feedback(&mut self, task: TaskId, feedback: &Feedback) -> Result<()>;
+    /// Stores a check set under its hash, if it is not there.
+    fn put_check_set(&mut self, set: &CheckSet) -> Result<()>;
+
+    /// Puts something into its ready queue.
+    fn enqueue(&mut self, entry: &Queued) -> Result<()>;
+    /// Takes something out of its ready queue; `false` if it was not there.
+    fn dequeue(&mut self, entry: &Queued) -> Result<bool>;
+    /// Remembers to look at a backing-off task at a time; `None` forgets it.
+    fn set_due(&mut self, task: TaskId, at: Option<Timestamp>) -> Result<()>;
+
+    /// Stores a new attempt.
+    fn insert_attempt(&mut self, attempt: &Attempt) -> Result<()>;
+    /// Replaces an attempt.
+    fn put_attempt(&mut self, attempt: &Attempt) -> Result<()>;
+    /// Gives every live lease at least until `until`; returns how many were extended.
+    fn extend_leases(&mut self, until: Timestamp) -> Result<u64>;
+    /// Stores a new agent or replaces it.
+    fn put_agent(&mut self, agent: &Agent) -> Result<()>;
+    /// Removes an agent.
+    fn delete_agent(&mut self, id: AgentId) -> Result<()>;
+
+    /// Appends a result to a train. The given `seq` is ignored.
+    fn insert_train_entry(&mut self, entry: &TrainEntry) -> Result<()>;
+    /// Replaces a train entry.
+    fn put_train_entry(&mut self, entry: &TrainEntry) -> Result<()>;
+    /// Takes a task out of its train.
+    fn delete_train_entry(&mut self, task: TaskId) -> Result<()>;
+    /// Stores a new candidate.
+    fn insert_candidate(&mut self, candidate: &Candidate) -> Result<()>;
+    /// Replaces a candidate.
+    fn put_candidate(&mut self, candidate: &Candidate) -> Result<()>;
+    /// Stores a receipt.
+    fn insert_receipt(&mut self, receipt: &Receipt) -> Result<()>;
+
+    /// Stores a new patch or replaces it.
+    fn put_patch(&mut self, patch: &Patch) -> Result<()>;
+    /// Adds to a patch's discussion and returns the number. The given `number` is ignored.
+    fn add_patch_comment(&mut self, comment: &PatchComment) -> Result<u32>;
+
+    /// Appends to the event stream, at the store's time.
+    fn append_event(&mut self, event: &NewEvent) -> Result<()>;
+    /// Appends to the audit log.
+    fn append_audit(&mut self, entry: &AuditEntry) -> Result<()>;
+    /// Stores a token or replaces it.
+    fn put_token(&mut self, token: &Token) -> Result<()>;
+    /// Remembers an answer under a key.
+    fn remember(&mut self, key: &str, answer: &Remembered) -> Result<()>;
+    /// Forgets answers that expired at or before `now`; returns how many.
+    fn forget_expired(&mut self, now: Timestamp, limit: u32) -> Result<u64>;
+    /// Stores a setting of the lab.
+    fn put_setting(&mut self, key: &str, value: &str) -> Result<()>;
+}
+
+/// What the rules are told by configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RuleConfig {
+    /// Length of a lease.
+    pub lease_term: Duration,
+    /// First delay before a retry; doubles each time up to [`crate::limits::BACKOFF_MAX`].
+    pub backoff_first: Duration,
+}
+
+impl Default for RuleConfig {
+    fn default() -> Self {
+        Self {
+            lease_term: crate::limits::LEASE_TERM_DEFAULT,
+            backoff_first: crate::limits::BACKOFF_FIRST,
+        }
+    }
+}

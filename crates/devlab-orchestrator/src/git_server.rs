@@ -1,0 +1,202 @@
+//! Repositories over smart HTTP, and what a push means.
+
+use devlab_core::attempt::{Attempt, AttemptKind};
+use devlab_core::auth::{AuditEntry, Principal, Role};
+use devlab_core::event::{EventKind, NewEvent};
+use devlab_core::name::Name;
+use devlab_core::org::Project;
+use devlab_core::train::Target;
+use devlab_core::tx::{Effect, Read};
+use devlab_core::{RefName, Refusal};
+use devlab_forge::http::{FetchPolicy, GitHttpRequest, GitHttpResponse, PushedRef, ReceivePolicy};
+use devlab_store::StoreExt;
+
+use crate::access::GitAccess;
+use crate::error::Result;
+use crate::lab::Lab;
+
+/// A call of a git client, as it came in.
+pub struct GitCall {
+    /// Who.
+    pub who: Principal,
+    /// Request id.
+    pub request_id: String,
+    /// Name of the org in the path.
+    pub org: String,
+    /// Name of the project in the path, without `.git`.
+    pub project: String,
+    /// The request; `repo`, `fetch`, `receive` and `remote_user` are set here.
+    pub request: GitHttpRequest,
+}
+
+impl Lab {
+    /// Answers a git client. A push of a person's changes what the lab knows of the branch.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] for a repository that the caller may not see; git's own.
+    pub async fn git(&self, call: GitCall) -> Result<GitHttpResponse> {
+        let GitCall {
+            who,
+            request_id,
+            org,
+            project,
+            mut request,
+        } = call;
+        let (access, project) = self.git_access(&who, &org, &project).await?;
+        request.repo = self.repo_dir(project.org, project.id);
+        request.remote_user = who.display();
+        request.fetch = access.fetch;
+        request.receive = access.receive;
+        let response = self.git_http.serve(request).await?;
+        if who.attempt.is_none() && response.pushed.iter().any(|pushed| pushed.applied) {
+            self.after_push(&who, request_id, &project, &response.pushed)
+                .await?;
+        }
+        Ok(response)
+    }
+
+    async fn git_access(
+        &self,
+        who: &Principal,
+        org: &str,
+        project: &str,
+    ) -> Result<(GitAccess, Project)> {
+        let nothing = || Refusal::NotFound("repository");
+        let org: Name = org.parse().map_err(|_| nothing())?;
+        let name: Name = project.parse().map_err(|_| nothing())?;
+        let who = who.clone();
+        let found = self.store().read(move |view| {
+            let org = view
+                .org_by_name(&org)?
+                .filter(|org| who.sees(org.id))
+                .ok_or_else(nothing)?;
+            let project = view.project_by_name(org.id, &name)?.ok_or_else(nothing)?;
+            let access = match who.attempt {
+                Some(attempt) => {
+                    let attempt = view.attempt(attempt)?.filter(|a| a.state.may_write());
+                    let attempt = attempt.ok_or_else(nothing)?;
+                    GitAccess::of_attempt(view, &attempt, &project)?.ok_or_else(nothing)?
+                }
+                None => GitAccess::of_person(view, &who, &project)?,
+            };
+            Ok((access, project))
+        });
+        Ok(found.await?)
+    }
+
+    async fn after_push(
+        &self,
+        who: &Principal,
+        request_id: String,
+        project: &Project,
+        pushed: &[PushedRef],
+    ) -> Result<()> {
+        let names: Vec<String> = pushed
+            .iter()
+            .filter(|p| p.applied)
+            .map(|p| p.name.to_string())
+            .collect();
+        let repo = self.repo(project.org, project.id).await?;
+        let head = repo.resolve(&project.default_branch).await?;
+        let (who, project) = (who.clone(), project.clone());
+        let done = self.store().write(move |tx| {
+            tx.set_branch_head(project.id, &project.default_branch, head.as_ref())?;
+            tx.append_event(&NewEvent {
+                org: project.org,
+                kind: EventKind::ProjectPushed,
+                project: Some(project.id),
+                task: None,
+                attempt: None,
+                data: serde_json::json!({ "refs": names, "head": head }),
+            })?;
+            tx.append_audit(&AuditEntry {
+                org: Some(project.org),
+                at: tx.now(),
+                actor: who.display(),
+                action: "project.push",
+                target: project.id.to_string(),
+                request_id: request_id.clone(),
+            })?;
+            let branch = project.default_branch.clone();
+            tx.effect(Effect::Train(Target {
+                project: project.id,
+                branch,
+            }));
+            Ok(())
+        });
+        Ok(done.await?)
+    }
+}
+
+impl GitAccess {
+    /// An attempt may fetch its base and its prior work, and push its own ref.
+    fn of_attempt(
+        view: &mut dyn Read,
+        attempt: &Attempt,
+        project: &Project,
+    ) -> devlab_core::Result<Option<Self>> {
+        let Some(task) = view
+            .task(attempt.task)?
+            .filter(|t| t.project == Some(project.id))
+        else {
+            return Ok(None);
+        };
+        if let Some(candidate) = attempt.candidate {
+            let fetch = FetchPolicy::Only(vec![RefName::of_candidate(candidate)]);
+            return Ok(Some(Self {
+                fetch,
+                receive: ReceivePolicy::Refused,
+            }));
+        }
+        debug_assert_eq!(attempt.kind, AttemptKind::Work);
+        let mut refs = vec![task.target(&project.default_branch)];
+        for number in 1..attempt.number {
+            refs.push(RefName::of_attempt(task.id, number));
+        }
+        if task.merges.is_some()
+            && let Some(parent) = task.parent
+            && let Some(parent) = view.task(parent)?
+        {
+            refs.push(parent.target(&project.default_branch));
+        }
+        let receive = ReceivePolicy::Only {
+            name: RefName::of_attempt(task.id, attempt.number),
+            haves: attempt
+                .base
+                .clone()
+                .into_iter()
+                .chain(attempt.prior.clone())
+                .collect(),
+        };
+        Ok(Some(Self {
+            fetch: FetchPolicy::Only(refs),
+            receive,
+        }))
+    }
+
+    /// People read everything; operators push branches. The default branch is theirs until it has a
+    /// commit; from then on only trains move it.
+    fn of_person(
+        view: &mut dyn Read,
+        who: &Principal,
+        project: &Project,
+    ) -> devlab_core::Result<Self> {
+        let receive = match who.role {
+            Role::Admin | Role::Operator if !project.archived => {
+                let head = view.branch_head(project.id, &project.default_branch)?;
+                let protected = head.map(|_| project.default_branch.clone());
+                ReceivePolicy::Branches {
+                    protected: protected.into_iter().collect(),
+                }
+            }
+            Role::Admin | Role::Operator | Role::Viewer | Role::Agent | Role::Metrics => {
+                ReceivePolicy::Refused
+            }
+        };
+        let fetch = match who.role {
+            Role::Admin | Role::Operator | Role::Viewer => FetchPolicy::All,
+            Role::Agent | Role::Metrics => FetchPolicy::Refused,
+        };
+        Ok(Self { fetch, receive })
+    }
+}

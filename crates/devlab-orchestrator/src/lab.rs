@@ -1,0 +1,224 @@
+//! The lab itself: its store, its repositories, its settings.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use devlab_core::org::ProjectSettings;
+use devlab_core::tx::RuleConfig;
+use devlab_core::{Clock, Oid, OrgId, ProjectId};
+use devlab_forge::http::GitHttp;
+use devlab_forge::import::{ImportFrom, ImportLimits};
+use devlab_forge::{BareRepo, Git};
+use devlab_store::{Store, StoreExt};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::error::{Error, Result};
+use crate::loops::Loops;
+use crate::secrets;
+use crate::wakes::Wakes;
+
+/// Called at every named point at which a test may break the lab.
+pub type FaultHook = Arc<dyn Fn(&'static str) -> std::io::Result<()> + Send + Sync>;
+
+/// Setting that holds the key of attempts' tokens.
+const ATTEMPT_KEY_SETTING: &str = "attempt_token_key";
+/// Most settings of projects that are kept parsed.
+const SETTINGS_CACHE_MAX: usize = 1_000;
+
+/// How the lab behaves.
+#[derive(Debug, Clone)]
+pub struct LabConfig {
+    /// Name of this server, for `/peers`.
+    pub server_name: String,
+    /// Leases and back-off.
+    pub rules: RuleConfig,
+    /// Bounds of an import.
+    pub import_limits: ImportLimits,
+    /// Where imports may come from.
+    pub import_from: ImportFrom,
+    /// Agents that the local runtime is meant to run here.
+    pub local_agents: u32,
+}
+
+/// What a lab is made of.
+pub struct LabParts {
+    /// The store. It must have been opened with the sink of `wakes`.
+    pub store: Arc<dyn Store>,
+    /// Who waits.
+    pub wakes: Arc<Wakes>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// git.
+    pub git: Git,
+    /// Smart HTTP.
+    pub git_http: GitHttp,
+    /// Folder of the repositories.
+    pub repos: PathBuf,
+    /// How it behaves.
+    pub config: LabConfig,
+    /// Faults to inject; a hook that returns `Ok` does nothing.
+    pub faults: FaultHook,
+}
+
+/// A lab: everything that a server needs to answer its callers.
+pub struct Lab {
+    store: Arc<dyn Store>,
+    pub(crate) wakes: Arc<Wakes>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) git: Git,
+    pub(crate) git_http: GitHttp,
+    repos: PathBuf,
+    pub(crate) config: LabConfig,
+    faults: FaultHook,
+    attempt_key: Vec<u8>,
+    settings: Mutex<HashMap<ProjectId, (Oid, Arc<ProjectSettings>)>>,
+    pub(crate) loops: Loops,
+    pub(crate) stop: CancellationToken,
+    pub(crate) tracker: TaskTracker,
+}
+
+impl std::fmt::Debug for Lab {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lab")
+            .field("repos", &self.repos)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Lab {
+    /// Opens a lab: makes what a first start needs, and brings what is stored about branches in
+    /// line with the repositories. Loops start with [`Lab::start_loops`].
+    ///
+    /// # Errors
+    /// The store or the folder of repositories cannot be used.
+    pub async fn open(parts: LabParts) -> Result<Arc<Self>> {
+        std::fs::create_dir_all(&parts.repos).map_err(|source| Error::Io {
+            what: format!("cannot make the folder {}", parts.repos.display()),
+            source,
+        })?;
+        let attempt_key = parts
+            .store
+            .write(|tx| match tx.setting(ATTEMPT_KEY_SETTING)? {
+                Some(key) => Ok(key),
+                None => {
+                    let key = secrets::random_text(tx);
+                    tx.put_setting(ATTEMPT_KEY_SETTING, &key)?;
+                    Ok(key)
+                }
+            });
+        let lab = Arc::new(Self {
+            attempt_key: attempt_key.await?.into_bytes(),
+            store: parts.store,
+            wakes: parts.wakes,
+            clock: parts.clock,
+            git: parts.git,
+            git_http: parts.git_http,
+            repos: parts.repos,
+            config: parts.config,
+            faults: parts.faults,
+            settings: Mutex::default(),
+            loops: Loops::default(),
+            stop: CancellationToken::new(),
+            tracker: TaskTracker::new(),
+        });
+        lab.reconcile_branches().await?;
+        Ok(lab)
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Who waits, and what wakes them.
+    #[must_use]
+    pub fn wakes(&self) -> &Arc<Wakes> {
+        &self.wakes
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// How the lab behaves.
+    #[must_use]
+    pub fn config(&self) -> &LabConfig {
+        &self.config
+    }
+
+    /// Key of attempts' tokens.
+    #[must_use]
+    pub fn attempt_key(&self) -> &[u8] {
+        &self.attempt_key
+    }
+
+    /// Ends when the lab is shutting down: streams and long polls end with it.
+    #[must_use]
+    pub fn stopping(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// Stops the loops and waits for them.
+    pub async fn shut_down(&self) {
+        self.stop.cancel();
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+
+    /// A named point at which a test may break the lab.
+    pub(crate) fn fault(&self, point: &'static str) -> Result<()> {
+        (self.faults)(point).map_err(Error::Injected)
+    }
+
+    /// Folder of a project's repository.
+    #[must_use]
+    pub fn repo_dir(&self, org: OrgId, project: ProjectId) -> PathBuf {
+        self.repos
+            .join(org.to_string())
+            .join(format!("{project}.git"))
+    }
+
+    /// Folder of all repositories.
+    #[must_use]
+    pub fn repos(&self) -> &Path {
+        &self.repos
+    }
+
+    /// A project's repository.
+    ///
+    /// # Errors
+    /// It is not there or cannot be used.
+    pub async fn repo(&self, org: OrgId, project: ProjectId) -> Result<BareRepo> {
+        Ok(BareRepo::open(&self.git, &self.repo_dir(org, project)).await?)
+    }
+
+    pub(crate) fn cached_settings(
+        &self,
+        project: ProjectId,
+        head: &Oid,
+    ) -> Option<Arc<ProjectSettings>> {
+        let cache = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        cache
+            .get(&project)
+            .filter(|(at, _)| at == head)
+            .map(|(_, settings)| Arc::clone(settings))
+    }
+
+    pub(crate) fn cache_settings(
+        &self,
+        project: ProjectId,
+        head: Oid,
+        settings: Arc<ProjectSettings>,
+    ) {
+        let mut cache = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        if cache.len() >= SETTINGS_CACHE_MAX {
+            cache.clear();
+        }
+        cache.insert(project, (head, settings));
+    }
+}

@@ -1,0 +1,34 @@
+//! Use cases and background loops of the lab.
+//!
+//! [`Lab`] is what a server needs to answer its callers: it owns the store, the repositories and
+//! the loops, and knows nothing of HTTP. What may happen is decided by `devlab_core::rules`; this
+//! crate brings the rules together with the repositories, who ask and wait, and the clock.
+//!
+//! *Invariant:* no state is kept here that is not in the store or in a repository, except who is
+//! waiting ([`wakes`]) and what can be read again (caches).
+//! *Invariant:* every loop looks only at stored state, and can be run twice without harm.
+
+mod access;
+mod error;
+mod git_server;
+mod lab;
+mod loops;
+mod mutate;
+pub mod projects;
+pub mod scope;
+mod secrets;
+pub mod tokens;
+mod wakes;
+mod work;
+
+pub use access::GitAccess;
+pub use error::{Error, Result};
+pub use git_server::GitCall;
+pub use lab::{FaultHook, Lab, LabConfig, LabParts};
+pub use loops::LoopReport;
+pub use mutate::{Answer, Done, IdempotencyKey, Mutation};
+pub use projects::{Synced, UpstreamSync};
+pub use secrets::{ATTEMPT_TOKEN_PREFIX, Secret, TOKEN_PREFIX, attempt_token, parse_attempt_token};
+pub use tokens::Bootstrap;
+pub use wakes::Wakes;
+pub use work::{Assignment, Delivered};

@@ -1,0 +1,261 @@
+//! Drives trains: builds candidates, publishes them by the intent protocol, and goes on where a
+//! process that died has stopped (DESIGN §5, *Refs and the database*).
+//!
+//! 1. The merges are written under a keep-ref.
+//! 2. The transaction that finds them proven stores the intent: the candidate is `publishing`.
+//! 3. The ref is moved, on condition that it is where the candidate was built.
+//! 4. The tasks become done.
+//!
+//! After a crash, the ref says which step is next: at the tip or past it, step 4; where it was,
+//! step 3; elsewhere, the candidate is built again.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use devlab_core::rules::train::{self, Built};
+use devlab_core::task::Task;
+use devlab_core::train::{Candidate, DiffStat, Target, TrainStep};
+use devlab_core::{Oid, RefName, Refusal};
+use devlab_forge::BareRepo;
+use devlab_forge::candidate::{self, Outcome, Part};
+use devlab_forge::publish::{self, Probe};
+use devlab_forge::refs::RefUpdate;
+use devlab_store::StoreExt;
+use tokio::task::JoinSet;
+
+use crate::error::Result;
+use crate::lab::Lab;
+
+/// Trains driven at the same time: each step is a few git processes.
+const AT_ONCE: usize = 4;
+/// How often all trains are looked at, in case a wake was lost.
+const LOOK_AT_ALL: Duration = Duration::from_secs(5);
+/// Trains found in one look.
+const TRAINS_MAX: u32 = 1_000;
+
+pub(super) async fn run(lab: Arc<Lab>) {
+    let mut waiting: HashSet<Target> = HashSet::new();
+    let mut busy: HashSet<Target> = HashSet::new();
+    let mut driving: JoinSet<Target> = JoinSet::new();
+    let mut look = tokio::time::interval(LOOK_AT_ALL);
+    loop {
+        waiting.extend(lab.wakes.take_trains());
+        let free: Vec<Target> = waiting
+            .iter()
+            .filter(|target| !busy.contains(*target))
+            .cloned()
+            .collect();
+        for target in free.into_iter().take(AT_ONCE.saturating_sub(busy.len())) {
+            waiting.remove(&target);
+            busy.insert(target.clone());
+            let lab = Arc::clone(&lab);
+            driving.spawn(async move {
+                let outcome = drive(&lab, &target).await;
+                lab.note("train", outcome);
+                target
+            });
+        }
+        tokio::select! {
+            () = lab.stop.cancelled() => break,
+            () = lab.wakes.train.notified() => {}
+            Some(done) = driving.join_next() => match done {
+                Ok(target) => { busy.remove(&target); }
+                Err(error) => {
+                    // A panic: which train it was is not known, so all of them are free again.
+                    tracing::error!(%error, "driving a train failed");
+                    busy.clear();
+                }
+            },
+            _ = look.tick() => match lab.store().read(|view| view.trains(TRAINS_MAX)).await {
+                Ok(trains) => waiting.extend(trains),
+                Err(error) => tracing::error!(%error, "trains cannot be read"),
+            },
+        }
+    }
+    // What is under way is short, and may be half-way through a publication.
+    while driving.join_next().await.is_some() {}
+}
+
+/// Drives a train until it has to wait. Returns how many steps that took.
+async fn drive(lab: &Lab, target: &Target) -> Result<u64> {
+    let mut steps = 0;
+    while !lab.stop.is_cancelled() {
+        let wanted = target.clone();
+        // Most wakes find nothing to do: a look does not cost the writer anything.
+        let is_idle = lab.store().read(move |view| {
+            Ok(view.live_candidate(&wanted)?.is_none() && view.train(&wanted, 1)?.is_empty())
+        });
+        if is_idle.await? {
+            break;
+        }
+        let wanted = target.clone();
+        match lab
+            .store()
+            .write(move |tx| train::next(tx, &wanted))
+            .await?
+        {
+            TrainStep::Idle => break,
+            TrainStep::Build(candidate) => build(lab, candidate).await?,
+            TrainStep::Publish(candidate) => publish_it(lab, candidate).await?,
+        }
+        steps += 1;
+    }
+    Ok(steps)
+}
+
+async fn repo_of(lab: &Lab, candidate: &Candidate) -> Result<BareRepo> {
+    lab.repo(candidate.org, candidate.target.project).await
+}
+
+async fn build(lab: &Lab, candidate: Candidate) -> Result<()> {
+    let repo = repo_of(lab, &candidate).await?;
+    let head = repo
+        .resolve(&candidate.target.branch)
+        .await?
+        .ok_or_else(|| {
+            Refusal::Conflict(format!(
+                "the branch {} has no commit",
+                candidate.target.branch
+            ))
+        })?;
+    let (parts, tasks) = parts(lab, &candidate).await?;
+    let keep = RefName::of_candidate(candidate.id);
+    lab.fault("train.before_build")?;
+    let time = candidate.stamp.as_secs();
+    let outcome = match candidate::build(&repo, &head, &parts, time, &keep).await {
+        // Built before on another head, by a process that died or a target that moved.
+        Err(devlab_forge::Error::RefMoved { actual, .. }) => {
+            drop_ref(&repo, &keep, actual).await?;
+            candidate::build(&repo, &head, &parts, time, &keep).await?
+        }
+        other => other?,
+    };
+    lab.fault("train.after_build")?;
+    let id = candidate.id;
+    match outcome {
+        Outcome::Built(made) => {
+            let stats = stats(&repo, &head, &candidate, &tasks).await?;
+            let built = Built {
+                base: head,
+                tip: made.tip,
+                tree: made.tree,
+                merges: made.merges,
+                stats,
+            };
+            lab.store()
+                .write(move |tx| train::built(tx, id, built.clone()))
+                .await?;
+        }
+        Outcome::Conflict { index, paths, .. } => {
+            lab.store()
+                .write(move |tx| train::conflicted(tx, id, index, paths.clone(), &head))
+                .await?;
+        }
+    }
+    lab.fault("train.after_built")
+}
+
+async fn parts(lab: &Lab, candidate: &Candidate) -> Result<(Vec<Part>, Vec<Task>)> {
+    let entries = candidate.entries.clone();
+    let read = lab.store().read(move |view| {
+        let mut parts = Vec::with_capacity(entries.len());
+        let mut tasks = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let task = view.task(entry.task)?.ok_or(Refusal::NotFound("task"))?;
+            let spec = view
+                .task_spec(entry.task)?
+                .ok_or(Refusal::NotFound("task"))?;
+            let by = view.attempts(entry.task)?.into_iter().rev();
+            let by = by
+                .into_iter()
+                .find(|attempt| attempt.commit.as_ref() == Some(&entry.head));
+            parts.push(Part {
+                head: entry.head,
+                task: entry.task.to_string(),
+                title: spec.title,
+                attempt: by.map(|attempt| attempt.number),
+            });
+            tasks.push(task);
+        }
+        Ok((parts, tasks))
+    });
+    Ok(read.await?)
+}
+
+/// Sizes of the changes that a person is going to review.
+async fn stats(
+    repo: &BareRepo,
+    head: &Oid,
+    candidate: &Candidate,
+    tasks: &[Task],
+) -> Result<Vec<Option<DiffStat>>> {
+    let mut stats = Vec::with_capacity(tasks.len());
+    for (entry, task) in candidate.entries.iter().zip(tasks) {
+        if !task.review {
+            stats.push(None);
+            continue;
+        }
+        let base = repo
+            .merge_base(head, &entry.head)
+            .await?
+            .unwrap_or_else(|| head.clone());
+        let files = repo.diff_stat(&base, &entry.head).await?;
+        let sum = |lines: &dyn Fn(&devlab_forge::inspect::FileStat) -> u64| {
+            u32::try_from(files.iter().map(lines).sum::<u64>()).unwrap_or(u32::MAX)
+        };
+        stats.push(Some(DiffStat {
+            files: u32::try_from(files.len()).unwrap_or(u32::MAX),
+            added: sum(&|file| file.added),
+            removed: sum(&|file| file.removed),
+        }));
+    }
+    Ok(stats)
+}
+
+async fn publish_it(lab: &Lab, candidate: Candidate) -> Result<()> {
+    let repo = repo_of(lab, &candidate).await?;
+    let id = candidate.id;
+    let branch = &candidate.target.branch;
+    let (Some(base), Some(tip)) = (&candidate.base, &candidate.tip) else {
+        return Err(Refusal::NotFound("commit").into());
+    };
+    lab.fault("publish.before_ref")?;
+    let in_place = match publish::probe(&repo, branch, Some(base), tip).await? {
+        Probe::Past => Ok(()),
+        Probe::AtOld => match publish::publish(&repo, branch, Some(base), tip).await {
+            Ok(()) => Ok(()),
+            Err(devlab_forge::Error::RefMoved { actual, .. }) => Err(actual),
+            Err(error) => return Err(error.into()),
+        },
+        Probe::Elsewhere { actual } => Err(actual),
+    };
+    lab.fault("publish.after_ref")?;
+    match in_place {
+        Ok(()) => {
+            lab.store()
+                .write(move |tx| train::published(tx, id))
+                .await?
+        }
+        Err(actual) => {
+            lab.store()
+                .write(move |tx| train::moved(tx, id, actual.as_ref()))
+                .await?;
+        }
+    }
+    lab.fault("publish.after_done")?;
+    // The branch keeps the objects now. A keep-ref that stays behind costs a line, no more.
+    let keep = RefName::of_candidate(id);
+    let at = repo.resolve(&keep).await?;
+    drop_ref(&repo, &keep, at).await
+}
+
+async fn drop_ref(repo: &BareRepo, name: &RefName, at: Option<Oid>) -> Result<()> {
+    let Some(at) = at else { return Ok(()) };
+    let update = RefUpdate {
+        name: name.clone(),
+        old: Some(at),
+        new: None,
+    };
+    Ok(repo.update_refs(&[update]).await?)
+}

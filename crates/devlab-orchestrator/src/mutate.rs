@@ -1,0 +1,130 @@
+//! Mutations by people and administrators: with an audit entry and, if wanted, a remembered answer,
+//! both in the mutation's own transaction.
+
+use devlab_core::auth::{AuditEntry, Principal};
+use devlab_core::check::Sha256Hex;
+use devlab_core::limits::IDEMPOTENCY_TTL;
+use devlab_core::tx::{Remembered, Tx};
+use devlab_core::{OrgId, Refusal};
+use devlab_store::StoreExt;
+
+use crate::error::Result;
+use crate::lab::Lab;
+
+/// Who asks for a mutation, and how to tell a repeated one.
+#[derive(Debug, Clone)]
+pub struct Mutation {
+    /// Who.
+    pub who: Principal,
+    /// Request id, for the audit log.
+    pub request_id: String,
+    /// What it is, such as `task.cancel`.
+    pub action: &'static str,
+    /// Set if the caller sent an `Idempotency-Key`.
+    pub idempotency: Option<IdempotencyKey>,
+}
+
+/// A caller's `Idempotency-Key`, with what it was sent for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    /// The key.
+    pub key: String,
+    /// The route, so that one key may be used for several.
+    pub route: String,
+    /// Hash of the body.
+    pub body: Sha256Hex,
+}
+
+/// What a mutation did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Done {
+    /// Org that it concerns; `None` for the whole lab.
+    pub org: Option<OrgId>,
+    /// Id of what it was done to.
+    pub target: String,
+    /// What the caller is told.
+    pub answer: Answer,
+}
+
+/// What a caller is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// JSON.
+    pub body: String,
+    /// Whether it was remembered from an earlier request with the same key.
+    pub replayed: bool,
+}
+
+impl Answer {
+    /// A fresh answer.
+    #[must_use]
+    pub fn new(status: u16, body: String) -> Self {
+        Self {
+            status,
+            body,
+            replayed: false,
+        }
+    }
+}
+
+impl Mutation {
+    fn memory_key(&self) -> Option<String> {
+        let idempotency = self.idempotency.as_ref()?;
+        Some(format!(
+            "{} {} {}",
+            self.who.token, idempotency.route, idempotency.key
+        ))
+    }
+}
+
+impl Lab {
+    /// Runs a mutation in one transaction with its audit entry and its remembered answer.
+    ///
+    /// # Errors
+    /// Those of `unit`; [`Refusal::IdempotencyMismatch`] if the key was used with another body.
+    pub async fn mutate<F>(&self, mutation: Mutation, mut unit: F) -> Result<Answer>
+    where
+        F: FnMut(&mut dyn Tx) -> devlab_core::Result<Done> + Send + 'static,
+    {
+        let answer = self.store().write(move |tx| {
+            let memory = mutation.memory_key();
+            if let (Some(key), Some(sent)) = (&memory, &mutation.idempotency)
+                && let Some(known) = tx.remembered(key)?
+            {
+                if known.body != sent.body {
+                    return Err(Refusal::IdempotencyMismatch.into());
+                }
+                return Ok(Answer {
+                    status: known.status,
+                    body: known.answer,
+                    replayed: true,
+                });
+            }
+            let done = unit(tx)?;
+            tx.append_audit(&AuditEntry {
+                org: done.org,
+                at: tx.now(),
+                actor: mutation.who.display(),
+                action: mutation.action,
+                target: done.target,
+                request_id: mutation.request_id.clone(),
+            })?;
+            if let (Some(key), Some(sent)) = (&memory, &mutation.idempotency) {
+                let expires_at = tx.now().plus(IDEMPOTENCY_TTL);
+                tx.remember(
+                    key,
+                    &Remembered {
+                        body: sent.body.clone(),
+                        status: done.answer.status,
+                        answer: done.answer.body.clone(),
+                        expires_at,
+                    },
+                )?;
+            }
+            Ok(done.answer)
+        });
+        Ok(answer.await?)
+    }
+}

@@ -1,0 +1,353 @@
+//! Projects: made, filled, read, and kept in line with where people work.
+
+use std::sync::Arc;
+
+use devlab_core::auth::Principal;
+use devlab_core::event::{EventKind, NewEvent};
+use devlab_core::name::Name;
+use devlab_core::org::{Project, ProjectSettings};
+use devlab_core::project_file::{self, PROJECT_FILE, PROJECT_FILE_BYTES_MAX};
+use devlab_core::rules::schedule;
+use devlab_core::task::TaskSpec;
+use devlab_core::train::Target;
+use devlab_core::tx::{Effect, Page, Tx};
+use devlab_core::{Oid, OrgId, ProjectId, RefName, Refusal, TaskId};
+use devlab_forge::import::import_https;
+use devlab_forge::{BareRepo, publish};
+use devlab_store::StoreExt;
+
+use crate::error::{Error, Result};
+use crate::lab::Lab;
+
+/// Projects read at a time when branches are brought in line.
+const RECONCILE_PAGE: u32 = 200;
+
+/// A project to make.
+#[derive(Debug, Clone)]
+pub struct NewProject {
+    /// Org.
+    pub org: OrgId,
+    /// Name.
+    pub name: Name,
+    /// Branch that goals go into.
+    pub default_branch: RefName,
+    /// Where people work on it.
+    pub upstream: Option<String>,
+}
+
+/// What became of a sync.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UpstreamSync {
+    /// The project has the commit already.
+    UpToDate,
+    /// The default branch was moved to the commit.
+    FastForwarded,
+    /// A task merges and verifies it.
+    Merging(TaskId),
+}
+
+/// What became of a sync, and where the default branch is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Synced {
+    /// What became of it.
+    pub outcome: UpstreamSync,
+    /// Head of the default branch.
+    pub head: Oid,
+}
+
+/// Stores a project. Its repository has to be there before: a project is never without one.
+///
+/// # Errors
+/// [`Refusal::NameTaken`].
+pub fn insert(
+    tx: &mut dyn Tx,
+    id: ProjectId,
+    new: &NewProject,
+    head: Option<&Oid>,
+) -> devlab_core::Result<Project> {
+    if tx.project_by_name(new.org, &new.name)?.is_some() {
+        return Err(Refusal::NameTaken {
+            kind: "project",
+            name: new.name.to_string(),
+        }
+        .into());
+    }
+    let project = Project {
+        id,
+        org: new.org,
+        name: new.name.clone(),
+        default_branch: new.default_branch.clone(),
+        upstream: new.upstream.clone(),
+        archived: false,
+        created_at: tx.now(),
+    };
+    tx.insert_project(&project)?;
+    tx.set_branch_head(id, &new.default_branch, head)?;
+    tx.append_event(&NewEvent {
+        org: new.org,
+        kind: EventKind::ProjectCreated,
+        project: Some(id),
+        task: None,
+        attempt: None,
+        data: serde_json::json!({ "name": new.name }),
+    })?;
+    Ok(project)
+}
+
+impl Lab {
+    /// Makes the repository of a project that is about to be stored, empty or imported. Returns the
+    /// project's id and the head of its default branch.
+    ///
+    /// # Errors
+    /// The import is refused or fails, or the folder cannot be made.
+    pub async fn make_repository(
+        &self,
+        new: &NewProject,
+        import_url: Option<&str>,
+    ) -> Result<(ProjectId, Option<Oid>)> {
+        let id = self
+            .store()
+            .write(|tx| Ok(ProjectId::new(tx.now(), tx.random())))
+            .await?;
+        let dir = self.repo_dir(new.org, id);
+        if let Some(parent) = dir.parent() {
+            std::fs::create_dir_all(parent).map_err(|source| Error::Io {
+                what: format!("cannot make the folder {}", parent.display()),
+                source,
+            })?;
+        }
+        let repo = match import_url {
+            None => BareRepo::init(&self.git, &dir, &new.default_branch).await?,
+            Some(url) => {
+                let limits = self.config.import_limits;
+                let repo =
+                    import_https(&self.git, url, &dir, limits, self.config.import_from).await?;
+                repo.set_head(&new.default_branch).await?;
+                repo
+            }
+        };
+        let head = repo.resolve(&new.default_branch).await?;
+        if import_url.is_some() && head.is_none() {
+            self.discard_repository(new.org, id);
+            let branch = new
+                .default_branch
+                .branch_name()
+                .unwrap_or_default()
+                .to_owned();
+            let problem = format!("what was imported has no branch {branch}");
+            return Err(Refusal::invalid("default_branch", problem).into());
+        }
+        Ok((id, head))
+    }
+
+    /// Removes a repository that no project has, because storing the project failed.
+    pub fn discard_repository(&self, org: OrgId, id: ProjectId) {
+        let dir = self.repo_dir(org, id);
+        if let Err(error) = std::fs::remove_dir_all(&dir) {
+            tracing::warn!(%error, dir = %dir.display(), "a discarded repository stays behind");
+        }
+    }
+
+    /// Settings of a project at a commit of its default branch.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] if `.devlab/project.toml` has a mistake.
+    pub async fn settings(
+        &self,
+        org: OrgId,
+        project: ProjectId,
+        head: &Oid,
+    ) -> Result<Arc<ProjectSettings>> {
+        if let Some(settings) = self.cached_settings(project, head) {
+            return Ok(settings);
+        }
+        let repo = self.repo(org, project).await?;
+        let file = repo
+            .read_file(head, PROJECT_FILE, PROJECT_FILE_BYTES_MAX)
+            .await?;
+        let settings = match file {
+            None => ProjectSettings::default(),
+            Some(bytes) => {
+                let text = String::from_utf8(bytes)
+                    .map_err(|_| Refusal::invalid(PROJECT_FILE, "is not UTF-8"))?;
+                project_file::parse(&text)?
+            }
+        };
+        let settings = Arc::new(settings);
+        self.cache_settings(project, head.clone(), Arc::clone(&settings));
+        Ok(settings)
+    }
+
+    /// Settings of a project at the head of its default branch; those of a project without commits
+    /// are the defaults.
+    ///
+    /// # Errors
+    /// As [`Lab::settings`].
+    pub async fn settings_now(
+        &self,
+        org: OrgId,
+        project: ProjectId,
+    ) -> Result<Arc<ProjectSettings>> {
+        let found = self.store().read(move |view| {
+            let project = view.project(project)?.ok_or(Refusal::NotFound("project"))?;
+            view.branch_head(project.id, &project.default_branch)
+        });
+        match found.await? {
+            Some(head) => self.settings(org, project, &head).await,
+            None => Ok(Arc::default()),
+        }
+    }
+
+    /// Where a new task of a project goes, with the settings that are fixed for it now.
+    ///
+    /// # Errors
+    /// [`Refusal::Conflict`] for a project without commits or an archived one.
+    pub async fn project_place(&self, project: &Project) -> Result<(ProjectId, ProjectSettings)> {
+        if project.archived {
+            let text = "the project is archived: it takes no new work".to_owned();
+            return Err(Refusal::Conflict(text).into());
+        }
+        let (id, branch) = (project.id, project.default_branch.clone());
+        let head = self
+            .store()
+            .read(move |view| view.branch_head(id, &branch))
+            .await?;
+        let Some(head) = head else {
+            return Err(Refusal::Conflict(format!(
+                "the project's branch {} has no commit: push to it first",
+                project.default_branch.branch_name().unwrap_or_default()
+            ))
+            .into());
+        };
+        let settings = self.settings(project.org, project.id, &head).await?;
+        Ok((project.id, (*settings).clone()))
+    }
+
+    /// Brings a commit of the upstream into a project. It has to be in the repository already. What
+    /// is ahead of the default branch moves it; what has diverged is merged and verified by a task.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] if the commit is not there; [`Refusal::Conflict`] if the branch moves
+    /// meanwhile.
+    pub async fn sync(&self, who: &Principal, project: &Project, commit: &Oid) -> Result<Synced> {
+        let repo = self.repo(project.org, project.id).await?;
+        if !repo
+            .missing_objects(std::slice::from_ref(commit))
+            .await?
+            .is_empty()
+        {
+            return Err(
+                Refusal::invalid("commit", "is not in the repository: push it first").into(),
+            );
+        }
+        let branch = &project.default_branch;
+        let head = repo.resolve(branch).await?;
+        let Some(head) = head else {
+            return self.fast_forward(&repo, project, None, commit).await;
+        };
+        if repo.is_ancestor(commit, &head).await? {
+            return Ok(Synced {
+                outcome: UpstreamSync::UpToDate,
+                head,
+            });
+        }
+        if repo.is_ancestor(&head, commit).await? {
+            return self.fast_forward(&repo, project, Some(&head), commit).await;
+        }
+        let (_, settings) = self.project_place(project).await?;
+        let place = schedule::Place {
+            org: project.org,
+            project: Some((project.id, settings)),
+            parent: None,
+            depends_on: Vec::new(),
+            draft: false,
+        };
+        let spec = TaskSpec {
+            title: format!("Merge {} of the upstream", commit.short()),
+            goal: format!("Brought in by {}. Keep both sides.", who.display()),
+            driver: None,
+            checks: Vec::new(),
+        };
+        let adopted = commit.clone();
+        let task = self
+            .store()
+            .write(move |tx| schedule::adopt(tx, &place, &spec, &adopted))
+            .await?;
+        Ok(Synced {
+            outcome: UpstreamSync::Merging(task),
+            head,
+        })
+    }
+
+    async fn fast_forward(
+        &self,
+        repo: &BareRepo,
+        project: &Project,
+        old: Option<&Oid>,
+        commit: &Oid,
+    ) -> Result<Synced> {
+        let branch = project.default_branch.clone();
+        publish::publish(repo, &branch, old, commit).await?;
+        let (id, head) = (project.id, commit.clone());
+        let done = self.store().write(move |tx| {
+            tx.set_branch_head(id, &branch, Some(&head))?;
+            tx.effect(Effect::Train(Target {
+                project: id,
+                branch: branch.clone(),
+            }));
+            Ok(())
+        });
+        done.await?;
+        Ok(Synced {
+            outcome: UpstreamSync::FastForwarded,
+            head: commit.clone(),
+        })
+    }
+
+    /// Reads every project's default branch from its repository: a process that died between a push
+    /// and its record leaves them apart.
+    pub(crate) async fn reconcile_branches(&self) -> Result<()> {
+        let mut after = None;
+        loop {
+            let page = Page {
+                after,
+                limit: RECONCILE_PAGE,
+            };
+            let projects = self
+                .store()
+                .read(move |view| view.projects(None, page))
+                .await?;
+            let Some(last) = projects.last() else {
+                return Ok(());
+            };
+            after = Some(last.id.uuid());
+            for project in projects {
+                if let Err(error) = self.reconcile_branch(&project).await {
+                    tracing::error!(%error, project = %project.id, "its repository cannot be read");
+                }
+            }
+        }
+    }
+
+    async fn reconcile_branch(&self, project: &Project) -> Result<()> {
+        let repo = self.repo(project.org, project.id).await?;
+        let actual = repo.resolve(&project.default_branch).await?;
+        let (id, branch) = (project.id, project.default_branch.clone());
+        let known = self.store().read({
+            let branch = branch.clone();
+            move |view| view.branch_head(id, &branch)
+        });
+        if known.await? == actual {
+            return Ok(());
+        }
+        let done = self.store().write(move |tx| {
+            tx.set_branch_head(id, &branch, actual.as_ref())?;
+            tx.effect(Effect::Train(Target {
+                project: id,
+                branch: branch.clone(),
+            }));
+            Ok(())
+        });
+        Ok(done.await?)
+    }
+}

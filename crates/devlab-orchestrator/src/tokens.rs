@@ -1,0 +1,258 @@
+//! Tokens: made, found, and the first ones of a lab.
+
+use std::time::Duration;
+
+use devlab_core::auth::{Principal, Role, Token};
+use devlab_core::check::Sha256Hex;
+use devlab_core::event::{EventKind, NewEvent};
+use devlab_core::name::Name;
+use devlab_core::org::Org;
+use devlab_core::tx::{Effect, Tx};
+use devlab_core::{OrgId, Refusal, TokenId};
+use devlab_store::StoreExt;
+
+use crate::error::Result;
+use crate::lab::Lab;
+use crate::secrets::Secret;
+
+/// Name of the org that every lab has.
+pub const DEFAULT_ORG: &str = "default";
+/// Setting that holds `<hash of the code> <end in ms>` of the one-time login.
+const LOGIN_SETTING: &str = "login_code";
+/// How long the one-time login link of the first start is good.
+const LOGIN_TTL: Duration = Duration::from_secs(24 * 3600);
+/// How long the token is good that a login link is exchanged for.
+const SESSION_TTL: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// What a start made.
+#[derive(Debug, Clone)]
+pub struct Bootstrap {
+    /// The default org.
+    pub org: OrgId,
+    /// A global admin's token for the user who started the lab; on the first start only.
+    pub admin: Option<Secret>,
+    /// The code of a one-time login link; on the first start only.
+    pub login_code: Option<Secret>,
+}
+
+/// Stores a token for a secret.
+pub(crate) fn insert(
+    tx: &mut dyn Tx,
+    secret: &Secret,
+    role: Role,
+    org: Option<OrgId>,
+    note: &str,
+    expires_in: Option<Duration>,
+) -> devlab_core::Result<Token> {
+    let now = tx.now();
+    let token = Token {
+        id: TokenId::new(now, tx.random()),
+        hash: secret.hash(),
+        role,
+        org,
+        note: note.to_owned(),
+        expires_at: expires_in.map(|ttl| now.plus(ttl)),
+        revoked_at: None,
+        created_at: now,
+    };
+    tx.put_token(&token)?;
+    tx.effect(Effect::Tokens);
+    Ok(token)
+}
+
+impl Lab {
+    /// Makes the default org, and on the first start an admin's token and a login code. `operator`
+    /// seeds an operator's token of the default org with a secret of the caller's choice.
+    ///
+    /// # Errors
+    /// Storage only.
+    pub async fn bootstrap(&self, operator: Option<Secret>) -> Result<Bootstrap> {
+        let done = self.store().write(move |tx| {
+            let name: Name = DEFAULT_ORG.parse()?;
+            let known = tx.org_by_name(&name)?;
+            let is_first = known.is_none();
+            let org = match known {
+                Some(org) => org,
+                None => create_org(tx, name)?,
+            };
+            if let Some(secret) = &operator
+                && tx.token_by_hash(&secret.hash())?.is_none()
+            {
+                insert(
+                    tx,
+                    secret,
+                    Role::Operator,
+                    Some(org.id),
+                    "ORCHESTRATOR_TOKEN",
+                    None,
+                )?;
+            }
+            if !is_first {
+                return Ok(Bootstrap {
+                    org: org.id,
+                    admin: None,
+                    login_code: None,
+                });
+            }
+            let admin = Secret::new(tx);
+            insert(tx, &admin, Role::Admin, None, "first start", None)?;
+            let code = Secret::new(tx);
+            let end = tx.now().plus(LOGIN_TTL).as_millis();
+            tx.put_setting(LOGIN_SETTING, &format!("{} {end}", code.hash()))?;
+            Ok(Bootstrap {
+                org: org.id,
+                admin: Some(admin),
+                login_code: Some(code),
+            })
+        });
+        Ok(done.await?)
+    }
+
+    /// A token for the lab's own agents of an org: made anew at each start, good for a day longer
+    /// than any start is likely to last without one.
+    ///
+    /// # Errors
+    /// Storage only.
+    pub async fn agent_token(&self, org: OrgId, note: String) -> Result<Secret> {
+        let done = self.store().write(move |tx| {
+            let secret = Secret::new(tx);
+            insert(tx, &secret, Role::Agent, Some(org), &note, None)?;
+            Ok(secret)
+        });
+        Ok(done.await?)
+    }
+
+    /// Exchanges a one-time login code for an admin's token.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] if the code is wrong, used or over: which of these is not said.
+    pub async fn login(&self, code: Secret) -> Result<(Token, Secret)> {
+        let done = self.store().write(move |tx| {
+            let stored = tx.setting(LOGIN_SETTING)?.unwrap_or_default();
+            let (hash, end) = stored.split_once(' ').unwrap_or(("", "0"));
+            let is_open = end
+                .parse::<i64>()
+                .is_ok_and(|end| tx.now().as_millis() < end);
+            if hash.parse::<Sha256Hex>().ok() != Some(code.hash()) || !is_open {
+                return Err(Refusal::NotFound("login code").into());
+            }
+            tx.put_setting(LOGIN_SETTING, "")?;
+            let secret = Secret::new(tx);
+            let token = insert(
+                tx,
+                &secret,
+                Role::Admin,
+                None,
+                "login link",
+                Some(SESSION_TTL),
+            )?;
+            Ok((token, secret))
+        });
+        Ok(done.await?)
+    }
+
+    /// Who a secret belongs to, and until when that may be believed without asking again.
+    ///
+    /// # Errors
+    /// Storage only; `None` if it is unknown, revoked or over.
+    pub async fn principal(&self, hash: Sha256Hex) -> Result<Option<(Principal, Token)>> {
+        let found = self.store().read(move |view| {
+            let now = view.now();
+            Ok(view
+                .token_by_hash(&hash)?
+                .filter(|token| token.is_valid(now)))
+        });
+        Ok(found.await?.map(|token| {
+            let principal = Principal {
+                token: token.id,
+                role: token.role,
+                org: token.org,
+                attempt: None,
+            };
+            (principal, token)
+        }))
+    }
+}
+
+/// Stores a new org.
+///
+/// # Errors
+/// [`Refusal::NameTaken`].
+pub fn create_org(tx: &mut dyn Tx, name: Name) -> devlab_core::Result<Org> {
+    if tx.org_by_name(&name)?.is_some() {
+        return Err(Refusal::NameTaken {
+            kind: "org",
+            name: name.to_string(),
+        }
+        .into());
+    }
+    let now = tx.now();
+    let org = Org {
+        id: OrgId::new(now, tx.random()),
+        name,
+        created_at: now,
+    };
+    tx.insert_org(&org)?;
+    tx.append_event(&NewEvent {
+        org: org.id,
+        kind: EventKind::OrgCreated,
+        project: None,
+        task: None,
+        attempt: None,
+        data: serde_json::json!({ "name": org.name }),
+    })?;
+    Ok(org)
+}
+
+/// What a new token is to be.
+#[derive(Debug, Clone)]
+pub struct NewToken {
+    /// What it may do.
+    pub role: Role,
+    /// Its org.
+    pub org: Option<OrgId>,
+    /// What it is for.
+    pub note: String,
+    /// How long it is good.
+    pub expires_in: Option<Duration>,
+}
+
+/// Makes a token. A global one is an admin's or for metrics; the others belong to an org.
+///
+/// # Errors
+/// [`Refusal::Forbidden`] if the maker is not allowed to make such a one; [`Refusal::Invalid`].
+pub fn create(
+    tx: &mut dyn Tx,
+    who: &Principal,
+    new: &NewToken,
+) -> devlab_core::Result<(Token, Secret)> {
+    devlab_core::name::check_text("note", &new.note, 200)?;
+    match new.org {
+        Some(org) if !who.sees(org) => return Err(Refusal::NotFound("org").into()),
+        Some(_) if new.role == Role::Metrics => {
+            return Err(Refusal::invalid("org", "a metrics token has none").into());
+        }
+        None if who.org.is_some() => return Err(Refusal::Forbidden.into()),
+        None if !matches!(new.role, Role::Admin | Role::Metrics) => {
+            return Err(Refusal::invalid("org", "say which org, by id or name").into());
+        }
+        Some(_) | None => {}
+    }
+    let secret = Secret::new(tx);
+    let token = insert(tx, &secret, new.role, new.org, &new.note, new.expires_in)?;
+    Ok((token, secret))
+}
+
+/// Revokes a token. One that is revoked stays so.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub fn revoke(tx: &mut dyn Tx, id: TokenId) -> devlab_core::Result<Token> {
+    let mut token = tx.token(id)?.ok_or(Refusal::NotFound("token"))?;
+    if token.revoked_at.is_none() {
+        token.revoked_at = Some(tx.now());
+        tx.put_token(&token)?;
+        tx.effect(Effect::Tokens);
+    }
+    Ok(token)
+}

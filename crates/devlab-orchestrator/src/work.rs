@@ -1,0 +1,412 @@
+//! What agents ask for: work, orders, leases, and to be believed when they are done.
+
+use std::time::Duration;
+
+use devlab_core::attempt::{Agent, Attempt, AttemptKind, AttemptState, Phase};
+use devlab_core::auth::{Principal, Role};
+use devlab_core::check::CheckSet;
+use devlab_core::limits::{LOG_TAIL_BYTES_MAX, LONG_POLL_MAX};
+use devlab_core::org::{Org, Project};
+use devlab_core::rules::complete::{CheckRun, Outcome};
+use devlab_core::rules::{agents, claim, complete, lease};
+use devlab_core::state::State;
+use devlab_core::task::{Feedback, Task, TaskSpec};
+use devlab_core::tx::{Read, RuleConfig, Tx};
+use devlab_core::{AgentId, AttemptId, Oid, RefName, Refusal, TaskId};
+use devlab_store::StoreExt;
+
+use crate::error::Result;
+use crate::lab::Lab;
+use crate::scope;
+
+/// How often a waiting agent looks again by itself, in case a wake was lost.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+/// Everything that an agent needs for an attempt.
+#[derive(Debug, Clone)]
+pub struct Assignment {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// Words and commands.
+    pub spec: TaskSpec,
+    /// Org and project, if the task has a repository.
+    pub project: Option<(Org, Project)>,
+    /// Ref that has the attempt's base.
+    pub base_ref: Option<RefName>,
+    /// Ref that has the prior work.
+    pub prior_ref: Option<RefName>,
+    /// Ref that has the commit to merge.
+    pub merges_ref: Option<RefName>,
+    /// Checks to run.
+    pub checks: CheckSet,
+    /// What is known from earlier attempts.
+    pub feedback: Vec<Feedback>,
+}
+
+/// What an agent says it delivered.
+#[derive(Debug, Clone)]
+pub struct Delivered {
+    /// The commit; `None` for a task without a repository.
+    pub commit: Option<Oid>,
+    /// The checks that ran.
+    pub checks: Vec<CheckRun>,
+}
+
+impl Lab {
+    /// Gives an agent work, waiting for it up to `wait`. `None` if there is none by then.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] for an agent that the caller may not see; storage.
+    pub async fn claim(
+        &self,
+        who: &Principal,
+        agent: AgentId,
+        claim_id: String,
+        wait: Duration,
+    ) -> Result<Option<Assignment>> {
+        let deadline = tokio::time::Instant::now() + wait.min(LONG_POLL_MAX);
+        // Without waiting there is no need to know who asks before the one transaction.
+        if wait.is_zero() {
+            return self.try_claim(who, agent, &claim_id).await;
+        }
+        let known = self.agent_of(who, agent).await?;
+        loop {
+            // In line before looking: what becomes ready after the look wakes this place.
+            let mut ticket = self.wakes.get_in_line(known.org, &known.labels);
+            if let Some(assignment) = self.try_claim(who, agent, &claim_id).await? {
+                ticket.used();
+                return Ok(Some(assignment));
+            }
+            let orders = self.wakes.orders(agent);
+            tokio::select! {
+                () = ticket.told() => {}
+                () = orders.notified() => {}
+                () = tokio::time::sleep_until(deadline) => return Ok(None),
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+                () = self.stop.cancelled() => return Ok(None),
+            }
+            // The wake is for this claim, which is made next: it must not be passed on.
+            ticket.used();
+        }
+    }
+
+    async fn agent_of(&self, who: &Principal, agent: AgentId) -> Result<Agent> {
+        let who = who.clone();
+        Ok(self
+            .store()
+            .read(move |view| scope::agent(view, &who, agent))
+            .await?)
+    }
+
+    async fn try_claim(
+        &self,
+        who: &Principal,
+        agent: AgentId,
+        claim_id: &str,
+    ) -> Result<Option<Assignment>> {
+        let rules = self.config.rules;
+        let (who, claim_id) = (who.clone(), claim_id.to_owned());
+        let claimed = self.store().write(move |tx| {
+            scope::agent(tx, &who, agent)?;
+            let Some(attempt) = claim::claim(tx, &rules, agent, &claim_id)? else {
+                return Ok(None);
+            };
+            assignment(tx, attempt).map(Some)
+        });
+        Ok(claimed.await?)
+    }
+
+    /// What an agent has to do about the attempts it holds; waits up to `wait` for something.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`].
+    pub async fn control(
+        &self,
+        who: &Principal,
+        agent: AgentId,
+        held: Vec<AttemptId>,
+        wait: Duration,
+    ) -> Result<(Vec<AttemptId>, bool)> {
+        let deadline = tokio::time::Instant::now() + wait.min(LONG_POLL_MAX);
+        loop {
+            let orders = self.wakes.orders(agent);
+            let notified = orders.notified();
+            tokio::pin!(notified);
+            // Registered before looking, so that nothing is missed in between.
+            notified.as_mut().enable();
+            let (who, asked) = (who.clone(), held.clone());
+            let found = self.store().read(move |view| {
+                scope::agent(view, &who, agent)?;
+                agents::control(view, agent, &asked)
+            });
+            let (stop, drain) = found.await?;
+            if !stop.is_empty() || drain || tokio::time::Instant::now() >= deadline {
+                return Ok((stop, drain));
+            }
+            tokio::select! {
+                () = notified => {}
+                () = tokio::time::sleep_until(deadline) => {}
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+                () = self.stop.cancelled() => return Ok((stop, drain)),
+            }
+        }
+    }
+
+    /// Extends a lease. Returns the state of the task.
+    ///
+    /// # Errors
+    /// [`Refusal::StaleAttempt`], [`Refusal::TaskCancelled`].
+    pub async fn heartbeat(
+        &self,
+        who: &Principal,
+        task: TaskId,
+        attempt: AttemptId,
+        phase: Option<Phase>,
+    ) -> Result<State> {
+        let (rules, who) = (self.config.rules, who.clone());
+        let done = self.store().write(move |tx| {
+            of_caller(tx, &who, attempt)?;
+            lease::heartbeat(tx, &rules, task, attempt, phase)
+        });
+        Ok(done.await?)
+    }
+
+    /// Ends an attempt that failed, or was given up.
+    ///
+    /// # Errors
+    /// As [`Lab::heartbeat`].
+    pub async fn end_attempt(
+        &self,
+        who: &Principal,
+        task: TaskId,
+        attempt: AttemptId,
+        outcome: Outcome,
+    ) -> Result<State> {
+        let (rules, who) = (self.config.rules, who.clone());
+        let done = self.store().write(move |tx| {
+            of_caller(tx, &who, attempt)?;
+            complete::complete(tx, &rules, task, attempt, outcome.clone())
+        });
+        Ok(done.await?)
+    }
+
+    /// Ends an attempt with a result. The repository, not the agent, says what the result is: the
+    /// commit has to be where the attempt was to push it, and its tree and changes are read here.
+    ///
+    /// # Errors
+    /// As [`Lab::heartbeat`]; [`Refusal::Invalid`] if the commit is not there.
+    pub async fn deliver(
+        &self,
+        who: &Principal,
+        task: TaskId,
+        attempt: AttemptId,
+        delivered: Delivered,
+    ) -> Result<State> {
+        for check in &delivered.checks {
+            if check.log_tail.len() > LOG_TAIL_BYTES_MAX {
+                let problem = format!("at most {LOG_TAIL_BYTES_MAX} bytes");
+                return Err(
+                    Refusal::invalid("complete.delivered.receipts.log_tail", problem).into(),
+                );
+            }
+        }
+        let outcome = match &delivered.commit {
+            None => Outcome::Delivered {
+                result: None,
+                checks: delivered.checks,
+                protected: false,
+            },
+            Some(commit) => {
+                let commit = commit.clone();
+                self.inspect(who, attempt, commit, delivered.checks).await?
+            }
+        };
+        self.fault("server.before_complete")?;
+        let state = self.end_attempt(who, task, attempt, outcome).await?;
+        self.fault("server.after_complete")?;
+        Ok(state)
+    }
+
+    async fn inspect(
+        &self,
+        who: &Principal,
+        id: AttemptId,
+        commit: Oid,
+        checks: Vec<CheckRun>,
+    ) -> Result<Outcome> {
+        let who = who.clone();
+        let stored = self.store().read(move |view| {
+            let attempt = of_caller(view, &who, id)?;
+            let task = view.task(attempt.task)?.ok_or(Refusal::StaleAttempt)?;
+            Ok((attempt, task))
+        });
+        let (attempt, task) = stored.await?;
+        let project = task.project.ok_or_else(|| {
+            Refusal::invalid("complete.delivered.commit", "this task has no repository")
+        })?;
+        let repo = self.repo(task.org, project).await?;
+        if attempt.kind == AttemptKind::Verify {
+            let tree = repo.tree_of(&commit).await?;
+            return Ok(Outcome::Delivered {
+                result: Some((commit, tree)),
+                checks,
+                protected: false,
+            });
+        }
+        let name = RefName::of_attempt(task.id, attempt.number);
+        if repo.resolve(&name).await?.as_ref() != Some(&commit) {
+            let problem = format!("is not what {name} points at: push it first");
+            return Err(Refusal::invalid("complete.delivered.commit", problem).into());
+        }
+        let tree = repo.tree_of(&commit).await?;
+        let protected = match &attempt.base {
+            Some(base) => self.touches_protected(&repo, &task, base, &commit).await?,
+            None => false,
+        };
+        Ok(Outcome::Delivered {
+            result: Some((commit, tree)),
+            checks,
+            protected,
+        })
+    }
+
+    async fn touches_protected(
+        &self,
+        repo: &devlab_forge::BareRepo,
+        task: &Task,
+        base: &Oid,
+        commit: &Oid,
+    ) -> Result<bool> {
+        let paths = repo.changed_paths(base, commit).await?;
+        if paths.is_empty() {
+            return Ok(false);
+        }
+        let Some(project) = task.project else {
+            return Ok(false);
+        };
+        let settings = self.settings_now(task.org, project).await?;
+        Ok(paths.iter().any(|path| settings.protects(path)))
+    }
+
+    /// Appends to an attempt's log; see [`devlab_store::Store::append_log`].
+    ///
+    /// # Errors
+    /// [`Refusal::StaleAttempt`], [`Refusal::TaskCancelled`], [`Refusal::LogGap`].
+    pub async fn append_log(
+        &self,
+        who: &Principal,
+        task: TaskId,
+        attempt: AttemptId,
+        offset: u64,
+        bytes: Vec<u8>,
+    ) -> Result<u64> {
+        let who = who.clone();
+        let allowed = self.store().read(move |view| {
+            let stored = of_caller(view, &who, attempt)?;
+            if stored.task != task {
+                return Err(Refusal::StaleAttempt.into());
+            }
+            match stored.state {
+                // The rest of a log may come after the completion: it belongs to the receipts.
+                AttemptState::Live
+                | AttemptState::Lost
+                | AttemptState::Succeeded
+                | AttemptState::Failed => Ok(()),
+                AttemptState::Superseded => Err(Refusal::StaleAttempt.into()),
+                AttemptState::Cancelled => Err(Refusal::TaskCancelled.into()),
+            }
+        });
+        allowed.await?;
+        self.fault("server.before_log")?;
+        let len = self.store().append_log(attempt, offset, bytes).await?;
+        self.wakes.log_grew(attempt);
+        Ok(len)
+    }
+
+    /// Rules of the lab.
+    #[must_use]
+    pub fn rules(&self) -> RuleConfig {
+        self.config.rules
+    }
+}
+
+/// An attempt of the caller's org; a foreign one is answered like one that is over.
+fn of_caller<R: Read + ?Sized>(
+    view: &mut R,
+    who: &Principal,
+    id: AttemptId,
+) -> devlab_core::Result<Attempt> {
+    let found = view.attempt(id)?.filter(|attempt| who.sees(attempt.org));
+    debug_assert!(matches!(who.role, Role::Agent | Role::Admin));
+    found.ok_or_else(|| Refusal::StaleAttempt.into())
+}
+
+fn assignment(tx: &mut dyn Tx, attempt: Attempt) -> devlab_core::Result<Assignment> {
+    let task = tx.task(attempt.task)?.ok_or(Refusal::NotFound("task"))?;
+    let spec = tx.task_spec(task.id)?.ok_or(Refusal::NotFound("task"))?;
+    let mut made = Assignment {
+        spec,
+        project: None,
+        base_ref: None,
+        prior_ref: None,
+        merges_ref: None,
+        checks: CheckSet::default(),
+        feedback: Vec::new(),
+        attempt,
+    };
+    if made.attempt.kind == AttemptKind::Work && (made.attempt.number > 1 || task.merges.is_some())
+    {
+        made.feedback = tx.feedback(task.id)?;
+    }
+    let Some(project) = task.project else {
+        return Ok(made);
+    };
+    let project = tx.project(project)?.ok_or(Refusal::NotFound("project"))?;
+    let org = tx.org(project.org)?.ok_or(Refusal::NotFound("org"))?;
+    let set = match made.attempt.candidate {
+        Some(id) => {
+            let candidate = tx.candidate(id)?.ok_or(Refusal::NotFound("candidate"))?;
+            made.base_ref = Some(RefName::of_candidate(id));
+            Some(candidate.check_set)
+        }
+        None => {
+            made.base_ref = Some(task.target(&project.default_branch));
+            made.prior_ref = prior_ref(tx, &task, &made.attempt)?;
+            made.merges_ref = merges_ref(tx, &task, &project)?;
+            task.check_set
+        }
+    };
+    if let Some(hash) = set {
+        made.checks = tx.check_set(&hash)?.unwrap_or_default();
+    }
+    made.project = Some((org, project));
+    Ok(made)
+}
+
+fn prior_ref(
+    tx: &mut dyn Tx,
+    task: &Task,
+    attempt: &Attempt,
+) -> devlab_core::Result<Option<RefName>> {
+    let Some(prior) = &attempt.prior else {
+        return Ok(None);
+    };
+    let made_it = tx.attempts(task.id)?.into_iter().rev();
+    let made_it = made_it
+        .filter(|other| other.kind == AttemptKind::Work)
+        .find(|other| other.commit.as_ref() == Some(prior));
+    Ok(made_it.map(|other| RefName::of_attempt(task.id, other.number)))
+}
+
+/// A generated merge task brings the target of its parent into its parent's branch.
+fn merges_ref(
+    tx: &mut dyn Tx,
+    task: &Task,
+    project: &Project,
+) -> devlab_core::Result<Option<RefName>> {
+    let (Some(_), Some(parent)) = (&task.merges, task.parent) else {
+        return Ok(None);
+    };
+    let parent = tx.task(parent)?.ok_or(Refusal::NotFound("task"))?;
+    Ok(Some(parent.target(&project.default_branch)))
+}
