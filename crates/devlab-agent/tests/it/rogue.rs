@@ -130,7 +130,10 @@ impl OtherAgent {
         let lab = rogue_lab("");
         let mark = unique();
         let folder = lab.folder.path();
-        let script = format!("cd '{}'; sh ./rogue pids; sleep 1000", folder.display());
+        let script = format!(
+            "cd '{}'; echo $$ > driver; sh ./rogue pids; sleep 1000",
+            folder.display()
+        );
         let agent = Command::new(HOST)
             .arg("agent")
             .arg(folder)
@@ -181,7 +184,10 @@ async fn rogues_are_gone_after_agent_and_supervisor_were_killed_together() {
     let mut other = OtherAgent::start(600_000).await;
     // So that it cannot clean up after its supervisor.
     other.agent_ref.signal(Signal::STOP);
+    let driver = pids(other.lab.path("driver"), 1).await[0];
     other.supervisor.signal(Signal::KILL);
+    let gone = || (!driver.is_alive()).then_some(());
+    until("the kernel has ended the driver", gone).await;
     other.kill();
     let (supervisor, mark) = (other.supervisor, other.mark.clone());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
