@@ -73,7 +73,8 @@ pub(crate) fn parse_commands(mut bytes: &[u8]) -> Result<Option<Commands>> {
             .map_err(|_| Error::invalid("push", "", "a ref name that is not UTF-8"))?;
         let (line, capabilities) = text.split_once('\0').unwrap_or((text, ""));
         if let Some(shallow) = line.trim_end().strip_prefix("shallow ") {
-            let _valid: Oid = shallow.parse()?;
+            let valid: Result<Oid, _> = shallow.parse();
+            valid.map_err(|_| Error::invalid("push", line, "not an object id"))?;
         } else {
             if first {
                 let has = |name: &str| capabilities.split_whitespace().any(|word| word == name);
@@ -94,12 +95,16 @@ pub(crate) fn parse_commands(mut bytes: &[u8]) -> Result<Option<Commands>> {
 }
 
 fn parse_command(line: &str) -> Result<Command> {
+    // Always `Invalid`: that it is the client's fault decides the status of the answer.
+    let bad = |why| Error::invalid("push", line, why);
     let mut words = line.splitn(3, ' ');
     match (words.next(), words.next(), words.next()) {
         (Some(old), Some(new), Some(name)) => Ok(Command {
-            old: old.parse()?,
-            new: new.parse()?,
-            name: name.parse()?,
+            old: old.parse().map_err(|_| bad("not an object id"))?,
+            new: new.parse().map_err(|_| bad("not an object id"))?,
+            name: name
+                .parse()
+                .map_err(|_| bad("not a full ref name that git accepts"))?,
         }),
         _ => Err(Error::invalid(
             "push",
@@ -207,6 +212,7 @@ mod tests {
             line(&format!("{b} {a} ../../config")),
             line(&format!("{b} {a} HEAD")),
             line("push-cert\0x"),
+            line("shallow x"),
             line("nothing"),
             b"zzzz".to_vec(),
             b"0001".to_vec(),
@@ -215,7 +221,8 @@ mod tests {
             packet(b"\xff\xfe"),
         ];
         for bytes in hostile {
-            assert!(parse_commands(&bytes).is_err(), "{bytes:?}");
+            let refused = parse_commands(&bytes);
+            assert!(matches!(refused, Err(Error::Invalid { .. })), "{refused:?}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failing fixture fails its test")]
 
+mod attempt;
 mod candidate;
 mod forge;
 mod http;
