@@ -48,7 +48,7 @@ pub(super) async fn orgs_and_projects(lab: Lab) {
                 limit: 1,
             };
             assert_eq!(view.orgs(None, page)?, [org(2)]);
-            assert_eq!(view.project(id(12))?, Some(expected.clone()));
+            assert_eq!(view.project(id(12))?, Some(expected));
             assert_eq!(view.project(id(13))?, None);
             let name = &project(10, id(1)).name;
             assert_eq!(view.project_by_name(id(1), name)?, Some(project(10, id(1))));

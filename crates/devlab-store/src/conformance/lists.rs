@@ -68,15 +68,8 @@ fn world() -> Vec<(Task, &'static str)> {
     ]
 }
 
-pub(super) async fn filters(lab: Lab) {
-    lab.store
-        .write(|tx| {
-            world()
-                .into_iter()
-                .try_for_each(|(task, title)| tx.insert_task(&task, &spec(title)).map(drop))
-        })
-        .await
-        .unwrap();
+/// Filters, and the tasks that they let through.
+fn cases() -> Vec<(TaskFilter, &'static [u32])> {
     let none = TaskFilter::default();
     let of_org = TaskFilter {
         org: Some(id(1)),
@@ -87,7 +80,7 @@ pub(super) async fn filters(lab: Lab) {
         change(&mut filter);
         filter
     };
-    let cases: Vec<(TaskFilter, &[u32])> = vec![
+    vec![
         (none.clone(), &[7, 4, 3, 2, 1]),
         (of_org.clone(), &[4, 3, 2, 1]),
         (with(&|f| f.archived = true), &[6, 5, 4, 3, 2, 1]),
@@ -129,10 +122,21 @@ pub(super) async fn filters(lab: Lab) {
             }),
             &[1],
         ),
-    ];
+    ]
+}
+
+pub(super) async fn filters(lab: Lab) {
+    lab.store
+        .write(|tx| {
+            world()
+                .into_iter()
+                .try_for_each(|(task, title)| tx.insert_task(&task, &spec(title)).map(drop))
+        })
+        .await
+        .unwrap();
     lab.store
         .read(move |view| {
-            for (filter, expected) in &cases {
+            for (filter, expected) in &cases() {
                 let found: Vec<_> = view.tasks(filter, ALL)?.iter().map(|t| t.id).collect();
                 let expected: Vec<TaskId> = expected.iter().map(|n| id(*n)).collect();
                 assert_eq!(found, expected, "{filter:?}");

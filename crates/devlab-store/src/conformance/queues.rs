@@ -54,7 +54,7 @@ pub(super) async fn order(lab: Lab) {
         .write(move |tx| {
             for entry in &expected {
                 let heads = tx.queue_heads(id(1), &labels("linux"))?;
-                assert_eq!(heads, [entry.clone()]);
+                assert_eq!(heads, std::slice::from_ref(entry));
                 assert!(tx.dequeue(entry)?);
                 assert!(!tx.dequeue(entry)?, "it is gone");
             }

@@ -188,7 +188,7 @@ impl Read for Session<'_> {
         self.look(|conn| queues::due(conn, now, limit))
     }
     fn next_due(&mut self) -> Result<Option<Timestamp>> {
-        self.look(|conn| queues::next_due(conn))
+        self.look(queues::next_due)
     }
     fn attempt(&mut self, id: AttemptId) -> Result<Option<Attempt>> {
         self.look(|conn| attempts::get(conn, id))
@@ -206,10 +206,10 @@ impl Read for Session<'_> {
         self.look(|conn| attempts::expired(conn, now, limit))
     }
     fn next_expiry(&mut self) -> Result<Option<Timestamp>> {
-        self.look(|conn| attempts::next_expiry(conn))
+        self.look(attempts::next_expiry)
     }
     fn live_attempts(&mut self) -> Result<Vec<AttemptId>> {
-        self.look(|conn| attempts::live(conn))
+        self.look(attempts::live)
     }
     fn agent(&mut self, id: AgentId) -> Result<Option<Agent>> {
         self.look(|conn| attempts::agent(conn, id))
@@ -266,7 +266,7 @@ impl Read for Session<'_> {
         self.look(|conn| events::after(conn, org, after, limit))
     }
     fn last_event(&mut self) -> Result<u64> {
-        self.look(|conn| events::last(conn))
+        self.look(events::last)
     }
     fn audit_log(
         &mut self,

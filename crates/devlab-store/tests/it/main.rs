@@ -1,3 +1,11 @@
 //! Tests of the stores.
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of tests are tests too, which the lint does not see"
+)]
 
 mod conformance;
+mod durability;
+mod faults;
+mod files;
+mod lab;
