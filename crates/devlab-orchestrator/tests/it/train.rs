@@ -1,0 +1,221 @@
+//! Results on their way into their target.
+
+use devlab_core::attempt::AttemptKind;
+use devlab_core::patch::{PatchState, Verdict};
+use devlab_core::rules::review::{self, Remark};
+use devlab_core::state::StateName;
+use devlab_core::task::{Feedback, Proof};
+use devlab_core::{RefName, TaskId};
+use devlab_store::StoreExt;
+
+use super::bench_lab::{TestLab, check, goal, leaf, open_lab};
+
+const CHECKED: &[(&str, &str)] = &[
+    ("a.txt", "one\n"),
+    (
+        ".devlab/project.toml",
+        "[[check]]\nname = 'test'\nrun = 'true'\n",
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_goal_of_one_task_is_published_with_its_proof() {
+    let t = TestLab::new(CHECKED).await;
+    let made = t.schedule(leaf("only", &[])).await;
+    let got = t.claim().await;
+    assert_eq!(got.checks.checks.len(), 1, "from the default branch");
+    t.deliver(&got, &[("b.txt", "two\n")], 0).await;
+    let task = t.until(made.id, StateName::Done).await;
+    assert_eq!(task.proof, Proof::Proven);
+    assert_eq!(t.main_file("b.txt").await.as_deref(), Some("two\n"));
+    // The loop finishes what it has begun.
+    t.lab.shut_down().await;
+    let keep = t.repo.list_refs("refs/devlab/keep").await.unwrap();
+    assert!(keep.is_empty(), "{keep:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_graph_goes_into_its_own_branch_first_and_then_lands() {
+    let t = TestLab::new(CHECKED).await;
+    let made = t
+        .schedule(goal(vec![
+            leaf("x", &[]),
+            leaf("y", &[]),
+            leaf("z", &["x", "y"]),
+        ]))
+        .await;
+    let first = t.claim().await;
+    let second = t.claim().await;
+    let before = t.main_file("x.txt").await;
+    t.deliver(&first, &[("x.txt", "x\n")], 0).await;
+    t.deliver(&second, &[("y.txt", "y\n")], 0).await;
+    // The second result was checked on a tree without the first: somebody has to verify both.
+    let third = t.claim().await;
+    assert_eq!(third.attempt.kind, AttemptKind::Verify);
+    t.deliver(&third, &[], 0).await;
+    let last = t.claim().await;
+    assert_eq!(last.spec.title, "Do z");
+    t.deliver(&last, &[("z.txt", "z\n")], 0).await;
+    t.until(made.id, StateName::Done).await;
+    assert_eq!(
+        before, None,
+        "nothing reaches main before the goal is complete"
+    );
+    for file in ["x.txt", "y.txt", "z.txt"] {
+        assert!(t.main_file(file).await.is_some(), "{file}");
+    }
+    t.repo.fsck().await.unwrap();
+    t.lab.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conflict_goes_back_with_the_other_side_and_its_own_work() {
+    let t = TestLab::new(&[("a.txt", "one\n")]).await;
+    let made = t.schedule(goal(vec![leaf("x", &[]), leaf("y", &[])])).await;
+    let first = t.claim().await;
+    let second = t.claim().await;
+    t.deliver(&first, &[("a.txt", "first\n")], 0).await;
+    let head = t.deliver(&second, &[("a.txt", "second\n")], 0).await;
+    let again = t.claim().await;
+    assert_eq!(again.attempt.task, second.attempt.task);
+    assert_eq!(again.attempt.prior.as_ref(), Some(&head));
+    let prior = again.prior_ref.as_ref().unwrap();
+    assert_eq!(*prior, RefName::of_attempt(second.attempt.task, 1));
+    assert!(matches!(&again.feedback[0], Feedback::Conflict { paths, .. } if paths == &["a.txt"]));
+    t.deliver(&again, &[("a.txt", "first\nsecond\n")], 0).await;
+    t.until(made.id, StateName::Done).await;
+    assert_eq!(
+        t.main_file("a.txt").await.as_deref(),
+        Some("first\nsecond\n")
+    );
+    t.lab.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_check_goes_back_with_its_log() {
+    let t = TestLab::new(CHECKED).await;
+    let made = t.schedule(leaf("only", &[])).await;
+    let got = t.claim().await;
+    t.deliver(&got, &[("b.txt", "bad\n")], 3).await;
+    let again = t.claim().await;
+    assert_eq!(again.attempt.number, 2);
+    let Feedback::CheckFailed {
+        log_tail,
+        exit_code,
+        ..
+    } = &again.feedback[0]
+    else {
+        panic!("{:?}", again.feedback);
+    };
+    assert_eq!((log_tail.as_str(), *exit_code), ("it said so", 3));
+    t.deliver(&again, &[("b.txt", "good\n")], 0).await;
+    t.until(made.id, StateName::Done).await;
+    t.lab.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reviewed_goal_waits_for_its_verdict() {
+    let t = TestLab::new(CHECKED).await;
+    let mut new = leaf("only", &[]);
+    new.review = true;
+    new.spec.checks = vec![check("extra")];
+    let made = t.schedule(new).await;
+    let got = t.claim().await;
+    assert_eq!(got.checks.checks.len(), 2);
+    t.deliver(&got, &[("b.txt", "two\n")], 0).await;
+    t.until(made.id, StateName::Waiting).await;
+    assert_eq!(t.main_file("b.txt").await, None);
+    let id = made.id;
+    let patch = t
+        .lab
+        .store()
+        .read(move |view| view.patch_of_task(id))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (patch.state, patch.files, patch.added),
+        (PatchState::Open, 1, 1)
+    );
+    judge(&t, id, Verdict::Reject, "say three").await;
+    let again = t.claim().await;
+    assert!(
+        matches!(&again.feedback[0], Feedback::ChangesRequested { message, .. } if message == "say three")
+    );
+    t.deliver(&again, &[("b.txt", "three\n")], 0).await;
+    t.until(made.id, StateName::Waiting).await;
+    judge(&t, id, Verdict::Accept, "").await;
+    t.until(made.id, StateName::Done).await;
+    assert_eq!(t.main_file("b.txt").await.as_deref(), Some("three\n"));
+    t.lab.shut_down().await;
+}
+
+async fn judge(t: &TestLab, task: TaskId, verdict: Verdict, body: &str) {
+    let body = body.to_owned();
+    t.lab
+        .store()
+        .write(move |tx| {
+            let patch = tx.patch_of_task(task)?.unwrap();
+            let remark = Remark {
+                author: "somebody".to_owned(),
+                body: body.clone(),
+                verdict: Some(verdict),
+                head: Some(patch.head),
+            };
+            review::remark(tx, patch.id, remark)
+        })
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_the_checks_needs_a_review() {
+    let t = TestLab::new(CHECKED).await;
+    let made = t.schedule(leaf("only", &[])).await;
+    let got = t.claim().await;
+    t.deliver(&got, &[(".devlab/project.toml", "")], 0).await;
+    t.until(made.id, StateName::Waiting).await;
+    assert!(
+        t.main_file(".devlab/project.toml")
+            .await
+            .unwrap()
+            .contains("check")
+    );
+    t.lab.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lab_that_is_opened_again_goes_on() {
+    let t = TestLab::new(CHECKED).await;
+    let made = t.schedule(goal(vec![leaf("x", &[])])).await;
+    let got = t.claim().await;
+    t.lab.shut_down().await;
+    // Delivered while no loop runs: the next process finds it in its train.
+    t.deliver(&got, &[("x.txt", "x\n")], 0).await;
+    t.lab.store().close().await.unwrap();
+    let TestLab { lab, dir, repo, .. } = t;
+    drop(lab);
+    let lab = open_lab(dir.path()).await;
+    lab.start_loops();
+    let id = made.id;
+    let mut commits = lab.wakes().commits();
+    let done = async {
+        while lab
+            .store()
+            .read(move |view| view.task(id))
+            .await
+            .unwrap()
+            .unwrap()
+            .state
+            .name()
+            != StateName::Done
+        {
+            commits.changed().await.unwrap();
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), done)
+        .await
+        .unwrap();
+    repo.fsck().await.unwrap();
+    lab.shut_down().await;
+}
