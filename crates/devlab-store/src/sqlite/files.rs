@@ -24,6 +24,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const STATEMENTS_MAX: usize = 256;
 /// A write-ahead log that has grown beyond this, in bytes, is cut when it is used up.
 const WAL_BYTES_KEPT: i64 = 16 * 1024 * 1024;
+/// Page cache of a connection that only copies pages from file to file, in KiB.
+const CHECKPOINT_CACHE_KIB: i64 = 64;
 /// Bytes that a disk must have free for its trouble to be blamed on something else.
 const FREE_BYTES_MIN: u64 = 64 * 1024;
 
@@ -110,6 +112,19 @@ impl Database {
         self.connect(flags, cache_kib)
     }
 
+    /// Opens a connection that moves the write-ahead log into the database.
+    ///
+    /// # Errors
+    /// As [`Self::open_writer`].
+    pub(super) fn open_checkpointer(&self) -> Result<Connection, StorageError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = self.connect(flags, CHECKPOINT_CACHE_KIB)?;
+        // What is moved has to be on the disk before the log that holds it is overwritten.
+        conn.pragma_update(None, "synchronous", "FULL")
+            .map_err(|error| self.advise(storage_error(&error)))?;
+        Ok(conn)
+    }
+
     fn connect(&self, flags: OpenFlags, cache_kib: i64) -> Result<Connection, StorageError> {
         let open = || -> rusqlite::Result<Connection> {
             let conn = Connection::open_with_flags(&self.path, flags)?;
@@ -149,7 +164,8 @@ impl Database {
             .map_err(sql)?;
         conn.pragma_update(None, "journal_size_limit", WAL_BYTES_KEPT)
             .map_err(sql)?;
-        conn.pragma_update(None, "wal_autocheckpoint", super::CHECKPOINT_PAGES)
+        // See `checkpoint`: a thread of its own does it.
+        conn.pragma_update(None, "wal_autocheckpoint", 0)
             .map_err(sql)
     }
 

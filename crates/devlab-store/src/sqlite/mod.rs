@@ -8,6 +8,7 @@
 
 mod accounts;
 mod attempts;
+mod checkpoint;
 mod codec;
 mod errors;
 mod events;
@@ -42,6 +43,7 @@ pub use options::{
 };
 
 use crate::{ReadUnit, Store, WriteUnit};
+use checkpoint::Checkpoints;
 use files::Database;
 use jobs::{Jobs, closed};
 use logs::AppendJob;
@@ -49,9 +51,6 @@ use reader::{ReadJob, Reader};
 use units::{Inspect, MainJob, Surroundings, UnitJob};
 use writer::{Job, Writer};
 
-/// Pages of the write-ahead log after which a commit moves them into the database: 16 MiB, rarely
-/// enough that the pages which every commit touches are moved once for many commits.
-const CHECKPOINT_PAGES: i64 = 4096;
 /// Page cache of the thread that writes the main file, in KiB.
 const WRITER_CACHE_KIB: i64 = 4096;
 /// Page cache of each other connection, in KiB.
@@ -98,12 +97,25 @@ impl SqliteStore {
             };
             store.start("devlab-read", &lock, move || reader.run())?;
         }
-        let points = (FaultPoint::BeforeCommit, FaultPoint::AfterCommit);
-        let writer = writer(&options, main_writer, &store.units, points);
-        store.start("devlab-write", &lock, move || writer.run())?;
-        let points = (FaultPoint::BeforeLogCommit, FaultPoint::AfterLogCommit);
-        let writer = self::writer(&options, logs_writer, &store.appends, points);
-        store.start("devlab-logs", &lock, move || writer.run())?;
+        let start = Start {
+            store: &store,
+            lock: &lock,
+            options: &options,
+        };
+        start.writer(
+            "devlab-write",
+            &main,
+            main_writer,
+            &store.units,
+            [FaultPoint::BeforeCommit, FaultPoint::AfterCommit],
+        )?;
+        start.writer(
+            "devlab-logs",
+            &logs,
+            logs_writer,
+            &store.appends,
+            [FaultPoint::BeforeLogCommit, FaultPoint::AfterLogCommit],
+        )?;
         Ok(store)
     }
 
@@ -142,23 +154,41 @@ impl SqliteStore {
     }
 }
 
-fn writer<J: Job>(
-    options: &SqliteOptions,
-    conn: rusqlite::Connection,
-    jobs: &Arc<Jobs<J>>,
-    points: (FaultPoint, FaultPoint),
-) -> Writer<J> {
-    Writer {
-        conn,
-        jobs: Arc::clone(jobs),
-        clock: Arc::clone(&options.clock),
-        batch_max: options.batch_max.max(1),
-        batch_time: options.batch_time,
-        dir: options.dir.clone(),
-        effects: Arc::clone(&options.effects),
-        faults: options.faults.clone(),
-        before_commit: points.0,
-        after_commit: points.1,
+/// What the writing threads of a store are started with.
+struct Start<'a> {
+    store: &'a SqliteStore,
+    lock: &'a Arc<std::fs::File>,
+    options: &'a SqliteOptions,
+}
+
+impl Start<'_> {
+    fn writer<J: Job>(
+        &self,
+        name: &str,
+        database: &Database,
+        mut conn: rusqlite::Connection,
+        jobs: &Arc<Jobs<J>>,
+        [before_commit, after_commit]: [FaultPoint; 2],
+    ) -> Outcome<(), StorageError> {
+        let checkpoints = Checkpoints::watch(&mut conn)?;
+        let copier = database.open_checkpointer()?;
+        let copies = Arc::clone(&checkpoints);
+        self.store
+            .start("devlab-copy", self.lock, move || copies.run(&copier))?;
+        let writer = Writer {
+            conn,
+            jobs: Arc::clone(jobs),
+            checkpoints,
+            clock: Arc::clone(&self.options.clock),
+            batch_max: self.options.batch_max.max(1),
+            batch_time: self.options.batch_time,
+            dir: self.options.dir.clone(),
+            effects: Arc::clone(&self.options.effects),
+            faults: self.options.faults.clone(),
+            before_commit,
+            after_commit,
+        };
+        self.store.start(name, self.lock, move || writer.run())
     }
 }
 

@@ -11,10 +11,12 @@ use devlab_core::tx::Effect;
 use devlab_core::{Clock, Error, Result, StorageError};
 use rusqlite::Connection;
 
+use super::checkpoint::Checkpoints;
 use super::errors::storage_error;
 use super::files;
 use super::jobs::Jobs;
 use super::options::{FaultHook, FaultPoint};
+use super::units;
 use crate::EffectSink;
 
 /// Something that is written as part of a batch.
@@ -31,6 +33,7 @@ pub(super) trait Job: Send + 'static {
 pub(super) struct Writer<J> {
     pub(super) conn: Connection,
     pub(super) jobs: Arc<Jobs<J>>,
+    pub(super) checkpoints: Arc<Checkpoints>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) batch_max: usize,
     pub(super) batch_time: Duration,
@@ -48,6 +51,7 @@ impl<J: Job> Writer<J> {
         let mut waiting = VecDeque::new();
         while !waiting.is_empty() || self.jobs.wait(&mut waiting, self.batch_max) {
             self.batch(&mut waiting);
+            self.checkpoints.after_batch(&self.conn);
         }
         // Only to leave tidy files: a log that stays is read at the next start.
         if let Err(error) = self
@@ -94,7 +98,14 @@ impl<J: Job> Writer<J> {
                 effects.append(&mut job.effects());
             }
         }
-        (self.effects)(&effects);
+        let told = units::guarded(|| {
+            (self.effects)(&effects);
+            Ok(())
+        });
+        if told.is_err() {
+            // Loops run on a period too, so what is lost is time.
+            tracing::error!("the receiver of effects panicked");
+        }
     }
 
     /// Runs units until none waits, or the batch is large or old enough.
@@ -175,5 +186,17 @@ impl<J: Job> Writer<J> {
     /// Some calls of a full file system report only that an I/O failed: look at the disk.
     fn explain(&self, error: StorageError) -> StorageError {
         files::blame_full_disk(&self.dir, error)
+    }
+}
+
+impl<J> Drop for Writer<J> {
+    /// However the thread ends, nobody waits for it any longer.
+    fn drop(&mut self) {
+        self.checkpoints.close();
+        self.jobs.close();
+        let mut abandoned = VecDeque::new();
+        while self.jobs.take(&mut abandoned, usize::MAX) > 0 {
+            abandoned.clear();
+        }
     }
 }
