@@ -87,17 +87,20 @@ fn is_repeated(tx: &mut dyn Tx, task: TaskId, id: AttemptId, outcome: &Outcome) 
     let Some(attempt) = tx.attempt(id)?.filter(|attempt| attempt.task == task) else {
         return Ok(false);
     };
-    let same_commit = match outcome {
+    let had_result = !matches!(attempt.failure, Some(Failure::Driver | Failure::Lost));
+    let is_same = match outcome {
+        // The commit of a verify attempt is its candidate's, whatever its agent says.
         Outcome::Delivered { result, .. } => {
-            attempt.commit.as_ref() == result.as_ref().map(|r| &r.0)
+            let commit = result.as_ref().map(|(commit, _)| commit);
+            had_result && (attempt.kind == AttemptKind::Verify || attempt.commit.as_ref() == commit)
         }
-        Outcome::DriverFailed { .. } | Outcome::GivenUp => attempt.commit.is_none(),
+        Outcome::DriverFailed { .. } | Outcome::GivenUp => !had_result,
     };
     let ended = matches!(
         attempt.state,
         AttemptState::Succeeded | AttemptState::Failed
     );
-    Ok(ended && same_commit)
+    Ok(ended && is_same)
 }
 
 fn complete_work(

@@ -51,7 +51,12 @@ fn take_back(tx: &mut dyn Tx, cfg: &RuleConfig, attempt: &mut Attempt) -> Result
     match attempt.kind {
         AttemptKind::Work => {
             let mut task = step::load(tx, attempt.task)?;
-            if task.lost != Some(attempt.id) {
+            // A late edge may have blocked it in the meantime.
+            let is_free = matches!(
+                task.state,
+                State::Ready | State::Waiting(WaitReason::Attention, ResumeTo::Ready)
+            );
+            if task.lost != Some(attempt.id) || !is_free {
                 return Err(Refusal::StaleAttempt.into());
             }
             step::unqueue(tx, &task)?;

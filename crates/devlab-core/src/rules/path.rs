@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use crate::error::Result;
 use crate::id::TaskId;
-use crate::state::{State, TaskKind};
+use crate::state::TaskKind;
 use crate::tx::Tx;
 
 use super::step;
@@ -23,13 +23,7 @@ pub(super) fn raise(tx: &mut dyn Tx, task: TaskId, at_least: u32) -> Result<()> 
         if task.path >= at_least {
             continue;
         }
-        let is_queued = task.state == State::Ready && task.kind == TaskKind::Leaf;
-        let moved = is_queued && tx.dequeue(&step::queued(&task))?;
-        task.path = at_least;
-        tx.put_task(&task)?;
-        if moved {
-            tx.enqueue(&step::queued(&task))?;
-        }
+        step::reorder(tx, &mut task, |task| task.path = at_least)?;
         let before = tx.dependencies(id)?;
         let inside = if task.kind == TaskKind::Composite {
             tx.children(id)?

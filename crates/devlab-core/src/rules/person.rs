@@ -95,7 +95,7 @@ pub fn retry(tx: &mut dyn Tx, id: TaskId) -> Result<Task> {
     let task = step::load(tx, id)?;
     if let Some(parent) = task.parent {
         let parent = step::load(tx, parent)?;
-        if parent.state.is_end() || parent.state == State::Integrating {
+        if !step::takes_children(&parent) {
             return Err(Refusal::Conflict(format!(
                 "its parent is {}: retry the parent",
                 parent.state
@@ -192,14 +192,7 @@ pub fn update(tx: &mut dyn Tx, id: TaskId, change: Change) -> Result<Task> {
         .priority
         .filter(|priority| *priority != task.priority)
     {
-        let moved = task.state == State::Ready
-            && task.kind == TaskKind::Leaf
-            && tx.dequeue(&step::queued(&task))?;
-        task.priority = priority;
-        tx.put_task(&task)?;
-        if moved {
-            tx.enqueue(&step::queued(&task))?;
-        }
+        step::reorder(tx, &mut task, |task| task.priority = priority)?;
     }
     for (i, dependency) in change.add_depends_on.into_iter().enumerate() {
         schedule::add_edge(tx, dependency, id, &format!("add_depends_on[{i}]"))?;

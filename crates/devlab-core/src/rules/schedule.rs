@@ -76,7 +76,12 @@ pub struct Created {
 /// [`Refusal::Invalid`] and [`Refusal::Cycle`] that name the place in the request;
 /// [`Refusal::NotFound`] and [`Refusal::Conflict`] for the parent.
 pub fn create(tx: &mut dyn Tx, place: &Place, new: &NewTask) -> Result<Created> {
-    validate(new, "", 0)?;
+    let parent = match place.parent {
+        Some(id) => Some(accepting_parent(tx, id, place)?),
+        None => None,
+    };
+    let depth = parent.as_ref().map_or(0, |parent| parent.depth + 1);
+    validate(new, "", depth)?;
     let total = count(new);
     if total > GRAPH_TASKS_MAX {
         let limit = GRAPH_TASKS_MAX as u64;
@@ -90,10 +95,6 @@ pub fn create(tx: &mut dyn Tx, place: &Place, new: &NewTask) -> Result<Created> 
         place,
         sets: HashMap::new(),
         below: Vec::new(),
-    };
-    let parent = match place.parent {
-        Some(id) => Some(accepting_parent(tx, id, place)?),
-        None => None,
     };
     let state = if place.draft {
         State::Draft
@@ -126,7 +127,7 @@ fn accepting_parent(tx: &mut dyn Tx, id: TaskId, place: &Place) -> Result<Task> 
     if parent.kind != TaskKind::Composite {
         return Err(Refusal::invalid("parent", "is a leaf: only a composite has children").into());
     }
-    if parent.state.is_end() || parent.state == State::Integrating {
+    if !step::takes_children(&parent) {
         return Err(Refusal::Conflict(format!("the parent is {} already", parent.state)).into());
     }
     if parent.depth >= DEPTH_MAX {
@@ -544,7 +545,11 @@ pub fn adopt(tx: &mut dyn Tx, place: &Place, spec: &TaskSpec, head: &Oid) -> Res
         depends_on: Vec::new(),
         children: Vec::new(),
     };
-    let mut maker = Maker { place, sets: HashMap::new(), below: Vec::new() };
+    let mut maker = Maker {
+        place,
+        sets: HashMap::new(),
+        below: Vec::new(),
+    };
     let mut task = maker.insert(tx, &new, None, State::Integrating, 1, 0)?;
     task.head = Some(head.clone());
     tx.put_task(&task)?;

@@ -10,7 +10,7 @@ use crate::event::{EventKind, NewEvent};
 use crate::git::RefName;
 use crate::id::{AttemptId, TaskId};
 use crate::limits::BACKOFF_MAX;
-use crate::state::{Cause, State, TaskKind, transition};
+use crate::state::{Cause, ResumeTo, State, TaskKind, transition};
 use crate::task::Task;
 use crate::train::Target;
 use crate::tx::{Effect, Queued, RuleConfig, Tx, Work};
@@ -81,6 +81,49 @@ pub(super) fn unqueue(tx: &mut dyn Tx, task: &Task) -> Result<()> {
         tx.set_due(task.id, None)?;
     }
     Ok(())
+}
+
+/// Changes what decides a task's place in line, and moves what waits in the queue on its account:
+/// itself, or the candidate that it leads. Stores the task.
+pub(super) fn reorder(
+    tx: &mut dyn Tx,
+    task: &mut Task,
+    change: impl FnOnce(&mut Task),
+) -> Result<()> {
+    let waiting = match task.state {
+        State::Ready if task.kind == TaskKind::Leaf => Some(queued(task)),
+        State::Integrating => super::train::waiting_verify(tx, task)?,
+        State::Draft
+        | State::Blocked
+        | State::Ready
+        | State::Running
+        | State::Waiting(..)
+        | State::Done
+        | State::Failed
+        | State::Cancelled => None,
+    };
+    let moved = match waiting {
+        Some(entry) if tx.dequeue(&entry)? => Some(entry),
+        Some(_) | None => None,
+    };
+    change(task);
+    tx.put_task(task)?;
+    if let Some(mut entry) = moved {
+        entry.priority = task.priority;
+        entry.path = task.path;
+        tx.enqueue(&entry)?;
+    }
+    Ok(())
+}
+
+/// Whether children may still be added to a composite, or tried again: not once it has ended or its
+/// result is settled.
+pub(super) fn takes_children(parent: &Task) -> bool {
+    !parent.state.is_end()
+        && !matches!(
+            parent.state,
+            State::Integrating | State::Waiting(_, ResumeTo::Integrating)
+        )
 }
 
 /// Makes a blocked task ready if nothing is in its way: no dependency unmet, and its parent (if

@@ -8,6 +8,7 @@
 
 use serde_json::json;
 
+use crate::attempt::AttemptState;
 use crate::check::CheckSet;
 use crate::error::{Refusal, Result};
 use crate::event::{EventKind, NewEvent};
@@ -22,7 +23,7 @@ use crate::train::{
 use crate::tx::{Effect, Queued, Tx, Work};
 
 use super::step::{self, step};
-use super::{finish, review, schedule};
+use super::{finish, person, review, schedule};
 
 /// Most verify attempts of one candidate that agents may lose before a person has to look.
 const VERIFY_ATTEMPTS_MAX: u32 = 8;
@@ -209,6 +210,7 @@ pub(super) fn queued(tx: &mut dyn Tx, candidate: &Candidate) -> Result<Queued> {
 pub(super) fn requeue_verify(tx: &mut dyn Tx, candidate: &mut Candidate) -> Result<()> {
     candidate.updated_at = tx.now();
     if candidate.attempts >= VERIFY_ATTEMPTS_MAX {
+        end_verify(tx, candidate, AttemptState::Superseded)?;
         reject(tx, candidate, "its verifiers were lost too often")?;
         for entry in candidate.entries.clone() {
             tx.delete_train_entry(entry.task)?;
@@ -323,7 +325,9 @@ fn send_back(tx: &mut dyn Tx, id: TaskId, feedback: Feedback, theirs: Option<Oid
         | Feedback::DriverFailed { .. }
         | Feedback::ChangesRequested { .. } => "a check failed on its target",
     };
-    if task.tries.sent_back > SENT_BACK_MAX {
+    // What a leaf did outside must not be repeated unless a person says so.
+    let repeats_effects = task.side_effects && task.kind == TaskKind::Leaf;
+    if task.tries.sent_back > SENT_BACK_MAX || repeats_effects {
         tx.add_feedback(id, &feedback)?;
         let to = match task.kind {
             TaskKind::Leaf => ResumeTo::Ready,
@@ -434,7 +438,17 @@ pub fn moved(tx: &mut dyn Tx, id: CandidateId, actual: Option<&Oid>) -> Result<(
     };
     let target = candidate.target.clone();
     tx.set_branch_head(target.project, &target.branch, actual)?;
-    reject(tx, &mut candidate, "its target has moved")
+    reject(tx, &mut candidate, "its target has moved")?;
+    for entry in &candidate.entries {
+        // It was let go when its parent ended, because it could not be called off then.
+        let task = step::load(tx, entry.task)?;
+        if let Some(parent) = task.parent
+            && step::load(tx, parent)?.state.is_end()
+        {
+            person::cancel(tx, entry.task)?;
+        }
+    }
+    Ok(())
 }
 
 /// Takes a task that is being called off out of its train.
@@ -463,15 +477,32 @@ pub(super) fn leave(tx: &mut dyn Tx, task: &Task) -> Result<()> {
     tx.delete_train_entry(task.id)
 }
 
+/// The queue entry of the candidate that a task leads, if it waits for a verifier.
+pub(super) fn waiting_verify(tx: &mut dyn Tx, task: &Task) -> Result<Option<Queued>> {
+    let Some(id) = tx.train_entry(task.id)?.and_then(|entry| entry.candidate) else {
+        return Ok(None);
+    };
+    let candidate = load(tx, id, CandidateState::Verifying)?;
+    match candidate.filter(|c| c.live.is_none() && c.entries[0].task == task.id) {
+        Some(candidate) => Ok(Some(queued(tx, &candidate)?)),
+        None => Ok(None),
+    }
+}
+
 fn stop_verify(tx: &mut dyn Tx, candidate: &Candidate) -> Result<()> {
-    use crate::attempt::AttemptState;
     if candidate.state == CandidateState::Verifying && candidate.live.is_none() {
         let entry = queued(tx, candidate)?;
         tx.dequeue(&entry)?;
     }
+    end_verify(tx, candidate, AttemptState::Cancelled)
+}
+
+/// Ends the verify attempts of a candidate that is being given up.
+fn end_verify(tx: &mut dyn Tx, candidate: &Candidate, state: AttemptState) -> Result<()> {
     for id in candidate.live.into_iter().chain(candidate.lost) {
         if let Some(mut attempt) = tx.attempt(id)? {
-            step::end_attempt(tx, &mut attempt, AttemptState::Cancelled, None)?;
+            let failure = attempt.failure;
+            step::end_attempt(tx, &mut attempt, state, failure)?;
         }
     }
     Ok(())

@@ -1,0 +1,325 @@
+//! What holds at all times, recomputed from scratch.
+
+use std::collections::BTreeSet;
+
+use devlab_core::attempt::{AttemptKind, AttemptState};
+use devlab_core::event::EventKind;
+use devlab_core::patch::PatchState;
+use devlab_core::state::{ResumeTo, State, TaskKind, WaitReason};
+use devlab_core::task::{Proof, Task};
+use devlab_core::train::CandidateState;
+use devlab_core::tx::{Queued, Work};
+use devlab_core::{AttemptId, TaskId};
+
+use crate::mem::MemTx;
+
+/// The edges of the table in `state.rs`, written down a second time: kinds, from, to.
+const LEAF: &[(&str, &str)] = &[
+    ("draft", "blocked"),
+    ("blocked", "ready"),
+    ("ready", "blocked"),
+    ("ready", "running"),
+    ("running", "ready"),
+    ("running", "integrating"),
+    ("running", "done"),
+    ("integrating", "ready"),
+    ("integrating", "done"),
+    ("running", "waiting"),
+    ("integrating", "waiting"),
+    ("waiting", "ready"),
+    ("waiting", "integrating"),
+    ("waiting", "blocked"),
+    ("failed", "blocked"),
+    ("cancelled", "blocked"),
+];
+const COMPOSITE: &[(&str, &str)] = &[
+    ("draft", "blocked"),
+    ("blocked", "ready"),
+    ("ready", "blocked"),
+    ("ready", "running"),
+    ("running", "integrating"),
+    ("running", "done"),
+    ("integrating", "running"),
+    ("integrating", "done"),
+    ("integrating", "waiting"),
+    ("waiting", "running"),
+    ("waiting", "integrating"),
+    ("failed", "blocked"),
+    ("cancelled", "blocked"),
+    ("failed", "running"),
+    ("cancelled", "running"),
+];
+
+/// Checks everything. `events_seen` is how many events were there at the last look.
+pub(crate) fn check(tx: &MemTx, events_seen: usize) {
+    for task in tx.tasks.values() {
+        counts(tx, task);
+        order(tx, task);
+        attempts(tx, task);
+        train(tx, task);
+        composite(task);
+        result(tx, task);
+    }
+    numbers(tx);
+    queue(tx);
+    candidates(tx);
+    events(tx, events_seen);
+}
+
+fn children<'a>(tx: &'a MemTx, task: &Task) -> impl Iterator<Item = &'a Task> {
+    let id = task.id;
+    tx.tasks
+        .values()
+        .filter(move |child| child.parent == Some(id))
+}
+
+fn dependencies<'a>(tx: &'a MemTx, task: &Task) -> impl Iterator<Item = &'a Task> {
+    let id = task.id;
+    let edges = tx.edges.iter().filter(move |(_, to)| *to == id);
+    edges.map(|(from, _)| &tx.tasks[from])
+}
+
+fn parent<'a>(tx: &'a MemTx, task: &Task) -> Option<&'a Task> {
+    task.parent.map(|parent| &tx.tasks[&parent])
+}
+
+fn counts(tx: &MemTx, task: &Task) {
+    let unmet = dependencies(tx, task).filter(|d| d.state != State::Done);
+    assert_eq!(task.unmet as usize, unmet.count(), "unmet of {task:?}");
+    let open = children(tx, task).filter(|c| !c.state.is_closed_for_parent());
+    assert_eq!(
+        task.open_children as usize,
+        open.count(),
+        "children of {task:?}"
+    );
+    let after = tx.edges.iter().filter(|(from, _)| *from == task.id);
+    let after = after.map(|(_, to)| tx.tasks[to].path);
+    let longest = after.chain(parent(tx, task).map(|p| p.path)).max();
+    assert!(task.path > longest.unwrap_or(0), "path of {task:?}");
+}
+
+/// No task runs before its dependencies are done and its parent has started; none is forgotten.
+fn order(tx: &MemTx, task: &Task) {
+    let parent = parent(tx, task);
+    let parent_started = parent.is_none_or(|parent| parent.started);
+    let parent_ended = parent.is_some_and(|parent| parent.state.is_end());
+    let met = task.unmet == 0;
+    match task.state {
+        State::Ready | State::Running | State::Integrating => {
+            assert!(met, "goes on with unmet dependencies: {task:?}");
+            assert!(parent_started, "goes on before its parent: {task:?}");
+        }
+        State::Done => assert!(met && parent_started, "{task:?}"),
+        State::Blocked => {
+            assert!(!(met && parent_started), "forgotten: {task:?}");
+        }
+        State::Draft | State::Waiting(..) | State::Failed | State::Cancelled => {}
+    }
+    if parent_ended {
+        let publishing = task.state == State::Integrating && is_publishing(tx, task);
+        assert!(
+            task.state.is_end() || publishing,
+            "goes on under an ended parent: {task:?}"
+        );
+    }
+}
+
+fn is_publishing(tx: &MemTx, task: &Task) -> bool {
+    let entry = tx.entries.get(&task.id);
+    let candidate = entry.and_then(|entry| entry.candidate);
+    candidate.is_some_and(|id| tx.candidates[&id].state == CandidateState::Publishing)
+}
+
+fn attempts(tx: &MemTx, task: &Task) {
+    let runs = task.kind == TaskKind::Leaf && task.state == State::Running;
+    assert_eq!(task.live.is_some(), runs, "live attempt of {task:?}");
+    let work = |state: AttemptState| -> Vec<AttemptId> {
+        let of_task = tx
+            .attempts
+            .values()
+            .filter(|a| a.task == task.id && a.kind == AttemptKind::Work && a.state == state);
+        of_task.map(|attempt| attempt.id).collect()
+    };
+    let listed = |id: Option<AttemptId>| -> Vec<AttemptId> { id.into_iter().collect() };
+    assert_eq!(work(AttemptState::Live), listed(task.live), "{task:?}");
+    assert_eq!(work(AttemptState::Lost), listed(task.lost), "{task:?}");
+    if task.state.is_end() {
+        assert_eq!(task.lost, None, "ended, but may come back: {task:?}");
+    }
+}
+
+fn numbers(tx: &MemTx) {
+    let mut seen = BTreeSet::new();
+    for attempt in tx.attempts.values() {
+        let of = match attempt.kind {
+            AttemptKind::Work => (Some(attempt.task), None),
+            AttemptKind::Verify => (None, attempt.candidate),
+        };
+        assert!(seen.insert((of, attempt.number)), "number of {attempt:?}");
+        if attempt.kind == AttemptKind::Verify && attempt.state.may_write() {
+            let candidate = &tx.candidates[&attempt.candidate.unwrap()];
+            let known = match attempt.state {
+                AttemptState::Live => candidate.live,
+                _ => candidate.lost,
+            };
+            assert_eq!(known, Some(attempt.id), "nobody knows {attempt:?}");
+            assert_eq!(candidate.state, CandidateState::Verifying, "{attempt:?}");
+        }
+    }
+}
+
+fn queue(tx: &MemTx) {
+    let mut expected = Vec::new();
+    for task in tx.tasks.values() {
+        let is_ready = task.state == State::Ready && task.kind == TaskKind::Leaf;
+        let backs_off = tx.due.contains_key(&task.id);
+        assert!(is_ready || !backs_off, "an alarm for {task:?}");
+        if is_ready && !backs_off {
+            expected.push(entry(task, Work::Task(task.id)));
+        }
+    }
+    for candidate in tx.candidates.values() {
+        if candidate.state == CandidateState::Verifying && candidate.live.is_none() {
+            let first = &tx.tasks[&candidate.entries[0].task];
+            expected.push(entry(first, Work::Verify(candidate.id)));
+        }
+    }
+    let mut actual = tx.queue.clone();
+    expected.sort_by_key(|entry| entry.work);
+    actual.sort_by_key(|entry| entry.work);
+    assert_eq!(actual, expected, "the ready queue");
+}
+
+fn entry(task: &Task, work: Work) -> Queued {
+    Queued {
+        org: task.org,
+        requires: task.requires.clone(),
+        priority: task.priority,
+        path: task.path,
+        seq: task.seq,
+        work,
+    }
+}
+
+fn train(tx: &MemTx, task: &Task) {
+    let entry = tx.entries.get(&task.id);
+    let integrates = task.state == State::Integrating;
+    assert_eq!(entry.is_some(), integrates, "train entry of {task:?}");
+    let Some(entry) = entry else { return };
+    assert_eq!(Some(&entry.head), task.head.as_ref(), "{task:?}");
+    assert!(entry.batch_max > 0, "can be in no candidate: {entry:?}");
+    if let Some(id) = entry.candidate {
+        let candidate = &tx.candidates[&id];
+        let has = candidate.entries.iter().filter(|e| e.task == task.id);
+        assert!(candidate.state.is_live() && candidate.target == entry.target);
+        assert_eq!(has.count(), 1, "{task:?} in {candidate:?}");
+    }
+}
+
+fn candidates(tx: &MemTx) {
+    let mut busy = BTreeSet::new();
+    for candidate in tx.candidates.values().filter(|c| c.state.is_live()) {
+        let free = busy.insert(&candidate.target);
+        assert!(free, "two live candidates for {:?}", candidate.target);
+        for member in &candidate.entries {
+            let entry = tx.entries.get(&member.task).expect("a train entry");
+            assert_eq!(entry.candidate, Some(candidate.id), "{entry:?}");
+            assert_eq!(entry.head, member.head, "{entry:?}");
+        }
+    }
+}
+
+fn composite(task: &Task) {
+    if task.kind == TaskKind::Leaf {
+        return;
+    }
+    let closed = task.open_children == 0;
+    match task.state {
+        State::Done | State::Integrating | State::Waiting(_, ResumeTo::Integrating) => {
+            assert!(closed, "ends before its children: {task:?}");
+        }
+        State::Running => {
+            assert!(!closed, "does not end with its children: {task:?}");
+            assert!(task.started, "{task:?}");
+        }
+        _ => {}
+    }
+}
+
+/// What is done is proven by receipts on the tree that was published, and reviewed if it has to be.
+fn result(tx: &MemTx, task: &Task) {
+    let patch = tx.patches.values().find(|patch| patch.task == task.id);
+    if task.state == State::Waiting(WaitReason::Review, ResumeTo::Integrating) {
+        let patch = patch.expect("a patch to review");
+        assert_eq!(patch.state, PatchState::Open);
+        assert_eq!(Some(&patch.head), task.head.as_ref());
+    }
+    if task.state != State::Done {
+        assert_eq!(task.proof, Proof::Open, "{task:?}");
+        assert_eq!(task.published, None, "{task:?}");
+        return;
+    }
+    let Some(project) = task.project else {
+        assert_eq!(task.proof, Proof::Unproven, "{task:?}");
+        return;
+    };
+    if task.review {
+        assert!(
+            task.head.is_some() && task.accepted == task.head,
+            "{task:?}"
+        );
+        assert_eq!(patch.unwrap().state, PatchState::Merged);
+    }
+    let in_target = tx.candidates.values().filter(|candidate| {
+        candidate.state == CandidateState::Published
+            && candidate.entries.iter().any(|e| e.task == task.id)
+    });
+    let in_target: Vec<_> = in_target.collect();
+    assert_eq!(in_target.len(), 1, "published once: {task:?}");
+    let tree = in_target[0].tree.as_ref().unwrap();
+    let set = &tx.check_sets[task.check_set.as_ref().unwrap()];
+    for hash in set.hashes() {
+        let proven = tx.receipts.iter().any(|receipt| {
+            receipt.project == project
+                && receipt.tree == *tree
+                && receipt.passed
+                && receipt.check_hash == hash
+        });
+        assert!(proven, "done without proof: {task:?}");
+    }
+    let expected = if set.checks.is_empty() {
+        Proof::Unproven
+    } else {
+        Proof::Proven
+    };
+    assert_eq!(task.proof, expected);
+}
+
+fn events(tx: &MemTx, seen: usize) {
+    for stored in &tx.events[seen..] {
+        let event = &stored.event;
+        if event.kind != EventKind::TaskState {
+            continue;
+        }
+        let id: TaskId = event.task.unwrap();
+        let from = event.data["from"].as_str().unwrap();
+        let to = event.data["to"].as_str().unwrap();
+        let table = match tx.tasks[&id].kind {
+            TaskKind::Leaf => LEAF,
+            TaskKind::Composite => COMPOSITE,
+        };
+        let from_end = matches!(from, "done" | "failed" | "cancelled");
+        let is_end = matches!(to, "failed" | "cancelled") && !from_end;
+        assert!(
+            is_end || table.contains(&(from, to)),
+            "{id} went from {from} to {to}"
+        );
+    }
+    let done = tx.events[seen..].iter().filter(|stored| {
+        stored.event.kind == EventKind::TaskState && stored.event.data["to"] == "done"
+    });
+    for stored in done {
+        let id = stored.event.task.unwrap();
+        assert_eq!(tx.tasks[&id].state, State::Done, "done is an end: {id}");
+    }
+}

@@ -1,0 +1,18 @@
+//! The rules, run on an in-memory transaction: directed tests, one rule each, and a simulator that
+//! does random things in random order and checks every invariant after each.
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy's allowance for tests does not cover their helper functions"
+)]
+
+mod graph;
+mod invariants;
+mod lab;
+mod lease;
+mod mem;
+mod mem_read;
+mod mem_write;
+mod persons;
+mod simulator;
+mod trains;
+mod world;

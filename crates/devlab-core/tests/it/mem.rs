@@ -1,0 +1,86 @@
+//! A transaction in memory: sorted maps and nothing clever, so that it is right at a glance.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use devlab_core::attempt::{Attempt, AttemptState};
+use devlab_core::check::{CheckSet, Receipt, Sha256Hex};
+use devlab_core::error::StorageErrorKind;
+use devlab_core::event::Event;
+use devlab_core::org::{Org, Project};
+use devlab_core::patch::{Patch, PatchComment};
+use devlab_core::task::{Feedback, Task, TaskSpec};
+use devlab_core::train::{Candidate, TrainEntry};
+use devlab_core::tx::{Effect, Queued, Remembered, StoredAudit};
+use devlab_core::{
+    AgentId, AttemptId, CandidateId, Error, Oid, OrgId, PatchId, ProjectId, RefName, Result,
+    StorageError, TaskId, Timestamp, TokenId, attempt, auth,
+};
+
+/// Everything that is stored. A unit of work runs on a clone of it, which replaces it on success.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct MemTx {
+    pub(crate) now: Timestamp,
+    pub(crate) seed: u128,
+    pub(crate) last_seq: u64,
+    pub(crate) orgs: BTreeMap<OrgId, Org>,
+    pub(crate) projects: BTreeMap<ProjectId, Project>,
+    pub(crate) branches: BTreeMap<(ProjectId, RefName), Oid>,
+    pub(crate) tasks: BTreeMap<TaskId, Task>,
+    pub(crate) specs: BTreeMap<TaskId, TaskSpec>,
+    /// Dependency, dependent.
+    pub(crate) edges: BTreeSet<(TaskId, TaskId)>,
+    pub(crate) feedback: BTreeMap<TaskId, Vec<Feedback>>,
+    pub(crate) check_sets: BTreeMap<Sha256Hex, CheckSet>,
+    pub(crate) queue: Vec<Queued>,
+    pub(crate) due: BTreeMap<TaskId, Timestamp>,
+    pub(crate) attempts: BTreeMap<AttemptId, Attempt>,
+    /// Attempts in the order in which they were made: ids of one millisecond are not in order.
+    pub(crate) attempt_order: Vec<AttemptId>,
+    pub(crate) agents: BTreeMap<AgentId, attempt::Agent>,
+    pub(crate) entries: BTreeMap<TaskId, TrainEntry>,
+    pub(crate) candidates: BTreeMap<CandidateId, Candidate>,
+    pub(crate) receipts: Vec<Receipt>,
+    pub(crate) patches: BTreeMap<PatchId, Patch>,
+    pub(crate) comments: Vec<PatchComment>,
+    /// Shared, because they are most of what a clone would copy.
+    pub(crate) events: Vec<Arc<Event>>,
+    pub(crate) audits: Vec<StoredAudit>,
+    pub(crate) tokens: BTreeMap<TokenId, auth::Token>,
+    pub(crate) remembered: BTreeMap<String, Remembered>,
+    pub(crate) settings: BTreeMap<String, String>,
+    pub(crate) effects: Vec<Effect>,
+}
+
+/// What no rule may do to a store: the simulator takes it for a bug of the rule.
+pub(crate) fn broken<T>(detail: &str) -> Result<T> {
+    Err(Error::Storage(StorageError::new(
+        StorageErrorKind::Other,
+        detail,
+    )))
+}
+
+impl MemTx {
+    pub(crate) fn new(now: Timestamp, seed: u128) -> Self {
+        Self {
+            now,
+            seed,
+            ..Self::default()
+        }
+    }
+
+    /// The next number of the sequence that all kinds of things share.
+    pub(crate) fn next_seq(&mut self) -> u64 {
+        self.last_seq += 1;
+        self.last_seq
+    }
+
+    pub(crate) fn attempts_where(&self, keep: impl Fn(&Attempt) -> bool) -> Vec<Attempt> {
+        let all = self.attempt_order.iter().map(|id| &self.attempts[id]);
+        all.filter(|attempt| keep(attempt)).cloned().collect()
+    }
+
+    pub(crate) fn live(&self) -> Vec<Attempt> {
+        self.attempts_where(|attempt| attempt.state == AttemptState::Live)
+    }
+}

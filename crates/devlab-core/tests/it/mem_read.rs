@@ -1,0 +1,299 @@
+//! Reads of [`MemTx`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use devlab_core::attempt::{Agent, Attempt};
+use devlab_core::auth::Token;
+use devlab_core::check::{CheckSet, Receipt, Sha256Hex};
+use devlab_core::event::Event;
+use devlab_core::label::Labels;
+use devlab_core::limits::FEEDBACK_MAX;
+use devlab_core::name::Name;
+use devlab_core::org::{Org, Project};
+use devlab_core::patch::{Patch, PatchComment, PatchState};
+use devlab_core::state::{State, StateName, TaskKind};
+use devlab_core::task::{Feedback, Task, TaskSpec};
+use devlab_core::train::{Candidate, Target, TrainEntry};
+use devlab_core::tx::{Page, Queued, Read, Remembered, StoredAudit, TaskFilter};
+use devlab_core::{
+    AgentId, AttemptId, CandidateId, Oid, OrgId, PatchId, ProjectId, RefName, Result, TaskId,
+    Timestamp, TokenId,
+};
+use uuid::Uuid;
+
+use crate::mem::MemTx;
+
+fn first<T>(limit: u32, mut list: Vec<T>) -> Vec<T> {
+    list.truncate(usize::try_from(limit).unwrap());
+    list
+}
+
+/// A page, newest first; sorted maps give oldest first.
+fn newest<T: Clone>(page: Page, list: Vec<(Uuid, &T)>) -> Vec<T> {
+    let list = list.into_iter().rev();
+    let list = list.filter(|(id, _)| page.after.is_none_or(|after| *id < after));
+    first(page.limit, list.map(|(_, thing)| thing.clone()).collect())
+}
+
+fn is_ours(only: Option<OrgId>, org: OrgId) -> bool {
+    only.is_none_or(|only| only == org)
+}
+
+fn matches(filter: &TaskFilter, task: &Task, spec: &TaskSpec) -> bool {
+    is_ours(filter.org, task.org)
+        && filter.project.is_none_or(|id| task.project == Some(id))
+        && filter.parent.is_none_or(|id| task.parent == Some(id))
+        && filter.goal.is_none_or(|id| task.goal == id)
+        && (!filter.goals_only || task.is_goal())
+        && (filter.states.is_empty() || filter.states.contains(&task.state.name()))
+        && (filter.archived || !task.archived)
+        && filter.text.as_ref().is_none_or(|text| {
+            spec.title
+                .to_ascii_lowercase()
+                .contains(&text.to_ascii_lowercase())
+        })
+}
+
+impl Read for MemTx {
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+    fn org(&mut self, id: OrgId) -> Result<Option<Org>> {
+        Ok(self.orgs.get(&id).cloned())
+    }
+    fn org_by_name(&mut self, name: &Name) -> Result<Option<Org>> {
+        Ok(self.orgs.values().find(|org| org.name == *name).cloned())
+    }
+    fn orgs(&mut self, only: Option<OrgId>, page: Page) -> Result<Vec<Org>> {
+        let after = |id: Uuid| page.after.is_none_or(|after| id > after);
+        let all = self.orgs.values();
+        let ours = all.filter(|org| is_ours(only, org.id) && after(org.id.uuid()));
+        Ok(first(page.limit, ours.cloned().collect()))
+    }
+    fn project(&mut self, id: ProjectId) -> Result<Option<Project>> {
+        Ok(self.projects.get(&id).cloned())
+    }
+    fn project_by_name(&mut self, org: OrgId, name: &Name) -> Result<Option<Project>> {
+        let mut all = self.projects.values();
+        Ok(all.find(|p| p.org == org && p.name == *name).cloned())
+    }
+    fn projects(&mut self, org: Option<OrgId>, page: Page) -> Result<Vec<Project>> {
+        let ours = self.projects.values().filter(|p| is_ours(org, p.org));
+        Ok(newest(page, ours.map(|p| (p.id.uuid(), p)).collect()))
+    }
+    fn branch_head(&mut self, project: ProjectId, branch: &RefName) -> Result<Option<Oid>> {
+        Ok(self.branches.get(&(project, branch.clone())).cloned())
+    }
+    fn task(&mut self, id: TaskId) -> Result<Option<Task>> {
+        Ok(self.tasks.get(&id).cloned())
+    }
+    fn task_spec(&mut self, id: TaskId) -> Result<Option<TaskSpec>> {
+        Ok(self.specs.get(&id).cloned())
+    }
+    fn children(&mut self, parent: TaskId) -> Result<Vec<TaskId>> {
+        let of_parent = self.tasks.values().filter(|t| t.parent == Some(parent));
+        let mut ids: Vec<_> = of_parent.map(|task| (task.seq, task.id)).collect();
+        ids.sort_unstable();
+        Ok(ids.into_iter().map(|(_, id)| id).collect())
+    }
+    fn dependencies(&mut self, task: TaskId) -> Result<Vec<TaskId>> {
+        let to = self.edges.iter().filter(|(_, to)| *to == task);
+        Ok(to.map(|(from, _)| *from).collect())
+    }
+    fn dependents(&mut self, task: TaskId) -> Result<Vec<TaskId>> {
+        let from = self.edges.iter().filter(|(from, _)| *from == task);
+        Ok(from.map(|(_, to)| *to).collect())
+    }
+    fn tasks(&mut self, filter: &TaskFilter, page: Page) -> Result<Vec<Task>> {
+        let kept = self.tasks.values();
+        let kept = kept.filter(|task| matches(filter, task, &self.specs[&task.id]));
+        Ok(newest(page, kept.map(|t| (t.id.uuid(), t)).collect()))
+    }
+    fn task_counts(&mut self, org: Option<OrgId>) -> Result<Vec<(StateName, u64)>> {
+        let mut counts = BTreeMap::new();
+        for task in self.tasks.values() {
+            if is_ours(org, task.org) && !task.archived {
+                *counts.entry(task.state.name()).or_insert(0) += 1;
+            }
+        }
+        Ok(counts.into_iter().collect())
+    }
+    fn startable(&mut self, limit: u32) -> Result<Vec<TaskId>> {
+        let ready = self.tasks.values();
+        let ready = ready.filter(|t| t.state == State::Ready && t.kind == TaskKind::Composite);
+        let mut ids: Vec<_> = ready.map(|task| (task.seq, task.id)).collect();
+        ids.sort_unstable();
+        Ok(first(limit, ids.into_iter().map(|(_, id)| id).collect()))
+    }
+    fn feedback(&mut self, task: TaskId) -> Result<Vec<Feedback>> {
+        let all = self.feedback.get(&task).map_or(&[][..], Vec::as_slice);
+        Ok(all[all.len().saturating_sub(FEEDBACK_MAX)..].to_vec())
+    }
+    fn check_set(&mut self, hash: &Sha256Hex) -> Result<Option<CheckSet>> {
+        Ok(self.check_sets.get(hash).cloned())
+    }
+    fn queue_heads(&mut self, org: OrgId, agent: &Labels) -> Result<Vec<Queued>> {
+        let mut heads: BTreeMap<Labels, Queued> = BTreeMap::new();
+        for entry in &self.queue {
+            if entry.org != org || !agent.satisfies(&entry.requires) {
+                continue;
+            }
+            let known = heads.get(&entry.requires);
+            if known.is_none_or(|head| entry.rank() < head.rank()) {
+                heads.insert(entry.requires.clone(), entry.clone());
+            }
+        }
+        Ok(heads.into_values().collect())
+    }
+    fn queue_len(&mut self, org: Option<OrgId>) -> Result<u64> {
+        let ours = self.queue.iter().filter(|entry| is_ours(org, entry.org));
+        Ok(ours.count() as u64)
+    }
+    fn due(&mut self, now: Timestamp, limit: u32) -> Result<Vec<TaskId>> {
+        let over = self.due.iter().filter(|(_, at)| **at <= now);
+        let mut ids: Vec<_> = over.map(|(id, at)| (*at, *id)).collect();
+        ids.sort_unstable();
+        Ok(first(limit, ids.into_iter().map(|(_, id)| id).collect()))
+    }
+    fn next_due(&mut self) -> Result<Option<Timestamp>> {
+        Ok(self.due.values().min().copied())
+    }
+    fn attempt(&mut self, id: AttemptId) -> Result<Option<Attempt>> {
+        Ok(self.attempts.get(&id).cloned())
+    }
+    fn attempt_by_claim(&mut self, agent: AgentId, claim_id: &str) -> Result<Option<Attempt>> {
+        let mut all = self.attempts.values();
+        Ok(all
+            .find(|a| a.agent == agent && a.claim_id == claim_id)
+            .cloned())
+    }
+    fn attempts(&mut self, task: TaskId) -> Result<Vec<Attempt>> {
+        Ok(self.attempts_where(|attempt| attempt.task == task))
+    }
+    fn attempts_of_agent(&mut self, agent: AgentId) -> Result<Vec<Attempt>> {
+        Ok(self.attempts_where(|attempt| attempt.agent == agent && attempt.state.may_write()))
+    }
+    fn expired(&mut self, now: Timestamp, limit: u32) -> Result<Vec<AttemptId>> {
+        let mut over = self.live();
+        over.retain(|attempt| attempt.lease_until <= now);
+        over.sort_by_key(|attempt| attempt.lease_until);
+        Ok(first(limit, over.into_iter().map(|a| a.id).collect()))
+    }
+    fn next_expiry(&mut self) -> Result<Option<Timestamp>> {
+        Ok(self.live().iter().map(|attempt| attempt.lease_until).min())
+    }
+    fn live_attempts(&mut self) -> Result<Vec<AttemptId>> {
+        Ok(self.live().into_iter().map(|attempt| attempt.id).collect())
+    }
+    fn agent(&mut self, id: AgentId) -> Result<Option<Agent>> {
+        Ok(self.agents.get(&id).cloned())
+    }
+    fn agent_by_name(&mut self, org: OrgId, name: &str) -> Result<Option<Agent>> {
+        let mut all = self.agents.values();
+        Ok(all.find(|a| a.org == org && a.name == name).cloned())
+    }
+    fn agents(&mut self, org: Option<OrgId>, page: Page) -> Result<Vec<Agent>> {
+        let ours = self.agents.values().filter(|a| is_ours(org, a.org));
+        Ok(newest(page, ours.map(|a| (a.id.uuid(), a)).collect()))
+    }
+    fn train_entry(&mut self, task: TaskId) -> Result<Option<TrainEntry>> {
+        Ok(self.entries.get(&task).cloned())
+    }
+    fn train(&mut self, target: &Target, limit: u32) -> Result<Vec<TrainEntry>> {
+        let of_target = self.entries.values().filter(|e| e.target == *target);
+        let mut entries: Vec<_> = of_target.cloned().collect();
+        entries.sort_by_key(|entry| entry.seq);
+        Ok(first(limit, entries))
+    }
+    fn trains(&mut self, limit: u32) -> Result<Vec<Target>> {
+        let targets: BTreeSet<_> = self.entries.values().map(|e| e.target.clone()).collect();
+        Ok(first(limit, targets.into_iter().collect()))
+    }
+    fn candidate(&mut self, id: CandidateId) -> Result<Option<Candidate>> {
+        Ok(self.candidates.get(&id).cloned())
+    }
+    fn live_candidate(&mut self, target: &Target) -> Result<Option<Candidate>> {
+        let mut all = self.candidates.values();
+        Ok(all
+            .find(|c| c.target == *target && c.state.is_live())
+            .cloned())
+    }
+    fn candidates_of(&mut self, task: TaskId) -> Result<Vec<Candidate>> {
+        let all = self.candidates.values();
+        let has = |candidate: &&Candidate| candidate.entries.iter().any(|e| e.task == task);
+        Ok(all.filter(has).cloned().collect())
+    }
+    fn receipts_for_tree(&mut self, project: ProjectId, tree: &Oid) -> Result<Vec<Receipt>> {
+        let all = self.receipts.iter().rev();
+        let of_tree = all.filter(|r| r.project == project && r.tree == *tree);
+        Ok(of_tree.cloned().collect())
+    }
+    fn receipts(&mut self, task: TaskId) -> Result<Vec<Receipt>> {
+        let all = self.receipts.iter();
+        Ok(all.filter(|r| r.task == task).cloned().collect())
+    }
+    fn patch(&mut self, id: PatchId) -> Result<Option<Patch>> {
+        Ok(self.patches.get(&id).cloned())
+    }
+    fn patch_of_task(&mut self, task: TaskId) -> Result<Option<Patch>> {
+        Ok(self.patches.values().find(|p| p.task == task).cloned())
+    }
+    fn patches(
+        &mut self,
+        org: Option<OrgId>,
+        project: Option<ProjectId>,
+        state: Option<PatchState>,
+        page: Page,
+    ) -> Result<Vec<Patch>> {
+        let kept = self.patches.values().filter(|patch| {
+            is_ours(org, patch.org)
+                && project.is_none_or(|id| patch.project == id)
+                && state.is_none_or(|state| patch.state == state)
+        });
+        Ok(newest(page, kept.map(|p| (p.id.uuid(), p)).collect()))
+    }
+    fn patch_comments(&mut self, patch: PatchId) -> Result<Vec<PatchComment>> {
+        let all = self.comments.iter();
+        Ok(all.filter(|c| c.patch == patch).cloned().collect())
+    }
+    fn events(&mut self, org: Option<OrgId>, after: u64, limit: u32) -> Result<Vec<Event>> {
+        let later = self.events.iter().filter(|e| e.seq > after);
+        let ours = later.filter(|e| is_ours(org, e.event.org));
+        Ok(first(limit, ours.map(|e| Event::clone(e)).collect()))
+    }
+    fn last_event(&mut self) -> Result<u64> {
+        Ok(self.events.last().map_or(0, |event| event.seq))
+    }
+    fn audit_log(
+        &mut self,
+        org: Option<OrgId>,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<(u64, StoredAudit)>> {
+        let numbered = (1_u64..).zip(self.audits.iter().cloned());
+        let kept = numbered.filter(|(seq, entry)| {
+            before.is_none_or(|before| *seq < before) && (org.is_none() || entry.org == org)
+        });
+        let mut kept: Vec<_> = kept.collect();
+        kept.reverse();
+        Ok(first(limit, kept))
+    }
+    fn token_by_hash(&mut self, hash: &Sha256Hex) -> Result<Option<Token>> {
+        Ok(self.tokens.values().find(|t| t.hash == *hash).cloned())
+    }
+    fn token(&mut self, id: TokenId) -> Result<Option<Token>> {
+        Ok(self.tokens.get(&id).cloned())
+    }
+    fn tokens(&mut self, org: Option<OrgId>, page: Page) -> Result<Vec<Token>> {
+        let kept = self.tokens.values();
+        let kept = kept.filter(|token| org.is_none() || token.org == org);
+        Ok(newest(page, kept.map(|t| (t.id.uuid(), t)).collect()))
+    }
+    fn remembered(&mut self, key: &str) -> Result<Option<Remembered>> {
+        let known = self.remembered.get(key);
+        Ok(known.filter(|answer| answer.expires_at > self.now).cloned())
+    }
+    fn setting(&mut self, key: &str) -> Result<Option<String>> {
+        Ok(self.settings.get(key).cloned())
+    }
+}

@@ -1,0 +1,206 @@
+//! Random histories of random graphs.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use devlab_core::TaskId;
+use devlab_core::patch::Verdict;
+use devlab_core::rules::person;
+use devlab_core::state::{ResumeTo, State, WaitReason};
+use devlab_core::train::TrainStep;
+use devlab_core::tx::Read;
+use proptest::collection::vec;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use crate::invariants;
+use crate::lab::{Lab, MANY};
+use crate::world::{ACTS, World};
+
+/// Rounds in which a good world has to bring everything to its end.
+const ROUNDS_MAX: usize = 200;
+
+/// What has to happen at least once over a run, or the simulator has lost its reach.
+const HAPPENS: &[&str] = &[
+    "accept",
+    "add child",
+    "add child refused",
+    "approve",
+    "back-off ends",
+    "build cut short",
+    "built",
+    "built batch",
+    "cancel",
+    "cancelled write",
+    "check fails",
+    "claim nothing",
+    "claim over capacity",
+    "claim repeated",
+    "claim verify",
+    "claim work",
+    "come back",
+    "come back too late",
+    "completion repeated",
+    "conflict",
+    "conflict behind",
+    "drain",
+    "driver fails",
+    "edge refused: cycle",
+    "edge refused: started",
+    "end again",
+    "end while publishing refused",
+    "fail",
+    "give up",
+    "heartbeat",
+    "late edge",
+    "lease ends",
+    "moved",
+    "pass",
+    "priority",
+    "protected",
+    "published",
+    "push",
+    "reject",
+    "retry",
+    "retry refused",
+    "schedule",
+    "start",
+    "superseded write",
+    "time passes",
+    "train idle",
+    "write after the end",
+];
+
+#[test]
+fn every_history_keeps_the_rules_and_can_end_well() {
+    let config = Config {
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut runner = TestRunner::new_with_rng(config, rng);
+    let counts = RefCell::new(BTreeMap::new());
+    let history = vec((0..ACTS, proptest::num::u32::ANY), 1..240);
+    let strategy = (proptest::num::u64::ANY, history);
+    let result = runner.run(&strategy, |(seed, history)| {
+        let mut world = World::new(seed);
+        invariants::check(&world.lab.tx, 0);
+        for (what, seed) in history {
+            world.act(what, seed);
+        }
+        end_well(&mut world.lab);
+        for (what, times) in &world.counts {
+            *counts.borrow_mut().entry(*what).or_insert(0) += times;
+        }
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+    let counts = counts.into_inner();
+    println!("{counts:#?}");
+    let never: Vec<_> = HAPPENS
+        .iter()
+        .filter(|w| !counts.contains_key(*w))
+        .collect();
+    assert!(never.is_empty(), "never happened: {never:?}");
+}
+
+/// Everything goes well from here on: goals without ended parts are done; after a person has tried
+/// again what ended, all are.
+fn end_well(lab: &mut Lab) {
+    good_world(lab);
+    let dead = dead_goals(lab);
+    for task in lab.tx.tasks.values().filter(|task| task.is_goal()) {
+        let done = task.state == State::Done;
+        assert!(done || dead.contains(&task.id), "does not end: {task:?}");
+    }
+    revive(lab);
+    good_world(lab);
+    for task in lab.tx.tasks.values().filter(|task| task.is_goal()) {
+        assert_eq!(task.state, State::Done, "does not end: {task:?}");
+    }
+}
+
+/// Goals that have failed or cancelled parts, and goals that depend on them.
+fn dead_goals(lab: &Lab) -> BTreeSet<TaskId> {
+    let ended = |state| matches!(state, State::Failed | State::Cancelled);
+    let parts = lab.tx.tasks.values().filter(|task| ended(task.state));
+    let mut dead: BTreeSet<TaskId> = parts.map(|task| task.goal).collect();
+    loop {
+        let next = lab.tx.edges.iter().find(|(from, to)| {
+            let is_goal = lab.task(*to).is_goal();
+            is_goal && dead.contains(from) && !dead.contains(to)
+        });
+        match next {
+            Some((_, to)) => dead.insert(*to),
+            None => return dead,
+        };
+    }
+}
+
+fn ids(lab: &Lab, keep: impl Fn(State) -> bool) -> Vec<TaskId> {
+    let all = lab.tx.tasks.values();
+    all.filter(|task| keep(task.state))
+        .map(|task| task.id)
+        .collect()
+}
+
+/// A person tries again whatever ended without being done, parents first.
+fn revive(lab: &mut Lab) {
+    let mut ended = ids(lab, |s| matches!(s, State::Failed | State::Cancelled));
+    ended.sort_by_key(|id| lab.task(*id).depth);
+    for id in ended {
+        if matches!(lab.state(id), State::Failed | State::Cancelled) {
+            // One whose parent is done without it stays as it is.
+            let parent = lab.task(id).parent;
+            let done = lab.retry(id).is_ok();
+            assert!(done || parent.is_some_and(|p| !matches!(lab.state(p), State::Running)));
+        }
+    }
+    invariants::check(&lab.tx, lab.tx.events.len());
+}
+
+fn good_world(lab: &mut Lab) {
+    let able = lab.able();
+    for _ in 0..ROUNDS_MAX {
+        let seen = lab.tx.events.len();
+        good_persons(lab);
+        lab.release();
+        lab.start_all();
+        for attempt in lab.tx.live() {
+            lab.pass(&attempt);
+        }
+        while let Some(attempt) = lab.claim(able).unwrap() {
+            lab.pass(&attempt);
+        }
+        for target in lab.tx.trains(MANY).unwrap() {
+            match lab.next(&target) {
+                TrainStep::Idle => {}
+                TrainStep::Build(candidate) => lab.build(&candidate, true),
+                TrainStep::Publish(candidate) => {
+                    lab.publish(&candidate);
+                }
+            }
+        }
+        invariants::check(&lab.tx, seen);
+        if lab.tx.events.len() == seen {
+            return;
+        }
+    }
+    panic!("no end after {ROUNDS_MAX} rounds");
+}
+
+fn good_persons(lab: &mut Lab) {
+    for id in ids(lab, |state| state == State::Draft) {
+        lab.unit(|tx| person::activate(tx, id)).unwrap();
+    }
+    for id in ids(lab, |s| {
+        matches!(s, State::Waiting(WaitReason::Attention, _))
+    }) {
+        lab.retry(id).unwrap();
+    }
+    let review = State::Waiting(WaitReason::Review, ResumeTo::Integrating);
+    for id in ids(lab, |state| state == review) {
+        lab.judge(id, Verdict::Accept).unwrap();
+    }
+}
