@@ -129,3 +129,43 @@ pub(super) fn counts(conn: &Connection, org: Option<OrgId>) -> DbResult<Vec<(Sta
     }
     Ok(counts)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::rows::plan;
+
+    fn plan_of(filter: &TaskFilter, state: Option<StateName>) -> String {
+        let page = Page {
+            after: None,
+            limit: 50,
+        };
+        plan(&statement(filter, state, page).0)
+    }
+
+    #[test]
+    fn the_usual_lists_are_read_in_order_from_an_index() {
+        let of_org = TaskFilter {
+            org: Some(OrgId::from_uuid(uuid::Uuid::nil())),
+            ..TaskFilter::default()
+        };
+        let goals = TaskFilter {
+            goals_only: true,
+            ..of_org.clone()
+        };
+        for (filter, state, index) in [
+            (&of_org, None, "tasks_of_org (org=?"),
+            (&goals, None, "goals_of_org (org=?"),
+            (
+                &of_org,
+                Some(StateName::Ready),
+                "tasks_open (org=? AND state=?",
+            ),
+            (&of_org, Some(StateName::Done), "tasks_of_org (org=?"),
+        ] {
+            let plan = plan_of(filter, state);
+            assert!(plan.contains(&format!("USING INDEX {index}")), "{plan}");
+            assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+        }
+    }
+}

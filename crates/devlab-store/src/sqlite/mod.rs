@@ -147,6 +147,16 @@ impl SqliteStore {
         self.reads.close();
     }
 
+    /// Looks for damage in both files. Reads them whole, so it takes seconds for each gigabyte.
+    ///
+    /// # Errors
+    /// `Corrupt`, with the file and the first thing that is wrong.
+    pub async fn check(&self) -> Result<()> {
+        let (answer, receiver) = oneshot::channel();
+        self.reads.push(ReadJob::Check(answer))?;
+        self::answer(receiver).await
+    }
+
     /// Units of work that wait for the writer now.
     #[must_use]
     pub fn waiting(&self) -> usize {

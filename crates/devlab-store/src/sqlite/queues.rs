@@ -171,3 +171,21 @@ pub(super) fn next_due(conn: &Connection) -> DbResult<Option<Timestamp>> {
         cols.time()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::rows::plan;
+
+    #[test]
+    fn a_claim_steps_from_queue_to_queue_and_scans_none() {
+        for sql in [NEXT_HEAD, EMPTY_HEAD] {
+            let plan = plan(sql);
+            assert!(
+                plan.starts_with("SEARCH ready USING PRIMARY KEY (org=? AND requires"),
+                "{plan}"
+            );
+            assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+        }
+    }
+}

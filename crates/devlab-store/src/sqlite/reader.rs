@@ -3,13 +3,15 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use devlab_core::{AttemptId, Error, Result};
+use devlab_core::error::StorageErrorKind;
+use devlab_core::{AttemptId, Error, Result, StorageError};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::errors::storage_error;
+use super::errors::{DbError, DbResult, storage_error};
 use super::jobs::Jobs;
 use super::logs;
+use super::rows::first;
 use super::session::Session;
 use super::units::{Surroundings, guarded};
 use crate::ReadUnit;
@@ -18,6 +20,8 @@ use crate::ReadUnit;
 pub(super) enum ReadJob {
     /// A unit of work on the main database.
     Unit(ReadUnit, oneshot::Sender<Result<()>>),
+    /// Looks for damage in both files.
+    Check(oneshot::Sender<Result<()>>),
     /// A piece of a log.
     Log {
         attempt: AttemptId,
@@ -50,6 +54,10 @@ impl Reader {
         match job {
             // Whoever asked may have gone.
             ReadJob::Unit(unit, answer) => drop(answer.send(self.read(unit))),
+            ReadJob::Check(answer) => {
+                let sound = check(&self.main).and_then(|()| check(&self.logs));
+                drop(answer.send(sound.map_err(Error::from)));
+            }
             ReadJob::Log {
                 attempt,
                 offset,
@@ -71,6 +79,22 @@ impl Reader {
             let outcome = guarded(|| unit(&mut session));
             session.finish(outcome).map(drop)
         })
+    }
+}
+
+/// Reads the whole database and says what is wrong with its structure.
+fn check(conn: &Connection) -> DbResult<()> {
+    let said = first(conn, "PRAGMA quick_check(1)", [], |cols| cols.text())?;
+    match said.as_deref() {
+        Some("ok") => Ok(()),
+        said => Err(DbError::Storage(StorageError::new(
+            StorageErrorKind::Corrupt,
+            format!(
+                "{}: {}; keep a copy of the folder and restore the database from a backup",
+                conn.path().unwrap_or_default(),
+                said.unwrap_or("it could not be checked")
+            ),
+        ))),
     }
 }
 

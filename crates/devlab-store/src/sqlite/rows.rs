@@ -52,3 +52,18 @@ pub(super) fn below(after: Option<Uuid>) -> Vec<u8> {
 pub(super) fn above(after: Option<Uuid>) -> Vec<u8> {
     after.map_or_else(Vec::new, |id| id.as_bytes().to_vec())
 }
+
+/// How SQLite means to run a statement on a fresh schema.
+#[cfg(test)]
+pub(super) fn plan(sql: &str) -> String {
+    let mut conn = Connection::open_in_memory().unwrap();
+    super::schema::Schema::main().migrate(&mut conn).unwrap();
+    let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    // The parameters may stay unbound: nothing is run.
+    let mut rows = statement.raw_query();
+    let mut steps = Vec::new();
+    while let Some(row) = rows.next().unwrap() {
+        steps.push(row.get::<_, String>(3).unwrap());
+    }
+    steps.join("; ")
+}

@@ -3,13 +3,15 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
 
-use devlab_core::AttemptId;
 use devlab_core::error::StorageErrorKind;
-use devlab_store::StoreExt;
+use devlab_core::{AttemptId, Error};
+use devlab_store::sqlite::SqliteStore;
+use devlab_store::{Store, StoreExt};
 use rusqlite::Connection;
 
-use crate::lab::{open, refusal};
+use crate::lab::{open, options, refusal};
 
 async fn filled(dir: &Path) {
     let store = open(dir).unwrap();
@@ -38,6 +40,9 @@ async fn what_was_written_is_there_after_a_restart_and_private() {
     let log = store.read_log(attempt, 0, 10).await.unwrap();
     assert_eq!(log, (b"log".to_vec(), 3));
     store.close().await.unwrap();
+    let sqlite = SqliteStore::open(options(&home)).unwrap();
+    sqlite.check().await.unwrap();
+    sqlite.close().await.unwrap();
 }
 
 #[tokio::test]
@@ -133,9 +138,15 @@ async fn damaged_pages_fail_the_unit_that_meets_them() {
     let end = page as usize * size;
     bytes[end - size..end].fill(0xa5);
     fs::write(&path, bytes).unwrap();
-    let store = open(dir.path()).unwrap();
+    let sqlite = SqliteStore::open(options(dir.path())).unwrap();
+    let checked = sqlite.check().await;
+    assert!(
+        matches!(&checked, Err(Error::Storage(e)) if e.kind == StorageErrorKind::Corrupt),
+        "{checked:?}"
+    );
+    let store = sqlite as Arc<dyn Store>;
     let outcome = store.read(|view| view.setting("1")).await;
-    let Err(devlab_core::Error::Storage(error)) = outcome else {
+    let Err(Error::Storage(error)) = outcome else {
         panic!("the damage was not seen: {outcome:?}");
     };
     assert_eq!(error.kind, StorageErrorKind::Corrupt);
