@@ -96,3 +96,24 @@ async fn a_killed_process_loses_nothing_that_it_acknowledged() {
         store.close().await.unwrap();
     }
 }
+
+/// Without a checkpoint the log would hold everything that was written.
+#[tokio::test]
+async fn the_write_ahead_log_stays_short_while_writing_goes_on() {
+    const VALUE_BYTES: usize = 100_000;
+    const WRITES: u64 = 600;
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    for _ in 0..WRITES {
+        let value = "x".repeat(VALUE_BYTES);
+        store
+            .write(move |tx| tx.put_setting("key", &value))
+            .await
+            .unwrap();
+    }
+    let log = dir.path().join("devlab.sqlite-wal");
+    let len = std::fs::metadata(log).unwrap().len();
+    let written = WRITES * VALUE_BYTES as u64;
+    assert!(len < written / 2, "{len} of {written} bytes are in the log");
+    store.close().await.unwrap();
+}
