@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "an example prints what it found")]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use devlab_core::attempt::{Attempt, AttemptKind, AttemptState, Phase};
@@ -168,6 +169,7 @@ async fn agent(
     n: u128,
     clock: SystemClock,
     end: Duration,
+    claims: &Arc<Claims>,
 ) -> Vec<Duration> {
     let org = lab();
     let agent = AgentId::new(clock.now(), n);
@@ -184,8 +186,14 @@ async fn agent(
         created.await.unwrap_or_else(|e| panic!("{e}"));
         lap();
         let claim_id = format!("{:016x}-{n}-{done}", rand::random::<u64>());
+        let claims = Arc::clone(claims);
         let claimed = store
-            .write(move |tx| claim(tx, org, agent, &claim_id))
+            .write(move |tx| {
+                let begin = clock.monotonic();
+                let claimed = claim(tx, org, agent, &claim_id);
+                claims.add(clock.monotonic().saturating_sub(begin));
+                claimed
+            })
             .await;
         lap();
         done += 1;
@@ -196,6 +204,26 @@ async fn agent(
         }
     }
     took
+}
+
+/// Time that claims took by themselves, without waiting and without their commit.
+#[derive(Default)]
+struct Claims {
+    count: AtomicU64,
+    nanos: AtomicU64,
+}
+
+impl Claims {
+    fn add(&self, took: Duration) {
+        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.nanos.fetch_add(nanos, Ordering::Relaxed);
+    }
+
+    fn mean(&self) -> Duration {
+        let count = self.count.load(Ordering::Relaxed).max(1);
+        Duration::from_nanos(self.nanos.load(Ordering::Relaxed) / count)
+    }
 }
 
 async fn fill(store: &Arc<dyn Store>, waiting: u64, labels: &Labels) {
@@ -232,19 +260,22 @@ async fn main() {
     let sqlite = SqliteStore::open(options).unwrap_or_else(|e| panic!("{e}"));
     let store: Arc<dyn Store> = sqlite;
     fill(&store, waiting, &labels).await;
+    let claims = Arc::new(Claims::default());
     let begin = clock.monotonic();
     let end = begin + Duration::from_secs(secs);
-    let runs = (0..u128::from(agents)).map(|n| agent(&store, n, clock, end));
+    let runs = (0..u128::from(agents)).map(|n| agent(&store, n, clock, end, &claims));
     let mut took: Vec<_> = join_all(runs).await.concat();
     let elapsed = (clock.monotonic() - begin).as_secs_f64();
     took.sort_unstable();
     let at = |part: f64| took[((took.len() - 1) as f64 * part) as usize];
     println!(
-        "{agents} agents, {waiting} waiting: {:.0} units/s, p50 {:?}, p99 {:?}, max {:?}",
+        "{agents} agents, {waiting} waiting: {:.0} units/s, p50 {:?}, p99 {:?}, max {:?}; a claim \
+         runs {:?}",
         took.len() as f64 / elapsed,
         at(0.5),
         at(0.99),
-        at(1.0)
+        at(1.0),
+        claims.mean()
     );
     for (name, value) in store.describe().await.unwrap_or_default() {
         println!("  {name}: {value}");
