@@ -360,3 +360,43 @@ async fn wait_ready(address: &Address, start: Instant) -> anyhow::Result<()> {
 fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
     serde_json::from_slice(&std::fs::read(path).ok()?).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn start(dir: &Path, script: &str) -> Process {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        Process::start(&mut command, "the test's process", dir.join("log")).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_process_is_stopped_with_sigterm() {
+        let dir = tempfile::tempdir().unwrap();
+        let process = start(dir.path(), "exec sleep 600");
+        let pid = process.id().unwrap();
+        process.stop().await.unwrap();
+        assert!(!Path::new(&format!("/proc/{pid}")).exists());
+    }
+
+    #[tokio::test]
+    async fn a_process_that_ends_early_is_quoted() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut process = start(dir.path(), "echo cannot bind >&2; exit 3");
+        timeout(STOP_MAX, process.child.wait())
+            .await
+            .unwrap()
+            .unwrap();
+        let text = process.check_alive().unwrap_err().to_string();
+        assert!(text.contains("cannot bind") && text.contains("3"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_missing_server_says_how_to_build_it() {
+        let home = tempfile::tempdir().unwrap();
+        let binary = home.path().join("devlab");
+        let error = Lab::spawn(&binary, home).await.unwrap_err();
+        assert!(error.to_string().contains("cargo build"), "{error}");
+    }
+}

@@ -256,6 +256,11 @@ impl Schedule {
         }
     }
 
+    /// Where the measured part begins.
+    pub(crate) fn after(&self, warmup: Duration) -> Instant {
+        self.start + warmup
+    }
+
     /// Waits for the next free time; `None` after the end.
     pub(crate) async fn next(&self) -> Option<Instant> {
         let slot = self.next.fetch_add(1, Ordering::Relaxed);

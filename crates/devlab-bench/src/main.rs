@@ -5,6 +5,8 @@
 //! it shares the machine with the server that it measures.
 
 mod args;
+#[cfg(test)]
+mod fake;
 mod lab;
 mod load;
 mod machine;
@@ -38,7 +40,16 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let report = runtime.block_on(scenarios::run_all(args))?;
+    let report = runtime.block_on(async {
+        tokio::select! {
+            report = scenarios::run_all(args) => report,
+            // Dropping the rest ends the processes and removes the data folders.
+            pressed = tokio::signal::ctrl_c() => {
+                pressed.context("cannot wait for Ctrl-C")?;
+                anyhow::bail!("stopped before the end: there is no result")
+            }
+        }
+    })?;
     publish(args, &report)?;
     if args.check && !report.all_met() {
         report::progress("a number of the targets was missed");

@@ -62,6 +62,12 @@ impl Route {
         }
     }
 
+    /// Method and target, for errors.
+    fn line(&self) -> String {
+        let line = self.head.split(|byte| *byte == b'\r').next();
+        String::from_utf8_lossy(line.unwrap_or_default()).into_owned()
+    }
+
     /// The same with one more header.
     pub(crate) fn with_header(mut self, name: &str, value: &str) -> Self {
         self.head
@@ -131,17 +137,15 @@ impl Conn {
         route: &Route,
         body: &[u8],
     ) -> anyhow::Result<(u16, &[u8])> {
-        let line = route
-            .head
-            .split(|byte| *byte == b'\r')
-            .next()
-            .unwrap_or_default();
-        let line = String::from_utf8_lossy(line).into_owned();
-        let (status, answer) = self.send(route, body).await.with_context(|| line.clone())?;
+        let (status, answer) = self.send(route, body).await.with_context(|| route.line())?;
         if (200..300).contains(&status) {
             return Ok((status, answer));
         }
-        bail!("{line}: {status} {}", String::from_utf8_lossy(answer))
+        bail!(
+            "{}: {status} {}",
+            route.line(),
+            String::from_utf8_lossy(answer)
+        )
     }
 
     async fn write(&mut self, route: &Route, body: &[u8]) -> anyhow::Result<()> {

@@ -193,7 +193,7 @@ async fn open(
     }
     let length = Duration::from_secs(u64::from(args.warmup) + u64::from(args.seconds));
     let schedule = Arc::new(Schedule::new(rate, length));
-    let begin = Instant::now() + Duration::from_secs(args.warmup.into());
+    let begin = schedule.after(Duration::from_secs(args.warmup.into()));
     let mut creators = JoinSet::new();
     for creator in connections {
         creators.spawn(create_when_due(creator, Arc::clone(&schedule)));

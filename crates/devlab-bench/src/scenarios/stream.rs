@@ -146,7 +146,9 @@ async fn compare(
 fn difference(seen: &[u64], listed: &[u64]) -> (usize, usize) {
     let mut expected = listed.iter().peekable();
     let (mut missed, mut extra) = (0, 0);
-    for seq in seen {
+    // What came after the list was read is in no list.
+    let last = listed.last().copied().unwrap_or(0);
+    for seq in seen.iter().filter(|seq| **seq <= last) {
         while expected.next_if(|next| *next < seq).is_some() {
             missed += 1;
         }
@@ -230,6 +232,7 @@ mod tests {
             (&[], (3, 0)),
             (&[4, 2, 6], (1, 1)),
             (&[2, 3, 4, 6], (0, 1)),
+            (&[2, 4, 6, 8], (0, 0)),
         ] {
             assert_eq!(difference(seen, &[2, 4, 6]), expected, "{seen:?}");
         }
