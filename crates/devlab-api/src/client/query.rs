@@ -64,7 +64,7 @@ pub struct TaskQuery {
     pub goal: Option<TaskId>,
     /// Only tasks without a parent.
     pub goals_only: bool,
-    /// A state's name, such as `ready`.
+    /// Names of states, separated by commas: `ready,running`.
     pub state: Option<String>,
     /// Words in the title.
     pub text: Option<String>,
