@@ -1,1 +1,184 @@
+//! What persons do, and how composites start and end.
 
+use devlab_core::attempt::AttemptState;
+use devlab_core::rules::person;
+use devlab_core::rules::schedule::Place;
+use devlab_core::rules::stuck;
+use devlab_core::state::{ResumeTo, State, WaitReason};
+use devlab_core::task::Proof;
+
+use crate::graph::id;
+use crate::lab::{Lab, code, composite, leaf};
+
+#[test]
+fn a_draft_waits_for_its_approval() {
+    let mut lab = Lab::new(1);
+    let agent = lab.able();
+    let place = Place {
+        draft: true,
+        ..lab.place(false)
+    };
+    let goal = lab
+        .create(&place, &composite("", &[], vec![leaf("a", &[])]))
+        .unwrap();
+    assert_eq!(lab.state(goal.id), State::Draft);
+    assert_eq!(lab.claim(agent).unwrap(), None);
+    let task = lab.task(goal.id).clone();
+    assert_eq!(
+        stuck::reason(&mut lab.tx, &task).unwrap().unwrap(),
+        "it waits for an approval"
+    );
+    lab.unit(|tx| person::activate(tx, goal.id)).unwrap();
+    assert_eq!(lab.take(agent).task, id(&goal, "a"));
+    assert_eq!(
+        code(lab.unit(|tx| person::activate(tx, goal.id))),
+        "bad_state"
+    );
+}
+
+#[test]
+fn children_wait_until_their_parent_has_its_branch() {
+    let mut lab = Lab::new(1);
+    let agent = lab.able();
+    let goal = lab.goal(&composite("", &[], vec![leaf("a", &[])]));
+    assert_eq!(lab.state(goal.id), State::Ready);
+    assert_eq!(lab.state(id(&goal, "a")), State::Blocked);
+    let place = Place {
+        parent: Some(goal.id),
+        ..lab.place(true)
+    };
+    let late = lab.create(&place, &leaf("late", &[])).unwrap().id;
+    assert_eq!(lab.state(late), State::Blocked);
+    assert_eq!(lab.claim(agent).unwrap(), None);
+    lab.start(goal.id);
+    assert_eq!(lab.state(goal.id), State::Running);
+    assert_eq!(lab.take(agent).task, id(&goal, "a"));
+}
+
+#[test]
+fn cancelling_a_composite_ends_everything_below_it() {
+    let mut lab = Lab::new(1);
+    let agent = lab.able();
+    let inner = composite("b", &[], vec![leaf("c", &[])]);
+    let goal = lab.errand(&composite("", &[], vec![leaf("a", &[]), inner]));
+    let (one, two) = (lab.take(agent), lab.take(agent));
+    lab.cancel(goal.id).unwrap();
+    for key in ["a", "b", "b/c"] {
+        assert_eq!(lab.state(id(&goal, key)), State::Cancelled, "{key}");
+    }
+    for attempt in [one, two] {
+        assert_eq!(lab.attempt_state(attempt.id), AttemptState::Cancelled);
+        assert_eq!(code(lab.heartbeat(&attempt)), "task_cancelled");
+    }
+    let before = lab.tx.clone();
+    lab.cancel(goal.id).unwrap();
+    assert!(before == lab.tx, "it stays cancelled");
+    assert_eq!(code(lab.fail(goal.id)), "bad_state");
+}
+
+#[test]
+fn retrying_a_composite_brings_back_what_had_ended_below_it() {
+    let mut lab = Lab::new(1);
+    let agent = lab.able();
+    let inner = composite("b", &["a"], vec![leaf("c", &[])]);
+    let goal = lab.errand(&composite("", &[], vec![leaf("a", &[]), inner]));
+    lab.cancel(goal.id).unwrap();
+    assert_eq!(code(lab.retry(id(&goal, "a"))), "conflict");
+    lab.retry(goal.id).unwrap();
+    assert_eq!(lab.state(goal.id), State::Running);
+    for key in ["a", "b/c"] {
+        let attempt = lab.take(agent);
+        assert_eq!(attempt.task, id(&goal, key));
+        lab.pass(&attempt);
+    }
+    assert_eq!(lab.state(goal.id), State::Done);
+    assert_eq!(code(lab.retry(goal.id)), "bad_state");
+}
+
+#[test]
+fn a_parent_ends_without_its_cancelled_children_but_not_without_failed_ones() {
+    let mut lab = Lab::new(1);
+    let agent = lab.able();
+    let goal = lab.errand(&composite("", &[], vec![leaf("a", &[]), leaf("b", &[])]));
+    lab.fail(id(&goal, "a")).unwrap();
+    let attempt = lab.take(agent);
+    lab.pass(&attempt);
+    assert_eq!(lab.state(goal.id), State::Running);
+    lab.retry(id(&goal, "a")).unwrap();
+    let attempt = lab.take(agent);
+    lab.pass(&attempt);
+    assert_eq!(lab.state(goal.id), State::Done);
+    let other = lab.errand(&composite("", &[], vec![leaf("a", &[]), leaf("b", &[])]));
+    lab.cancel(id(&other, "a")).unwrap();
+    let attempt = lab.take(agent);
+    lab.pass(&attempt);
+    assert_eq!(lab.state(other.id), State::Done);
+}
+
+#[test]
+fn a_parent_whose_children_are_all_cancelled_is_done() {
+    let mut lab = Lab::new(1);
+    let early = lab.goal(&composite("", &[], vec![leaf("a", &[])]));
+    lab.cancel(id(&early, "a")).unwrap();
+    assert_eq!(lab.state(early.id), State::Ready);
+    lab.start(early.id);
+    assert_eq!(lab.state(early.id), State::Integrating);
+    let late = lab.errand(&composite("", &[], vec![leaf("a", &[])]));
+    lab.cancel(id(&late, "a")).unwrap();
+    assert_eq!(lab.state(late.id), State::Done);
+}
+
+#[test]
+fn what_has_no_project_is_done_unproven_with_its_completion() {
+    let mut lab = Lab::new(1);
+    let agent = lab.able();
+    let task = lab.errand(&leaf("a", &[])).id;
+    let attempt = lab.take(agent);
+    assert_eq!(lab.pass(&attempt), State::Done);
+    assert_eq!(lab.task(task).proof, Proof::Unproven);
+}
+
+#[test]
+fn a_parent_takes_no_children_once_its_result_is_settled() {
+    let mut lab = Lab::new(1);
+    let agent = lab.able();
+    let mut new = composite("", &[], vec![leaf("a", &[]), leaf("b", &[])]);
+    new.review = true;
+    let goal = lab.goal(&new);
+    lab.start(goal.id);
+    lab.cancel(id(&goal, "b")).unwrap();
+    let attempt = lab.take(agent);
+    lab.pass(&attempt);
+    let place = Place {
+        parent: Some(goal.id),
+        ..lab.place(true)
+    };
+    lab.create(&place, &leaf("late", &[])).unwrap();
+    let attempt = lab.take(agent);
+    lab.pass(&attempt);
+    let branch = devlab_core::RefName::of_composite(goal.id);
+    let (inner, main) = (lab.target(branch), lab.main());
+    lab.run_train(&inner, agent);
+    assert_eq!(lab.state(goal.id), State::Integrating);
+    assert_eq!(code(lab.create(&place, &leaf("later", &[]))), "conflict");
+    lab.run_train(&main, agent);
+    assert_eq!(
+        lab.state(goal.id),
+        State::Waiting(WaitReason::Review, ResumeTo::Integrating)
+    );
+    assert_eq!(code(lab.create(&place, &leaf("later", &[]))), "conflict");
+    assert_eq!(code(lab.retry(id(&goal, "b"))), "conflict");
+}
+
+#[test]
+fn only_what_has_ended_is_archived_with_all_below_it() {
+    let mut lab = Lab::new(1);
+    let goal = lab.errand(&composite("", &[], vec![leaf("a", &[])]));
+    assert_eq!(
+        code(lab.unit(|tx| person::archive(tx, goal.id))),
+        "bad_state"
+    );
+    lab.cancel(goal.id).unwrap();
+    lab.unit(|tx| person::archive(tx, goal.id)).unwrap();
+    assert!(lab.task(id(&goal, "a")).archived);
+}
