@@ -1,0 +1,237 @@
+//! What every request passes after routing: one layer that does all that is common.
+//!
+//! One layer rather than six because each costs a box and a few copies for every request, and
+//! because the order matters: nothing is looked up before the `Host` is known to be ours.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use devlab_core::auth::Principal;
+use futures::FutureExt;
+use hyper::HeaderMap;
+use hyper::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
+use tower::{Layer, Service};
+use tracing::Instrument;
+
+use crate::app::App;
+use crate::context::{Context, REQUEST_ID, RequestId};
+use crate::metrics::RouteMetrics;
+use crate::policy::{Access, Policy};
+use crate::problem::{self, ApiError, Kind, Result};
+
+/// The layer of one route.
+#[derive(Clone)]
+pub(crate) struct Guard(Arc<Inner>);
+
+struct Inner {
+    app: Arc<App>,
+    policy: Policy,
+    metrics: RouteMetrics,
+    /// Method and path, for the log.
+    name: String,
+}
+
+impl Guard {
+    /// The guard of a route; `path` is its template.
+    pub(crate) fn new(app: &Arc<App>, policy: Policy, method: &str, path: &str) -> Self {
+        Self(Arc::new(Inner {
+            app: Arc::clone(app),
+            policy,
+            metrics: app.metrics.route(method, path),
+            name: format!("{method} {path}"),
+        }))
+    }
+}
+
+impl<S> Layer<S> for Guard {
+    type Service = Guarded<S>;
+
+    fn layer(&self, inner: S) -> Guarded<S> {
+        Guarded {
+            inner,
+            guard: Arc::clone(&self.0),
+        }
+    }
+}
+
+/// A route behind its guard.
+#[derive(Clone)]
+pub(crate) struct Guarded<S> {
+    inner: S,
+    guard: Arc<Inner>,
+}
+
+impl<S> Service<Request> for Guarded<S>
+where
+    S: Service<Request, Error = Infallible> + Clone + Send + 'static,
+    S::Response: IntoResponse,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = std::result::Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(
+        &mut self,
+        context: &mut TaskContext<'_>,
+    ) -> Poll<std::result::Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        // The one that was polled to readiness is used up; a fresh clone stays behind.
+        let fresh = self.inner.clone();
+        let inner = std::mem::replace(&mut self.inner, fresh);
+        let guard = Arc::clone(&self.guard);
+        Box::pin(async move { Ok(guard.run(inner, request).await) })
+    }
+}
+
+impl Inner {
+    async fn run<S>(&self, inner: S, mut request: Request) -> Response
+    where
+        S: Service<Request, Error = Infallible>,
+        S::Response: IntoResponse,
+    {
+        let started = self.app.clock.monotonic();
+        let request_id = self.app.request_ids.of(request.headers());
+        let admitted = match self.app.hosts.check(request.uri(), request.headers()) {
+            Ok(()) => self.admit(request.headers()).await,
+            Err(error) => Err(error),
+        };
+        let response = match admitted {
+            Ok(principal) => {
+                request.extensions_mut().insert(Context {
+                    request_id: request_id.clone(),
+                    principal,
+                    policy: self.policy,
+                });
+                let span = tracing::debug_span!(
+                    "request",
+                    id = request_id.as_str(),
+                    route = self.name.as_str()
+                );
+                self.answer(inner, request).instrument(span).await
+            }
+            Err(error) => error.into_response(),
+        };
+        self.finish(response, &request_id, started)
+    }
+
+    /// Who calls, if they may.
+    async fn admit(&self, headers: &HeaderMap) -> Result<Option<Principal>> {
+        let app = &self.app;
+        let (principal, roles) = match self.policy.access {
+            Access::Public => return Ok(None),
+            Access::Roles(roles) => (app.auth.caller(headers, &app.limiter).await?, roles),
+            Access::Git(roles) => (app.auth.git_caller(headers, &app.limiter).await?, roles),
+        };
+        app.limiter.check(&principal)?;
+        if !roles.has(principal.role) && principal.attempt.is_none() {
+            return Err(ApiError::new(
+                Kind::FORBIDDEN,
+                format!("its role is {}", principal.role),
+            ));
+        }
+        Ok(Some(principal))
+    }
+
+    async fn answer<S>(&self, mut inner: S, request: Request) -> Response
+    where
+        S: Service<Request, Error = Infallible>,
+        S::Response: IntoResponse,
+    {
+        // A panic is a defect, but of one request: the connection and its other streams go on.
+        let handler = AssertUnwindSafe(inner.call(request)).catch_unwind();
+        let outcome = match self.policy.timeout {
+            None => handler.await,
+            Some(limit) => match tokio::time::timeout(limit, handler).await {
+                Ok(outcome) => outcome,
+                Err(_) => {
+                    let detail = format!("it took more than {} s", limit.as_secs());
+                    return ApiError::new(Kind::TIMEOUT, detail)
+                        .retry_after(1)
+                        .into_response();
+                }
+            },
+        };
+        match outcome {
+            Ok(Ok(response)) => response.into_response(),
+            Ok(Err(never)) => match never {},
+            Err(_panic) => ApiError::internal("the handler panicked").into_response(),
+        }
+    }
+
+    fn finish(&self, response: Response, request_id: &RequestId, started: Duration) -> Response {
+        let status = response.status();
+        let mut response = if status.is_client_error() || status.is_server_error() {
+            self.explain(response, request_id)
+        } else {
+            response
+        };
+        let headers = response.headers_mut();
+        headers.insert(REQUEST_ID, request_id.header());
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers
+            .entry(CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("no-store"));
+        headers
+            .entry(CONTENT_SECURITY_POLICY)
+            .or_insert(HeaderValue::from_static(
+                "default-src 'none'; frame-ancestors 'none'",
+            ));
+        let took = self.app.clock.monotonic().saturating_sub(started);
+        self.metrics.observe(response.status(), took);
+        response
+    }
+
+    /// Writes the problem document of a failure, and logs it if it is ours.
+    fn explain(&self, mut response: Response, request_id: &RequestId) -> Response {
+        let error = match response.extensions_mut().remove::<ApiError>() {
+            Some(error) => error,
+            // git's own answers stay as they are: its clients show them.
+            None if matches!(self.policy.access, Access::Git(_)) => return response,
+            // Of the framework, such as a method that the path does not know.
+            None => {
+                let error = problem::of_status(response.status());
+                let mut ours = error.clone().into_response();
+                ours.extensions_mut().remove::<ApiError>();
+                if let Some(allow) = response.headers_mut().remove(hyper::header::ALLOW) {
+                    ours.headers_mut().insert(hyper::header::ALLOW, allow);
+                }
+                response = ours;
+                error
+            }
+        };
+        if let Some(log) = error.log() {
+            let id = request_id.as_str();
+            tracing::error!(
+                request_id = id,
+                route = self.name,
+                error = log,
+                "request failed"
+            );
+        }
+        if error.kind() == Kind::UNAUTHORIZED {
+            let challenge = match self.policy.access {
+                Access::Git(_) => "Basic realm=\"devlab\", charset=\"UTF-8\"",
+                Access::Public | Access::Roles(_) => "Bearer realm=\"devlab\"",
+            };
+            response
+                .headers_mut()
+                .insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        *response.body_mut() = Body::from(error.document(request_id));
+        response
+    }
+}

@@ -1,0 +1,202 @@
+//! Counters for Prometheus.
+//!
+//! `prometheus-client` because its counters are plain atomics behind handles that are looked up
+//! once, when the routes are made; a request pays for an increment and nothing else.
+//!
+//! Hook points: the guard counts requests by itself; the claim handler adds to [`Metrics::claims`];
+//! whoever serves `/metrics` sets the gauges from the store just before [`Metrics::render`]; the
+//! store's writer reports its batches to [`Metrics::store_batch`].
+
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use hyper::StatusCode;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+/// Media type of [`Metrics::render`].
+pub const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// 0.5 ms to about 16 s.
+const LATENCY_BUCKETS: (f64, f64, u16) = (0.000_5, 2.0, 16);
+/// 1 to 1024 transactions.
+const BATCH_BUCKETS: (f64, f64, u16) = (1.0, 2.0, 11);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabels {
+    method: String,
+    route: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResponseLabels {
+    method: String,
+    route: String,
+    class: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StateLabels {
+    state: &'static str,
+}
+
+/// The server's counters.
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<ResponseLabels, Counter>,
+    latency: Family<RouteLabels, Histogram, fn() -> Histogram>,
+    /// Attempts claimed.
+    pub claims: Counter,
+    /// Entries of the ready queues.
+    pub queue_len: Gauge<u64, AtomicU64>,
+    /// Attempts whose lease runs.
+    pub live_attempts: Gauge<u64, AtomicU64>,
+    /// Units of work in one commit of the store.
+    pub store_batch: Histogram,
+    tasks: Family<StateLabels, Gauge<u64, AtomicU64>>,
+}
+
+/// The counters of one route.
+pub(crate) struct RouteMetrics {
+    classes: [Counter; 5],
+    latency: Histogram,
+}
+
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+fn latency_histogram() -> Histogram {
+    let (first, factor, count) = LATENCY_BUCKETS;
+    Histogram::new(exponential_buckets(first, factor, count))
+}
+
+impl Metrics {
+    /// All counters at zero.
+    #[must_use]
+    pub fn new() -> Self {
+        let (first, factor, count) = BATCH_BUCKETS;
+        let mut new = Self {
+            registry: Registry::with_prefix("devlab"),
+            requests: Family::default(),
+            latency: Family::new_with_constructor(latency_histogram),
+            claims: Counter::default(),
+            queue_len: Gauge::default(),
+            live_attempts: Gauge::default(),
+            store_batch: Histogram::new(exponential_buckets(first, factor, count)),
+            tasks: Family::default(),
+        };
+        new.register();
+        new
+    }
+
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "http_requests",
+            "Requests by route and class of status",
+            self.requests.clone(),
+        );
+        registry.register(
+            "http_request_seconds",
+            "Time from a request's head to its answer's head, long polls included",
+            self.latency.clone(),
+        );
+        registry.register("claims", "Attempts claimed", self.claims.clone());
+        registry.register(
+            "queue_entries",
+            "Work that is ready to be claimed",
+            self.queue_len.clone(),
+        );
+        registry.register(
+            "live_attempts",
+            "Attempts whose lease runs",
+            self.live_attempts.clone(),
+        );
+        registry.register(
+            "store_batch_units",
+            "Units of work in one commit",
+            self.store_batch.clone(),
+        );
+        registry.register("tasks", "Tasks by state", self.tasks.clone());
+    }
+
+    /// Sets how many tasks are in a state.
+    pub fn set_tasks(&self, state: devlab_core::state::StateName, count: u64) {
+        let state = state.as_str();
+        self.tasks.get_or_create(&StateLabels { state }).set(count);
+    }
+
+    /// Everything, as Prometheus reads it.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail; what was written until then would still be shown.
+        if let Err(error) = prometheus_client::encoding::text::encode(&mut text, &self.registry) {
+            tracing::error!(%error, "metrics could not be written");
+        }
+        text
+    }
+
+    pub(crate) fn route(&self, method: &str, route: &str) -> RouteMetrics {
+        let (method, route) = (method.to_owned(), route.to_owned());
+        RouteMetrics {
+            classes: CLASSES.map(|class| {
+                let labels = ResponseLabels {
+                    method: method.clone(),
+                    route: route.clone(),
+                    class,
+                };
+                self.requests.get_or_create(&labels).clone()
+            }),
+            latency: self
+                .latency
+                .get_or_create(&RouteLabels { method, route })
+                .clone(),
+        }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl RouteMetrics {
+    pub(crate) fn observe(&self, status: StatusCode, took: Duration) {
+        let class = usize::from(status.as_u16() / 100).clamp(1, CLASSES.len());
+        self.classes[class - 1].inc();
+        self.latency.observe(took.as_secs_f64());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_counted_is_rendered() {
+        let metrics = Metrics::new();
+        let route = metrics.route("POST", "/tasks/claim");
+        route.observe(StatusCode::OK, Duration::from_millis(3));
+        route.observe(StatusCode::CONFLICT, Duration::from_millis(3));
+        metrics.claims.inc();
+        metrics.queue_len.set(7);
+        metrics.set_tasks(devlab_core::state::StateName::Ready, 2);
+        let text = metrics.render();
+        for line in [
+            r#"devlab_http_requests_total{method="POST",route="/tasks/claim",class="2xx"} 1"#,
+            r#"devlab_http_requests_total{method="POST",route="/tasks/claim",class="4xx"} 1"#,
+            r#"devlab_http_request_seconds_count{method="POST",route="/tasks/claim"} 2"#,
+            "devlab_claims_total 1",
+            "devlab_queue_entries 7",
+            r#"devlab_tasks{state="ready"} 2"#,
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+        assert!(text.ends_with("# EOF\n"));
+    }
+}
