@@ -95,3 +95,10 @@ pub struct AuditEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub org: Option<String>,
 }
+
+/// What the store says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StoreInfo {
+    /// Names and values, read back from the database: `journal_mode`, `synchronous`, …
+    pub settings: std::collections::BTreeMap<String, String>,
+}

@@ -1,5 +1,6 @@
 //! Repositories over smart HTTP, and what a push means.
 
+use bytes::Bytes;
 use devlab_core::attempt::{Attempt, AttemptKind};
 use devlab_core::auth::{AuditEntry, Principal, Role};
 use devlab_core::event::{EventKind, NewEvent};
@@ -8,12 +9,21 @@ use devlab_core::org::Project;
 use devlab_core::train::Target;
 use devlab_core::tx::{Effect, Read};
 use devlab_core::{RefName, Refusal};
-use devlab_forge::http::{FetchPolicy, GitHttpRequest, GitHttpResponse, PushedRef, ReceivePolicy};
+use devlab_forge::http::{FetchPolicy, GitHttpRequest, PushedRef, ReceivePolicy};
 use devlab_store::StoreExt;
+use futures::stream::BoxStream;
 
-use crate::access::GitAccess;
 use crate::error::Result;
 use crate::lab::Lab;
+
+/// What a git client may do in a repository.
+struct GitAccess {
+    fetch: FetchPolicy,
+    receive: ReceivePolicy,
+}
+
+/// A body, in pieces.
+pub type GitBody = BoxStream<'static, std::io::Result<Bytes>>;
 
 /// A call of a git client, as it came in.
 pub struct GitCall {
@@ -25,8 +35,30 @@ pub struct GitCall {
     pub org: String,
     /// Name of the project in the path, without `.git`.
     pub project: String,
-    /// The request; `repo`, `fetch`, `receive` and `remote_user` are set here.
-    pub request: GitHttpRequest,
+    /// What follows the repository in the path, with its first `/`.
+    pub path_info: String,
+    /// The query, without `?`.
+    pub query: String,
+    /// The method.
+    pub method: String,
+    /// `Content-Type`.
+    pub content_type: Option<String>,
+    /// `Content-Encoding`.
+    pub content_encoding: Option<String>,
+    /// `Git-Protocol`.
+    pub git_protocol: Option<String>,
+    /// The body.
+    pub body: GitBody,
+}
+
+/// What a git client is told.
+pub struct GitReply {
+    /// Status.
+    pub status: u16,
+    /// Headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body. Dropping it ends git.
+    pub body: GitBody,
 }
 
 impl Lab {
@@ -34,25 +66,31 @@ impl Lab {
     ///
     /// # Errors
     /// [`Refusal::NotFound`] for a repository that the caller may not see; git's own.
-    pub async fn git(&self, call: GitCall) -> Result<GitHttpResponse> {
-        let GitCall {
-            who,
-            request_id,
-            org,
-            project,
-            mut request,
-        } = call;
-        let (access, project) = self.git_access(&who, &org, &project).await?;
-        request.repo = self.repo_dir(project.org, project.id);
-        request.remote_user = who.display();
-        request.fetch = access.fetch;
-        request.receive = access.receive;
-        let response = self.git_http.serve(request).await?;
-        if who.attempt.is_none() && response.pushed.iter().any(|pushed| pushed.applied) {
-            self.after_push(&who, request_id, &project, &response.pushed)
+    pub async fn git(&self, call: GitCall) -> Result<GitReply> {
+        let (access, project) = self.git_access(&call.who, &call.org, &call.project).await?;
+        let response = self.git_http.serve(GitHttpRequest {
+            repo: self.repo_dir(project.org, project.id),
+            path_info: call.path_info,
+            query: call.query,
+            method: call.method,
+            content_type: call.content_type,
+            content_encoding: call.content_encoding,
+            git_protocol: call.git_protocol,
+            body: call.body,
+            remote_user: call.who.display(),
+            fetch: access.fetch,
+            receive: access.receive,
+        });
+        let response = response.await?;
+        if call.who.attempt.is_none() && response.pushed.iter().any(|pushed| pushed.applied) {
+            self.after_push(&call.who, call.request_id, &project, &response.pushed)
                 .await?;
         }
-        Ok(response)
+        Ok(GitReply {
+            status: response.status,
+            headers: response.headers,
+            body: response.body,
+        })
     }
 
     async fn git_access(

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use devlab_core::org::ProjectSettings;
-use devlab_core::tx::RuleConfig;
+use devlab_core::tx::{Read, RuleConfig, Tx};
 use devlab_core::{Clock, Oid, OrgId, ProjectId};
 use devlab_forge::http::GitHttp;
 use devlab_forge::import::{ImportFrom, ImportLimits};
@@ -72,7 +72,7 @@ pub struct Lab {
     repos: PathBuf,
     pub(crate) config: LabConfig,
     faults: FaultHook,
-    attempt_key: Vec<u8>,
+    attempt_key: String,
     settings: Mutex<HashMap<ProjectId, (Oid, Arc<ProjectSettings>)>>,
     pub(crate) loops: Loops,
     pub(crate) stop: CancellationToken,
@@ -103,13 +103,13 @@ impl Lab {
             .write(|tx| match tx.setting(ATTEMPT_KEY_SETTING)? {
                 Some(key) => Ok(key),
                 None => {
-                    let key = secrets::random_text(tx);
+                    let key = secrets::random_key(tx);
                     tx.put_setting(ATTEMPT_KEY_SETTING, &key)?;
                     Ok(key)
                 }
             });
         let lab = Arc::new(Self {
-            attempt_key: attempt_key.await?.into_bytes(),
+            attempt_key: attempt_key.await?,
             store: parts.store,
             wakes: parts.wakes,
             clock: parts.clock,
@@ -133,6 +133,31 @@ impl Lab {
         &self.store
     }
 
+    /// Reads something from a consistent view; see [`devlab_store::Store::read_unit`].
+    ///
+    /// # Errors
+    /// Those of `unit`, and storage.
+    pub async fn read<T, F>(&self, unit: F) -> devlab_core::Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut dyn Read) -> devlab_core::Result<T> + Send + 'static,
+    {
+        self.store.read(unit).await
+    }
+
+    /// Runs a transaction; see [`devlab_store::Store::write_unit`]. What a person asks for goes
+    /// through [`Lab::mutate`] instead, which leaves an audit entry.
+    ///
+    /// # Errors
+    /// Those of `unit`, and storage.
+    pub async fn write<T, F>(&self, unit: F) -> devlab_core::Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Tx) -> devlab_core::Result<T> + Send + 'static,
+    {
+        self.store.write(unit).await
+    }
+
     /// Who waits, and what wakes them.
     #[must_use]
     pub fn wakes(&self) -> &Arc<Wakes> {
@@ -151,9 +176,9 @@ impl Lab {
         &self.config
     }
 
-    /// Key of attempts' tokens.
+    /// Key of attempts' tokens: 64 hexadecimal digits.
     #[must_use]
-    pub fn attempt_key(&self) -> &[u8] {
+    pub fn attempt_key(&self) -> &str {
         &self.attempt_key
     }
 

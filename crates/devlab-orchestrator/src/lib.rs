@@ -8,27 +8,27 @@
 //! waiting ([`wakes`]) and what can be read again (caches).
 //! *Invariant:* every loop looks only at stored state, and can be run twice without harm.
 
-mod access;
 mod error;
 mod git_server;
 mod lab;
 mod loops;
 mod mutate;
 pub mod projects;
+mod results;
 pub mod scope;
 mod secrets;
 pub mod tokens;
 mod wakes;
 mod work;
 
-pub use access::GitAccess;
 pub use error::{Error, Result};
-pub use git_server::GitCall;
+pub use git_server::{GitBody, GitCall, GitReply};
 pub use lab::{FaultHook, Lab, LabConfig, LabParts};
 pub use loops::LoopReport;
 pub use mutate::{Answer, Done, IdempotencyKey, Mutation};
 pub use projects::{Synced, UpstreamSync};
-pub use secrets::{ATTEMPT_TOKEN_PREFIX, Secret, TOKEN_PREFIX, attempt_token, parse_attempt_token};
+pub use results::CommitView;
+pub use secrets::{Secret, TOKEN_PREFIX};
 pub use tokens::Bootstrap;
 pub use wakes::Wakes;
 pub use work::{Assignment, Delivered};

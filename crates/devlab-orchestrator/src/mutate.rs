@@ -27,11 +27,9 @@ pub struct Mutation {
 /// A caller's `Idempotency-Key`, with what it was sent for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey {
-    /// The key.
+    /// Under which the answer is remembered: the caller's token, the route, and the key.
     pub key: String,
-    /// The route, so that one key may be used for several.
-    pub route: String,
-    /// Hash of the body.
+    /// Hash of what was asked.
     pub body: Sha256Hex,
 }
 
@@ -69,16 +67,6 @@ impl Answer {
     }
 }
 
-impl Mutation {
-    fn memory_key(&self) -> Option<String> {
-        let idempotency = self.idempotency.as_ref()?;
-        Some(format!(
-            "{} {} {}",
-            self.who.token, idempotency.route, idempotency.key
-        ))
-    }
-}
-
 impl Lab {
     /// Runs a mutation in one transaction with its audit entry and its remembered answer.
     ///
@@ -89,9 +77,8 @@ impl Lab {
         F: FnMut(&mut dyn Tx) -> devlab_core::Result<Done> + Send + 'static,
     {
         let answer = self.store().write(move |tx| {
-            let memory = mutation.memory_key();
-            if let (Some(key), Some(sent)) = (&memory, &mutation.idempotency)
-                && let Some(known) = tx.remembered(key)?
+            if let Some(sent) = &mutation.idempotency
+                && let Some(known) = tx.remembered(&sent.key)?
             {
                 if known.body != sent.body {
                     return Err(Refusal::IdempotencyMismatch.into());
@@ -111,10 +98,10 @@ impl Lab {
                 target: done.target,
                 request_id: mutation.request_id.clone(),
             })?;
-            if let (Some(key), Some(sent)) = (&memory, &mutation.idempotency) {
+            if let Some(sent) = &mutation.idempotency {
                 let expires_at = tx.now().plus(IDEMPOTENCY_TTL);
                 tx.remember(
-                    key,
+                    &sent.key,
                     &Remembered {
                         body: sent.body.clone(),
                         status: done.answer.status,

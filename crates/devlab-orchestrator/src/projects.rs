@@ -94,6 +94,13 @@ pub fn insert(
     Ok(project)
 }
 
+/// Whatever keeps an import from working is the address's fault, as far as the caller can tell; the
+/// log has the rest.
+fn not_imported(error: &devlab_forge::Error) -> Error {
+    tracing::info!(%error, "an import was not done");
+    Refusal::invalid("import_url", error.to_string()).into()
+}
+
 impl Lab {
     /// Makes the repository of a project that is about to be stored, empty or imported. Returns the
     /// project's id and the head of its default branch.
@@ -120,8 +127,9 @@ impl Lab {
             None => BareRepo::init(&self.git, &dir, &new.default_branch).await?,
             Some(url) => {
                 let limits = self.config.import_limits;
-                let repo =
-                    import_https(&self.git, url, &dir, limits, self.config.import_from).await?;
+                let from = self.config.import_from;
+                let repo = import_https(&self.git, url, &dir, limits, from).await;
+                let repo = repo.map_err(|error| not_imported(&error))?;
                 repo.set_head(&new.default_branch).await?;
                 repo
             }

@@ -16,6 +16,7 @@ use devlab_core::attempt::Attempt;
 use devlab_core::auth::{Principal, Role, Token};
 use devlab_core::check::Sha256Hex;
 use devlab_core::{AttemptId, Clock, Timestamp, TokenId};
+use devlab_orchestrator::Lab;
 use hyper::HeaderMap;
 use sha2::{Digest, Sha256};
 
@@ -37,6 +38,21 @@ pub trait Directory: Send + Sync + 'static {
     async fn attempt(&self, id: AttemptId) -> devlab_core::Result<Option<Attempt>>;
     /// A number that changes whenever a token does: what was found before is asked for again.
     fn generation(&self) -> u64;
+}
+
+#[async_trait]
+impl Directory for Lab {
+    async fn token(&self, hash: Sha256Hex) -> devlab_core::Result<Option<Token>> {
+        self.read(move |view| view.token_by_hash(&hash)).await
+    }
+
+    async fn attempt(&self, id: AttemptId) -> devlab_core::Result<Option<Attempt>> {
+        self.read(move |view| view.attempt(id)).await
+    }
+
+    fn generation(&self) -> u64 {
+        self.wakes().token_generation()
+    }
 }
 
 #[derive(Clone)]

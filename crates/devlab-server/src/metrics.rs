@@ -23,8 +23,6 @@ pub const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 
 /// 0.5 ms to about 16 s.
 const LATENCY_BUCKETS: (f64, f64, u16) = (0.000_5, 2.0, 16);
-/// 1 to 1024 transactions.
-const BATCH_BUCKETS: (f64, f64, u16) = (1.0, 2.0, 11);
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RouteLabels {
@@ -44,6 +42,11 @@ struct StateLabels {
     state: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LoopLabels {
+    name: &'static str,
+}
+
 /// The server's counters.
 pub struct Metrics {
     registry: Registry,
@@ -55,9 +58,11 @@ pub struct Metrics {
     pub queue_len: Gauge<u64, AtomicU64>,
     /// Attempts whose lease runs.
     pub live_attempts: Gauge<u64, AtomicU64>,
-    /// Units of work in one commit of the store.
-    pub store_batch: Histogram,
     tasks: Family<StateLabels, Gauge<u64, AtomicU64>>,
+    loop_runs: Family<LoopLabels, Gauge<u64, AtomicU64>>,
+    loop_done: Family<LoopLabels, Gauge<u64, AtomicU64>>,
+    loop_failures: Family<LoopLabels, Gauge<u64, AtomicU64>>,
+    loop_last_run: Family<LoopLabels, Gauge>,
 }
 
 /// The counters of one route.
@@ -77,7 +82,6 @@ impl Metrics {
     /// All counters at zero.
     #[must_use]
     pub fn new() -> Self {
-        let (first, factor, count) = BATCH_BUCKETS;
         let mut new = Self {
             registry: Registry::with_prefix("devlab"),
             requests: Family::default(),
@@ -85,8 +89,11 @@ impl Metrics {
             claims: Counter::default(),
             queue_len: Gauge::default(),
             live_attempts: Gauge::default(),
-            store_batch: Histogram::new(exponential_buckets(first, factor, count)),
             tasks: Family::default(),
+            loop_runs: Family::default(),
+            loop_done: Family::default(),
+            loop_failures: Family::default(),
+            loop_last_run: Family::default(),
         };
         new.register();
         new
@@ -115,18 +122,49 @@ impl Metrics {
             "Attempts whose lease runs",
             self.live_attempts.clone(),
         );
-        registry.register(
-            "store_batch_units",
-            "Units of work in one commit",
-            self.store_batch.clone(),
-        );
         registry.register("tasks", "Tasks by state", self.tasks.clone());
+        let loops = [
+            ("loop_runs", "Runs of a background loop", &self.loop_runs),
+            (
+                "loop_done",
+                "Things a background loop has done",
+                &self.loop_done,
+            ),
+            (
+                "loop_failures",
+                "Runs of a background loop that failed",
+                &self.loop_failures,
+            ),
+        ];
+        for (name, help, family) in loops {
+            registry.register(name, help, family.clone());
+        }
+        registry.register(
+            "loop_last_run_timestamp_seconds",
+            "When a background loop last ran",
+            self.loop_last_run.clone(),
+        );
     }
 
     /// Sets how many tasks are in a state.
     pub fn set_tasks(&self, state: devlab_core::state::StateName, count: u64) {
         let state = state.as_str();
         self.tasks.get_or_create(&StateLabels { state }).set(count);
+    }
+
+    /// Sets what the background loops did.
+    pub fn set_loops(&self, reports: &[devlab_orchestrator::LoopReport]) {
+        for report in reports {
+            let labels = LoopLabels { name: report.name };
+            self.loop_runs.get_or_create(&labels).set(report.runs);
+            self.loop_done.get_or_create(&labels).set(report.done);
+            self.loop_failures
+                .get_or_create(&labels)
+                .set(report.failures);
+            self.loop_last_run
+                .get_or_create(&labels)
+                .set(report.at.as_secs());
+        }
     }
 
     /// Everything, as Prometheus reads it.

@@ -14,6 +14,7 @@ use crate::openapi::{self, Routes};
 use crate::policy::Policy;
 use crate::problem::{self, ApiError};
 use crate::routes::docs::{self, Document};
+use crate::routes::login;
 
 /// Puts routes together: `api` below `/v1` and at the root, `root` at the root only, the OpenAPI
 /// document and its page, and problem answers for everything else.
@@ -43,6 +44,15 @@ pub fn assemble(
         .route(
             "/docs/{file}",
             get(docs::asset).route_layer(public("/docs/{file}")),
+        )
+        .route("/login", get(login::page).route_layer(public("/login")))
+        .route(
+            "/login.js",
+            get(login::script).route_layer(public("/login.js")),
+        )
+        .route(
+            "/login.css",
+            get(login::style).route_layer(public("/login.css")),
         )
         .fallback(no_such_path.layer(Guard::new(app, Policy::public(), "-", "no such path")))
         .method_not_allowed_fallback(no_such_method.layer(Guard::new(

@@ -1,4 +1,51 @@
 //! The routes, by what they are about.
 
+pub mod agents;
 pub mod docs;
+pub mod events;
+pub mod git;
+pub mod login;
+pub mod logs;
 pub mod meta;
+pub mod orgs;
+pub mod patches;
+pub mod schedule;
+mod support;
+pub mod tasks;
+pub mod tokens;
+pub mod work;
+
+use std::sync::Arc;
+
+use axum::{Extension, Router};
+use devlab_orchestrator::Lab;
+use utoipa::openapi::OpenApi;
+
+use crate::app::App;
+use crate::openapi::Routes;
+use crate::router;
+
+/// Every route of a lab, and the document that describes them.
+///
+/// # Errors
+/// The document could not be written.
+pub fn all(app: &Arc<App>, lab: Arc<Lab>) -> Result<(Router, OpenApi), serde_json::Error> {
+    let lists = [
+        meta::list,
+        orgs::list,
+        tasks::list,
+        schedule::list,
+        work::list,
+        agents::list,
+        events::list,
+        logs::list,
+        patches::list,
+        tokens::list,
+    ];
+    let api = lists
+        .into_iter()
+        .fold(Routes::new(app), |routes, list| list(routes));
+    let root = git::list(Routes::new(app));
+    let (router, document) = router::assemble(app, api, root)?;
+    Ok((router.layer(Extension(lab)), document))
+}

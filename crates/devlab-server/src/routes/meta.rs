@@ -1,43 +1,149 @@
 //! The server itself.
 
-use axum::Json;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use devlab_api::Health;
+use axum::{Extension, Json};
+use devlab_api::{Cluster, Health, List, Peer, StoreInfo};
+use devlab_core::attempt::AttemptState;
+use devlab_core::limits::{AGENT_GONE_AFTER, PAGE_MAX};
+use devlab_core::tx::Page;
+use devlab_orchestrator::Lab;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use utoipa_axum::routes;
 
 use crate::app::AppState;
+use crate::extract::Caller;
 use crate::metrics::METRICS_TYPE;
 use crate::openapi::Routes;
 use crate::policy::{Policy, Roles};
+use crate::problem::Result;
 
 /// The list.
 #[must_use]
 pub fn list(routes: Routes) -> Routes {
+    let read = Policy::roles(Roles::READ);
     routes
         .add(Policy::public(), routes!(health))
+        .add(Policy::public(), routes!(ready))
         .add(Policy::roles(Roles::METRICS), routes!(metrics))
+        .add(read, routes!(peers))
+        .add(read, routes!(clusters))
+        .add(Policy::roles(Roles::ADMIN), routes!(store))
+}
+
+fn ok() -> Json<Health> {
+    Json(Health {
+        status: "ok".to_owned(),
+    })
 }
 
 /// Says that the process answers.
 #[utoipa::path(get, path = "/health", tag = "server", operation_id = "health",
     responses((status = 200, description = "It does", body = Health)))]
 async fn health() -> Json<Health> {
-    Json(Health {
-        status: "ok".to_owned(),
-    })
+    ok()
+}
+
+/// Says that the server can work: its store answers.
+#[utoipa::path(get, path = "/ready", tag = "server", operation_id = "ready",
+    responses((status = 200, description = "It can", body = Health)))]
+async fn ready(Extension(lab): Extension<Arc<Lab>>) -> Result<Json<Health>> {
+    lab.read(|view| view.last_event()).await?;
+    Ok(ok())
 }
 
 /// Counters in the text format of OpenMetrics.
 #[utoipa::path(get, path = "/metrics", tag = "server", operation_id = "metrics",
     responses((status = 200, description = "The counters", body = String,
         content_type = "application/openmetrics-text")))]
-async fn metrics(State(app): State<AppState>) -> Response {
-    let text = app.metrics.render();
-    let mut response = text.into_response();
+async fn metrics(
+    State(app): State<AppState>,
+    Extension(lab): Extension<Arc<Lab>>,
+) -> Result<Response> {
+    let read = lab.read(|view| {
+        Ok((
+            view.queue_len(None)?,
+            view.live_attempts()?.len(),
+            view.task_counts(None)?,
+        ))
+    });
+    let (queued, live, tasks) = read.await?;
+    app.metrics.queue_len.set(queued);
+    app.metrics
+        .live_attempts
+        .set(u64::try_from(live).unwrap_or(u64::MAX));
+    for (state, count) in tasks {
+        app.metrics.set_tasks(state, count);
+    }
+    app.metrics.set_loops(&lab.loop_reports());
+    let mut response = app.metrics.render().into_response();
     response
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static(METRICS_TYPE));
-    response
+    Ok(response)
+}
+
+/// Servers of the lab.
+#[utoipa::path(get, path = "/peers", tag = "server", operation_id = "peer.list",
+    responses((status = 200, description = "All of them", body = List<Peer>)))]
+async fn peers(Extension(lab): Extension<Arc<Lab>>) -> Json<List<Peer>> {
+    let this = Peer {
+        name: lab.config().server_name.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        this: true,
+    };
+    Json(List {
+        items: vec![this],
+        next: None,
+    })
+}
+
+/// Places where agents run.
+#[utoipa::path(get, path = "/clusters", tag = "server", operation_id = "cluster.list",
+    responses((status = 200, description = "All of them", body = List<Cluster>)))]
+async fn clusters(
+    Extension(lab): Extension<Arc<Lab>>,
+    caller: Caller,
+) -> Result<Json<List<Cluster>>> {
+    let org = caller.principal.org;
+    let online = lab.read(move |view| {
+        let now = view.now();
+        let mut online = 0_u32;
+        for agent in view.agents(
+            org,
+            Page {
+                after: None,
+                limit: PAGE_MAX,
+            },
+        )? {
+            let held = view.attempts_of_agent(agent.id)?;
+            let works = held
+                .iter()
+                .any(|attempt| attempt.state == AttemptState::Live);
+            online += u32::from(works || now.since(agent.seen_at) < AGENT_GONE_AFTER);
+        }
+        Ok(online)
+    });
+    let local = Cluster {
+        name: "local".to_owned(),
+        runtime: "local".to_owned(),
+        agents: online.await?,
+        capacity: lab.config().local_agents,
+        isolation: "process".to_owned(),
+    };
+    Ok(Json(List {
+        items: vec![local],
+        next: None,
+    }))
+}
+
+/// Settings of the store, read back from the database, such as its durability.
+#[utoipa::path(get, path = "/store", tag = "server", operation_id = "store.get",
+    responses((status = 200, description = "The settings", body = StoreInfo)))]
+async fn store(Extension(lab): Extension<Arc<Lab>>) -> Result<Json<StoreInfo>> {
+    let settings: BTreeMap<_, _> = lab.store().describe().await?.into_iter().collect();
+    Ok(Json(StoreInfo { settings }))
 }

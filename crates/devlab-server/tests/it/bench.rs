@@ -1,10 +1,11 @@
 //! What the machinery itself costs: `cargo test --release -p devlab-server -- --ignored bench`.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::fixture::server;
+use crate::fixture::{SOON, WAITING, server};
 
 const CONNECTIONS: usize = 32;
 const RUN: Duration = Duration::from_secs(3);
@@ -56,4 +57,40 @@ async fn bench_small_authenticated_posts() {
         cpu / total as f64 * 1e6
     );
     assert!(total > 0);
+}
+
+/// Resident memory of this process, in kB.
+fn resident_kb() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.unwrap().trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "measures; needs a release build and a quiet machine"]
+async fn bench_a_thousand_waiting_agents() {
+    const AGENTS: u64 = 1_000;
+    let server = server().await;
+    let body = r#"{"text":"abc"}"#;
+    let request = format!(
+        "POST /v1/wait HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer agent\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let before = resident_kb();
+    let mut streams = Vec::new();
+    for _ in 0..AGENTS {
+        let mut stream = server.connect().await;
+        stream.write_all(request.as_bytes()).await.unwrap();
+        streams.push(stream);
+    }
+    let all = async {
+        while WAITING.load(Ordering::SeqCst) < AGENTS {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(SOON, all).await.unwrap();
+    let cost = resident_kb() - before;
+    println!("{cost} kB for {AGENTS} waiting agents, their clients included");
+    assert!(cost < 60_000, "{cost} kB");
 }

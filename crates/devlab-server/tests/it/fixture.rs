@@ -16,7 +16,7 @@ use devlab_core::check::Sha256Hex;
 use devlab_core::id::kind;
 use devlab_core::{AgentId, AttemptId, OrgId, SystemClock, TaskId, Timestamp, TokenId};
 use devlab_server::app::{App, AppState, ServerConfig};
-use devlab_server::auth::{Auth, AttemptKey, Directory};
+use devlab_server::auth::{AttemptKey, Auth, Directory};
 use devlab_server::extract::{Caller, Json, Mutation, PathId, Query, RawBody};
 use devlab_server::listen::{self, ListenLimits};
 use devlab_server::openapi::Routes;
@@ -42,6 +42,9 @@ pub(crate) fn live_attempt() -> AttemptId {
 pub(crate) fn over_attempt() -> AttemptId {
     AttemptId::new(Timestamp::from_millis(3), 3)
 }
+
+/// Requests that wait in `/wait`.
+pub(crate) static WAITING: AtomicU64 = AtomicU64::new(0);
 
 /// Tokens in memory.
 #[derive(Default)]
@@ -195,6 +198,13 @@ async fn slow() -> String {
     std::future::pending().await
 }
 
+#[utoipa::path(post, path = "/wait", request_body = Note, responses((status = 204)))]
+async fn wait(State(app): State<AppState>, Json(_note): Json<Note>) -> hyper::StatusCode {
+    WAITING.fetch_add(1, Ordering::SeqCst);
+    app.shutdown.cancelled().await;
+    hyper::StatusCode::NO_CONTENT
+}
+
 #[utoipa::path(get, path = "/full", responses((status = 200, body = String)))]
 async fn full() -> Result<String> {
     Err(ApiError::from(devlab_core::StorageError::new(
@@ -248,7 +258,11 @@ pub(crate) async fn server_with(setup: Setup) -> Server {
         instance: "test".to_owned(),
     };
     let directory: Arc<dyn Directory> = tokens.clone();
-    let auth = Arc::new(Auth::new(directory, clock.clone(), AttemptKey::new(&[7; 32])));
+    let auth = Arc::new(Auth::new(
+        directory,
+        clock.clone(),
+        AttemptKey::new(&[7; 32]),
+    ));
     let app = Arc::new(App::new(config, auth.clone(), clock, stop.clone()));
     let quick = Policy {
         timeout: Some(Duration::from_millis(100)),
@@ -266,6 +280,7 @@ pub(crate) async fn server_with(setup: Setup) -> Server {
         .add(small, routes!(raw))
         .add(Policy::roles(Roles::ALL), routes!(who))
         .add(Policy::roles(Roles::READ).waiting(), routes!(stream))
+        .add(Policy::roles(Roles::AGENT).waiting(), routes!(wait))
         .add(Policy::roles(Roles::READ), routes!(panics))
         .add(quick, routes!(slow))
         .add(Policy::roles(Roles::READ), routes!(full));

@@ -1,0 +1,383 @@
+//! Wire types from entities, and back.
+
+use devlab_api::agent::{self as wire_agent, Claimed, Repository};
+use devlab_api::event::Event as WireEvent;
+use devlab_api::patch as wire_patch;
+use devlab_api::project as wire_project;
+use devlab_api::task as wire;
+use devlab_api::token::Token as WireToken;
+use devlab_core::attempt::{Agent, Attempt, AttemptState};
+use devlab_core::auth::Token;
+use devlab_core::check::{CheckSet, Receipt};
+use devlab_core::event::Event;
+use devlab_core::git::RefName;
+use devlab_core::limits::AGENT_GONE_AFTER;
+use devlab_core::org::{Org, Project, ProjectSettings};
+use devlab_core::patch::{Patch, PatchComment};
+use devlab_core::rules::complete::CheckRun;
+use devlab_core::state::State;
+use devlab_core::task::{Feedback, Task, TaskSpec};
+use devlab_core::train::Candidate;
+use devlab_core::{Oid, Refusal, Timestamp};
+use devlab_orchestrator::{Assignment, CommitView};
+
+fn text(oid: &Oid) -> String {
+    oid.to_string()
+}
+
+fn branch(name: &RefName) -> String {
+    name.branch_name().unwrap_or(name.as_str()).to_owned()
+}
+
+/// A task.
+#[must_use]
+pub fn task(task: &Task, spec: &TaskSpec) -> wire::Task {
+    wire::Task {
+        id: task.id,
+        org: task.org,
+        project: task.project,
+        parent: task.parent,
+        goal_id: task.goal,
+        kind: task.kind,
+        title: spec.title.clone(),
+        state: task.state.name(),
+        waiting_for: match task.state {
+            State::Waiting(reason, _) => Some(reason),
+            State::Draft
+            | State::Blocked
+            | State::Ready
+            | State::Running
+            | State::Integrating
+            | State::Done
+            | State::Failed
+            | State::Cancelled => None,
+        },
+        unmet: task.unmet,
+        priority: task.priority,
+        path: task.path,
+        labels: task.requires.iter().map(str::to_owned).collect(),
+        attempts: task.attempts,
+        tries: task.tries,
+        live_attempt: task.live,
+        not_before: task.not_before,
+        open_children: task.open_children,
+        review: task.review,
+        proof: task.proof,
+        head: task.head.as_ref().map(text),
+        published: task.published.as_ref().map(text),
+        check_set: task.check_set.as_ref().map(ToString::to_string),
+        archived: task.archived,
+        created_at: task.created_at,
+        updated_at: task.updated_at,
+    }
+}
+
+/// What belongs to one task alone, besides the task.
+#[derive(Debug, Default)]
+pub struct TaskParts {
+    /// Checks that its result has to pass.
+    pub checks: CheckSet,
+    /// What it depends on.
+    pub depends_on: Vec<devlab_core::TaskId>,
+    /// What depends on it.
+    pub dependents: Vec<devlab_core::TaskId>,
+    /// Why it does not move.
+    pub stuck: Option<String>,
+    /// What the next attempt will be told.
+    pub feedback: Vec<Feedback>,
+    /// Its patch.
+    pub patch: Option<devlab_core::PatchId>,
+    /// Branch that its result goes into.
+    pub target: Option<RefName>,
+}
+
+/// A task with everything that belongs to it alone.
+#[must_use]
+pub fn task_detail(one: &Task, spec: TaskSpec, parts: TaskParts) -> wire::TaskDetail {
+    wire::TaskDetail {
+        task: task(one, &spec),
+        goal: spec.goal,
+        driver: spec.driver.map(Into::into),
+        checks: parts.checks.checks.into_iter().map(Into::into).collect(),
+        depends_on: parts.depends_on,
+        dependents: parts.dependents,
+        stuck: parts.stuck,
+        feedback: parts.feedback,
+        patch: parts.patch,
+        target: parts.target.as_ref().map(branch),
+    }
+}
+
+/// An attempt, with the length of its log.
+#[must_use]
+pub fn attempt(attempt: Attempt, log_bytes: u64) -> wire::Attempt {
+    wire::Attempt {
+        id: attempt.id,
+        task: attempt.task,
+        number: attempt.number,
+        kind: attempt.kind,
+        agent: attempt.agent,
+        state: attempt.state,
+        phase: attempt.phase,
+        failure: attempt.failure,
+        base: attempt.base.as_ref().map(text),
+        prior: attempt.prior.as_ref().map(text),
+        commit: attempt.commit.as_ref().map(text),
+        candidate: attempt.candidate,
+        log_bytes,
+        created_at: attempt.created_at,
+        ended_at: attempt.ended_at,
+    }
+}
+
+/// A receipt.
+#[must_use]
+pub fn receipt(receipt: Receipt) -> wire::Receipt {
+    wire::Receipt {
+        id: receipt.id,
+        task: receipt.task,
+        attempt: receipt.attempt,
+        agent: receipt.agent,
+        candidate: receipt.candidate,
+        check: receipt.check,
+        command: receipt.command,
+        check_hash: receipt.check_hash.to_string(),
+        check_set: receipt.check_set.to_string(),
+        commit: text(&receipt.commit),
+        tree: text(&receipt.tree),
+        exit_code: receipt.exit_code,
+        passed: receipt.passed,
+        duration_ms: receipt.duration_ms,
+        log_offset: receipt.log_offset,
+        log_len: receipt.log_len,
+        isolation: receipt.isolation,
+        at: receipt.at,
+    }
+}
+
+/// A candidate.
+#[must_use]
+pub fn candidate(candidate: Candidate) -> wire::Candidate {
+    wire::Candidate {
+        id: candidate.id,
+        target: branch(&candidate.target.branch),
+        state: candidate.state,
+        tasks: candidate.entries.iter().map(|entry| entry.task).collect(),
+        base: candidate.base.as_ref().map(text),
+        tip: candidate.tip.as_ref().map(text),
+        tree: candidate.tree.as_ref().map(text),
+        verify_attempts: candidate.attempts,
+    }
+}
+
+/// An org.
+#[must_use]
+pub fn org(org: Org) -> wire_project::Org {
+    wire_project::Org {
+        id: org.id,
+        name: org.name.to_string(),
+        created_at: org.created_at,
+    }
+}
+
+/// A project, with its org and the head of its default branch.
+#[must_use]
+pub fn project(project: Project, org: &Org, head: Option<&Oid>) -> wire_project::Project {
+    wire_project::Project {
+        id: project.id,
+        org: project.org,
+        git_path: format!("/git/{}/{}.git", org.name, project.name),
+        name: project.name.to_string(),
+        default_branch: branch(&project.default_branch),
+        head: head.map(text),
+        upstream: project.upstream,
+        archived: project.archived,
+        created_at: project.created_at,
+    }
+}
+
+/// A project's settings.
+#[must_use]
+pub fn settings(settings: &ProjectSettings) -> wire_project::ProjectSettings {
+    wire_project::ProjectSettings {
+        setup: settings.checks.setup.clone(),
+        checks: settings
+            .checks
+            .checks
+            .iter()
+            .cloned()
+            .map(Into::into)
+            .collect(),
+        labels: settings.labels.iter().map(str::to_owned).collect(),
+        protected_paths: settings.protected_paths.clone(),
+    }
+}
+
+/// An agent, with what it holds.
+#[must_use]
+pub fn agent(agent: Agent, held: &[Attempt], now: Timestamp) -> wire_agent::Agent {
+    // A claim writes the time of the call only now and then; a live lease is as good.
+    let lives =
+        |attempt: &Attempt| attempt.state == AttemptState::Live && attempt.lease_until > now;
+    wire_agent::Agent {
+        id: agent.id,
+        org: agent.org,
+        name: agent.name,
+        labels: agent.labels.iter().map(str::to_owned).collect(),
+        capacity: agent.capacity,
+        attempts: held.iter().map(|attempt| attempt.id).collect(),
+        runtime: agent.runtime,
+        draining: agent.draining,
+        online: now.since(agent.seen_at) < AGENT_GONE_AFTER || held.iter().any(lives),
+        created_at: agent.created_at,
+        seen_at: agent.seen_at,
+    }
+}
+
+/// Work for an agent. `git_token` is the attempt's own.
+#[must_use]
+pub fn claimed(got: Assignment, git_token: String, lease_ms: u64) -> Claimed {
+    let attempt = got.attempt;
+    let push_ref = RefName::of_attempt(attempt.task, attempt.number);
+    let name = |name: Option<RefName>| name.map(|name| name.to_string());
+    let repository = match (got.project, attempt.base, got.base_ref) {
+        (Some((org, project)), Some(base), Some(base_ref)) => Some(Repository {
+            project: project.id,
+            git_path: format!("/git/{}/{}.git", org.name, project.name),
+            git_token,
+            base: text(&base),
+            base_ref: base_ref.to_string(),
+            prior: got
+                .prior_ref
+                .is_some()
+                .then_some(attempt.prior)
+                .flatten()
+                .as_ref()
+                .map(text),
+            prior_ref: name(got.prior_ref),
+            merges: got
+                .merges_ref
+                .is_some()
+                .then_some(attempt.merges)
+                .flatten()
+                .as_ref()
+                .map(text),
+            merges_ref: name(got.merges_ref),
+            push_ref: push_ref.to_string(),
+            check_set: got.checks.hash().to_string(),
+            setup: got.checks.setup,
+            checks: got.checks.checks.into_iter().map(Into::into).collect(),
+            candidate: attempt.candidate,
+        }),
+        _ => None,
+    };
+    let is_work = attempt.kind == devlab_core::attempt::AttemptKind::Work;
+    Claimed {
+        attempt: attempt.id,
+        task: attempt.task,
+        number: attempt.number,
+        kind: attempt.kind,
+        lease_ms,
+        title: got.spec.title,
+        goal: got.spec.goal,
+        driver: got.spec.driver.filter(|_| is_work).map(Into::into),
+        repository,
+        feedback: got.feedback,
+    }
+}
+
+/// A check that an agent ran.
+///
+/// # Errors
+/// [`Refusal::Invalid`] for a tree that is none.
+pub fn check_run(i: usize, receipt: wire_agent::NewReceipt) -> Result<CheckRun, Refusal> {
+    let tree = receipt.tree.parse().map_err(|_| {
+        let field = format!("complete.delivered.receipts[{i}].tree");
+        Refusal::invalid(field, "is not the id of a tree")
+    })?;
+    Ok(CheckRun {
+        check: receipt.check,
+        tree,
+        exit_code: receipt.exit_code,
+        duration_ms: receipt.duration_ms,
+        log_offset: receipt.log_offset,
+        log_len: receipt.log_len,
+        log_tail: receipt.log_tail,
+        isolation: receipt.isolation,
+    })
+}
+
+/// An event.
+#[must_use]
+pub fn event(event: Event) -> WireEvent {
+    WireEvent {
+        seq: event.seq,
+        at: event.at,
+        kind: event.event.kind,
+        org: event.event.org,
+        project: event.event.project,
+        task: event.event.task,
+        attempt: event.event.attempt,
+        data: event.event.data,
+    }
+}
+
+/// A patch, with its discussion.
+#[must_use]
+pub fn patch(patch: Patch, comments: Vec<PatchComment>) -> wire_patch::Patch {
+    wire_patch::Patch {
+        id: patch.id,
+        org: patch.org,
+        project: patch.project,
+        task: patch.task,
+        title: patch.title,
+        description: patch.description,
+        target: branch(&patch.target),
+        base: text(&patch.base),
+        head: text(&patch.head),
+        files: patch.files,
+        added: patch.added,
+        removed: patch.removed,
+        state: patch.state,
+        created_at: patch.created_at,
+        updated_at: patch.updated_at,
+        comments: comments.into_iter().map(comment).collect(),
+    }
+}
+
+fn comment(comment: PatchComment) -> wire_patch::PatchComment {
+    wire_patch::PatchComment {
+        number: comment.number,
+        author: comment.author,
+        head: text(&comment.head),
+        body: comment.body,
+        verdict: comment.verdict,
+        at: comment.at,
+    }
+}
+
+/// A token, without its secret.
+#[must_use]
+pub fn token(token: Token) -> WireToken {
+    WireToken {
+        id: token.id,
+        role: token.role,
+        org: token.org,
+        note: token.note,
+        expires_at: token.expires_at,
+        revoked_at: token.revoked_at,
+        created_at: token.created_at,
+    }
+}
+
+/// A commit.
+#[must_use]
+pub fn commit(commit: CommitView) -> wire::Commit {
+    wire::Commit {
+        id: commit.id,
+        parents: commit.parents,
+        author: commit.author,
+        at: commit.at.to_string(),
+        subject: commit.subject,
+    }
+}

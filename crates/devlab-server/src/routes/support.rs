@@ -1,0 +1,144 @@
+//! What handlers share.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use devlab_core::limits::{PAGE_DEFAULT, PAGE_MAX};
+use devlab_core::tx::{Page, Tx};
+use devlab_core::{OrgId, Refusal};
+use devlab_orchestrator::{Answer, Done, IdempotencyKey, Lab, Mutation};
+use hyper::StatusCode;
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::extract::{Caller, Idempotency};
+use crate::problem::{ApiError, Kind, Result};
+
+/// Set on an answer that was remembered from an earlier request with the same `Idempotency-Key`.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+impl From<devlab_orchestrator::Error> for ApiError {
+    fn from(error: devlab_orchestrator::Error) -> Self {
+        use devlab_orchestrator::Error;
+        match error {
+            Error::Refused(refusal) => refusal.into(),
+            Error::Storage(error) => error.into(),
+            Error::Git(error) if error.is_transient() => {
+                Self::new(Kind::UNAVAILABLE, "the repository is busy").retry_after(1)
+            }
+            Error::Git(error) => Self::internal(format!("git: {error}")),
+            Error::Io { .. } | Error::Injected(_) => Self::internal(error.to_string()),
+        }
+    }
+}
+
+/// JSON with a status.
+pub(super) fn json<T: Serialize>(status: StatusCode, value: &T) -> Result<Response> {
+    let body = serde_json::to_vec(value)
+        .map_err(|error| ApiError::internal(format!("an answer could not be written: {error}")))?;
+    Ok(with_json(status, body))
+}
+
+fn with_json(status: StatusCode, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    response
+}
+
+/// What a mutation did, and what its caller is told.
+pub(super) fn done<T: Serialize>(
+    org: Option<OrgId>,
+    target: impl ToString,
+    status: StatusCode,
+    answer: &T,
+) -> devlab_core::Result<Done> {
+    let body = serde_json::to_string(answer)
+        .map_err(|error| Refusal::Conflict(format!("an answer could not be written: {error}")))?;
+    Ok(Done {
+        org,
+        target: target.to_string(),
+        answer: Answer::new(status.as_u16(), body),
+    })
+}
+
+/// Runs a mutation of a caller, with its audit entry and its remembered answer.
+pub(super) async fn mutate<F>(
+    lab: &Arc<Lab>,
+    caller: &Caller,
+    action: &'static str,
+    idempotency: Option<Idempotency>,
+    unit: F,
+) -> Result<Response>
+where
+    F: FnMut(&mut dyn Tx) -> devlab_core::Result<Done> + Send + 'static,
+{
+    let mutation = Mutation {
+        who: caller.principal.clone(),
+        request_id: caller.request_id.as_str().to_owned(),
+        action,
+        idempotency: idempotency.map(|i| IdempotencyKey {
+            key: i.key,
+            body: i.body,
+        }),
+    };
+    let answer = lab.mutate(mutation, unit).await?;
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    let mut response = if status == StatusCode::NO_CONTENT {
+        status.into_response()
+    } else {
+        with_json(status, answer.body)
+    };
+    if answer.replayed {
+        response
+            .headers_mut()
+            .insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+/// The part of a list that `cursor` and `limit` name.
+pub(super) fn page(cursor: Option<&str>, limit: Option<u32>) -> Result<Page> {
+    let after = match cursor {
+        None => None,
+        Some(text) => Some(
+            Uuid::try_parse(text)
+                .map_err(|_| Refusal::invalid("cursor", "is not the `next` of a page"))?,
+        ),
+    };
+    let limit = limit.unwrap_or(PAGE_DEFAULT);
+    if limit == 0 || limit > PAGE_MAX {
+        let problem = format!("must be between 1 and {PAGE_MAX}");
+        return Err(Refusal::invalid("limit", problem).into());
+    }
+    Ok(Page { after, limit })
+}
+
+/// A page of wire items. There may be more if the page is full.
+pub(super) fn list<E, T>(
+    found: Vec<E>,
+    page: Page,
+    id: impl Fn(&E) -> Uuid,
+    convert: impl FnMut(E) -> T,
+) -> devlab_api::List<T> {
+    let is_full = u32::try_from(found.len()).unwrap_or(u32::MAX) >= page.limit;
+    let next = found
+        .last()
+        .filter(|_| is_full)
+        .map(|last| id(last).simple().to_string());
+    devlab_api::List {
+        items: found.into_iter().map(convert).collect(),
+        next,
+    }
+}
+
+/// A unified diff.
+pub(super) fn diff(bytes: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(bytes));
+    let diff = HeaderValue::from_static("text/x-diff; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, diff);
+    response
+}

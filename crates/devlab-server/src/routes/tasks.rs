@@ -1,0 +1,425 @@
+//! Tasks: making, reading and changing them.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use axum::{Extension, Json as AxumJson};
+use devlab_api::List;
+use devlab_api::task::{
+    Attempt, Candidate, Commit, CreateTask, Receipt, Task, TaskDetail, UpdateTask,
+};
+use devlab_core::id::kind;
+use devlab_core::label::Labels;
+use devlab_core::rules::schedule::{self, NewTask, Place};
+use devlab_core::rules::{person, stuck};
+use devlab_core::state::StateName;
+use devlab_core::task::TaskSpec;
+use devlab_core::tx::{Read, TaskFilter, Tx};
+use devlab_core::{ProjectId, Refusal, TaskId};
+use devlab_orchestrator::{Lab, scope};
+use hyper::StatusCode;
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::routes;
+
+use super::support::{self, done, mutate};
+use crate::convert::{self, TaskParts};
+use crate::extract::{Caller, Mutation, PathId, Query};
+use crate::openapi::Routes;
+use crate::policy::{Policy, Roles};
+use crate::problem::Result;
+
+/// Most commits of a task's log.
+const COMMITS_MAX: usize = 500;
+/// Largest diff that is sent, in bytes.
+const DIFF_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// The list.
+#[must_use]
+pub fn list(routes: Routes) -> Routes {
+    let read = Policy::roles(Roles::READ);
+    let change = Policy::roles(Roles::CHANGE);
+    routes
+        .add(read, routes!(all))
+        .add(change, routes!(create))
+        .add(read, routes!(one))
+        .add(change, routes!(update))
+        .add(change, routes!(cancel))
+        .add(change, routes!(fail))
+        .add(change, routes!(retry))
+        .add(change, routes!(archive))
+        .add(change, routes!(activate))
+        .add(read, routes!(attempts))
+        .add(read, routes!(receipts))
+        .add(read, routes!(candidates))
+        .add(read, routes!(commits))
+        .add(read, routes!(diff))
+}
+
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+struct TasksQuery {
+    /// Org, by id or name. Default: the caller's, or every org for a global token.
+    org: Option<String>,
+    /// Project, by id.
+    #[param(value_type = Option<String>)]
+    project: Option<ProjectId>,
+    /// Children of this task.
+    #[param(value_type = Option<String>)]
+    parent: Option<TaskId>,
+    /// Everything that serves this goal, the goal included.
+    #[param(value_type = Option<String>)]
+    goal: Option<TaskId>,
+    /// Goals only.
+    goals_only: bool,
+    /// States, separated by commas.
+    state: Option<String>,
+    /// Title contains this.
+    text: Option<String>,
+    /// Archived ones too.
+    archived: bool,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// Most items: 1 to 500, default 50.
+    limit: Option<u32>,
+}
+
+/// Tasks, newest first.
+#[utoipa::path(get, path = "/tasks", tag = "tasks", operation_id = "task.list",
+    params(TasksQuery),
+    responses((status = 200, description = "A page", body = List<Task>)))]
+async fn all(
+    Extension(lab): Extension<Arc<Lab>>,
+    caller: Caller,
+    Query(query): Query<TasksQuery>,
+) -> Result<AxumJson<List<Task>>> {
+    let page = support::page(query.cursor.as_deref(), query.limit)?;
+    let who = caller.principal;
+    let states = query
+        .state
+        .as_deref()
+        .unwrap_or_default()
+        .split(',')
+        .filter(|s| !s.is_empty());
+    let states = states
+        .map(str::parse::<StateName>)
+        .collect::<std::result::Result<_, _>>()?;
+    let found = lab.read(move |view| {
+        let org = match &query.org {
+            Some(org) => Some(scope::org(view, &who, Some(org))?.id),
+            None => who.org,
+        };
+        let filter = TaskFilter {
+            org,
+            project: query.project,
+            parent: query.parent,
+            goal: query.goal,
+            goals_only: query.goals_only,
+            states,
+            text: query.text.filter(|text| !text.is_empty()),
+            archived: query.archived,
+        };
+        let tasks = view.tasks(&filter, page)?;
+        let specs = tasks.iter().map(|task| spec_of(view, task.id));
+        let specs = specs.collect::<devlab_core::Result<Vec<_>>>()?;
+        Ok(tasks.into_iter().zip(specs).collect::<Vec<_>>())
+    });
+    let list = support::list(
+        found.await?,
+        page,
+        |(task, _)| task.id.uuid(),
+        |(task, spec)| convert::task(&task, &spec),
+    );
+    Ok(AxumJson(list))
+}
+
+fn spec_of<R: Read + ?Sized>(view: &mut R, id: TaskId) -> devlab_core::Result<TaskSpec> {
+    view.task_spec(id)?
+        .ok_or_else(|| Refusal::NotFound("task").into())
+}
+
+fn view_of(tx: &mut dyn Tx, id: TaskId) -> devlab_core::Result<Task> {
+    let task = tx.task(id)?.ok_or(Refusal::NotFound("task"))?;
+    let spec = spec_of(tx, id)?;
+    Ok(convert::task(&task, &spec))
+}
+
+/// Makes one task: a goal, or a child of a composite.
+#[utoipa::path(post, path = "/tasks", tag = "tasks", operation_id = "task.create",
+    request_body = CreateTask,
+    responses((status = 201, description = "The task", body = Task)))]
+async fn create(
+    Extension(lab): Extension<Arc<Lab>>,
+    caller: Caller,
+    Mutation { body, idempotency }: Mutation<CreateTask>,
+) -> Result<Response> {
+    let place = place(&lab, &caller, &body).await?;
+    let new = NewTask {
+        key: String::new(),
+        requires: Labels::new(&body.labels)?,
+        priority: body.priority,
+        review: body
+            .review
+            .unwrap_or(place.parent.is_none() && place.project.is_some()),
+        side_effects: body.side_effects,
+        depends_on: Vec::new(),
+        children: Vec::new(),
+        spec: TaskSpec {
+            goal: body.goal.unwrap_or_else(|| body.title.clone()),
+            title: body.title,
+            driver: body.driver.map(Into::into),
+            checks: body.checks.into_iter().map(Into::into).collect(),
+        },
+    };
+    mutate(&lab, &caller, "task.create", idempotency, move |tx| {
+        let made = schedule::create(tx, &place, &new)?;
+        done(
+            Some(place.org),
+            made.id,
+            StatusCode::CREATED,
+            &view_of(tx, made.id)?,
+        )
+    })
+    .await
+}
+
+async fn place(lab: &Arc<Lab>, caller: &Caller, body: &CreateTask) -> Result<Place> {
+    let who = caller.principal.clone();
+    let (org, project, parent) = (body.org.clone(), body.project.clone(), body.parent);
+    let found = lab.read(move |view| {
+        let parent = parent.map(|id| scope::task(view, &who, id)).transpose()?;
+        let org = match &parent {
+            Some(parent) if org.is_none() => parent.org,
+            Some(_) | None => scope::org(view, &who, org.as_deref())?.id,
+        };
+        let project = match (project, parent.and_then(|parent| parent.project)) {
+            (Some(given), _) => Some(scope::project_named(view, &who, org, &given)?),
+            (None, Some(id)) => view.project(id)?,
+            (None, None) => None,
+        };
+        Ok((org, project))
+    });
+    let (org, project) = found.await?;
+    let project = match project {
+        Some(project) => Some(lab.project_place(&project).await?),
+        None => None,
+    };
+    let depends_on = body.depends_on.clone();
+    Ok(Place {
+        org,
+        project,
+        parent: body.parent,
+        depends_on,
+        draft: body.draft,
+    })
+}
+
+/// A task with everything that belongs to it.
+#[utoipa::path(get, path = "/tasks/{id}", tag = "tasks", operation_id = "task.get",
+    params(("id" = String, Path, description = "The task")),
+    responses((status = 200, description = "The task", body = TaskDetail)))]
+async fn one(
+    Extension(lab): Extension<Arc<Lab>>,
+    caller: Caller,
+    PathId(id): PathId<kind::Task>,
+) -> Result<AxumJson<TaskDetail>> {
+    let who = caller.principal;
+    let found = lab.read(move |view| {
+        let task = scope::task(view, &who, id)?;
+        let spec = spec_of(view, id)?;
+        let mut parts = TaskParts {
+            depends_on: view.dependencies(id)?,
+            dependents: view.dependents(id)?,
+            stuck: stuck::reason(view, &task)?,
+            feedback: view.feedback(id)?,
+            patch: view.patch_of_task(id)?.map(|patch| patch.id),
+            ..TaskParts::default()
+        };
+        if let Some(hash) = &task.check_set {
+            parts.checks = view.check_set(hash)?.unwrap_or_default();
+        }
+        if let Some(project) = task
+            .project
+            .map(|id| view.project(id))
+            .transpose()?
+            .flatten()
+        {
+            parts.target = Some(task.target(&project.default_branch));
+        }
+        Ok(convert::task_detail(&task, spec, parts))
+    });
+    Ok(AxumJson(found.await?))
+}
+
+/// Changes a task.
+#[utoipa::path(patch, path = "/tasks/{id}", tag = "tasks", operation_id = "task.update",
+    params(("id" = String, Path, description = "The task")), request_body = UpdateTask,
+    responses((status = 200, description = "The task", body = Task)))]
+async fn update(
+    Extension(lab): Extension<Arc<Lab>>,
+    caller: Caller,
+    PathId(id): PathId<kind::Task>,
+    Mutation { body, idempotency }: Mutation<UpdateTask>,
+) -> Result<Response> {
+    act(
+        &lab,
+        &caller,
+        "task.update",
+        id,
+        idempotency,
+        move |tx, id| {
+            let change = person::Change {
+                title: body.title.clone(),
+                goal: body.goal.clone(),
+                priority: body.priority,
+                add_depends_on: body.add_depends_on.clone(),
+            };
+            person::update(tx, id, change)
+        },
+    )
+    .await
+}
+
+/// Does something to one task and answers with it.
+async fn act<F>(
+    lab: &Arc<Lab>,
+    caller: &Caller,
+    action: &'static str,
+    id: TaskId,
+    idempotency: Option<crate::extract::Idempotency>,
+    mut rule: F,
+) -> Result<Response>
+where
+    F: FnMut(&mut dyn Tx, TaskId) -> devlab_core::Result<devlab_core::task::Task> + Send + 'static,
+{
+    let who = caller.principal.clone();
+    mutate(lab, caller, action, idempotency, move |tx| {
+        let org = scope::task(tx, &who, id)?.org;
+        rule(tx, id)?;
+        done(Some(org), id, StatusCode::OK, &view_of(tx, id)?)
+    })
+    .await
+}
+
+/// No particulars.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+macro_rules! actions {
+    ($($(#[$doc:meta])* $name:ident $path:literal $operation:literal $rule:path;)*) => {$(
+        $(#[$doc])*
+        #[utoipa::path(post, path = $path, tag = "tasks", operation_id = $operation,
+            params(("id" = String, Path, description = "The task")),
+            responses((status = 200, description = "The task", body = Task)))]
+        async fn $name(
+            Extension(lab): Extension<Arc<Lab>>,
+            caller: Caller,
+            PathId(id): PathId<kind::Task>,
+            Mutation { idempotency, .. }: Mutation<Nothing>,
+        ) -> Result<Response> {
+            act(&lab, &caller, $operation, id, idempotency, $rule).await
+        }
+    )*};
+}
+
+actions! {
+    /// Calls a task off, and everything below it.
+    cancel "/tasks/{id}/cancel" "task.cancel" person::cancel;
+    /// Gives a task up: its parent is not done without it, and what depends on it stays blocked.
+    fail "/tasks/{id}/fail" "task.fail" person::fail;
+    /// Tries a task again that waits for attention, failed or was cancelled.
+    retry "/tasks/{id}/retry" "task.retry" person::retry;
+    /// Hides a task that has ended from lists.
+    archive "/tasks/{id}/archive" "task.archive" person::archive;
+    /// Approves a draft.
+    activate "/tasks/{id}/activate" "task.activate" person::activate;
+}
+
+/// Attempts of a task, oldest first.
+#[utoipa::path(get, path = "/tasks/{id}/attempts", tag = "tasks", operation_id = "task.attempts",
+    params(("id" = String, Path, description = "The task")),
+    responses((status = 200, description = "All of them", body = List<Attempt>)))]
+async fn attempts(
+    Extension(lab): Extension<Arc<Lab>>,
+    caller: Caller,
+    PathId(id): PathId<kind::Task>,
+) -> Result<AxumJson<List<Attempt>>> {
+    let who = caller.principal;
+    let found = lab.read(move |view| {
+        scope::task(view, &who, id)?;
+        view.attempts(id)
+    });
+    let mut items = Vec::new();
+    for attempt in found.await? {
+        let log_bytes = lab.log_len(attempt.id).await?;
+        items.push(convert::attempt(attempt, log_bytes));
+    }
+    Ok(AxumJson(List { items, next: None }))
+}
+
+/// Receipts of a task, oldest first.
+#[utoipa::path(get, path = "/tasks/{id}/receipts", tag = "tasks", operation_id = "task.receipts",
+    params(("id" = String, Path, description = "The task")),
+    responses((status = 200, description = "All of them", body = List<Receipt>)))]
+async fn receipts(
+    Extension(lab): Extension<Arc<Lab>>,
+    caller: Caller,
+    PathId(id): PathId<kind::Task>,
+) -> Result<AxumJson<List<Receipt>>> {
+    let who = caller.principal;
+    let found = lab.read(move |view| {
+        scope::task(view, &who, id)?;
+        view.receipts(id)
+    });
+    let items = found.await?.into_iter().map(convert::receipt).collect();
+    Ok(AxumJson(List { items, next: None }))
+}
+
+/// Candidates that a task was part of, oldest first.
+#[utoipa::path(get, path = "/tasks/{id}/candidates", tag = "tasks",
+    operation_id = "task.candidates",
+    params(("id" = String, Path, description = "The task")),
+    responses((status = 200, description = "All of them", body = List<Candidate>)))]
+async fn candidates(
+    Extension(lab): Extension<Arc<Lab>>,
+    caller: Caller,
+    PathId(id): PathId<kind::Task>,
+) -> Result<AxumJson<List<Candidate>>> {
+    let who = caller.principal;
+    let found = lab.read(move |view| {
+        scope::task(view, &who, id)?;
+        view.candidates_of(id)
+    });
+    let items = found.await?.into_iter().map(convert::candidate).collect();
+    Ok(AxumJson(List { items, next: None }))
+}
+
+/// Commits that a task's result adds to its target, newest first.
+#[utoipa::path(get, path = "/tasks/{id}/commits", tag = "tasks", operation_id = "task.commits",
+    params(("id" = String, Path, description = "The task")),
+    responses((status = 200, description = "At most 500", body = List<Commit>)))]
+async fn commits(
+    Extension(lab): Extension<Arc<Lab>>,
+    caller: Caller,
+    PathId(id): PathId<kind::Task>,
+) -> Result<AxumJson<List<Commit>>> {
+    let items = lab.task_commits(&caller.principal, id, COMMITS_MAX).await?;
+    let items = items.into_iter().map(convert::commit).collect();
+    Ok(AxumJson(List { items, next: None }))
+}
+
+/// What a task's result changes in its target, as a unified diff. A diff over 8 MiB is cut, and its
+/// last line says so.
+#[utoipa::path(get, path = "/tasks/{id}/diff", tag = "tasks", operation_id = "task.diff",
+    params(("id" = String, Path, description = "The task")),
+    responses((status = 200, description = "A diff", body = String, content_type = "text/x-diff")))]
+async fn diff(
+    Extension(lab): Extension<Arc<Lab>>,
+    caller: Caller,
+    PathId(id): PathId<kind::Task>,
+) -> Result<Response> {
+    let diff = lab.task_diff(&caller.principal, id, DIFF_BYTES_MAX).await?;
+    Ok(support::diff(diff))
+}

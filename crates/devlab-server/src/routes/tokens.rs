@@ -1,0 +1,194 @@
+//! Tokens, the first login, the audit log, and who one is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::response::Response;
+use axum::{Extension, Json as AxumJson};
+use devlab_api::token::{CreateToken, Login, NewToken, Token};
+use devlab_api::{AuditEntry, List, WhoAmI};
+use devlab_core::Refusal;
+use devlab_core::auth::Role;
+use devlab_core::id::kind;
+use devlab_core::limits::{PAGE_DEFAULT, PAGE_MAX};
+use devlab_orchestrator::{Lab, Secret, scope, tokens};
+use hyper::StatusCode;
+use serde::Deserialize;
+use utoipa_axum::routes;
+
+use super::orgs::ListQuery;
+use super::support::{self, done, mutate};
+use crate::convert;
+use crate::extract::{Caller, Json, Mutation, PathId, Query};
+use crate::openapi::Routes;
+use crate::policy::{Policy, Roles};
+use crate::problem::Result;
+
+/// The list.
+#[must_use]
+pub fn list(routes: Routes) -> Routes {
+    let admin = Policy::roles(Roles::ADMIN);
+    routes
+        .add(Policy::roles(Roles::ALL), routes!(whoami))
+        .add(admin, routes!(all))
+        .add(admin, routes!(create))
+        .add(admin, routes!(revoke))
+        .add(admin, routes!(audit))
+        .add(Policy::public(), routes!(login))
+}
+
+/// Who the caller is.
+#[utoipa::path(get, path = "/whoami", tag = "tokens", operation_id = "whoami",
+    responses((status = 200, description = "The caller", body = WhoAmI)))]
+async fn whoami(Extension(lab): Extension<Arc<Lab>>, caller: Caller) -> Result<AxumJson<WhoAmI>> {
+    let who = caller.principal;
+    let org = match who.org {
+        Some(id) => lab.read(move |view| view.org(id)).await?,
+        None => None,
+    };
+    Ok(AxumJson(WhoAmI {
+        token: who.token.to_string(),
+        role: who.role.to_string(),
+        org: who.org.map(|org| org.to_string()),
+        org_name: org.map(|org| org.name.to_string()),
+    }))
+}
+
+/// Tokens, newest first, without their secrets.
+#[utoipa::path(get, path = "/tokens", tag = "tokens", operation_id = "token.list",
+    params(ListQuery),
+    responses((status = 200, description = "A page", body = List<Token>)))]
+async fn all(
+    Extension(lab): Extension<Arc<Lab>>,
+    caller: Caller,
+    Query(query): Query<ListQuery>,
+) -> Result<AxumJson<List<Token>>> {
+    let page = support::page(query.cursor.as_deref(), query.limit)?;
+    let who = caller.principal;
+    let found = lab.read(move |view| {
+        let org = match &query.org {
+            Some(org) => Some(scope::org(view, &who, Some(org))?.id),
+            None => who.org,
+        };
+        view.tokens(org, page)
+    });
+    Ok(AxumJson(support::list(
+        found.await?,
+        page,
+        |token| token.id.uuid(),
+        convert::token,
+    )))
+}
+
+/// Makes a token. Its secret is shown this once, and is not remembered for an `Idempotency-Key`.
+#[utoipa::path(post, path = "/tokens", tag = "tokens", operation_id = "token.create",
+    request_body = CreateToken,
+    responses((status = 201, description = "The token and its secret", body = NewToken)))]
+async fn create(
+    Extension(lab): Extension<Arc<Lab>>,
+    caller: Caller,
+    Mutation { body, .. }: Mutation<CreateToken>,
+) -> Result<Response> {
+    let role: Role = body.role.parse()?;
+    let who = caller.principal.clone();
+    mutate(&lab, &caller, "token.create", None, move |tx| {
+        let org = match (&body.org, who.org) {
+            (Some(given), _) => Some(scope::org(tx, &who, Some(given))?.id),
+            (None, own) => own,
+        };
+        let new = tokens::NewToken {
+            role,
+            org,
+            note: body.note.clone(),
+            expires_in: body.expires_in_secs.map(Duration::from_secs),
+        };
+        let (token, secret) = tokens::create(tx, &who, &new)?;
+        let id = token.id;
+        let answer = NewToken {
+            token: convert::token(token),
+            secret: secret.reveal().to_owned(),
+        };
+        done(org, id, StatusCode::CREATED, &answer)
+    })
+    .await
+}
+
+/// No particulars.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+/// Revokes a token: it stops working at once.
+#[utoipa::path(delete, path = "/tokens/{id}", tag = "tokens", operation_id = "token.revoke",
+    params(("id" = String, Path, description = "The token")),
+    responses((status = 204, description = "It is revoked")))]
+async fn revoke(
+    Extension(lab): Extension<Arc<Lab>>,
+    caller: Caller,
+    PathId(id): PathId<kind::Token>,
+    Mutation { idempotency, .. }: Mutation<Nothing>,
+) -> Result<Response> {
+    let who = caller.principal.clone();
+    mutate(&lab, &caller, "token.revoke", idempotency, move |tx| {
+        let org = scope::token(tx, &who, id)?.org;
+        tokens::revoke(tx, id)?;
+        done(org, id, StatusCode::NO_CONTENT, &())
+    })
+    .await
+}
+
+/// Exchanges the one-time code of the first start's login link for an admin's token.
+#[utoipa::path(post, path = "/login", tag = "tokens", operation_id = "login",
+    request_body = Login,
+    responses((status = 200, description = "The token and its secret", body = NewToken)))]
+async fn login(
+    Extension(lab): Extension<Arc<Lab>>,
+    Json(body): Json<Login>,
+) -> Result<AxumJson<NewToken>> {
+    let (token, secret) = lab.login(Secret::from_text(body.code)).await?;
+    Ok(AxumJson(NewToken {
+        token: convert::token(token),
+        secret: secret.reveal().to_owned(),
+    }))
+}
+
+/// The audit log, newest first. `next` is the place that the next page begins before.
+#[utoipa::path(get, path = "/audit", tag = "tokens", operation_id = "audit.list",
+    params(ListQuery),
+    responses((status = 200, description = "A page", body = List<AuditEntry>)))]
+async fn audit(
+    Extension(lab): Extension<Arc<Lab>>,
+    caller: Caller,
+    Query(query): Query<ListQuery>,
+) -> Result<AxumJson<List<AuditEntry>>> {
+    let before = query.cursor.as_deref().map(str::parse::<u64>).transpose();
+    let before = before.map_err(|_| Refusal::invalid("cursor", "is not the `next` of a page"))?;
+    let limit = query.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
+    let who = caller.principal;
+    let found = lab.read(move |view| {
+        let org = match &query.org {
+            Some(org) => Some(scope::org(view, &who, Some(org))?.id),
+            None => who.org,
+        };
+        view.audit_log(org, before, limit)
+    });
+    let found = found.await?;
+    let is_full = u32::try_from(found.len()).unwrap_or(u32::MAX) >= limit;
+    let next = found
+        .last()
+        .filter(|_| is_full)
+        .map(|(seq, _)| seq.to_string());
+    let items = found.into_iter().map(|(seq, entry)| AuditEntry {
+        seq,
+        at: entry.at.to_string(),
+        actor: entry.actor,
+        action: entry.action,
+        target: entry.target,
+        request_id: entry.request_id,
+        org: entry.org.map(|org| org.to_string()),
+    });
+    Ok(AxumJson(List {
+        items: items.collect(),
+        next,
+    }))
+}
