@@ -369,6 +369,17 @@ fn what_waits_for_a_review_holds_nobody_up() {
 }
 
 #[test]
+fn a_result_that_needs_a_review_is_verified_alone() {
+    let mut lab = Lab::new(1);
+    let agent = lab.able();
+    let first = delivered(&mut lab, agent, true);
+    delivered(&mut lab, agent, false);
+    let candidate = to_build(&mut lab);
+    let members: Vec<TaskId> = candidate.entries.iter().map(|e| e.task).collect();
+    assert_eq!(members, [first]);
+}
+
+#[test]
 fn an_accepted_head_is_verified_again_but_not_reviewed_again() {
     let mut lab = Lab::new(1);
     let agent = lab.able();
