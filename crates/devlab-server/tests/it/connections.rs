@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use devlab_server::listen::ListenLimits;
+use http_body_util::BodyExt;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -138,4 +141,34 @@ async fn what_does_not_end_is_cut() {
     let ended = tokio::time::timeout(SOON, &mut server.task).await;
     ended.expect("ends after the drain").unwrap();
     assert_eq!(closed(&mut stream).await, "");
+}
+
+#[tokio::test]
+async fn http_2_is_spoken_and_ends_at_a_stop() {
+    let mut server = server().await;
+    let stream = TokioIo::new(server.connect().await);
+    let (mut client, connection) = http2::handshake(TokioExecutor::new(), stream)
+        .await
+        .unwrap();
+    let driven = tokio::runtime::Handle::current().spawn(connection);
+    for (host, path, status) in [
+        ("localhost", "/v1/health", 200),
+        ("localhost:1", "/v1/who", 401),
+        ("evil.example", "/v1/health", 421),
+    ] {
+        let request = hyper::Request::get(format!("http://{host}{path}"));
+        let request = request.body(axum::body::Body::empty()).unwrap();
+        let answer = tokio::time::timeout(SOON, client.send_request(request));
+        assert_eq!(answer.await.unwrap().unwrap().status(), status, "{host}");
+    }
+    let request =
+        hyper::Request::get("http://localhost/v1/stream").header("x-auth-token", "viewer");
+    let request = request.body(axum::body::Body::empty()).unwrap();
+    let stream = client.send_request(request).await.unwrap();
+    server.stop.cancel();
+    let rest = tokio::time::timeout(SOON, stream.into_body().collect());
+    assert!(!rest.await.unwrap().unwrap().to_bytes().is_empty());
+    let ended = tokio::time::timeout(Duration::from_secs(1), &mut server.task).await;
+    ended.expect("ends within a second").unwrap();
+    driven.abort();
 }

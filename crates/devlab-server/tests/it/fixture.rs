@@ -23,7 +23,7 @@ use devlab_server::openapi::Routes;
 use devlab_server::policy::{Policy, Roles};
 use devlab_server::problem::{ApiError, Result};
 use devlab_server::rate::Rates;
-use devlab_server::{router, routes, sse};
+use devlab_server::{router, sse};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -132,6 +132,18 @@ struct Note {
 #[derive(Deserialize)]
 struct Paging {
     limit: u32,
+}
+
+#[utoipa::path(get, path = "/health", responses((status = 200, body = String)))]
+async fn health() -> Answer<devlab_api::Health> {
+    Answer(devlab_api::Health {
+        status: "ok".to_owned(),
+    })
+}
+
+#[utoipa::path(get, path = "/metrics", responses((status = 200, body = String)))]
+async fn metrics(State(app): State<AppState>) -> String {
+    app.metrics.render()
 }
 
 #[utoipa::path(post, path = "/notes", request_body = Note, responses((status = 200, body = Note)))]
@@ -272,7 +284,9 @@ pub(crate) async fn server_with(setup: Setup) -> Server {
         body_bytes_max: 1_000,
         ..Policy::roles(Roles::ALL)
     };
-    let api = routes::meta::list(Routes::new(&app))
+    let api = Routes::new(&app)
+        .add(Policy::public(), routes!(health))
+        .add(Policy::roles(Roles::METRICS), routes!(metrics))
         .add(Policy::roles(Roles::CHANGE), routes!(note))
         .add(Policy::roles(Roles::READ), routes!(notes))
         .add(Policy::roles(Roles::READ), routes!(one_note))
