@@ -6,7 +6,7 @@ use crate::attempt::{Agent, Attempt, AttemptKind, AttemptState, Phase};
 use crate::error::{Refusal, Result};
 use crate::event::{EventKind, NewEvent};
 use crate::id::{AgentId, AttemptId, CandidateId, TaskId};
-use crate::state::Cause;
+use crate::state::{Cause, ResumeTo, WaitReason};
 use crate::train::CandidateState;
 use crate::tx::{Effect, Queued, RuleConfig, Tx, Work};
 
@@ -14,6 +14,8 @@ use super::step::{self, step};
 
 /// How stale `seen_at` of an agent may become before a claim writes it.
 const SEEN_EVERY_MS: i64 = 10_000;
+/// Most entries that one claim takes out of the queue because nobody can do them.
+const UNCLAIMABLE_MAX: u32 = 16;
 /// Longest claim id, in bytes.
 const CLAIM_ID_BYTES_MAX: usize = 64;
 
@@ -44,11 +46,25 @@ pub fn claim(
     if agent.draining {
         return Ok(None);
     }
-    let mut heads = tx.queue_heads(agent.org, &agent.labels)?;
-    heads.sort_by_key(Queued::rank);
-    let Some(entry) = heads.into_iter().next() else {
-        return Ok(None);
-    };
+    for _ in 0..UNCLAIMABLE_MAX {
+        let heads = tx.queue_heads(agent.org, &agent.labels)?;
+        let Some(entry) = heads.into_iter().min_by_key(Queued::rank) else {
+            return Ok(None);
+        };
+        check_capacity(tx, &agent)?;
+        tx.dequeue(&entry)?;
+        let attempt = match entry.work {
+            Work::Task(task) => claim_task(tx, cfg, &agent, claim_id, task)?,
+            Work::Verify(candidate) => Some(claim_verify(tx, cfg, &agent, claim_id, candidate)?),
+        };
+        if attempt.is_some() {
+            return Ok(attempt);
+        }
+    }
+    Ok(None)
+}
+
+fn check_capacity(tx: &mut dyn Tx, agent: &Agent) -> Result<()> {
     let held = tx.attempts_of_agent(agent.id)?;
     if held
         .iter()
@@ -63,12 +79,7 @@ pub fn claim(
         }
         .into());
     }
-    tx.dequeue(&entry)?;
-    let attempt = match entry.work {
-        Work::Task(task) => claim_task(tx, cfg, &agent, claim_id, task)?,
-        Work::Verify(candidate) => claim_verify(tx, cfg, &agent, claim_id, candidate)?,
-    };
-    Ok(Some(attempt))
+    Ok(())
 }
 
 fn new_attempt(tx: &mut dyn Tx, cfg: &RuleConfig, agent: &Agent, claim_id: &str) -> Attempt {
@@ -102,18 +113,22 @@ fn claim_task(
     agent: &Agent,
     claim_id: &str,
     id: TaskId,
-) -> Result<Attempt> {
+) -> Result<Option<Attempt>> {
     let mut task = step::load(tx, id)?;
     if let Some(lost) = task.lost.take() {
         supersede(tx, lost)?;
     }
-    let base =
-        match step::target_of(tx, &task)? {
-            Some(target) => Some(tx.branch_head(target.project, &target.branch)?.ok_or_else(
-                || Refusal::Conflict(format!("the branch {} has no commit", target.branch)),
-            )?),
-            None => None,
-        };
+    let mut base = None;
+    if let Some(target) = step::target_of(tx, &task)? {
+        base = tx.branch_head(target.project, &target.branch)?;
+        if base.is_none() {
+            // It would be at the head of its queue for ever, in front of work that can be done.
+            let park = Cause::Park(WaitReason::Attention, ResumeTo::Ready);
+            step(tx, &mut task, park, "its target has no commit", None)?;
+            tx.put_task(&task)?;
+            return Ok(None);
+        }
+    }
     let mut attempt = new_attempt(tx, cfg, agent, claim_id);
     attempt.task = task.id;
     attempt.number = task.attempts + 1;
@@ -126,7 +141,7 @@ fn claim_task(
     task.not_before = None;
     step(tx, &mut task, Cause::Started, "claimed", Some(attempt.id))?;
     tx.put_task(&task)?;
-    Ok(attempt)
+    Ok(Some(attempt))
 }
 
 fn claim_verify(

@@ -126,6 +126,10 @@ fn revive(tx: &mut dyn Tx, mut task: Task) -> Result<()> {
         started: task.started,
     };
     step(tx, &mut task, cause, "a person wants it tried again", None)?;
+    if task.kind == TaskKind::Leaf && task.head.is_some() {
+        // It was called off when it had a result already, which is where to go on.
+        task.prior = task.head.take();
+    }
     if was_cancelled && let Some(parent) = task.parent {
         let mut parent = step::load(tx, parent)?;
         parent.open_children += 1;

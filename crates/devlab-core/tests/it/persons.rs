@@ -182,3 +182,31 @@ fn only_what_has_ended_is_archived_with_all_below_it() {
     lab.unit(|tx| person::archive(tx, goal.id)).unwrap();
     assert!(lab.task(id(&goal, "a")).archived);
 }
+
+#[test]
+fn a_task_without_a_base_stands_in_nobodys_way() {
+    let mut lab = Lab::new(1);
+    let agent = lab.able();
+    let stuck = lab.goal(&leaf("a", &[])).id;
+    let fine = lab.errand(&leaf("b", &[])).id;
+    let main = lab.main();
+    lab.unit(|tx| tx.set_branch_head(main.project, &main.branch, None))
+        .unwrap();
+    assert_eq!(lab.take(agent).task, fine);
+    let waits = State::Waiting(WaitReason::Attention, ResumeTo::Ready);
+    assert_eq!(lab.state(stuck), waits);
+}
+
+#[test]
+fn a_retried_task_goes_on_from_the_result_that_it_had() {
+    let mut lab = Lab::new(1);
+    let agent = lab.able();
+    let task = lab.goal(&leaf("a", &[])).id;
+    let attempt = lab.take(agent);
+    lab.pass(&attempt);
+    let head = lab.task(task).head.clone();
+    assert!(head.is_some());
+    lab.cancel(task).unwrap();
+    lab.retry(task).unwrap();
+    assert_eq!(lab.take(agent).prior, head);
+}
