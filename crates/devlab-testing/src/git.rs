@@ -52,7 +52,10 @@ impl Checkout {
     /// Runs git in it.
     pub async fn try_git(&self, args: &[&str]) -> Ran {
         let mut command = Command::new("git");
-        command.args(args).current_dir(self.dir()).kill_on_drop(true);
+        command
+            .args(args)
+            .current_dir(self.dir())
+            .kill_on_drop(true);
         for (key, value) in [
             ("GIT_CONFIG_NOSYSTEM", "1"),
             ("GIT_CONFIG_GLOBAL", "/dev/null"),
@@ -69,7 +72,10 @@ impl Checkout {
             command
                 .env("GIT_CONFIG_COUNT", "1")
                 .env("GIT_CONFIG_KEY_0", "http.extraHeader")
-                .env("GIT_CONFIG_VALUE_0", format!("Authorization: Basic {basic}"));
+                .env(
+                    "GIT_CONFIG_VALUE_0",
+                    format!("Authorization: Basic {basic}"),
+                );
         }
         let output = command.output().await.unwrap();
         Ran {

@@ -19,7 +19,7 @@ use crate::extract::Caller;
 use crate::metrics::METRICS_TYPE;
 use crate::openapi::Routes;
 use crate::policy::{Policy, Roles};
-use crate::problem::Result;
+use crate::problem::{ApiError, Kind, Result};
 
 /// The list.
 #[must_use]
@@ -55,14 +55,20 @@ async fn ready(Extension(lab): Extension<Arc<Lab>>) -> Result<Json<Health>> {
     Ok(ok())
 }
 
-/// Counters in the text format of OpenMetrics.
+/// Counters in the text format of OpenMetrics. They count the whole lab, so an org's admin is
+/// refused.
 #[utoipa::path(get, path = "/metrics", tag = "server", operation_id = "metrics",
     responses((status = 200, description = "The counters", body = String,
         content_type = "application/openmetrics-text")))]
 async fn metrics(
     State(app): State<AppState>,
     Extension(lab): Extension<Arc<Lab>>,
+    caller: Caller,
 ) -> Result<Response> {
+    if caller.principal.org.is_some() {
+        let detail = "the counters are those of all orgs, and this token is one org's";
+        return Err(ApiError::new(Kind::FORBIDDEN, detail));
+    }
     let read = lab.read(|view| {
         Ok((
             view.queue_len(None)?,

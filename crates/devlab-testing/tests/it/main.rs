@@ -1,7 +1,17 @@
-//! Tests of the workspace as a whole.
+//! Tests of the workspace as a whole: its crates, and the HTTP interface of a real server.
 #![expect(
     clippy::unwrap_used,
     reason = "a helper of a test may fail the test by panicking"
 )]
 
 mod edges;
+mod openapi;
+mod tenancy;
+
+/// How a task is done in a test where nobody does it.
+fn driver() -> devlab_api::task::Driver {
+    devlab_api::task::Driver::Command(devlab_api::task::Command {
+        argv: vec!["true".to_owned()],
+        ..Default::default()
+    })
+}

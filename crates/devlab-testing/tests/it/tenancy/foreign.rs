@@ -1,0 +1,223 @@
+//! Requests that name things, wherever a request can name one.
+
+use devlab_testing::raw::Request;
+use serde_json::{Value, json};
+
+use super::world::Ids;
+
+/// All requests of one operation that name what is in `there`. The caller's own things are in
+/// `own`, for requests that name things in more than one place.
+pub(crate) fn requests(
+    operation: &str,
+    method: &str,
+    path: &str,
+    there: &Ids,
+    own: &Ids,
+) -> Vec<Request> {
+    let bodies = bodies(operation, there, own);
+    let mut requests = Vec::new();
+    for target in targets(operation, path, there) {
+        let with_body = bodies
+            .iter()
+            .map(|body| send(method, &target, body.as_ref()));
+        requests.extend(with_body);
+    }
+    for (target, body) in mixed(operation, path, there, own) {
+        requests.push(send(method, &target, body.as_ref()));
+    }
+    requests
+}
+
+fn send(method: &str, target: &str, body: Option<&Value>) -> Request {
+    let request = Request::new(method, target);
+    match body {
+        Some(body) => request.json(body),
+        None => request,
+    }
+}
+
+/// The path with ids from `there`, and with each query parameter that names something.
+fn targets(operation: &str, path: &str, there: &Ids) -> Vec<String> {
+    let id = match operation.split('.').next().unwrap() {
+        "task" if operation.ends_with("commits") || operation.ends_with("diff") => {
+            there.reviewed.to_string()
+        }
+        "task" => there.task.to_string(),
+        "project" => there.project.to_string(),
+        "agent" => there.agent.to_string(),
+        "patch" => there.patch.to_string(),
+        "token" => there.token.to_string(),
+        _ => String::new(),
+    };
+    let rest = match operation {
+        "git.call" => "git-upload-pack",
+        _ => "info/refs?service=git-upload-pack",
+    };
+    let one = |org: &str| {
+        path.replace("{id}", &id)
+            .replace("{org}", org)
+            .replace("{repository}", &format!("{}.git", there.project_name))
+            .replace("{*rest}", rest)
+    };
+    let by_id = one(&there.org.to_string());
+    let by_name = one(&there.org_name);
+    let queries: Vec<String> = match operation {
+        "task.list" => vec![
+            format!("org={}", there.org),
+            format!("org={}", there.org_name),
+            format!("project={}", there.project),
+            format!("parent={}", there.composite),
+            format!("goal={}", there.task),
+            format!("cursor={}", there.task.uuid().simple()),
+        ],
+        "patch.list" => vec![
+            format!("org={}", there.org),
+            format!("project={}", there.project),
+            format!("cursor={}", there.patch.uuid().simple()),
+        ],
+        "project.list" | "agent.list" | "org.list" | "token.list" | "audit.list" | "event.list"
+        | "event.stream" => vec![
+            format!("org={}", there.org),
+            format!("org={}", there.org_name),
+        ],
+        "task.logs" | "task.logs_stream" => vec![format!("attempt={}", there.attempt)],
+        "task.append_log" => vec![format!(
+            "task={}&attempt={}&offset=0",
+            there.task, there.attempt
+        )],
+        "agent.control" => vec![format!("held={}", there.attempt)],
+        _ => Vec::new(),
+    };
+    let mut targets = vec![by_id];
+    if targets[0] != by_name {
+        targets.push(by_name);
+    }
+    let bare = targets[0].clone();
+    targets.extend(queries.iter().map(|query| format!("{bare}?{query}")));
+    if operation == "task.append_log" {
+        targets.remove(0);
+    }
+    targets
+}
+
+/// Bodies that are valid but for what they name. `None` is no body.
+fn bodies(operation: &str, there: &Ids, own: &Ids) -> Vec<Option<Value>> {
+    let (org, name) = (there.org, &there.org_name);
+    let some = |value: Value| Some(value);
+    match operation {
+        "org.create" => vec![some(json!({"name": "stolen"}))],
+        "login" => vec![some(json!({"code": "wrong"}))],
+        "project.create" => vec![
+            some(json!({"org": org, "name": "stolen"})),
+            some(json!({"org": name, "name": "stolen"})),
+        ],
+        "project.update" => vec![some(json!({"upstream": "stolen"}))],
+        "project.sync" => vec![
+            some(json!({"commit": there.head})),
+            some(json!({"commit": own.head})),
+        ],
+        "task.create" => vec![
+            some(json!({"org": org, "title": "Stolen"})),
+            some(json!({"org": name, "title": "Stolen"})),
+            some(json!({"title": "Stolen", "project": there.project})),
+            some(json!({"title": "Stolen", "project": there.project_name})),
+            some(json!({"title": "Stolen", "parent": there.composite})),
+            some(json!({"title": "Stolen", "depends_on": [there.task]})),
+        ],
+        "schedule" => vec![
+            some(json!({"org": org, "task": "Stolen"})),
+            some(json!({"org": name, "task": "Stolen"})),
+            some(json!({"task": "Stolen", "project": there.project})),
+            some(json!({"task": "Stolen", "project": there.project_name})),
+            some(json!({"task": "Stolen", "depends_on": [there.task]})),
+        ],
+        "task.update" => vec![some(json!({"priority": 7}))],
+        "patch.comment" => vec![
+            some(json!({"body": "Stolen"})),
+            some(json!({"verdict": "accept"})),
+        ],
+        "agent.register" => vec![
+            some(json!({"org": org, "name": "stolen", "capacity": 1})),
+            some(json!({"org": name, "name": "stolen", "capacity": 1})),
+        ],
+        "task.claim" => vec![some(json!({"agent": there.agent, "claim_id": "stolen"}))],
+        "task.update_attempt" => vec![
+            some(json!({"task": there.task, "attempt": there.attempt})),
+            some(json!({"task": there.task, "attempt": there.attempt,
+                "complete": {"given_up": {"reason": "stolen"}}})),
+            some(json!({"task": there.task, "attempt": there.attempt,
+                "complete": {"delivered": {"commit": there.head}}})),
+        ],
+        "token.create" => vec![
+            some(json!({"role": "admin", "org": org})),
+            some(json!({"role": "viewer", "org": name})),
+        ],
+        _ => vec![None],
+    }
+}
+
+/// Requests that name something of the caller's own and something that is there.
+fn mixed(operation: &str, path: &str, there: &Ids, own: &Ids) -> Vec<(String, Option<Value>)> {
+    let own_path = path
+        .replace("{id}", &own.task.to_string())
+        .replace("{org}", &own.org_name)
+        .replace("{repository}", &format!("{}.git", there.project_name));
+    match operation {
+        "task.create" => vec![
+            (
+                own_path.clone(),
+                Some(json!({"org": own.org, "title": "Stolen", "parent": there.composite})),
+            ),
+            (
+                own_path.clone(),
+                Some(json!({"org": own.org, "title": "Stolen", "project": there.project})),
+            ),
+            (
+                own_path,
+                Some(
+                    json!({"org": own.org, "title": "Stolen", "project": own.project,
+                "driver": {"command": {"argv": ["true"]}}, "depends_on": [there.task]}),
+                ),
+            ),
+        ],
+        "task.update" => vec![(own_path, Some(json!({"add_depends_on": [there.task]})))],
+        "task.logs" | "task.logs_stream" => {
+            vec![(format!("{own_path}?attempt={}", there.attempt), None)]
+        }
+        "task.list" => vec![(
+            format!("{path}?org={}&project={}", own.org, there.project),
+            None,
+        )],
+        "task.append_log" => vec![
+            (
+                format!(
+                    "{path}?task={}&attempt={}&offset=0",
+                    own.task, there.attempt
+                ),
+                None,
+            ),
+            (
+                format!(
+                    "{path}?task={}&attempt={}&offset=0",
+                    there.task, own.attempt
+                ),
+                None,
+            ),
+        ],
+        "task.update_attempt" => vec![
+            (
+                own_path.clone(),
+                Some(json!({"task": own.task, "attempt": there.attempt})),
+            ),
+            (
+                own_path,
+                Some(json!({"task": there.task, "attempt": own.attempt})),
+            ),
+        ],
+        "git.read" => vec![(
+            own_path.replace("{*rest}", "info/refs?service=git-upload-pack"),
+            None,
+        )],
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,100 @@
+//! Requests that succeed, for whoever may send them.
+
+use devlab_core::auth::Role;
+use devlab_testing::raw::Request;
+use serde_json::json;
+
+use super::world::World;
+
+/// A request of an operation that succeeds when it is allowed. What it changes is made anew for it;
+/// `n` is different each time.
+pub(crate) async fn request(
+    world: &World,
+    operation: &str,
+    method: &str,
+    path: &str,
+    n: u32,
+) -> Request {
+    let a = &world.a;
+    let at = |id: &dyn ToString| path.replace("{id}", &id.to_string());
+    let new = |target: String| Request::new(method, target);
+    match operation {
+        "org.get" => new(path.replace("{org}", &a.org_name)),
+        "org.create" => new(path.to_owned()).json(&json!({"name": format!("org-{n}")})),
+        "login" => new(path.to_owned()).json(&json!({"code": "wrong"})),
+        "project.create" => {
+            let name = format!("new-{n}");
+            new(path.to_owned()).json(&json!({"org": a.org, "name": name}))
+        }
+        "project.get" | "project.settings" => new(at(&a.project)),
+        "project.update" => new(at(&a.project)).json(&json!({"upstream": "elsewhere"})),
+        "project.sync" => new(at(&a.project)).json(&json!({"commit": a.head})),
+        "patch.get" | "patch.diff" => new(at(&a.patch)),
+        "patch.comment" => new(at(&a.patch)).json(&json!({"body": "Well done"})),
+        "task.commits" | "task.diff" => new(at(&a.reviewed)),
+        "agent.get" | "agent.control" => new(at(&a.agent)),
+        "agent.drain" | "agent.resume" | "agent.remove" => {
+            let name = format!("agent-{n}");
+            let agent = world.server.agent(&a.org_name, &name, 1).await;
+            new(at(&agent.agent.id))
+        }
+        "agent.register" => {
+            let name = format!("registered-{n}");
+            new(path.to_owned()).json(&json!({"name": name, "capacity": 1}))
+        }
+        "task.claim" => {
+            let claim = json!({"agent": a.agent, "claim_id": format!("claim of walk {n}")});
+            new(path.to_owned()).json(&claim)
+        }
+        "task.update_attempt" => {
+            new(path.to_owned()).json(&json!({"task": a.task, "attempt": a.attempt}))
+        }
+        "task.append_log" => new(format!(
+            "{path}?task={}&attempt={}&offset=0",
+            a.task, a.attempt
+        ))
+        .body("the log of alpha-lab\n"),
+        "token.create" => new(path.to_owned()).json(&json!({"role": "viewer", "org": a.org})),
+        "token.revoke" => {
+            let token = world.server.new_token(Role::Viewer, &a.org_name).await;
+            new(at(&token.token.id))
+        }
+        "schedule" => new(path.to_owned()).json(&json!({"org": a.org, "task": "One more",
+            "labels": ["nobody=has-this"]})),
+        "task.create" => new(path.to_owned()).json(&json!({"org": a.org, "title": "One more",
+            "labels": ["nobody=has-this"]})),
+        "git.read" | "git.call" => git(world, operation, method, path),
+        changed if changed.starts_with("task.") && method != "GET" => {
+            task(world, operation, method, path).await
+        }
+        _ => new(at(&a.task)),
+    }
+}
+
+fn git(world: &World, operation: &str, method: &str, path: &str) -> Request {
+    let repository = format!("{}.git", world.a.project_name);
+    let path = path
+        .replace("{org}", &world.a.org_name)
+        .replace("{repository}", &repository);
+    if operation == "git.read" {
+        let rest = "info/refs?service=git-upload-pack";
+        return Request::new(method, path.replace("{*rest}", rest));
+    }
+    // A client that wants nothing after all.
+    Request::new(method, path.replace("{*rest}", "git-upload-pack"))
+        .header("content-type", "application/x-git-upload-pack-request")
+        .body("0000")
+}
+
+/// A change of a task that is in the state that it needs.
+async fn task(world: &World, operation: &str, method: &str, path: &str) -> Request {
+    let task = world.task(operation == "task.activate").await.id;
+    if matches!(operation, "task.retry" | "task.archive") {
+        world.admin().cancel_task(task).await.unwrap();
+    }
+    let request = Request::new(method, path.replace("{id}", &task.to_string()));
+    match operation {
+        "task.update" => request.json(&json!({"priority": 3})),
+        _ => request,
+    }
+}

@@ -1,0 +1,208 @@
+//! Two orgs with everything in them.
+
+use std::collections::BTreeMap;
+
+use devlab_api::agent::Claimed;
+use devlab_api::client::Client;
+use devlab_api::project::Project;
+use devlab_api::task::{CreateTask, Schedule, Task};
+use devlab_core::auth::Role;
+use devlab_core::tx::RuleConfig;
+use devlab_core::{AgentId, AttemptId, OrgId, PatchId, ProjectId, TaskId, Timestamp, TokenId};
+use devlab_testing::{Setup, TestServer, until};
+use std::time::Duration;
+
+/// Ids and names of things in one place.
+#[derive(Debug, Clone)]
+pub(crate) struct Ids {
+    pub(crate) org: OrgId,
+    pub(crate) org_name: String,
+    pub(crate) project: ProjectId,
+    pub(crate) project_name: String,
+    pub(crate) head: String,
+    /// A running leaf of the project, with a log.
+    pub(crate) task: TaskId,
+    /// A leaf whose result is reviewed.
+    pub(crate) reviewed: TaskId,
+    /// A composite of the project.
+    pub(crate) composite: TaskId,
+    pub(crate) attempt: AttemptId,
+    pub(crate) agent: AgentId,
+    pub(crate) patch: PatchId,
+    pub(crate) token: TokenId,
+}
+
+impl Ids {
+    /// Well-formed ids of nothing.
+    pub(crate) fn of_nothing() -> Self {
+        let at = Timestamp::from_millis(1_700_000_000_000);
+        Self {
+            org: OrgId::new(at, 1),
+            org_name: "no-such-org".to_owned(),
+            project: ProjectId::new(at, 2),
+            project_name: "no-such-project".to_owned(),
+            head: "0123456789012345678901234567890123456789".to_owned(),
+            task: TaskId::new(at, 3),
+            reviewed: TaskId::new(at, 9),
+            composite: TaskId::new(at, 8),
+            attempt: AttemptId::new(at, 4),
+            agent: AgentId::new(at, 5),
+            patch: PatchId::new(at, 6),
+            token: TokenId::new(at, 7),
+        }
+    }
+
+    /// All as text: what must not be seen elsewhere.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        vec![
+            self.org.to_string(),
+            self.project.to_string(),
+            self.task.to_string(),
+            self.reviewed.to_string(),
+            self.composite.to_string(),
+            self.attempt.to_string(),
+            self.agent.to_string(),
+            self.patch.to_string(),
+            self.token.to_string(),
+            self.org_name.clone(),
+            self.project_name.clone(),
+            self.head.clone(),
+        ]
+    }
+
+    /// A text with these ids replaced by words, so that two answers can be compared that repeat
+    /// what they were asked.
+    pub(crate) fn hide(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (i, id) in self.texts().iter().enumerate() {
+            text = text.replace(id.as_str(), &format!("<{i}>"));
+        }
+        text
+    }
+}
+
+/// A server with two orgs.
+pub(crate) struct World {
+    pub(crate) server: TestServer,
+    pub(crate) a: Ids,
+    pub(crate) b: Ids,
+    /// Secrets, by who holds them: `viewer` of `a`, `foreign viewer` of `b`, `global`, `metrics`.
+    pub(crate) secrets: BTreeMap<String, String>,
+}
+
+/// A lease that no test outlives.
+const LEASE: Duration = Duration::from_secs(3_600);
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let setup = Setup {
+            rules: RuleConfig {
+                lease_term: LEASE,
+                ..RuleConfig::default()
+            },
+            ..Setup::default()
+        };
+        let server = TestServer::start_with(setup).await;
+        let mut secrets = BTreeMap::new();
+        for (org, prefix) in [("alpha-lab", ""), ("beta-lab", "foreign ")] {
+            server.org(org).await;
+            for role in [Role::Viewer, Role::Operator, Role::Admin, Role::Agent] {
+                let secret = server.token(role, org).await;
+                secrets.insert(format!("{prefix}{role}"), secret);
+            }
+        }
+        secrets.insert("global".to_owned(), server.admin_secret().to_owned());
+        let metrics = server.token(Role::Metrics, "").await;
+        secrets.insert("metrics".to_owned(), metrics);
+        Self {
+            a: fill(&server, "alpha-lab").await,
+            b: fill(&server, "beta-lab").await,
+            server,
+            secrets,
+        }
+    }
+
+    pub(crate) fn admin(&self) -> Client {
+        self.server.admin()
+    }
+
+    /// A new task of org `a`, without a project.
+    pub(crate) async fn task(&self, draft: bool) -> Task {
+        let task = CreateTask {
+            org: Some(self.a.org_name.clone()),
+            title: "Fresh".to_owned(),
+            draft,
+            labels: vec!["nobody=has-this".to_owned()],
+            ..CreateTask::default()
+        };
+        self.admin().create_task(&task).await.unwrap()
+    }
+}
+
+/// Makes one of each kind of thing in an org.
+async fn fill(server: &TestServer, org: &str) -> Ids {
+    let files = [("README.md", org)];
+    let (project, _checkout) = server.project_with(org, &files).await;
+    let agent = server.agent(org, "one", 8).await;
+    let reviewed = schedule(server, org, &project, true).await;
+    let work = agent.claim().await;
+    agent.deliver(&work, &[("a.txt", org)], 0).await;
+    let patch = until("a patch", || async {
+        server.admin().task(reviewed).await.unwrap().patch
+    });
+    let patch = patch.await;
+    let composite = composite(server, org, &project).await;
+    let running = schedule(server, org, &project, false).await;
+    let work: Claimed = agent.claim().await;
+    assert_eq!(work.task, running);
+    let text = format!("the log of {org}\n").into_bytes();
+    let logged = agent
+        .client
+        .append_log(work.task, work.attempt, 0, text.into());
+    logged.await.unwrap();
+    let token = server.new_token(Role::Viewer, org).await.token;
+    Ids {
+        org: project.org,
+        org_name: org.to_owned(),
+        project: project.id,
+        project_name: project.name,
+        head: project.head.unwrap(),
+        task: running,
+        reviewed,
+        composite,
+        attempt: work.attempt,
+        agent: agent.agent.id,
+        patch,
+        token: token.id,
+    }
+}
+
+async fn schedule(server: &TestServer, org: &str, project: &Project, review: bool) -> TaskId {
+    let wanted = Schedule {
+        org: Some(org.to_owned()),
+        project: Some(project.name.clone()),
+        task: Some(format!("Write something for {org}")),
+        review: Some(review),
+        driver: Some(crate::driver()),
+        ..Schedule::default()
+    };
+    server.admin().schedule(&wanted).await.unwrap().goal
+}
+
+/// A composite that stays one: its child needs an agent that nobody is.
+async fn composite(server: &TestServer, org: &str, project: &Project) -> TaskId {
+    let wanted = Schedule {
+        org: Some(org.to_owned()),
+        project: Some(project.name.clone()),
+        title: Some("A graph".to_owned()),
+        tasks: vec![devlab_api::task::GraphTask {
+            key: "child".to_owned(),
+            title: "A child".to_owned(),
+            labels: vec!["nobody=has-this".to_owned()],
+            driver: Some(crate::driver()),
+            ..Default::default()
+        }],
+        ..Schedule::default()
+    };
+    server.admin().schedule(&wanted).await.unwrap().goal
+}
