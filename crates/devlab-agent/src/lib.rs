@@ -1,6 +1,6 @@
 //! The agent's harness: claim, workspace, driver, checks, outbox.
 //!
-//! What is here so far is the ground that the harness stands on:
+//! [`harness`] is the agent itself. It stands on:
 //! - [`supervise`]: a process of its own that starts a driver and ends every descendant of it,
 //!   whatever happens to the agent; [`strays`] cleans up when the supervisor itself was killed.
 //! - [`driver`]: runs a command or a script under a supervisor, with its limits, and cancels it.
@@ -16,6 +16,7 @@
 pub mod driver;
 pub mod durable;
 pub mod faults;
+pub mod harness;
 pub mod journal;
 pub mod log;
 pub mod process;

@@ -6,6 +6,7 @@
 //! <home>/attempts/<attempt>/      lock, journal.json,
 //!        tree/  check/            what the driver works in; the clean checkout for the checks
 //!        ctx/   log/   run/       context for the driver; the log; scripts and specifications
+//!        private/<run>/           HOME and TMPDIR of the driver, and of the checks
 //! <home>/trash/                   being deleted
 //! ```
 //!
@@ -167,6 +168,18 @@ impl Home {
         Err(io::Error::new(io::ErrorKind::WouldBlock, problem))
     }
 
+    /// Takes a finished attempt's folder out of the way in one step, and returns where it is now,
+    /// for [`remove_tree`]. What is not removed is removed by the next collection.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn discard(&self, attempt: AttemptId, _held: &InUse) -> io::Result<PathBuf> {
+        let trash = self.root.join("trash").join(attempt.to_string());
+        remove_tree(&trash)?;
+        fs::rename(self.attempt(attempt).root, &trash)?;
+        Ok(trash)
+    }
+
     /// The attempts that have a folder. Anything else in there is not ours, and left alone.
     ///
     /// # Errors
@@ -215,6 +228,19 @@ impl AttemptPaths {
     #[must_use]
     pub fn run(&self) -> PathBuf {
         self.root.join("run")
+    }
+
+    /// `HOME` and `TMPDIR` of a run, by its name: a check must not find what the driver left there.
+    #[must_use]
+    pub fn private(&self, run: &str) -> (PathBuf, PathBuf) {
+        let folder = self.root.join("private").join(run);
+        (folder.join("home"), folder.join("tmp"))
+    }
+
+    /// The harness's index of the tree or the clean checkout, out of a driver's reach.
+    #[must_use]
+    pub fn index(&self, name: &str) -> PathBuf {
+        self.run().join(format!("{name}.index"))
     }
 
     /// The attempt's journal.
