@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use devlab_core::StorageError;
 use devlab_core::error::StorageErrorKind;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::errors::{io_error, storage_error};
@@ -134,6 +135,9 @@ impl Database {
             conn.pragma_update(None, "cache_size", -cache_kib)?;
             conn.pragma_update(None, "foreign_keys", false)?;
             conn.pragma_update(None, "trusted_schema", false)?;
+            // A statement's plan is made once, not anew for each value that is bound to it: the writer
+            // spent a twentieth of its time on planning.
+            conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
             // Savepoints keep what they may have to restore here, not in a file.
             conn.pragma_update(None, "temp_store", "MEMORY")?;
             Ok(conn)
