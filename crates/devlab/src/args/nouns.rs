@@ -1,0 +1,352 @@
+//! Commands that talk to a lab.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// Which part of a list.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Paging {
+    /// Most items; all that there are if left out
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u32>,
+}
+
+/// Something by id or name.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Named {
+    /// Id or name
+    pub(crate) name: String,
+}
+
+/// `devlab org`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum OrgCommand {
+    /// List orgs
+    List(Paging),
+    /// Make one
+    Create(Named),
+    /// Show one
+    Show(Named),
+}
+
+/// `devlab project`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProjectCommand {
+    /// List projects
+    List {
+        /// Org, by id or name
+        #[arg(long)]
+        org: Option<String>,
+        #[command(flatten)]
+        paging: Paging,
+    },
+    /// Make an empty one; push to its clone-url, or use `devlab run` in a checkout
+    Create {
+        /// Name: 1 to 63 of a-z 0-9 -
+        name: String,
+        /// Org, by id or name
+        #[arg(long)]
+        org: Option<String>,
+        /// Branch that goals go into
+        #[arg(long)]
+        default_branch: Option<String>,
+        /// Where people work on it
+        #[arg(long)]
+        upstream: Option<String>,
+    },
+    /// Make one from an https address
+    Import {
+        /// Name: 1 to 63 of a-z 0-9 -
+        name: String,
+        /// The address
+        from: String,
+        /// Org, by id or name
+        #[arg(long)]
+        org: Option<String>,
+        /// Branch that goals go into
+        #[arg(long)]
+        default_branch: Option<String>,
+    },
+    /// Show one
+    Show(Named),
+    /// What .devlab/project.toml says on the default branch
+    Settings(Named),
+    /// Address for git
+    CloneUrl(Named),
+    /// Exchange commits between this checkout and its project
+    Sync {
+        /// Push what landed to this remote's branch too, with your own git credentials
+        #[arg(long, value_name = "REMOTE")]
+        push: Option<String>,
+    },
+}
+
+/// `devlab goal`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum GoalCommand {
+    /// List goals
+    List {
+        /// Org, by id or name
+        #[arg(long)]
+        org: Option<String>,
+        /// Only in this state
+        #[arg(long)]
+        state: Option<String>,
+        /// Archived ones too
+        #[arg(long)]
+        archived: bool,
+        #[command(flatten)]
+        paging: Paging,
+    },
+    /// Show one and all its tasks
+    Show(Named),
+    /// Schedule a graph from a JSON file (- is standard input)
+    Schedule {
+        /// The file
+        file: PathBuf,
+        /// Org, by id or name
+        #[arg(long)]
+        org: Option<String>,
+        /// Project, by id or name
+        #[arg(long)]
+        project: Option<String>,
+    },
+    /// Call it off
+    Cancel(Named),
+}
+
+/// `devlab task`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TaskCommand {
+    /// List tasks
+    List {
+        /// Org, by id or name
+        #[arg(long)]
+        org: Option<String>,
+        /// Children of this task
+        #[arg(long)]
+        parent: Option<String>,
+        /// Everything that serves this goal
+        #[arg(long)]
+        goal: Option<String>,
+        /// Only in this state
+        #[arg(long)]
+        state: Option<String>,
+        /// Words in the title
+        #[arg(long)]
+        text: Option<String>,
+        /// Archived ones too
+        #[arg(long)]
+        archived: bool,
+        #[command(flatten)]
+        paging: Paging,
+    },
+    /// Show one
+    Show(Named),
+    /// Make one
+    Create(Box<TaskNew>),
+    /// Call it off
+    Cancel(Named),
+    /// Let it be tried again
+    Retry(Named),
+    /// Hide it from lists
+    Archive(Named),
+    /// Let a draft begin
+    Approve(Named),
+    /// Its log
+    Logs {
+        /// Id of the task
+        name: String,
+        /// Go on as it grows, with later attempts too
+        #[arg(short, long)]
+        follow: bool,
+        /// The number of an attempt; the newest if left out
+        #[arg(long, value_name = "N")]
+        attempt: Option<u32>,
+    },
+    /// Its attempts
+    Attempts(Named),
+    /// The receipts of its checks
+    Receipts(Named),
+    /// Fetch its result into a branch of this checkout, and switch to it
+    Checkout {
+        /// Id of the task
+        name: String,
+        /// Branch; devlab/<title> if left out
+        #[arg(long, value_name = "BRANCH")]
+        into: Option<String>,
+    },
+    /// Its result as a diff
+    Diff(Named),
+    /// The commits of its result
+    Log(Named),
+}
+
+/// `devlab task create`.
+#[derive(Debug, Args)]
+pub(crate) struct TaskNew {
+    /// One line
+    pub(crate) title: String,
+    /// What is wanted, in words
+    #[arg(long)]
+    pub(crate) goal: Option<String>,
+    /// Org, by id or name
+    #[arg(long)]
+    pub(crate) org: Option<String>,
+    /// Project, by id or name
+    #[arg(long)]
+    pub(crate) project: Option<String>,
+    /// Composite that it belongs to
+    #[arg(long)]
+    pub(crate) parent: Option<String>,
+    /// Tasks that have to be done first
+    #[arg(long, value_name = "ID")]
+    pub(crate) depends_on: Vec<String>,
+    /// A check besides the project's
+    #[arg(long = "check", value_name = "CMD")]
+    pub(crate) checks: Vec<String>,
+    /// Labels that an agent needs, by commas
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) labels: Vec<String>,
+    /// Higher is earlier
+    #[arg(long, default_value_t = 0, allow_hyphen_values = true)]
+    pub(crate) priority: i16,
+    /// Whether a person reviews the result
+    #[arg(long)]
+    pub(crate) review: Option<bool>,
+    /// It does things outside that must not be repeated by themselves
+    #[arg(long)]
+    pub(crate) side_effects: bool,
+    /// It waits for an approval
+    #[arg(long)]
+    pub(crate) draft: bool,
+    /// Time limit of the command in seconds
+    #[arg(long, value_name = "SECS")]
+    pub(crate) driver_timeout: Option<u32>,
+    /// The command that does it
+    #[arg(last = true, value_name = "CMD")]
+    pub(crate) command: Vec<String>,
+}
+
+/// `devlab run`.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// What is wanted, in words
+    pub(crate) goal: String,
+    /// A check besides the project's, run by sh; may be given several times
+    #[arg(long = "check", value_name = "CMD")]
+    pub(crate) checks: Vec<String>,
+    /// Name of the project, the first time; the checkout's folder if left out
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Org, by id or name
+    #[arg(long)]
+    pub(crate) org: Option<String>,
+    /// Let a person review the result before it is merged
+    #[arg(long)]
+    pub(crate) review: bool,
+    /// Labels that an agent needs, by commas
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) labels: Vec<String>,
+    /// Time limit of the command in seconds
+    #[arg(long, value_name = "SECS")]
+    pub(crate) driver_timeout: Option<u32>,
+    /// Schedule it and leave
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    /// The command that does it; if left out, agents with a driver of their own take it
+    #[arg(last = true, value_name = "CMD")]
+    pub(crate) command: Vec<String>,
+}
+
+/// `devlab patch`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PatchCommand {
+    /// List patches
+    List {
+        /// Org, by id or name
+        #[arg(long)]
+        org: Option<String>,
+        /// open, merged or closed
+        #[arg(long)]
+        state: Option<String>,
+        #[command(flatten)]
+        paging: Paging,
+    },
+    /// Show one with its discussion
+    Show(Named),
+    /// Its diff
+    Diff(Named),
+    /// Say something
+    Comment {
+        /// Id of the patch
+        name: String,
+        /// The words
+        message: String,
+    },
+    /// Let its head in
+    Accept {
+        /// Id of the patch
+        name: String,
+        /// Words to go with it
+        #[arg(short, long, default_value = "")]
+        message: String,
+    },
+    /// Send it back to work, with words
+    Reject {
+        /// Id of the patch
+        name: String,
+        /// What has to change
+        #[arg(short, long)]
+        message: String,
+    },
+}
+
+/// `devlab agents`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AgentsCommand {
+    /// List agents
+    List {
+        /// Org, by id or name
+        #[arg(long)]
+        org: Option<String>,
+        #[command(flatten)]
+        paging: Paging,
+    },
+    /// Show one
+    Show(Named),
+    /// Give it no new work
+    Drain(Named),
+    /// Forget it
+    Remove(Named),
+}
+
+/// `devlab token`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// List tokens, without their secrets
+    List {
+        /// Org, by id or name
+        #[arg(long)]
+        org: Option<String>,
+        #[command(flatten)]
+        paging: Paging,
+    },
+    /// Make one; its secret is printed this once
+    Create {
+        /// admin, operator, viewer, agent or metrics
+        role: String,
+        /// Org, by id or name
+        #[arg(long)]
+        org: Option<String>,
+        /// What it is for
+        #[arg(long, default_value = "")]
+        note: String,
+        /// How long it is good, such as 90d, 12h or 30m; for ever if left out
+        #[arg(long, value_name = "TIME")]
+        expires: Option<String>,
+    },
+    /// Make one useless
+    Revoke(Named),
+}

@@ -1,0 +1,226 @@
+//! The project that belongs to a checkout, and bringing the checkout's commits into it.
+
+use anyhow::Context as _;
+use devlab_api::client::Client;
+use devlab_api::project::{CreateProject, Project, SyncProject};
+use devlab_core::limits::NAME_BYTES_MAX;
+use devlab_core::{ProjectId, TaskId};
+
+use super::git::{Checkout, LabRepo};
+use crate::client::find;
+use crate::client::orgs::git_url;
+use crate::context::Lab;
+use crate::failure::Failure;
+use crate::show;
+
+/// Where a checkout remembers its project.
+const PROJECT_KEY: &str = "devlab.project";
+
+/// A checkout and its project.
+pub(crate) struct Place {
+    pub(crate) checkout: Checkout,
+    pub(crate) project: Project,
+    pub(crate) repo: LabRepo,
+}
+
+/// What bringing commits in came to.
+pub(crate) enum Brought {
+    /// The project has them.
+    There,
+    /// A task merges and checks them.
+    Merging(TaskId),
+}
+
+/// The project that this checkout remembers.
+///
+/// # Errors
+/// It remembers none, or the lab does not have it.
+pub(crate) async fn known(lab: &Lab, checkout: Checkout) -> anyhow::Result<Place> {
+    let remembered = remembered(&lab.client, &checkout).await?;
+    let project = remembered.ok_or_else(|| {
+        Failure::not_found(format!(
+            "{} belongs to no project of {}: `devlab run` makes one",
+            checkout.top().display(),
+            lab.url
+        ))
+    })?;
+    Ok(place(lab, checkout, project))
+}
+
+/// The checkout's project; made, and filled by a push, if there is none yet.
+pub(crate) async fn ensure(
+    lab: &Lab,
+    checkout: Checkout,
+    org: Option<&str>,
+    name: Option<&str>,
+) -> anyhow::Result<Place> {
+    if let Some(project) = remembered(&lab.client, &checkout).await?
+        && name.is_none_or(|name| name == project.name)
+    {
+        return Ok(place(lab, checkout, project));
+    }
+    let folder = checkout.top().file_name().unwrap_or_default().to_string_lossy();
+    let name = name.map_or_else(|| slug(&folder), str::to_owned);
+    let branch = checkout.branch().await?.unwrap_or_else(|| "main".to_owned());
+    let found = find::project_named(&lab.client, org, &name).await?;
+    let project = match found {
+        Some(project) => {
+            let place = place(lab, checkout.clone(), project);
+            same_history(&place).await?;
+            place.project
+        }
+        None => {
+            let upstream = checkout.config("remote.origin.url").await?;
+            let new = CreateProject {
+                org: org.map(str::to_owned),
+                name: name.clone(),
+                default_branch: Some(branch.clone()),
+                upstream: upstream.map(|url| without_secret(&url)),
+                import_url: None,
+            };
+            let project = lab.client.create_project(&new).await?;
+            show::note(&format!("made the project {name}; its goals go into {branch}"));
+            project
+        }
+    };
+    checkout.set_config(PROJECT_KEY, &project.id.to_string()).await?;
+    Ok(place(lab, checkout, project))
+}
+
+fn place(lab: &Lab, checkout: Checkout, project: Project) -> Place {
+    let repo = LabRepo {
+        url: git_url(&lab.client, &project),
+        token: lab.token.clone(),
+    };
+    Place {
+        checkout,
+        project,
+        repo,
+    }
+}
+
+async fn remembered(client: &Client, checkout: &Checkout) -> anyhow::Result<Option<Project>> {
+    let Some(text) = checkout.config(PROJECT_KEY).await? else {
+        return Ok(None);
+    };
+    let Ok(id) = text.parse::<ProjectId>() else {
+        return Ok(None);
+    };
+    match client.project(id).await {
+        Ok(project) => Ok(Some(project)),
+        // Another lab, or it is gone: the checkout starts anew here.
+        Err(error) if error.problem().is_some_and(|problem| problem.status == 404) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A project of the same name may be of another repository.
+async fn same_history(place: &Place) -> anyhow::Result<()> {
+    let Some(head) = &place.project.head else {
+        return Ok(());
+    };
+    place.checkout.fetch(&place.repo, head, None).await?;
+    if place.checkout.holds(&["merge-base", "HEAD", head]).await? {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "the lab has a project \"{}\" with another history: give this one a name with --name",
+        place.project.name
+    )))
+}
+
+/// Brings commits of this checkout into the project: those of the branch that the project follows.
+pub(crate) async fn bring(client: &Client, place: &Place) -> anyhow::Result<Brought> {
+    let Place {
+        checkout,
+        project,
+        repo,
+    } = place;
+    let own = format!("refs/heads/{}", short_branch(&project.default_branch));
+    let commit = match checkout.resolve(&own).await? {
+        Some(commit) => commit,
+        None => checkout.head().await?.ok_or_else(|| {
+            Failure::usage("this checkout has no commit yet: make a first one")
+        })?,
+    };
+    let Some(head) = &project.head else {
+        checkout.push(repo, &commit, &own).await.context("cannot fill the project")?;
+        return Ok(Brought::There);
+    };
+    let here = checkout.resolve(head).await?.is_some();
+    if here && checkout.is_ancestor(&commit, head).await? {
+        return Ok(Brought::There);
+    }
+    // A branch of its own for each commit: branches only move forward, people rebase.
+    let name = format!(
+        "refs/heads/upstream/{}-{}",
+        short_branch(&project.default_branch),
+        &commit[..commit.len().min(12)]
+    );
+    checkout.push(repo, &commit, &name).await.context("cannot push to the lab")?;
+    let synced = client.sync_project(project.id, &SyncProject { commit }).await?;
+    match synced.task {
+        Some(task) => Ok(Brought::Merging(task.parse()?)),
+        None => Ok(Brought::There),
+    }
+}
+
+/// A branch without `refs/heads/`, however the server writes it.
+pub(crate) fn short_branch(branch: &str) -> &str {
+    branch.strip_prefix("refs/heads/").unwrap_or(branch)
+}
+
+/// Text as a name: lower case, digits, dashes.
+pub(crate) fn slug(text: &str) -> String {
+    let mut slug = String::new();
+    for letter in text.chars() {
+        let letter = letter.to_ascii_lowercase();
+        if letter.is_ascii_alphanumeric() {
+            slug.push(letter);
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    slug.truncate(NAME_BYTES_MAX);
+    let slug = slug.trim_matches('-');
+    if slug.is_empty() {
+        return "project".to_owned();
+    }
+    slug.to_owned()
+}
+
+/// An address as people may read it: a password in it is theirs alone.
+fn without_secret(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let end = rest.find('/').unwrap_or(rest.len());
+    match rest[..end].rfind('@') {
+        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_made_of_folders() {
+        for (folder, name) in [
+            ("My Project", "my-project"),
+            ("tally", "tally"),
+            ("__x.y--", "x-y"),
+            ("…", "project"),
+        ] {
+            assert_eq!(slug(folder), name);
+        }
+        assert_eq!(slug(&"a".repeat(100)).len(), NAME_BYTES_MAX);
+    }
+
+    #[test]
+    fn a_remotes_password_stays_here() {
+        assert_eq!(without_secret("https://me:pw@h.example/r@1.git"), "https://h.example/r@1.git");
+        assert_eq!(without_secret("git@h.example:r.git"), "git@h.example:r.git");
+    }
+}

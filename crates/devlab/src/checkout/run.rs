@@ -1,0 +1,180 @@
+//! `devlab run`: a goal in this checkout, from words to a merged commit.
+
+use devlab_api::client::Client;
+use devlab_api::task::{Schedule, TaskDetail};
+use devlab_core::TaskId;
+use devlab_core::limits::TITLE_CHARS_MAX;
+use devlab_core::state::{StateName, WaitReason};
+use devlab_core::task::Feedback;
+
+use super::git::Checkout;
+use super::project::{self, Brought, Place};
+use super::watch;
+use crate::args::{Output, Run};
+use crate::client::find::brief;
+use crate::client::tasks::{checks, driver, list_receipts, word};
+use crate::context::{Context, Lab};
+use crate::failure::{Exit, Failure};
+use crate::lab::daemon;
+use crate::show;
+
+/// Exit code of a program that was interrupted (128 + SIGINT).
+const EXIT_INTERRUPTED: i32 = 130;
+
+/// `devlab run`.
+pub(crate) async fn run(context: &Context, run: Run) -> anyhow::Result<()> {
+    let checkout = Checkout::here(context).await?;
+    if checkout.head().await?.is_none() {
+        return Err(Failure::usage("this checkout has no commit yet: make a first one"));
+    }
+    let lab = find_or_start(context).await?;
+    let dirty = checkout.dirty().await?;
+    if dirty > 0 {
+        show::note(&format!(
+            "{0}note:{0:#} {dirty} files have changes that are in no commit; agents see commits only",
+            show::YELLOW
+        ));
+    }
+    let org = run.org.as_deref();
+    let place = project::ensure(&lab, checkout, org, run.name.as_deref()).await?;
+    let task = schedule(&lab.client, &place, &run).await?;
+    if run.no_wait {
+        return scheduled(context, task);
+    }
+    let watched = tokio::select! {
+        watched = watch::until_settled(&lab.client, task) => watched?,
+        _ = tokio::signal::ctrl_c() => {
+            let id = brief(&task);
+            show::note(&format!(
+                "\nit goes on without you: `devlab task logs -f {id}` watches it, `devlab task \
+                 cancel {id}` calls it off"
+            ));
+            std::process::exit(EXIT_INTERRUPTED);
+        }
+    };
+    report(context, &lab.client, &watched).await
+}
+
+/// The lab that was named, the one that runs here, or a new one.
+async fn find_or_start(context: &Context) -> anyhow::Result<Lab> {
+    if context.settings.url().is_none() && context.home()?.server().is_none() {
+        show::note("no lab runs here: starting one (`devlab down` stops it)");
+        daemon::ensure(context).await?;
+    }
+    context.lab()
+}
+
+async fn schedule(client: &Client, place: &Place, run: &Run) -> anyhow::Result<TaskId> {
+    let depends_on = match project::bring(client, place).await? {
+        Brought::There => Vec::new(),
+        Brought::Merging(task) => {
+            show::note(&format!(
+                "your new commits are merged with what landed first (task {})",
+                brief(&task)
+            ));
+            vec![task]
+        }
+    };
+    let title: String = run.goal.lines().next().unwrap_or_default().chars().collect();
+    if title.trim().is_empty() || title.chars().count() > TITLE_CHARS_MAX {
+        return Err(Failure::usage(format!(
+            "the goal's first line is its title: 1 to {TITLE_CHARS_MAX} characters"
+        )));
+    }
+    let schedule = Schedule {
+        project: Some(place.project.id.to_string()),
+        task: Some(run.goal.clone()),
+        driver: driver(run.command.clone(), run.driver_timeout),
+        checks: checks(&run.checks),
+        labels: labels(run),
+        review: Some(run.review),
+        depends_on,
+        org: Some(place.project.org.to_string()),
+        ..Schedule::default()
+    };
+    let scheduled = client.schedule(&schedule).await?;
+    show::note(&format!(
+        "scheduled as {} in {}",
+        scheduled.goal, place.project.name
+    ));
+    Ok(scheduled.goal)
+}
+
+fn labels(run: &Run) -> Vec<String> {
+    run.labels.clone()
+}
+
+fn scheduled(context: &Context, task: TaskId) -> anyhow::Result<()> {
+    let id = brief(&task);
+    match context.output {
+        Output::Json => show::json(&serde_json::json!({ "goal": task })),
+        Output::Table => show::line(&format!("`devlab task logs -f {id}` watches it")),
+    }
+}
+
+/// What came of it, and what to do next.
+async fn report(context: &Context, client: &Client, detail: &TaskDetail) -> anyhow::Result<()> {
+    let task = &detail.task;
+    let receipts = client.receipts(task.id).await?.items;
+    if context.output == Output::Json {
+        show::json(&serde_json::json!({ "task": detail, "receipts": receipts }))?;
+    } else if !receipts.is_empty() {
+        list_receipts(context, &receipts)?;
+    }
+    match (task.state, task.waiting_for) {
+        (StateName::Done, _) => {
+            let commit = task.published.as_deref().unwrap_or("nothing new");
+            show::note(&format!(
+                "{0}done{0:#} ({1}): merged as {commit}\n  → `devlab project sync` brings it into this checkout; \
+                 `devlab task diff {2}` shows it",
+                show::GREEN,
+                word(&task.proof),
+                brief(&task.id),
+            ));
+            Ok(())
+        }
+        (StateName::Waiting, Some(WaitReason::Review)) => {
+            let patch = detail.patch.map(|patch| brief(&patch)).unwrap_or_default();
+            show::note(&format!(
+                "it waits for your review: `devlab patch diff {patch}`, then `devlab patch accept {patch}`"
+            ));
+            Ok(())
+        }
+        _ => Err(Failure::new(Exit::Failed, unfinished(detail))),
+    }
+}
+
+fn unfinished(detail: &TaskDetail) -> String {
+    let id = brief(&detail.task.id);
+    let why = detail.stuck.clone().or_else(|| detail.feedback.last().map(last_words));
+    let why = why.map(|why| format!(": {}", show::printable(why.trim()))).unwrap_or_default();
+    format!(
+        "it is {}{why}\n  → `devlab task logs {id}` shows what was tried; `devlab task retry {id}` tries again",
+        match detail.task.state {
+            StateName::Waiting => "waiting for a person",
+            other => other.as_str(),
+        }
+    )
+}
+
+fn last_words(feedback: &Feedback) -> String {
+    match feedback {
+        Feedback::CheckFailed {
+            check,
+            exit_code,
+            log_tail,
+            ..
+        } => format!("the check {check} failed (exit code {exit_code})\n{}", tail(log_tail)),
+        Feedback::Conflict { paths, .. } => format!("it conflicts in {}", paths.join(", ")),
+        Feedback::DriverFailed {
+            reason, log_tail, ..
+        } => format!("the command failed: {reason}\n{}", tail(log_tail)),
+        Feedback::ChangesRequested { by, message } => format!("{by} asks for changes: {message}"),
+    }
+}
+
+/// The last lines of a log.
+fn tail(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(8)..].join("\n")
+}

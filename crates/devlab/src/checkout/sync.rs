@@ -1,0 +1,81 @@
+//! `devlab project sync`: commits of the checkout go in, what landed comes out.
+
+use devlab_api::client::Client;
+use devlab_core::state::StateName;
+
+use super::git::Checkout;
+use super::project::{self, Brought, Place, short_branch};
+use super::watch;
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+use crate::show;
+
+/// `devlab project sync`.
+pub(crate) async fn run(context: &Context, push: Option<&str>) -> anyhow::Result<()> {
+    let lab = context.lab()?;
+    let checkout = Checkout::here(context).await?;
+    let place = project::known(&lab, checkout).await?;
+    bring(&lab.client, &place).await?;
+    let branch = short_branch(&place.project.default_branch).to_owned();
+    let tracking = format!("refs/remotes/devlab/{branch}");
+    let from = format!("refs/heads/{branch}");
+    place.checkout.fetch(&place.repo, &from, Some(&tracking)).await?;
+    forward(&place.checkout, &branch, &tracking).await?;
+    if let Some(remote) = push {
+        let refspec = format!("{tracking}:refs/heads/{branch}");
+        place.checkout.run(&["push", remote, &refspec]).await?;
+        show::note(&format!("pushed to {remote}/{branch}"));
+    }
+    Ok(())
+}
+
+async fn bring(client: &Client, place: &Place) -> anyhow::Result<()> {
+    let Brought::Merging(task) = project::bring(client, place).await? else {
+        return Ok(());
+    };
+    show::note("your commits and what landed have to be merged and checked first");
+    let detail = watch::until_settled(client, task).await?;
+    if detail.task.state == StateName::Done {
+        return Ok(());
+    }
+    let path = detail.stuck.unwrap_or_else(|| "its merge did not go through".to_owned());
+    Err(Failure::new(
+        Exit::Failed,
+        format!("your commits are not in yet: {path}\n  → `devlab task show {task}`"),
+    ))
+}
+
+/// Moves the branch forward if that loses nothing of the person's.
+async fn forward(checkout: &Checkout, branch: &str, tracking: &str) -> anyhow::Result<()> {
+    let landed = checkout.resolve(tracking).await?;
+    let Some(landed) = landed else {
+        show::note("nothing has landed yet");
+        return Ok(());
+    };
+    if checkout.branch().await?.as_deref() != Some(branch) {
+        show::note(&format!(
+            "what landed is at devlab/{branch}; you are on another branch, which stays as it is"
+        ));
+        return Ok(());
+    }
+    let head = checkout.head().await?.unwrap_or_default();
+    if head == landed || checkout.is_ancestor(&landed, &head).await? {
+        show::note(&format!("{branch} has everything that landed"));
+        return Ok(());
+    }
+    // git refuses by itself what would overwrite changes of the person's.
+    checkout.run(&["merge", "--ff-only", "--quiet", tracking]).await.map_err(|error| {
+        Failure::new(
+            Exit::Failed,
+            format!(
+                "what landed is at devlab/{branch}, but {branch} could not be moved: {error}\n  → \
+                 commit or stash your changes, then `git merge --ff-only devlab/{branch}`"
+            ),
+        )
+    })?;
+    let range = format!("{head}..{landed}");
+    let count = checkout.run(&["rev-list", "--count", &range]).await?;
+    let short: String = landed.chars().take(10).collect();
+    show::note(&format!("{branch} is now at {short} ({count} new commits)"));
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! Patches and their discussion.
+
+use devlab_api::client::{Client, PatchQuery};
+use devlab_api::patch::{CreateComment, Patch};
+use devlab_core::patch::{PatchState, Verdict};
+
+use super::find::brief;
+use super::{all, find};
+use crate::args::{Output, PatchCommand};
+use crate::context::Context;
+use crate::show::{self, time};
+
+/// `devlab patch`.
+pub(crate) async fn run(context: &Context, command: PatchCommand) -> anyhow::Result<()> {
+    let client = context.client()?;
+    match command {
+        PatchCommand::List { org, state, paging } => {
+            let list = async |page| {
+                let query = PatchQuery {
+                    org: org.clone(),
+                    project: None,
+                    state: state.clone(),
+                    page,
+                };
+                client.patches(&query).await
+            };
+            let patches = all(paging.limit, list).await?;
+            let columns = ["id", "state", "title", "change", "into", "updated"];
+            show::list(context.output, &patches, &columns, |patch| row(context, patch))
+        }
+        PatchCommand::Show(named) => {
+            let id = find::patch(&client, &named.name).await?;
+            show_patch(context, &client.patch_by_id(id).await?)
+        }
+        PatchCommand::Diff(named) => {
+            let id = find::patch(&client, &named.name).await?;
+            show::bytes(&client.patch_diff(id).await?)
+        }
+        PatchCommand::Comment { name, message } => {
+            speak(context, &client, &name, message, None).await
+        }
+        PatchCommand::Accept { name, message } => {
+            speak(context, &client, &name, message, Some(Verdict::Accept)).await
+        }
+        PatchCommand::Reject { name, message } => {
+            speak(context, &client, &name, message, Some(Verdict::Reject)).await
+        }
+    }
+}
+
+/// A verdict is about the head that is shown now; the server refuses it if another came meanwhile.
+async fn speak(
+    context: &Context,
+    client: &Client,
+    name: &str,
+    body: String,
+    verdict: Option<Verdict>,
+) -> anyhow::Result<()> {
+    let id = find::patch(client, name).await?;
+    let head = client.patch_by_id(id).await?.head;
+    let comment = CreateComment {
+        body,
+        verdict,
+        head: verdict.is_some().then_some(head),
+    };
+    show_patch(context, &client.comment_patch(id, &comment).await?)
+}
+
+fn state(patch: &Patch) -> &'static str {
+    match patch.state {
+        PatchState::Open => "open",
+        PatchState::Merged => "merged",
+        PatchState::Closed => "closed",
+    }
+}
+
+fn change(patch: &Patch) -> String {
+    format!("{} files +{} -{}", patch.files, patch.added, patch.removed)
+}
+
+fn row(context: &Context, patch: &Patch) -> Vec<String> {
+    vec![
+        brief(&patch.id),
+        state(patch).to_owned(),
+        patch.title.clone(),
+        change(patch),
+        patch.target.clone(),
+        time::ago(context.now(), patch.updated_at),
+    ]
+}
+
+fn show_patch(context: &Context, patch: &Patch) -> anyhow::Result<()> {
+    let fields = [
+        ("title", patch.title.clone()),
+        ("id", patch.id.to_string()),
+        ("state", state(patch).to_owned()),
+        ("task", patch.task.to_string()),
+        ("into", patch.target.clone()),
+        ("head", patch.head.clone()),
+        ("change", change(patch)),
+        ("description", show::printable(&patch.description)),
+    ];
+    show::fields(context.output, patch, &fields)?;
+    if context.output == Output::Json {
+        return Ok(());
+    }
+    for comment in &patch.comments {
+        let verdict = match comment.verdict {
+            Some(Verdict::Accept) => " accepts",
+            Some(Verdict::Reject) => " rejects",
+            None => "",
+        };
+        let when = time::ago(context.now(), comment.at);
+        show::line(&format!("\n#{} {}{verdict}, {when}", comment.number, comment.author))?;
+        show::line(&show::printable(&comment.body))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,314 @@
+//! Tasks.
+
+use devlab_api::client::{Client, TaskQuery};
+use devlab_api::task::{Attempt, Check, Command, CreateTask, Driver, Receipt, Task, TaskDetail};
+use devlab_core::TaskId;
+use devlab_core::state::{StateName, TaskKind, WaitReason};
+use devlab_core::task::Proof;
+
+use super::find::brief;
+use super::{all, find, logs};
+use crate::args::{Output, TaskCommand, TaskNew};
+use crate::context::Context;
+use crate::show::{self, time};
+
+/// `devlab task`.
+pub(crate) async fn run(context: &Context, command: TaskCommand) -> anyhow::Result<()> {
+    let client = context.client()?;
+    let client = &client;
+    match command {
+        list @ TaskCommand::List { .. } => list_tasks(context, client, list).await,
+        TaskCommand::Show(named) => {
+            let id = find::task(client, &named.name).await?;
+            show_task(context, &client.task(id).await?)
+        }
+        TaskCommand::Create(new) => create(context, client, *new).await,
+        TaskCommand::Cancel(named) => {
+            let id = find::task(client, &named.name).await?;
+            said(context, &client.cancel_task(id).await?)
+        }
+        TaskCommand::Retry(named) => {
+            let id = find::task(client, &named.name).await?;
+            said(context, &client.retry_task(id).await?)
+        }
+        TaskCommand::Archive(named) => {
+            let id = find::task(client, &named.name).await?;
+            said(context, &client.archive_task(id).await?)
+        }
+        TaskCommand::Approve(named) => {
+            let id = find::task(client, &named.name).await?;
+            said(context, &client.activate_task(id).await?)
+        }
+        TaskCommand::Logs {
+            name,
+            follow,
+            attempt,
+        } => {
+            let id = find::task(client, &name).await?;
+            logs::print(client, id, attempt, follow).await
+        }
+        TaskCommand::Attempts(named) => {
+            let id = find::task(client, &named.name).await?;
+            list_attempts(context, &client.attempts(id).await?.items)
+        }
+        TaskCommand::Receipts(named) => {
+            let id = find::task(client, &named.name).await?;
+            list_receipts(context, &client.receipts(id).await?.items)
+        }
+        TaskCommand::Checkout { name, into } => {
+            let id = find::task(client, &name).await?;
+            crate::checkout::task::checkout(context, id, into).await
+        }
+        TaskCommand::Diff(named) => {
+            let id = find::task(client, &named.name).await?;
+            show::bytes(&client.task_diff(id).await?)
+        }
+        TaskCommand::Log(named) => {
+            let id = find::task(client, &named.name).await?;
+            log(context, client, id).await
+        }
+    }
+}
+
+async fn list_tasks(context: &Context, client: &Client, list: TaskCommand) -> anyhow::Result<()> {
+    let TaskCommand::List {
+        org,
+        parent,
+        goal,
+        state,
+        text,
+        archived,
+        paging,
+    } = list
+    else {
+        return Ok(());
+    };
+    let parent = match parent {
+        Some(parent) => Some(find::task(client, &parent).await?),
+        None => None,
+    };
+    let goal = match goal {
+        Some(goal) => Some(find::task(client, &goal).await?),
+        None => None,
+    };
+    let fetch = async |page| {
+        let query = TaskQuery {
+            org: org.clone(),
+            parent,
+            goal,
+            state: state.clone(),
+            text: text.clone(),
+            archived,
+            page,
+            ..TaskQuery::default()
+        };
+        client.tasks(&query).await
+    };
+    let tasks = all(paging.limit, fetch).await?;
+    table(context, &tasks)
+}
+
+/// A table of tasks.
+pub(crate) fn table(context: &Context, tasks: &[Task]) -> anyhow::Result<()> {
+    let columns = ["id", "state", "title", "tries", "proof", "updated"];
+    show::list(context.output, tasks, &columns, |task| {
+        vec![
+            brief(&task.id),
+            state(task),
+            show::short(&task.title, 60),
+            task.attempts.to_string(),
+            proof(task).to_owned(),
+            time::ago(context.now(), task.updated_at),
+        ]
+    })
+}
+
+/// The state, with what is waited for.
+pub(crate) fn state(task: &Task) -> String {
+    match task.waiting_for {
+        Some(reason) => format!("waiting: {}", waiting(reason)),
+        None => task.state.as_str().to_owned(),
+    }
+}
+
+/// The same in its colour; for lines, not for cells of a table.
+pub(crate) fn coloured_state(task: &Task) -> String {
+    let style = match task.state {
+        StateName::Done => show::GREEN,
+        StateName::Running | StateName::Integrating => show::CYAN,
+        StateName::Waiting => show::YELLOW,
+        StateName::Failed | StateName::Cancelled => show::RED,
+        StateName::Draft | StateName::Blocked | StateName::Ready => anstyle::Style::new(),
+    };
+    format!("{style}{}{style:#}", state(task))
+}
+
+/// What a task waits for, in a word.
+pub(crate) fn waiting(reason: WaitReason) -> &'static str {
+    match reason {
+        WaitReason::Approval => "approval",
+        WaitReason::Question => "question",
+        WaitReason::Permission => "permission",
+        WaitReason::Review => "review",
+        WaitReason::Budget => "budget",
+        WaitReason::Attention => "attention",
+    }
+}
+
+/// What its result stands on, in a word.
+pub(crate) fn proof(task: &Task) -> &'static str {
+    match task.proof {
+        Proof::Open => "",
+        Proof::Proven => "proven",
+        Proof::Unproven => "unproven",
+    }
+}
+
+fn ids(ids: &[TaskId]) -> String {
+    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    ids.join("\n")
+}
+
+/// One task.
+pub(crate) fn show_task(context: &Context, detail: &TaskDetail) -> anyhow::Result<()> {
+    let task = &detail.task;
+    let checks = detail.checks.iter().map(|check| format!("{}: {}", check.name, check.run));
+    let kind = match task.kind {
+        TaskKind::Leaf => "leaf",
+        TaskKind::Composite => "composite",
+    };
+    let optional = |text: &Option<String>| text.clone().unwrap_or_default();
+    let fields = [
+        ("title", show::printable(&task.title)),
+        ("id", task.id.to_string()),
+        ("state", coloured_state(task)),
+        ("stuck", optional(&detail.stuck)),
+        ("kind", kind.to_owned()),
+        ("goal", show::printable(&detail.goal)),
+        ("depends on", ids(&detail.depends_on)),
+        ("needed by", ids(&detail.dependents)),
+        ("labels", task.labels.join(", ")),
+        ("checks", checks.collect::<Vec<_>>().join("\n")),
+        ("attempts", task.attempts.to_string()),
+        ("into", optional(&detail.target)),
+        ("patch", detail.patch.map(|patch| patch.to_string()).unwrap_or_default()),
+        ("result", optional(&task.head)),
+        ("merged as", optional(&task.published)),
+        ("proof", proof(task).to_owned()),
+        ("changed", time::ago(context.now(), task.updated_at)),
+    ];
+    show::fields(context.output, detail, &fields)
+}
+
+/// What became of a change.
+fn said(context: &Context, task: &Task) -> anyhow::Result<()> {
+    match context.output {
+        Output::Json => show::json(task),
+        Output::Table => show::line(&format!("{}  {}  {}", task.id, coloured_state(task), task.title)),
+    }
+}
+
+async fn create(context: &Context, client: &Client, new: TaskNew) -> anyhow::Result<()> {
+    let parent = match new.parent {
+        Some(parent) => Some(find::task(client, &parent).await?),
+        None => None,
+    };
+    let mut depends_on = Vec::new();
+    for name in &new.depends_on {
+        depends_on.push(find::task(client, name).await?);
+    }
+    let task = CreateTask {
+        org: new.org,
+        project: new.project,
+        parent,
+        title: new.title,
+        goal: new.goal,
+        depends_on,
+        driver: driver(new.command, new.driver_timeout),
+        checks: checks(&new.checks),
+        labels: new.labels,
+        priority: new.priority,
+        review: new.review,
+        side_effects: new.side_effects,
+        draft: new.draft,
+    };
+    said(context, &client.create_task(&task).await?)
+}
+
+/// A command as a driver; none if there is no command.
+pub(crate) fn driver(argv: Vec<String>, timeout_secs: Option<u32>) -> Option<Driver> {
+    if argv.is_empty() {
+        return None;
+    }
+    Some(Driver::Command(Command {
+        argv,
+        timeout_secs,
+        ..Command::default()
+    }))
+}
+
+/// Checks that were given as commands, with names of their own.
+pub(crate) fn checks(commands: &[String]) -> Vec<Check> {
+    let named = commands.iter().enumerate().map(|(index, run)| Check {
+        name: format!("given-{}", index + 1),
+        run: run.clone(),
+        timeout_secs: devlab_core::limits::TIMEOUT_SECS_DEFAULT,
+    });
+    named.collect()
+}
+
+fn list_attempts(context: &Context, attempts: &[Attempt]) -> anyhow::Result<()> {
+    let columns = ["number", "kind", "state", "phase", "failure", "agent", "took", "log", "id"];
+    show::list(context.output, attempts, &columns, |attempt| {
+        let end = attempt.ended_at.unwrap_or_else(|| context.now());
+        vec![
+            attempt.number.to_string(),
+            word(&attempt.kind),
+            word(&attempt.state),
+            word(&attempt.phase),
+            attempt.failure.as_ref().map(word).unwrap_or_default(),
+            brief(&attempt.agent),
+            time::span(end.since(attempt.created_at)),
+            format!("{} B", attempt.log_bytes),
+            attempt.id.to_string(),
+        ]
+    })
+}
+
+/// The wire's word for an enum of words.
+pub(crate) fn word(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        Ok(other) => other.to_string(),
+        Err(_) => String::new(),
+    }
+}
+
+/// A table of receipts.
+pub(crate) fn list_receipts(context: &Context, receipts: &[Receipt]) -> anyhow::Result<()> {
+    let columns = ["check", "result", "exit", "tree", "took", "isolation", "when"];
+    show::list(context.output, receipts, &columns, |receipt| {
+        let result = if receipt.passed { "passed" } else { "failed" };
+        vec![
+            receipt.check.clone(),
+            result.to_owned(),
+            receipt.exit_code.to_string(),
+            receipt.tree.chars().take(10).collect(),
+            format!("{} ms", receipt.duration_ms),
+            word(&receipt.isolation),
+            time::ago(context.now(), receipt.at),
+        ]
+    })
+}
+
+async fn log(context: &Context, client: &Client, id: TaskId) -> anyhow::Result<()> {
+    let commits = client.commits(id).await?.items;
+    show::list(context.output, &commits, &["commit", "at", "author", "subject"], |commit| {
+        vec![
+            commit.id.chars().take(10).collect(),
+            commit.at.clone(),
+            commit.author.clone(),
+            show::short(&commit.subject, 72),
+        ]
+    })
+}

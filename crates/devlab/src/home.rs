@@ -1,0 +1,215 @@
+//! The data folder: what is where, and the small files that processes of one lab share.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use devlab_agent::process::ProcessRef;
+use serde::{Deserialize, Serialize};
+
+use crate::failure::{Exit, Failure};
+
+/// A data folder.
+#[derive(Debug, Clone)]
+pub(crate) struct Home(PathBuf);
+
+/// Where a lab is and how to talk to it, for the user who started it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Credentials {
+    pub(crate) url: String,
+    pub(crate) token: String,
+}
+
+/// The lab's process, as it describes itself while it runs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ServerFile {
+    pub(crate) process: ProcessRef,
+    pub(crate) url: String,
+    pub(crate) version: String,
+    pub(crate) agents: usize,
+}
+
+impl Home {
+    /// Takes the folder over, making it if it is not there; only its user may enter it.
+    pub(crate) fn ensure(path: PathBuf) -> anyhow::Result<Self> {
+        let home = Self(path);
+        for folder in [home.0.clone(), home.run(), home.logs()] {
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&folder)
+                .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        }
+        Ok(home)
+    }
+
+    /// The folder as it is, perhaps not there.
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn run(&self) -> PathBuf {
+        self.0.join("run")
+    }
+
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.0.join("logs")
+    }
+
+    pub(crate) fn lab_log(&self) -> PathBuf {
+        self.logs().join("lab.log")
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.0.join("db")
+    }
+
+    pub(crate) fn repos(&self) -> PathBuf {
+        self.0.join("repos")
+    }
+
+    pub(crate) fn agent(&self, name: &str) -> PathBuf {
+        self.0.join("agents").join(name)
+    }
+
+    pub(crate) fn credentials_path(&self) -> PathBuf {
+        self.0.join("credentials.json")
+    }
+
+    fn server_path(&self) -> PathBuf {
+        self.run().join("server.json")
+    }
+
+    /// Holds the folder for this process until the file is dropped.
+    ///
+    /// # Errors
+    /// Another lab runs on it.
+    pub(crate) fn lock(&self) -> anyhow::Result<File> {
+        let path = self.run().join("lab.lock");
+        let file = fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .with_context(|| format!("cannot open {}", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(fs::TryLockError::WouldBlock) => {
+                let who = self.server().map_or_else(String::new, |server| {
+                    format!(" (process {}, {})", server.process.pid, server.url)
+                });
+                Err(Failure::new(
+                    Exit::Failed,
+                    format!(
+                        "a lab runs already on {}{who}: use it, or stop it with `devlab down`, or \
+                         give this one another folder with DEVLAB_HOME",
+                        self.0.display()
+                    ),
+                ))
+            }
+            Err(fs::TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("cannot lock {}", path.display()))
+            }
+        }
+    }
+
+    /// The lab's process, if its file is there and it is alive.
+    pub(crate) fn server(&self) -> Option<ServerFile> {
+        let bytes = fs::read(self.server_path()).ok()?;
+        let file: ServerFile = serde_json::from_slice(&bytes).ok()?;
+        file.process.is_alive().then_some(file)
+    }
+
+    pub(crate) fn write_server(&self, server: &ServerFile) -> anyhow::Result<()> {
+        write_private(&self.server_path(), &serde_json::to_vec_pretty(server)?)
+    }
+
+    pub(crate) fn remove_server(&self) {
+        // A file that stays names a process that is gone, which readers notice.
+        fs::remove_file(self.server_path()).ok();
+    }
+
+    pub(crate) fn credentials(&self) -> Option<Credentials> {
+        serde_json::from_slice(&fs::read(self.credentials_path()).ok()?).ok()
+    }
+
+    pub(crate) fn write_credentials(&self, credentials: &Credentials) -> anyhow::Result<()> {
+        write_private(&self.credentials_path(), &serde_json::to_vec_pretty(credentials)?)
+    }
+}
+
+/// Writes a file that only its user may read, whole or not at all.
+fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".new");
+    let temporary = PathBuf::from(temporary);
+    let write = || -> io::Result<()> {
+        let mut file = fs::OpenOptions::new()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .mode(0o600)
+            .open(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn credentials_are_for_their_user_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::ensure(dir.path().join("home")).unwrap();
+        let credentials = Credentials {
+            url: "http://127.0.0.1:1".to_owned(),
+            token: "dl_x".to_owned(),
+        };
+        home.write_credentials(&credentials).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&home.credentials_path()), 0o600);
+        assert_eq!(mode(home.path()), 0o700);
+        assert_eq!(home.credentials().unwrap().token, "dl_x");
+    }
+
+    #[test]
+    fn two_labs_never_share_a_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::ensure(dir.path().to_owned()).unwrap();
+        let held = home.lock().unwrap();
+        let error = home.lock().unwrap_err().to_string();
+        assert!(error.contains("devlab down"), "{error}");
+        drop(held);
+        home.lock().unwrap();
+    }
+
+    #[test]
+    fn a_server_file_of_a_dead_process_counts_as_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::ensure(dir.path().to_owned()).unwrap();
+        let mut me = ProcessRef::of(devlab_agent::process::own_pid()).unwrap();
+        let file = |process| ServerFile {
+            process,
+            url: "http://127.0.0.1:1".to_owned(),
+            version: "0".to_owned(),
+            agents: 0,
+        };
+        home.write_server(&file(me)).unwrap();
+        assert_eq!(home.server().unwrap().process, me);
+        me.start_ticks += 1;
+        home.write_server(&file(me)).unwrap();
+        assert!(home.server().is_none());
+    }
+}

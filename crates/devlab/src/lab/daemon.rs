@@ -1,0 +1,156 @@
+//! The lab in the background: `devlab up --detach` and `devlab down`.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use devlab_api::client::{Client, Timeouts};
+use rustix::process::Signal;
+use tokio::process::{Child, Command};
+
+use crate::args::{Down, Output, Up};
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+use crate::home::{Home, ServerFile};
+use crate::show;
+
+/// How long a lab may take to start: it may have to migrate its store.
+const START_MAX: Duration = Duration::from_secs(60);
+/// How often a file or process is looked at while waiting for it.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How long a lab has to end after it was told to stop at once.
+const HARD_STOP: Duration = Duration::from_secs(15);
+/// Most of a failed start's output that is shown.
+const OUTPUT_SHOWN_MAX: usize = 4_000;
+
+/// `devlab up --detach`.
+pub(crate) async fn start(context: &Context, up: &Up) -> anyhow::Result<()> {
+    let home = Home::ensure(context.settings.home()?)?;
+    if let Some(server) = home.server() {
+        show::note(&format!("a lab runs already (process {})", server.process.pid));
+        return print(context, &server);
+    }
+    let mut command = base_command()?;
+    if let Some(agents) = up.agents {
+        command.args(["--agents", &agents.to_string()]);
+    }
+    if let Some(bind) = up.server.bind {
+        command.args(["--bind", &bind.to_string()]);
+    }
+    if let Some(lease) = up.server.lease_secs {
+        command.args(["--lease-secs", &lease.to_string()]);
+    }
+    let server = start_with(&home, command).await?;
+    print(context, &server)
+}
+
+/// Starts a lab in the background with the settings of this process, unless one runs.
+pub(crate) async fn ensure(context: &Context) -> anyhow::Result<ServerFile> {
+    let home = Home::ensure(context.settings.home()?)?;
+    match home.server() {
+        Some(server) => Ok(server),
+        None => start_with(&home, base_command()?).await,
+    }
+}
+
+fn base_command() -> anyhow::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["up", "--foreground", "--daemon"]);
+    Ok(command)
+}
+
+async fn start_with(home: &Home, mut command: Command) -> anyhow::Result<ServerFile> {
+    let output = home.logs().join("start.log");
+    let file = std::fs::File::create(&output)
+        .with_context(|| format!("cannot write {}", output.display()))?;
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(file.try_clone()?)
+        .stderr(file)
+        .spawn()
+        .context("cannot start the lab")?;
+    let server = match tokio::time::timeout(START_MAX, ready(home, &mut child)).await {
+        Ok(result) => result,
+        Err(_) => {
+            child.kill().await.ok();
+            Err(Failure::new(Exit::Timeout, "the lab did not get ready in time"))
+        }
+    };
+    let said = std::fs::read_to_string(&output).unwrap_or_default();
+    let start = said.trim().get(..OUTPUT_SHOWN_MAX).unwrap_or(said.trim());
+    match server {
+        Ok(server) => {
+            // Its first words: among them the login link of a first start.
+            show::note(start.lines().filter(|l| !l.contains("Ctrl-C")).collect::<Vec<_>>().join("\n").trim());
+            Ok(server)
+        }
+        Err(error) => Err(error.context(start.to_owned())),
+    }
+}
+
+/// Until the lab answers, or has ended.
+async fn ready(home: &Home, child: &mut Child) -> anyhow::Result<ServerFile> {
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Err(Failure::new(
+                Exit::Failed,
+                format!("the lab ended with {status}; its log is {}", home.lab_log().display()),
+            ));
+        }
+        if let Some(server) = home.server() {
+            let client = Client::new(&server.url, None, Timeouts::default())?;
+            if client.ready().await.is_ok() {
+                return Ok(server);
+            }
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+fn print(context: &Context, server: &ServerFile) -> anyhow::Result<()> {
+    match context.output {
+        Output::Json => show::json(server),
+        Output::Table => show::line(&format!(
+            "devlab runs in the background at {} (process {}); `devlab down` stops it",
+            server.url, server.process.pid
+        )),
+    }
+}
+
+/// `devlab down`.
+pub(crate) async fn down(context: &Context, down: &Down) -> anyhow::Result<()> {
+    let home = context.home()?;
+    let Some(server) = home.server() else {
+        show::note(&format!("no lab runs on {}", home.path().display()));
+        return Ok(());
+    };
+    let pid = server.process.pid;
+    server.process.signal(Signal::TERM);
+    let mut wait = Duration::from_secs(down.wait);
+    if down.now {
+        wait = Duration::ZERO;
+    } else {
+        show::note(&format!("asked the lab (process {pid}) to stop; running work may finish first"));
+    }
+    if !gone(&server, wait).await {
+        show::note("it is told to stop at once");
+        server.process.signal(Signal::TERM);
+        if !gone(&server, HARD_STOP).await {
+            return Err(Failure::new(
+                Exit::Timeout,
+                format!("the lab (process {pid}) is still there; `kill -9 {pid}` ends it, and nothing that was acknowledged is lost"),
+            ));
+        }
+    }
+    show::note(&format!("the lab (process {pid}) has stopped, and its agents with it"));
+    Ok(())
+}
+
+async fn gone(server: &ServerFile, wait: Duration) -> bool {
+    let look = async {
+        while server.process.is_alive() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    tokio::time::timeout(wait, look).await.is_ok()
+}

@@ -1,0 +1,10 @@
+//! Commands that run parts of the lab in processes of this machine.
+
+pub(crate) mod agent;
+pub(crate) mod daemon;
+pub(crate) mod faults;
+pub(crate) mod logs;
+pub(crate) mod serve;
+pub(crate) mod signals;
+pub(crate) mod telemetry;
+pub(crate) mod up;

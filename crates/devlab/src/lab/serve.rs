@@ -1,0 +1,208 @@
+//! A server in this process: store, repositories, loops and listener.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use devlab_agent::process::{ProcessRef, own_pid};
+use devlab_core::OrgId;
+use devlab_core::tx::RuleConfig;
+use devlab_forge::http::{GitHttp, HttpLimits};
+use devlab_forge::import::{ImportFrom, ImportLimits};
+use devlab_forge::{Git, GitBinary};
+use devlab_orchestrator::{Lab, LabConfig, LabParts, Secret, Wakes};
+use devlab_server::app::{App, ServerConfig};
+use devlab_server::auth::{AttemptKey, Auth};
+use devlab_server::listen::{self, ListenLimits};
+use devlab_server::rate::Rates;
+use devlab_store::Store;
+use devlab_store::sqlite::{SqliteOptions, SqliteStore};
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::faults;
+use crate::context::Context;
+use crate::home::{Credentials, Home, ServerFile};
+
+/// How long closing the store may take.
+const CLOSE_MAX: Duration = Duration::from_secs(10);
+
+/// A running server.
+pub(crate) struct Server {
+    pub(crate) home: Home,
+    /// Where it is reached from this machine.
+    pub(crate) url: String,
+    /// The default org.
+    pub(crate) org: OrgId,
+    pub(crate) lab: Arc<Lab>,
+    /// The one-time login link, on the first start.
+    pub(crate) login: Option<String>,
+    store: Arc<dyn Store>,
+    stop: CancellationToken,
+    listener: TaskTracker,
+    _lock: File,
+}
+
+impl Server {
+    /// Starts one on this data folder. `agents` is how many agents its local runtime is meant to
+    /// run.
+    ///
+    /// # Errors
+    /// The folder is in use, git is missing or too old, the store cannot be opened, the address is
+    /// taken.
+    pub(crate) async fn start(context: &Context, agents: usize) -> anyhow::Result<Self> {
+        let settings = &context.settings;
+        let home = Home::ensure(settings.home()?)?;
+        let lock = home.lock()?;
+        let bind = settings.bind()?;
+        // The address first: if it is taken, nothing has been touched yet.
+        let listener = TcpListener::bind(bind).await.with_context(|| {
+            format!("cannot listen on {bind}: choose another address with --bind or DEVLAB_BIND")
+        })?;
+        let bound = listener.local_addr()?;
+        let url = local_url(bound);
+        let (lab, store) = open_lab(context, &home, agents).await?;
+        let operator = settings.orchestrator_token().map(Secret::from_text);
+        let first = lab.bootstrap(operator).await?;
+        if let Some(admin) = &first.admin {
+            home.write_credentials(&Credentials {
+                url: url.clone(),
+                token: admin.reveal().to_owned(),
+            })?;
+        } else if let Some(mut own) = home.credentials().filter(|own| own.url != url) {
+            own.url.clone_from(&url);
+            home.write_credentials(&own)?;
+        }
+        let login = first.login_code;
+        let login = login.map(|code| format!("{url}/login#{}", code.reveal()));
+        let stop = lab.stopping().clone();
+        let tracker = listen_on(context, &lab, listener)?;
+        lab.start_loops();
+        home.write_server(&ServerFile {
+            process: ProcessRef::of(own_pid()).context("this process is not in the table")?,
+            url: url.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            agents,
+        })?;
+        tracing::info!(%bound, home = %home.path().display(), "the lab is ready");
+        Ok(Self {
+            home,
+            url,
+            org: first.org,
+            lab,
+            login,
+            store,
+            stop,
+            listener: tracker,
+            _lock: lock,
+        })
+    }
+
+    /// A token for the local agents of this start.
+    pub(crate) async fn agent_token(&self) -> anyhow::Result<SecretString> {
+        let note = format!("local agents of process {}", own_pid());
+        let secret = self.lab.agent_token(self.org, note).await?;
+        Ok(secret.reveal().into())
+    }
+
+    /// Ends what is under way in order, and closes the store.
+    pub(crate) async fn shut_down(self) {
+        self.home.remove_server();
+        self.stop.cancel();
+        self.listener.wait().await;
+        self.lab.shut_down().await;
+        match tokio::time::timeout(CLOSE_MAX, self.store.close()).await {
+            Ok(Ok(())) => tracing::info!("the lab has stopped"),
+            Ok(Err(error)) => tracing::error!(%error, "the store did not close well"),
+            Err(_) => tracing::error!("the store took too long to close"),
+        }
+    }
+}
+
+/// How this machine reaches what listens there: a wildcard address is reached on loopback.
+fn local_url(bound: SocketAddr) -> String {
+    let ip = match bound.ip() {
+        ip if !ip.is_unspecified() => ip,
+        std::net::IpAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+        std::net::IpAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+    };
+    format!("http://{}", SocketAddr::new(ip, bound.port()))
+}
+
+/// git, as the environment finds it.
+pub(crate) fn git(context: &Context) -> Git {
+    let path = context.environment.raw("PATH").unwrap_or_default();
+    Git::new(GitBinary::from_path(path))
+}
+
+async fn open_lab(
+    context: &Context,
+    home: &Home,
+    agents: usize,
+) -> anyhow::Result<(Arc<Lab>, Arc<dyn Store>)> {
+    let git = git(context);
+    git.version().await?;
+    let backend = git.http_backend().await?;
+    let plan = faults::plan(&context.settings)?;
+    let wakes = Wakes::new();
+    let clock = Arc::clone(&context.clock);
+    let mut options = SqliteOptions::new(home.database(), clock, wakes.sink());
+    options.faults = Some(faults::of_store(Arc::clone(&plan)));
+    // Opening may recover and migrate.
+    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(options)).await?;
+    let store: Arc<dyn Store> = opened.context("cannot open the store")?;
+    let parts = LabParts {
+        store: Arc::clone(&store),
+        wakes,
+        clock: Arc::clone(&context.clock),
+        git_http: GitHttp::new(git.clone(), backend, HttpLimits::default()),
+        git,
+        repos: home.repos(),
+        config: LabConfig {
+            server_name: host_name(),
+            rules: RuleConfig {
+                lease_term: context.settings.lease()?,
+                ..RuleConfig::default()
+            },
+            import_limits: ImportLimits::default(),
+            import_from: ImportFrom::PublicHttps,
+            local_agents: u32::try_from(agents).unwrap_or(u32::MAX),
+        },
+        faults: Arc::new(move |point| plan.hit(point)),
+    };
+    Ok((Lab::open(parts).await?, store))
+}
+
+fn listen_on(
+    context: &Context,
+    lab: &Arc<Lab>,
+    listener: TcpListener,
+) -> anyhow::Result<TaskTracker> {
+    let key = AttemptKey::from_hex(lab.attempt_key())
+        .context("the stored key of attempts' tokens is damaged")?;
+    let directory: Arc<Lab> = Arc::clone(lab);
+    let auth = Arc::new(Auth::new(directory, Arc::clone(&context.clock), key));
+    let config = ServerConfig {
+        bind: listener.local_addr()?.ip(),
+        allowed_hosts: context.settings.allowed_hosts(),
+        rates: Rates::default(),
+        instance: format!("{:06x}", rand::random::<u32>() & 0xff_ffff),
+    };
+    let stop = lab.stopping().clone();
+    let app = Arc::new(App::new(config, auth, Arc::clone(&context.clock), stop.clone()));
+    let (router, _document) = devlab_server::routes::all(&app, Arc::clone(lab))?;
+    let tracker = TaskTracker::new();
+    drop(tracker.spawn(listen::serve(listener, router, ListenLimits::default(), stop)));
+    tracker.close();
+    Ok(tracker)
+}
+
+/// Name of this machine.
+pub(crate) fn host_name() -> String {
+    let name = rustix::system::uname();
+    name.nodename().to_string_lossy().into_owned()
+}

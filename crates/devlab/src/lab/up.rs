@@ -1,0 +1,113 @@
+//! `devlab server` and `devlab up`: the lab in the foreground of this process.
+
+use std::time::Duration;
+
+use devlab_runtime::local::{LocalConfig, LocalRuntime};
+use devlab_runtime::{AgentSpec, Runtime};
+use tokio_util::task::TaskTracker;
+
+use super::serve::Server;
+use super::signals::Stop;
+use super::{daemon, telemetry};
+use crate::args::Up;
+use crate::context::Context;
+use crate::home::Home;
+use crate::show;
+
+/// How long running work may go on after the first signal.
+pub(crate) const DRAIN: Duration = Duration::from_secs(30);
+/// What an agent gets on top, to hand in what it has.
+const DRAIN_MARGIN: Duration = Duration::from_secs(5);
+
+/// `devlab server`.
+pub(crate) async fn server(context: &Context) -> anyhow::Result<()> {
+    telemetry::to_stderr(&context.settings)?;
+    let tracker = TaskTracker::new();
+    let stop = Stop::listen(&tracker)?;
+    let server = Server::start(context, 0).await?;
+    announce(&server, 0)?;
+    stop.soft.cancelled().await;
+    tokio::select! {
+        () = server.shut_down() => {}
+        () = stop.hard.cancelled() => {}
+    }
+    Ok(())
+}
+
+/// `devlab up`.
+pub(crate) async fn up(context: &Context, up: &Up) -> anyhow::Result<()> {
+    if up.detach {
+        return daemon::start(context, up).await;
+    }
+    let home = Home::ensure(context.settings.home()?)?;
+    if up.daemon {
+        // Its own session, so that the end of the terminal is not its end.
+        rustix::process::setsid().ok();
+    }
+    telemetry::to_file(&context.settings, &home.lab_log())?;
+    let tracker = TaskTracker::new();
+    let stop = Stop::listen(&tracker)?;
+    let count = context.settings.agents()?;
+    let server = Server::start(context, count).await?;
+    let runtime = runtime(context, &server.home)?;
+    start_agents(&server, &runtime, count).await?;
+    announce(&server, count)?;
+    show::note("Ctrl-C stops it; `devlab logs -f` shows what it does");
+    stop.soft.cancelled().await;
+    show::note("stopping: running work gets 30 s to finish; Ctrl-C again stops at once");
+    stop_all(server, &runtime, &stop).await;
+    show::note("stopped");
+    Ok(())
+}
+
+/// A runtime whose agents log into the home's folder.
+pub(crate) fn runtime(context: &Context, home: &Home) -> anyhow::Result<LocalRuntime> {
+    Ok(LocalRuntime::new(LocalConfig {
+        executable: std::env::current_exe()?,
+        logs: home.logs(),
+        env: context.environment.for_agents(),
+    }))
+}
+
+async fn start_agents(server: &Server, runtime: &LocalRuntime, count: usize) -> anyhow::Result<()> {
+    let token = server.agent_token().await?;
+    for number in 1..=count {
+        let name = format!("local-{number}");
+        let spec = AgentSpec {
+            home: server.home.agent(&name),
+            name,
+            labels: vec!["local".to_owned()],
+            capacity: 1,
+            url: server.url.clone(),
+            token: token.clone(),
+            env: std::collections::BTreeMap::new(),
+        };
+        runtime.start(spec).await?;
+    }
+    Ok(())
+}
+
+/// Agents first, so that they can hand in what they finish; a second signal hurries them.
+pub(crate) async fn stop_all(server: Server, runtime: &LocalRuntime, stop: &Stop) {
+    let drained = runtime.stop_all(DRAIN + DRAIN_MARGIN);
+    tokio::select! {
+        () = drained => {}
+        () = stop.hard.cancelled() => runtime.stop_all(Duration::ZERO).await,
+    }
+    server.shut_down().await;
+}
+
+fn announce(server: &Server, agents: usize) -> anyhow::Result<()> {
+    let with = if agents > 0 {
+        format!(", {agents} local agents")
+    } else {
+        String::new()
+    };
+    show::line(&format!("devlab is up at {}{with}", server.url))?;
+    if let Some(login) = &server.login {
+        let path = server.home.credentials_path();
+        show::line(&format!("  log in once, within a day: {login}"))?;
+        show::line(&format!("  commands of yours use {}", path.display()))?;
+    }
+    Ok(())
+}

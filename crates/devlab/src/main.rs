@@ -1,0 +1,147 @@
+//! The `devlab` executable: command line, settings, wiring, shutdown.
+//!
+//! *Invariant:* only this crate reads the environment, and only in [`environment`].
+//! *Invariant:* no command writes into a person's checkout unless that is what the command is for.
+
+mod args;
+mod checkout;
+mod client;
+mod clock;
+mod context;
+#[cfg(feature = "demo")]
+mod demo;
+mod doctor;
+mod environment;
+mod failure;
+mod home;
+mod lab;
+mod settings;
+mod show;
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Args, Command, ProjectCommand, ServerArgs};
+use context::Context;
+use environment::Environment;
+use settings::{Key, Settings};
+
+fn main() -> ExitCode {
+    // One provider for TLS, before anything can ask for one. That another is there already cannot
+    // be: nothing ran before.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let args = Args::parse();
+    match &args.command {
+        // These two come before everything else: they are small processes with one thread.
+        Command::Supervise(own) => {
+            devlab_agent::supervise::supervise_main(&own.spec, &devlab_core::SystemClock::new())
+        }
+        Command::SuperviseExec(own) => {
+            devlab_agent::supervise::supervise_exec_main(&own.spec, own.parent)
+        }
+        _ => match start(args) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                show::note(&format!("{0}error:{0:#} {1}", show::RED, failure::words(&error)));
+                ExitCode::from(failure::exit_of(&error) as u8)
+            }
+        },
+    }
+}
+
+fn start(args: Args) -> anyhow::Result<()> {
+    let environment = Environment::read();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let settings = Settings::load(&environment, flags(&args), cores)?;
+    let context = Context {
+        clock: clock::clock(settings.test_clock_file()),
+        environment,
+        settings,
+        output: args.global.output,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(run(&context, args.command));
+    // What is still in a blocking call (a read of standard input) is not waited for.
+    runtime.shutdown_background();
+    result
+}
+
+/// Flags that stand for settings.
+fn flags(args: &Args) -> BTreeMap<Key, String> {
+    let mut flags = BTreeMap::new();
+    let mut put = |key, value: Option<String>| {
+        if let Some(value) = value {
+            flags.insert(key, value);
+        }
+    };
+    put(Key::Url, args.global.url.clone());
+    put(Key::Token, args.global.token.clone());
+    let server: Option<&ServerArgs> = match &args.command {
+        Command::Server(server) => Some(server),
+        Command::Up(up) => {
+            put(Key::Agents, up.agents.map(|agents| agents.to_string()));
+            Some(&up.server)
+        }
+        _ => None,
+    };
+    if let Some(server) = server {
+        put(Key::Bind, server.bind.map(|bind| bind.to_string()));
+        put(Key::LeaseSecs, server.lease_secs.map(|secs| secs.to_string()));
+    }
+    flags
+}
+
+async fn run(context: &Context, command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Run(run) => checkout::run::run(context, run).await,
+        Command::Up(up) => lab::up::up(context, &up).await,
+        Command::Down(down) => lab::daemon::down(context, &down).await,
+        Command::Server(_) => lab::up::server(context).await,
+        Command::Agent(agent) => lab::agent::run(context, agent).await,
+        #[cfg(feature = "demo")]
+        Command::Demo(demo) => demo::run(context, &demo).await,
+        #[cfg(not(feature = "demo"))]
+        Command::Demo(_) => anyhow::bail!("built without the demo"),
+        Command::Doctor => doctor::run(context).await,
+        Command::Logs(logs) => lab::logs::run(context, &logs).await,
+        Command::Org(command) => client::orgs::org(context, command).await,
+        Command::Project(ProjectCommand::Sync { push }) => {
+            checkout::sync::run(context, push.as_deref()).await
+        }
+        Command::Project(command) => client::orgs::project(context, command).await,
+        Command::Goal(command) => client::goals::run(context, command).await,
+        Command::Task(command) => client::tasks::run(context, command).await,
+        Command::Patch(command) => client::patches::run(context, command).await,
+        Command::Agents(command) => client::agents::run(context, command).await,
+        Command::Token(command) => client::tokens::run(context, command).await,
+        Command::Events { follow, after, org } => {
+            client::lab::events(context, follow, after, org).await
+        }
+        Command::Audit { org, paging } => client::lab::audit(context, org, &paging).await,
+        Command::Whoami => client::lab::whoami(context).await,
+        Command::Peers => client::lab::peers(context).await,
+        Command::Clusters => client::lab::clusters(context).await,
+        Command::Config => config(context),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "devlab", &mut script);
+            show::bytes(&script)
+        }
+        // Both were taken care of before there was a runtime.
+        Command::Supervise(_) | Command::SuperviseExec(_) => Ok(()),
+    }
+}
+
+fn config(context: &Context) -> anyhow::Result<()> {
+    let shown = context.settings.shown();
+    show::list(context.output, &shown, &["setting", "value", "from", "what"], |row| {
+        vec![
+            row.name.to_owned(),
+            row.value.clone().unwrap_or_default(),
+            row.source.clone(),
+            row.about.to_owned(),
+        ]
+    })
+}

@@ -1,0 +1,135 @@
+//! Printing: tables for people, JSON for programs.
+
+pub(crate) mod time;
+
+use std::io::{self, IsTerminal, Write};
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+
+use crate::args::Output;
+
+/// Writes to standard output. A reader that went away (`| head`) is no error.
+///
+/// # Errors
+/// Anything else that the system says.
+pub(crate) fn text(text: &str) -> anyhow::Result<()> {
+    bytes(text.as_bytes())
+}
+
+/// A line.
+pub(crate) fn line(line: &str) -> anyhow::Result<()> {
+    bytes(format!("{line}\n").as_bytes())
+}
+
+/// The same for bytes that need not be UTF-8.
+pub(crate) fn bytes(bytes: &[u8]) -> anyhow::Result<()> {
+    let mut out = anstream::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        result => Ok(result?),
+    }
+}
+
+/// A remark for people, on standard error, where it is in no program's way. If even that cannot be
+/// written, nobody is there to be told.
+pub(crate) fn note(text: &str) {
+    writeln!(anstream::stderr().lock(), "{text}").ok();
+}
+
+/// Text of a terminal's status line, on standard error and without a line end.
+pub(crate) fn status(text: &str) {
+    let mut out = anstream::stderr().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).ok();
+}
+
+/// Pretty JSON.
+pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
+    line(&serde_json::to_string_pretty(value)?)
+}
+
+/// Whether a person looks at standard output.
+pub(crate) fn is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Prints a list: JSON as it came, or a table with these columns.
+pub(crate) fn list<T: Serialize>(
+    output: Output,
+    items: &[T],
+    columns: &[&str],
+    row: impl Fn(&T) -> Vec<String>,
+) -> anyhow::Result<()> {
+    match output {
+        Output::Json => json(&items),
+        Output::Table if items.is_empty() => {
+            note("nothing to show");
+            Ok(())
+        }
+        Output::Table => table(columns, items.iter().map(row)),
+    }
+}
+
+/// Prints one thing: JSON as it came, or its fields.
+pub(crate) fn fields<T: Serialize>(
+    output: Output,
+    item: &T,
+    fields: &[(&str, String)],
+) -> anyhow::Result<()> {
+    match output {
+        Output::Json => json(item),
+        Output::Table => {
+            let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+            for (name, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
+                let value = value.replace('\n', &format!("\n{:1$}", "", width + 2));
+                line(&format!("{DIM}{name:width$}{DIM:#}  {value}"))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// A table without lines.
+pub(crate) fn table(
+    columns: &[&str],
+    rows: impl Iterator<Item = Vec<String>>,
+) -> anyhow::Result<()> {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    if is_terminal() {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+    }
+    table.set_header(columns.iter().map(|column| column.to_uppercase()));
+    for row in rows {
+        table.add_row(row.iter().map(|cell| printable(cell)));
+    }
+    line(&table.trim_fmt())
+}
+
+/// Text of others cannot move the cursor or colour the terminal.
+pub(crate) fn printable(text: &str) -> String {
+    let shown = text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c });
+    shown.collect()
+}
+
+/// The first letters of a text, with a sign that there are more.
+pub(crate) fn short(text: &str, chars: usize) -> String {
+    if text.chars().count() <= chars {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(chars.saturating_sub(1)).collect();
+    format!("{start}…")
+}
+
+/// Quiet.
+pub(crate) const DIM: anstyle::Style = anstyle::Style::new().dimmed();
+/// Loud.
+pub(crate) const BOLD: anstyle::Style = anstyle::Style::new().bold();
+/// Good.
+pub(crate) const GREEN: anstyle::Style = anstyle::AnsiColor::Green.on_default();
+/// Needs someone.
+pub(crate) const YELLOW: anstyle::Style = anstyle::AnsiColor::Yellow.on_default();
+/// Bad.
+pub(crate) const RED: anstyle::Style = anstyle::AnsiColor::Red.on_default();
+/// On its way.
+pub(crate) const CYAN: anstyle::Style = anstyle::AnsiColor::Cyan.on_default();

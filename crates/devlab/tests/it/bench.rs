@@ -1,0 +1,185 @@
+//! A folder of its own for each test, and the executable with nothing of the caller's environment.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// Longest time that a test waits for something.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A data folder, and whatever runs on it.
+pub(crate) struct Bench {
+    dir: TempDir,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        Self {
+            dir: tempfile::Builder::new()
+                .prefix("devlab-it-")
+                .tempdir()
+                .unwrap(),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(crate) fn home(&self) -> PathBuf {
+        self.path().join("home")
+    }
+
+    /// `devlab` with these arguments, on this bench's data folder and any free port.
+    pub(crate) fn devlab(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_devlab"));
+        command
+            .args(args)
+            .current_dir(self.path())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.path())
+            .env("DEVLAB_HOME", self.home())
+            .env("DEVLAB_BIND", "127.0.0.1:0")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs it to its end.
+    pub(crate) fn run(&self, args: &[&str]) -> Ended {
+        Ended::of(self.devlab(args).output().unwrap())
+    }
+
+    /// Runs it in a folder.
+    pub(crate) fn run_in(&self, folder: &Path, args: &[&str]) -> Ended {
+        Ended::of(self.devlab(args).current_dir(folder).output().unwrap())
+    }
+
+    /// A lab in the background, with this many agents.
+    pub(crate) fn up(&self, agents: usize) -> serde_json::Value {
+        let agents = agents.to_string();
+        let up = self.run(&["up", "--detach", "--agents", &agents, "--output", "json"]);
+        up.ok().json()
+    }
+
+    /// A checkout with one commit.
+    pub(crate) fn checkout(&self, name: &str) -> PathBuf {
+        let folder = self.path().join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("README"), "hello\n").unwrap();
+        self.git(&folder, &["init", "--quiet", "--initial-branch", "main"]);
+        self.git(&folder, &["config", "user.name", "Ada"]);
+        self.git(&folder, &["config", "user.email", "ada@example.org"]);
+        self.commit(&folder, "first");
+        folder
+    }
+
+    pub(crate) fn commit(&self, folder: &Path, message: &str) {
+        self.git(folder, &["add", "--all"]);
+        self.git(folder, &["commit", "--quiet", "--message", message]);
+    }
+
+    pub(crate) fn git(&self, folder: &Path, args: &[&str]) -> String {
+        let output = Command::new("git")
+            .arg("-C")
+            .arg(folder)
+            .args(args)
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "git {args:?}: {said}");
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .trim_end()
+            .to_owned()
+    }
+
+    /// Processes whose command line or environment names this bench's folder.
+    pub(crate) fn processes(&self) -> Vec<String> {
+        let needle = self.path().to_str().unwrap().as_bytes();
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+            let pid = entry.file_name().to_string_lossy().into_owned();
+            if pid.parse::<u32>().is_err() {
+                continue;
+            }
+            let read = |name| std::fs::read(entry.path().join(name)).unwrap_or_default();
+            let line = read("cmdline");
+            let names = |bytes: &[u8]| bytes.windows(needle.len()).any(|part| part == needle);
+            if names(&line) || names(&read("environ")) {
+                found.push(format!(
+                    "{pid} {}",
+                    String::from_utf8_lossy(&line).replace('\0', " ")
+                ));
+            }
+        }
+        found
+    }
+
+    /// Waits until nothing of this bench runs any more.
+    pub(crate) fn assert_nothing_left(&self) {
+        until("the end of all processes", || {
+            self.processes().is_empty().then_some(())
+        });
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        // A failed test must not leave a lab behind.
+        self.devlab(&["down", "--now"]).output().ok();
+    }
+}
+
+/// Polls until there is something; fails after [`PATIENCE`].
+pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < end, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A command that has ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Ended {
+    pub(crate) fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    pub(crate) fn ok(self) -> Self {
+        assert_eq!(self.code, 0, "{self:#?}");
+        self
+    }
+
+    pub(crate) fn fails_with(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{self:#?}");
+        self
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
+    }
+}
+
+/// Ends a child and gives its exit code.
+pub(crate) fn wait(mut child: Child) -> Option<i32> {
+    until("the end of a process", || child.try_wait().unwrap()).code()
+}

@@ -1,0 +1,174 @@
+//! `devlab run` in a checkout, and what comes back.
+
+use crate::bench::Bench;
+
+const PROJECT: &str = r#"
+[[check]]
+name = "greets"
+run = "grep -q hello README"
+"#;
+
+fn checkout(bench: &Bench) -> std::path::PathBuf {
+    let folder = bench.checkout("My Tool");
+    std::fs::create_dir_all(folder.join(".devlab")).unwrap();
+    std::fs::write(folder.join(".devlab/project.toml"), PROJECT).unwrap();
+    bench.commit(&folder, "checks");
+    folder
+}
+
+#[test]
+fn a_goal_is_done_proven_and_fetched_back() {
+    let bench = Bench::new();
+    let folder = checkout(&bench);
+    std::fs::write(folder.join("scratch"), "not committed\n").unwrap();
+    let script = "echo working; echo more >> README; test -z \"${DEVLAB_TOKEN:-}\"";
+    let args = [
+        "run",
+        "Say more",
+        "--check",
+        "grep -q more README",
+        "--",
+        "sh",
+        "-c",
+        script,
+    ];
+    // It starts the lab by itself.
+    let run = bench.run_in(&folder, &args).ok();
+    assert!(run.err.contains("starting one"), "{run:#?}");
+    assert!(run.err.contains("in no commit"), "{run:#?}");
+    assert!(run.err.contains("working"), "{run:#?}");
+    assert!(
+        run.out.contains("greets") && run.out.contains("given-1"),
+        "{run:#?}"
+    );
+    assert!(run.err.contains("(proven)"), "{run:#?}");
+    assert_eq!(
+        std::fs::read_to_string(folder.join("README")).unwrap(),
+        "hello\n"
+    );
+
+    let sync = bench.run_in(&folder, &["project", "sync"]).ok();
+    assert!(sync.err.contains("main is now at"), "{sync:#?}");
+    assert_eq!(
+        std::fs::read_to_string(folder.join("README")).unwrap(),
+        "hello\nmore\n"
+    );
+    let subject = bench.git(&folder, &["log", "-1", "--format=%s"]);
+    assert_eq!(subject, "Merge: Say more");
+
+    let goals = bench.run(&["goal", "list", "--output", "json"]).ok().json();
+    let id = goals[0]["id"].as_str().unwrap();
+    let short = &id[id.len() - 8..];
+    let log = bench.run(&["task", "logs", short]).ok().out;
+    assert!(log.contains("working"), "{log}");
+    let diff = bench.run(&["task", "diff", short]).ok().out;
+    assert!(diff.contains("+more"), "{diff}");
+    let receipts = bench
+        .run(&["task", "receipts", short, "--output", "json"])
+        .ok()
+        .json();
+    assert!(
+        receipts
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|receipt| receipt["passed"] == true)
+    );
+
+    // The result goes into a branch of its own only when the tree is clean.
+    let refused = bench
+        .run_in(&folder, &["task", "checkout", short])
+        .fails_with(1);
+    assert!(refused.err.contains("commit or stash"), "{refused:#?}");
+    std::fs::remove_file(folder.join("scratch")).unwrap();
+    bench.run_in(&folder, &["task", "checkout", short]).ok();
+    assert_eq!(
+        bench.git(&folder, &["branch", "--show-current"]),
+        "devlab/say-more"
+    );
+    bench.run(&["down"]).ok();
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn a_goal_whose_check_never_passes_ends_with_a_person_and_exit_code_1() {
+    let bench = Bench::new();
+    let folder = checkout(&bench);
+    let args = ["run", "Break it", "--", "sh", "-c", "echo bye > README"];
+    let run = bench.run_in(&folder, &args).fails_with(1);
+    assert!(run.err.contains("waiting for a person"), "{run:#?}");
+    assert!(run.err.contains("greets"), "{run:#?}");
+    bench.run_in(&folder, &["project", "sync"]).ok();
+    assert_eq!(
+        std::fs::read_to_string(folder.join("README")).unwrap(),
+        "hello\n"
+    );
+}
+
+#[test]
+fn new_commits_of_the_checkout_go_in_and_a_diverged_branch_is_merged() {
+    let bench = Bench::new();
+    let folder = checkout(&bench);
+    let add = |name: &str| format!("echo {name} > {name}");
+    bench
+        .run_in(&folder, &["run", "One", "--", "sh", "-c", &add("one")])
+        .ok();
+    // The person works on, without what landed.
+    std::fs::write(folder.join("mine"), "mine\n").unwrap();
+    bench.commit(&folder, "mine");
+    bench
+        .run_in(
+            &folder,
+            &[
+                "run",
+                "Two",
+                "--",
+                "sh",
+                "-c",
+                &format!("test -f mine; {}", add("two")),
+            ],
+        )
+        .ok();
+    bench.run_in(&folder, &["project", "sync"]).ok();
+    for name in ["one", "two", "mine"] {
+        assert!(folder.join(name).exists(), "{name}");
+    }
+    let project = bench.git(&folder, &["config", "devlab.project"]);
+    assert!(project.starts_with("proj_"), "{project}");
+    let shown = bench
+        .run(&["project", "show", "my-tool", "--output", "json"])
+        .ok()
+        .json();
+    assert_eq!(shown["id"], project.as_str());
+}
+
+#[test]
+fn a_result_that_wants_a_review_waits_for_it() {
+    let bench = Bench::new();
+    let folder = checkout(&bench);
+    let args = [
+        "run",
+        "Look at me",
+        "--review",
+        "--",
+        "sh",
+        "-c",
+        "echo x > x",
+    ];
+    let run = bench.run_in(&folder, &args).ok();
+    assert!(run.err.contains("waits for your review"), "{run:#?}");
+    let patches = bench
+        .run(&["patch", "list", "--output", "json"])
+        .ok()
+        .json();
+    let patch = patches[0]["id"].as_str().unwrap();
+    bench.run(&["patch", "accept", patch, "-m", "fine"]).ok();
+    let task = patches[0]["task"].as_str().unwrap();
+    crate::bench::until("the merge", || {
+        let task = bench
+            .run(&["task", "show", task, "--output", "json"])
+            .ok()
+            .json();
+        (task["state"] == "done").then_some(())
+    });
+}
