@@ -163,7 +163,8 @@ impl Life {
         };
         self.drain(&hard_stop).await;
         self.halt().await;
-        drop(helpers);
+        // They hold the home: whoever starts next finds it free when this returns.
+        helpers.shutdown().await;
         self.shared.background.close();
         self.shared.background.wait().await;
         worked
@@ -310,7 +311,7 @@ impl Life {
     /// Lets running attempts finish, then gives them back.
     async fn drain(&mut self, hard_stop: &CancellationToken) {
         let drain = self.shared.config.drain;
-        if self.finish_within(drain, hard_stop).await {
+        if self.finish_within(drain, hard_stop).await || hard_stop.is_cancelled() {
             return;
         }
         tracing::info!(

@@ -1,5 +1,5 @@
 //! Stands in for the `devlab` executable in this crate's tests: the supervisor's hidden commands,
-//! and `agent`, a process that runs one script as a driver and can be killed.
+//! `agent`, a process that runs one script as a driver and can be killed, and `work`, a whole agent.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,12 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use devlab_agent::driver::{CommandDriver, DriverCommand, DriverSpec};
+use devlab_agent::faults::FaultPlan;
+use devlab_agent::harness::AgentConfig;
 use devlab_agent::log::LogFile;
 use devlab_agent::strays::become_subreaper;
 use devlab_agent::supervise::{
     SUPERVISE_COMMAND, SUPERVISE_EXEC_COMMAND, supervise_exec_main, supervise_main,
 };
 use devlab_core::SystemClock;
+use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 fn main() -> ExitCode {
@@ -30,7 +33,30 @@ fn main() -> ExitCode {
             time_limit_ms.parse().unwrap_or(1),
             script,
         ),
+        ["work", url, token, home, faults, record] => work(url, token, home, faults, record),
         _ => ExitCode::from(2),
+    }
+}
+
+/// An agent of one slot, until it is killed or a point kills it.
+fn work(url: &str, token: &str, home: &str, faults: &str, record: &str) -> ExitCode {
+    let (Ok(runtime), Ok(plan), Ok(program)) = (
+        tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build(),
+        faults.parse::<FaultPlan>(),
+        std::env::current_exe(),
+    ) else {
+        return ExitCode::from(2);
+    };
+    let token = SecretString::from(token.to_owned());
+    let path = "/usr/local/bin:/usr/bin:/bin";
+    let mut config = AgentConfig::new(url, token, "worker", home, program, path);
+    config.faults = Arc::new(plan.record_to(PathBuf::from(record)));
+    let never = CancellationToken::new();
+    match runtime.block_on(devlab_agent::harness::run(config, never.clone(), never)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
     }
 }
 

@@ -4,6 +4,7 @@
     reason = "fixtures of tests: a panic is the report"
 )]
 
+mod harness;
 mod journal;
 mod lab;
 #[cfg(target_os = "linux")]
