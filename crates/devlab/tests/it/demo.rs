@@ -1,74 +1,245 @@
-//! `devlab demo`: it holds, and it does not without the context that its drivers need.
+//! `devlab demo`: it holds, it does not without the context that its drivers need, and it is gone
+//! afterwards, however it ends.
+#![expect(clippy::unwrap_used, reason = "fixtures of tests fail by panicking")]
 
-use crate::bench::Bench;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::bench::{Bench, Ended, until, wait};
+
+/// One demo at a time: each keeps the whole machine busy.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+fn turn() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// `devlab demo`, whose temporary folder is the bench's.
+fn demo(bench: &Bench, args: &[&str]) -> Command {
+    let mut command = bench.devlab(&[&["demo"], args].concat());
+    command.env("TMPDIR", bench.path());
+    command
+}
+
+fn once(bench: &Bench, args: &[&str]) -> Ended {
+    let args = [&["--once", "--output", "json"], args].concat();
+    Ended::of(demo(bench, &args).output().unwrap())
+}
+
+/// Nothing runs, and no file is there.
+fn assert_gone(bench: &Bench) {
+    bench.assert_nothing_left();
+    let left: Vec<_> = std::fs::read_dir(bench.path()).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+fn list<'a>(report: &'a Value, name: &str) -> &'a Vec<Value> {
+    report[name].as_array().unwrap()
+}
 
 #[test]
 fn the_demo_holds_and_leaves_nothing_behind() {
+    let _turn = turn();
     let bench = Bench::new();
-    let mut command = bench.devlab(&["demo", "--once", "--output", "json"]);
-    let ended = crate::bench::Ended::of(command.env("TMPDIR", bench.path()).output().unwrap()).ok();
-    let report = ended.json();
+    let report = once(&bench, &[]).ok().json();
     assert_eq!(report["ok"], true);
     assert_eq!(report["agents_killed"], 1);
+    assert_eq!(list(&report, "problems").len(), 0);
     for count in ["checks_failed", "conflicts_resolved"] {
         assert!(report[count].as_u64().unwrap() >= 1, "{report:#}");
     }
-    assert_eq!(report["tasks"].as_array().unwrap().len(), 12);
-    assert_eq!(report["merges"].as_array().unwrap().len(), 12);
-    bench.assert_nothing_left();
-    assert_eq!(std::fs::read_dir(bench.path()).unwrap().count(), 0);
+    let tasks = list(&report, "tasks");
+    assert!(tasks.len() > 8, "{tasks:#?}");
+    for task in tasks {
+        assert_eq!(
+            (&task["state"], &task["proof"]),
+            (&"done".into(), &"proven".into()),
+            "{task:#}"
+        );
+        let own = list(&report, "merges")
+            .iter()
+            .filter(|merge| merge["task_id"] == task["id"]);
+        let own: Vec<&Value> = own.collect();
+        assert_eq!(own.len(), 1, "{task:#}");
+        assert_eq!(own[0]["commit"], task["merged_as"]);
+        // The tree of the merge passed both checks of the project.
+        for check in ["test", "lint"] {
+            let passed = list(&report, "receipts").iter().any(|receipt| {
+                receipt["tree"] == own[0]["tree"]
+                    && receipt["check"] == check
+                    && receipt["passed"] == true
+            });
+            assert!(passed, "{check} of {task:#}");
+        }
+    }
+    assert_gone(&bench);
 }
 
-fn fails_without(context: &str, key: &str) {
+/// Runs a demo that cannot succeed. Returns the keys of the tasks that wait for a person, and all.
+fn waiting_without(context: &str) -> (Vec<String>, Value) {
+    let _turn = turn();
     let bench = Bench::new();
-    let args = [
-        "demo",
-        "--once",
-        "--output",
-        "json",
-        "--withhold-context",
-        context,
-    ];
-    let mut command = bench.devlab(&args);
-    let ended = crate::bench::Ended::of(command.env("TMPDIR", bench.path()).output().unwrap());
-    let report = ended.fails_with(1).json();
+    let ended = once(&bench, &["--withhold-context", context]).fails_with(1);
+    assert!(
+        ended.err.contains("the demo does not hold"),
+        "{}",
+        ended.err
+    );
+    let report = ended.json();
     assert_eq!(report["ok"], false);
-    let tasks = report["tasks"].as_array().unwrap();
-    let task = tasks.iter().find(|task| task["key"] == key).unwrap();
-    assert_eq!(task["state"], "waiting", "{task:#}");
-    bench.assert_nothing_left();
+    let waiting = list(&report, "tasks")
+        .iter()
+        .filter(|task| task["state"] == "waiting");
+    let waiting = waiting
+        .map(|task| task["key"].as_str().unwrap().to_owned())
+        .collect();
+    assert_gone(&bench);
+    (waiting, report)
 }
 
 #[test]
 fn the_demo_fails_without_the_log_of_the_failed_check() {
-    fails_without("log", "export-csv");
+    let (waiting, report) = waiting_without("log");
+    assert_eq!(waiting, ["export-csv"]);
+    let tries = list(&report, "attempts")
+        .iter()
+        .filter(|attempt| attempt["task"] == "export-csv");
+    let failures: Vec<&Value> = tries.map(|attempt| &attempt["failure"]).collect();
+    // The same mistake each time.
+    assert!(
+        failures.len() > 2 && failures.iter().all(|failure| *failure == "check"),
+        "{failures:?}"
+    );
 }
 
 #[test]
 fn the_demo_fails_without_the_other_side_of_the_conflict() {
-    let bench = Bench::new();
-    let args = [
-        "demo",
-        "--once",
-        "--output",
-        "json",
-        "--withhold-context",
-        "conflict",
-    ];
-    let mut command = bench.devlab(&args);
-    let ended = crate::bench::Ended::of(command.env("TMPDIR", bench.path()).output().unwrap());
-    let report = ended.fails_with(1).json();
-    assert_eq!(report["ok"], false);
-    let tasks = report["tasks"].as_array().unwrap();
-    let waiting: Vec<&str> = tasks
-        .iter()
-        .filter(|task| task["state"] == "waiting")
-        .filter_map(|task| task["key"].as_str())
-        .collect();
+    let (waiting, report) = waiting_without("conflict");
     // Whichever of the two landed second is the one that cannot go on.
     assert!(
         waiting == ["parser-comments"] || waiting == ["parser-dates"],
         "{waiting:?}"
     );
+    assert_eq!(report["conflicts_resolved"], 0);
+}
+
+/// Reads lines until one has this in it.
+fn line_with(from: &mut impl BufRead, part: &str) -> String {
+    let mut seen = String::new();
+    loop {
+        let mut line = String::new();
+        assert!(
+            from.read_line(&mut line).unwrap() > 0,
+            "no line has {part}: {seen}"
+        );
+        if line.contains(part) {
+            return line;
+        }
+        seen.push_str(&line);
+    }
+}
+
+fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
+}
+
+#[test]
+fn what_was_done_is_brought_into_the_checkout_by_the_command_that_is_printed() {
+    let _turn = turn();
+    let bench = Bench::new();
+    let mut child = demo(&bench, &[])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let command = line_with(&mut out, "project sync");
+    let invitation = line_with(&mut out, "The lab is at http://");
+    let ended = Command::new("sh")
+        .args(["-c", command.trim()])
+        .output()
+        .unwrap();
+    let log = Ended::of(ended).ok().out;
+    assert!(log.contains("Merge: Release tally 1.1"), "{log}");
+    let folder = command
+        .trim()
+        .strip_prefix("cd ")
+        .unwrap()
+        .split(" && ")
+        .next()
+        .unwrap();
+    let changes = std::fs::read_to_string(format!("{folder}/CHANGELOG.md")).unwrap();
+    assert!(changes.contains("1.1.0"), "{changes}");
+    assert_eq!(bench.git(folder.as_ref(), &["status", "--porcelain"]), "");
+    let address = invitation
+        .split("http://")
+        .nth(1)
+        .unwrap()
+        .split(' ')
+        .next()
+        .unwrap();
+    assert!(answers(address), "{address}");
+    signal(&child, Signal::INT);
+    assert_eq!(wait(child), Some(0));
+    assert!(!answers(address));
+    assert_gone(&bench);
+}
+
+/// Whether a lab answers there.
+fn answers(address: &str) -> bool {
+    let Ok(mut stream) = TcpStream::connect(address) else {
+        return false;
+    };
+    let request = format!("GET /health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.ends_with("{\"status\":\"ok\"}")
+}
+
+/// Starts a demo, sends signals while its agents are at work, and gives its exit code.
+fn interrupted(bench: &Bench, signals: &[Signal]) -> Option<i32> {
+    let mut child = demo(bench, &[])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut err = BufReader::new(child.stderr.take().unwrap());
+    line_with(&mut err, "parser-properties: begins");
+    until("a driver", || {
+        let running = bench.processes();
+        running
+            .iter()
+            .any(|line| line.contains("worker.mjs"))
+            .then_some(())
+    });
+    for one in signals {
+        signal(&child, *one);
+    }
+    // Its words have to go somewhere.
+    std::io::copy(&mut err, &mut std::io::sink()).unwrap();
+    wait(child)
+}
+
+#[test]
+fn ctrl_c_leaves_nothing_behind() {
+    let _turn = turn();
+    for signals in [&[Signal::INT][..], &[Signal::INT, Signal::TERM]] {
+        let bench = Bench::new();
+        assert_eq!(interrupted(&bench, signals), Some(1), "{signals:?}");
+        assert_gone(&bench);
+    }
+}
+
+#[test]
+fn nothing_runs_on_after_a_kill() {
+    let _turn = turn();
+    let bench = Bench::new();
+    assert_eq!(interrupted(&bench, &[Signal::KILL]), None);
     bench.assert_nothing_left();
 }

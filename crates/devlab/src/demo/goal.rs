@@ -1,0 +1,81 @@
+//! The demo's goal, as it is scheduled.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use devlab_api::task::{Driver, Schedule};
+
+/// Stands for the folder of the demo's files in the arguments of drivers.
+const FOLDER: &str = "{demo}";
+
+/// Reads `goal.json`, for drivers that are in `demo`. No person reviews: nobody may be there.
+pub(super) fn schedule(text: &str, demo: &Path, project: &str) -> anyhow::Result<Schedule> {
+    let demo = demo
+        .to_str()
+        .context("the temporary folder's name is not UTF-8")?;
+    let mut schedule: Schedule = serde_json::from_str(text).context("goal.json")?;
+    for task in &mut schedule.tasks {
+        if let Some(Driver::Command(command)) = &mut task.driver {
+            for argument in &mut command.argv {
+                *argument = argument.replace(FOLDER, demo);
+            }
+        }
+    }
+    schedule.project = Some(project.to_owned());
+    schedule.review = Some(false);
+    Ok(schedule)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::demo::{files, kill};
+
+    #[test]
+    fn the_goal_is_a_graph_whose_drivers_are_there() {
+        let folder = tempfile::tempdir().unwrap();
+        // A name that JSON would have to escape.
+        let demo = folder.path().join("with \"quotes\"");
+        files::write_to(&demo).unwrap();
+        let schedule = schedule(&files::text("goal.json").unwrap(), &demo, "tally").unwrap();
+        assert_eq!(
+            (schedule.project.as_deref(), schedule.review),
+            (Some("tally"), Some(false))
+        );
+        assert!(schedule.tasks.len() >= 8, "{}", schedule.tasks.len());
+        let keys: BTreeSet<&str> = schedule
+            .tasks
+            .iter()
+            .map(|task| task.key.as_str())
+            .collect();
+        assert!(keys.contains(kill::VICTIM));
+        for task in &schedule.tasks {
+            for key in &task.depends_on {
+                assert!(keys.contains(key.as_str()), "{} needs {key}", task.key);
+            }
+            let Some(Driver::Command(command)) = &task.driver else {
+                panic!("{} has no driver", task.key);
+            };
+            assert!(Path::new(&command.argv[1]).is_file(), "{:?}", command.argv);
+            assert!(
+                command
+                    .argv
+                    .iter()
+                    .all(|argument| !argument.contains(FOLDER))
+            );
+        }
+    }
+
+    #[test]
+    fn as_many_tasks_can_begin_at_once_as_there_are_agents() {
+        let text = files::text("goal.json").unwrap();
+        let schedule = schedule(&text, Path::new("/d"), "tally").unwrap();
+        let roots = schedule
+            .tasks
+            .iter()
+            .filter(|task| task.depends_on.is_empty());
+        assert_eq!(roots.count(), crate::demo::stage::NAMES.len());
+    }
+}
