@@ -26,7 +26,7 @@ pub use git_server::{GitBody, GitCall, GitReply};
 pub use lab::{FaultHook, Lab, LabConfig, LabParts};
 pub use loops::LoopReport;
 pub use mutate::{Answer, Done, IdempotencyKey, Mutation};
-pub use projects::{Synced, UpstreamSync};
+pub use projects::{BegunSync, Synced, UpstreamSync};
 pub use results::CommitView;
 pub use secrets::{Secret, TOKEN_PREFIX};
 pub use tokens::Bootstrap;

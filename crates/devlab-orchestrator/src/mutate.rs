@@ -4,7 +4,7 @@
 use devlab_core::auth::{AuditEntry, Principal};
 use devlab_core::check::Sha256Hex;
 use devlab_core::limits::IDEMPOTENCY_TTL;
-use devlab_core::tx::{Remembered, Tx};
+use devlab_core::tx::{Read, Remembered, Tx};
 use devlab_core::{OrgId, Refusal};
 use devlab_store::StoreExt;
 
@@ -67,7 +67,35 @@ impl Answer {
     }
 }
 
+/// What a request with this key was told before.
+fn known_answer<R: Read + ?Sized>(
+    view: &mut R,
+    sent: &IdempotencyKey,
+) -> devlab_core::Result<Option<Answer>> {
+    let Some(known) = view.remembered(&sent.key)? else {
+        return Ok(None);
+    };
+    if known.body != sent.body {
+        return Err(Refusal::IdempotencyMismatch.into());
+    }
+    Ok(Some(Answer {
+        status: known.status,
+        body: known.answer,
+        replayed: true,
+    }))
+}
+
 impl Lab {
+    /// What a request with this key was told before: asked by mutations that do something outside
+    /// their transaction, such as moving a ref, before they do it.
+    ///
+    /// # Errors
+    /// [`Refusal::IdempotencyMismatch`] if the key was used with another body.
+    pub async fn remembered(&self, sent: IdempotencyKey) -> Result<Option<Answer>> {
+        let found = self.store().read(move |view| known_answer(view, &sent));
+        Ok(found.await?)
+    }
+
     /// Runs a mutation in one transaction with its audit entry and its remembered answer.
     ///
     /// # Errors
@@ -78,16 +106,9 @@ impl Lab {
     {
         let answer = self.store().write(move |tx| {
             if let Some(sent) = &mutation.idempotency
-                && let Some(known) = tx.remembered(&sent.key)?
+                && let Some(known) = known_answer(tx, sent)?
             {
-                if known.body != sent.body {
-                    return Err(Refusal::IdempotencyMismatch.into());
-                }
-                return Ok(Answer {
-                    status: known.status,
-                    body: known.answer,
-                    replayed: true,
-                });
+                return Ok(known);
             }
             let done = unit(tx)?;
             tx.append_audit(&AuditEntry {

@@ -55,6 +55,50 @@ pub struct Synced {
     pub head: Oid,
 }
 
+/// A sync whose part in the repository is done.
+#[derive(Debug, Clone)]
+pub struct BegunSync {
+    project: Project,
+    head: Oid,
+    step: SyncStep,
+}
+
+#[derive(Debug, Clone)]
+enum SyncStep {
+    Nothing,
+    Moved,
+    Merge(Box<(schedule::Place, TaskSpec, Oid)>),
+}
+
+impl BegunSync {
+    /// Stores what a sync came to.
+    ///
+    /// # Errors
+    /// Those of [`schedule::adopt`]; storage.
+    pub fn record(&self, tx: &mut dyn Tx) -> devlab_core::Result<Synced> {
+        let outcome = match &self.step {
+            SyncStep::Nothing => UpstreamSync::UpToDate,
+            SyncStep::Moved => {
+                let (id, branch) = (self.project.id, self.project.default_branch.clone());
+                tx.set_branch_head(id, &branch, Some(&self.head))?;
+                tx.effect(Effect::Train(Target {
+                    project: id,
+                    branch,
+                }));
+                UpstreamSync::FastForwarded
+            }
+            SyncStep::Merge(merge) => {
+                let (place, spec, commit) = merge.as_ref();
+                UpstreamSync::Merging(schedule::adopt(tx, place, spec, commit)?)
+            }
+        };
+        Ok(Synced {
+            outcome,
+            head: self.head.clone(),
+        })
+    }
+}
+
 /// Stores a project. Its repository has to be there before: a project is never without one.
 ///
 /// # Errors
@@ -99,6 +143,19 @@ pub fn insert(
 fn not_imported(error: &devlab_forge::Error) -> Error {
     tracing::info!(%error, "an import was not done");
     Refusal::invalid("import_url", error.to_string()).into()
+}
+
+/// Whether an id is that of a commit of the repository, and not of a tree, a file or a tag.
+async fn is_commit(repo: &BareRepo, id: &Oid) -> Result<bool> {
+    let missing = repo.missing_objects(std::slice::from_ref(id)).await?;
+    if !missing.is_empty() {
+        return Ok(false);
+    }
+    match repo.log(None, id, 1).await {
+        Ok(found) => Ok(found.first().is_some_and(|commit| commit.oid == *id)),
+        Err(devlab_forge::Error::Failed { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 impl Lab {
@@ -231,41 +288,58 @@ impl Lab {
         Ok((project.id, (*settings).clone()))
     }
 
-    /// Brings a commit of the upstream into a project. It has to be in the repository already. What
-    /// is ahead of the default branch moves it; what has diverged is merged and verified by a task.
+    /// Does the repository's part of bringing a commit of the upstream into a project. It has to be
+    /// in the repository already. What is ahead of the default branch moves it; what has diverged
+    /// is to be merged and verified by a task. The rest is [`BegunSync::record`], in the
+    /// transaction that audits it.
     ///
     /// # Errors
     /// [`Refusal::Invalid`] if the commit is not there; [`Refusal::Conflict`] if the branch moves
     /// meanwhile.
-    pub async fn sync(&self, who: &Principal, project: &Project, commit: &Oid) -> Result<Synced> {
+    pub async fn begin_sync(
+        &self,
+        who: &Principal,
+        project: &Project,
+        commit: &Oid,
+    ) -> Result<BegunSync> {
         let repo = self.repo(project.org, project.id).await?;
-        if !repo
-            .missing_objects(std::slice::from_ref(commit))
-            .await?
-            .is_empty()
-        {
-            return Err(
-                Refusal::invalid("commit", "is not in the repository: push it first").into(),
-            );
+        if !is_commit(&repo, commit).await? {
+            return Err(Refusal::invalid(
+                "commit",
+                "is no commit of the repository: push it first",
+            )
+            .into());
         }
         let branch = &project.default_branch;
         let head = repo.resolve(branch).await?;
-        let Some(head) = head else {
-            return self.fast_forward(&repo, project, None, commit).await;
+        let begun = |step, head: &Oid| BegunSync {
+            project: project.clone(),
+            head: head.clone(),
+            step,
         };
-        if repo.is_ancestor(commit, &head).await? {
-            return Ok(Synced {
-                outcome: UpstreamSync::UpToDate,
-                head,
-            });
+        if let Some(head) = &head
+            && repo.is_ancestor(commit, head).await?
+        {
+            return Ok(begun(SyncStep::Nothing, head));
         }
-        if repo.is_ancestor(&head, commit).await? {
-            return self.fast_forward(&repo, project, Some(&head), commit).await;
+        let is_ahead = match &head {
+            Some(head) => repo.is_ancestor(head, commit).await?,
+            None => true,
+        };
+        if is_ahead {
+            match publish::publish(&repo, branch, head.as_ref(), commit).await {
+                Ok(()) => return Ok(begun(SyncStep::Moved, commit)),
+                Err(devlab_forge::Error::RefMoved { .. }) => {
+                    let text = "the branch has moved meanwhile: try again".to_owned();
+                    return Err(Refusal::Conflict(text).into());
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
-        let (_, settings) = self.project_place(project).await?;
+        let (id, settings) = self.project_place(project).await?;
         let place = schedule::Place {
             org: project.org,
-            project: Some((project.id, settings)),
+            project: Some((id, settings)),
             parent: None,
             depends_on: Vec::new(),
             draft: false,
@@ -276,40 +350,8 @@ impl Lab {
             driver: None,
             checks: Vec::new(),
         };
-        let adopted = commit.clone();
-        let task = self
-            .store()
-            .write(move |tx| schedule::adopt(tx, &place, &spec, &adopted))
-            .await?;
-        Ok(Synced {
-            outcome: UpstreamSync::Merging(task),
-            head,
-        })
-    }
-
-    async fn fast_forward(
-        &self,
-        repo: &BareRepo,
-        project: &Project,
-        old: Option<&Oid>,
-        commit: &Oid,
-    ) -> Result<Synced> {
-        let branch = project.default_branch.clone();
-        publish::publish(repo, &branch, old, commit).await?;
-        let (id, head) = (project.id, commit.clone());
-        let done = self.store().write(move |tx| {
-            tx.set_branch_head(id, &branch, Some(&head))?;
-            tx.effect(Effect::Train(Target {
-                project: id,
-                branch: branch.clone(),
-            }));
-            Ok(())
-        });
-        done.await?;
-        Ok(Synced {
-            outcome: UpstreamSync::FastForwarded,
-            head: commit.clone(),
-        })
+        let step = SyncStep::Merge(Box::new((place, spec, commit.clone())));
+        Ok(begun(step, head.as_ref().unwrap_or(commit)))
     }
 
     /// Reads every project's default branch from its repository: a process that died between a push

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use devlab_core::auth::{Principal, Role, Token};
+use devlab_core::auth::{AuditEntry, Principal, Role, Token};
 use devlab_core::check::Sha256Hex;
 use devlab_core::event::{EventKind, NewEvent};
 use devlab_core::name::Name;
@@ -21,6 +21,8 @@ pub const DEFAULT_ORG: &str = "default";
 const LOGIN_SETTING: &str = "login_code";
 /// How long the one-time login link of the first start is good.
 const LOGIN_TTL: Duration = Duration::from_secs(24 * 3600);
+/// Longest time that a token may be given: ten years, after which nobody remembers it.
+const TOKEN_TTL_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// How long the token is good that a login link is exchanged for.
 const SESSION_TTL: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -122,11 +124,11 @@ impl Lab {
         Ok(done.await?)
     }
 
-    /// Exchanges a one-time login code for an admin's token.
+    /// Exchanges a one-time login code for an admin's token, and leaves an audit entry.
     ///
     /// # Errors
     /// [`Refusal::NotFound`] if the code is wrong, used or over: which of these is not said.
-    pub async fn login(&self, code: Secret) -> Result<(Token, Secret)> {
+    pub async fn login(&self, code: Secret, request_id: String) -> Result<(Token, Secret)> {
         let done = self.store().write(move |tx| {
             let stored = tx.setting(LOGIN_SETTING)?.unwrap_or_default();
             let (hash, end) = stored.split_once(' ').unwrap_or(("", "0"));
@@ -146,6 +148,14 @@ impl Lab {
                 "login link",
                 Some(SESSION_TTL),
             )?;
+            tx.append_audit(&AuditEntry {
+                org: None,
+                at: tx.now(),
+                actor: "login link".to_owned(),
+                action: "login",
+                target: token.id.to_string(),
+                request_id: request_id.clone(),
+            })?;
             Ok((token, secret))
         });
         Ok(done.await?)
@@ -227,6 +237,12 @@ pub fn create(
     new: &NewToken,
 ) -> devlab_core::Result<(Token, Secret)> {
     devlab_core::name::check_text("note", &new.note, 200)?;
+    if let Some(ttl) = new.expires_in
+        && (ttl.is_zero() || ttl > TOKEN_TTL_MAX)
+    {
+        let problem = format!("must be between 1 and {}", TOKEN_TTL_MAX.as_secs());
+        return Err(Refusal::invalid("expires_in_secs", problem).into());
+    }
     match new.org {
         Some(org) if !who.sees(org) => return Err(Refusal::NotFound("org").into()),
         Some(_) if new.role == Role::Metrics => {

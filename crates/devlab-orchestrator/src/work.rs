@@ -246,7 +246,13 @@ impl Lab {
         })?;
         let repo = self.repo(task.org, project).await?;
         if attempt.kind == AttemptKind::Verify {
-            let tree = repo.tree_of(&commit).await?;
+            let tree = match repo.tree_of(&commit).await {
+                Err(devlab_forge::Error::Missing { .. }) => {
+                    let field = "complete.delivered.commit";
+                    return Err(Refusal::invalid(field, "is no commit of the repository").into());
+                }
+                found => found?,
+            };
             return Ok(Outcome::Delivered {
                 result: Some((commit, tree)),
                 checks,

@@ -134,12 +134,17 @@ pub(super) fn expect_json(headers: &HeaderMap) -> Result<()> {
 }
 
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    serde_json::from_slice(bytes).map_err(|error| match error.classify() {
+    let value = serde_json::from_slice(bytes).map_err(|error| match error.classify() {
         Category::Data => misfit::<T>(bytes, &error),
         Category::Syntax | Category::Eof | Category::Io => {
             ApiError::new(Kind::MALFORMED_JSON, error.to_string())
         }
-    })
+    })?;
+    // serde reads a struct from an array too, by position, and takes defaults for what is missing.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(ApiError::new(Kind::INVALID, "is an array, not an object").field("body"));
+    }
+    Ok(value)
 }
 
 /// Parses again, more slowly, to learn where the value is that does not fit.

@@ -9,8 +9,7 @@ use axum::response::Response;
 use axum::{Extension, Json as AxumJson};
 use devlab_api::List;
 use devlab_api::event::Event;
-use devlab_core::limits::{PAGE_DEFAULT, PAGE_MAX};
-use devlab_core::{OrgId, Refusal};
+use devlab_core::OrgId;
 use devlab_orchestrator::{Lab, scope};
 use futures::stream;
 use serde::Deserialize;
@@ -18,6 +17,7 @@ use tokio::sync::watch;
 use utoipa::IntoParams;
 use utoipa_axum::routes;
 
+use super::support;
 use crate::app::AppState;
 use crate::convert;
 use crate::extract::{Caller, LastEventId, Query};
@@ -70,11 +70,7 @@ async fn events(
     caller: Caller,
     Query(query): Query<EventsQuery>,
 ) -> Result<AxumJson<List<Event>>> {
-    let limit = query.limit.unwrap_or(PAGE_DEFAULT);
-    if limit == 0 || limit > PAGE_MAX {
-        let problem = format!("must be between 1 and {PAGE_MAX}");
-        return Err(Refusal::invalid("limit", problem).into());
-    }
+    let limit = support::limit(query.limit)?;
     let org = org_of(&lab, &caller, query.org).await?;
     let after = query.after.unwrap_or(0);
     let found = lab.read(move |view| view.events(org, after, limit)).await?;

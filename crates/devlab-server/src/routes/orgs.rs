@@ -178,7 +178,10 @@ async fn create(
         Ok((org, taken))
     });
     let (org, taken) = found.await?;
-    // A repeated request has to reach the transaction, which remembers its answer.
+    if let Some(answer) = support::replayed(&lab, idempotency.as_ref()).await? {
+        return Ok(answer);
+    }
+    // With a key, the request that took it may be this one's twin, which is known below.
     if taken && idempotency.is_none() {
         return Err(Refusal::NameTaken {
             kind: "project",
@@ -288,19 +291,22 @@ async fn sync(
     let commit: Oid = body.commit.parse()?;
     let who = caller.principal.clone();
     let project = lab.read(move |view| scope::project(view, &who, id)).await?;
-    let synced = lab.sync(&caller.principal, &project, &commit).await?;
-    let (outcome, task) = match synced.outcome {
-        UpstreamSync::UpToDate => ("up_to_date", None),
-        UpstreamSync::FastForwarded => ("fast_forwarded", None),
-        UpstreamSync::Merging(task) => ("merging", Some(task.to_string())),
-    };
-    let answer = SyncResult {
-        outcome: outcome.to_owned(),
-        head: synced.head.to_string(),
-        task,
-    };
-    // The refs have moved already; repeating that is harmless. This is the record of it.
-    mutate(&lab, &caller, "project.sync", idempotency, move |_| {
+    if let Some(answer) = support::replayed(&lab, idempotency.as_ref()).await? {
+        return Ok(answer);
+    }
+    let begun = lab.begin_sync(&caller.principal, &project, &commit).await?;
+    mutate(&lab, &caller, "project.sync", idempotency, move |tx| {
+        let synced = begun.record(tx)?;
+        let (outcome, task) = match synced.outcome {
+            UpstreamSync::UpToDate => ("up_to_date", None),
+            UpstreamSync::FastForwarded => ("fast_forwarded", None),
+            UpstreamSync::Merging(task) => ("merging", Some(task.to_string())),
+        };
+        let answer = SyncResult {
+            outcome: outcome.to_owned(),
+            head: synced.head.to_string(),
+            task,
+        };
         done(Some(project.org), id, StatusCode::OK, &answer)
     })
     .await

@@ -85,7 +85,26 @@ where
             body: i.body,
         }),
     };
-    let answer = lab.mutate(mutation, unit).await?;
+    Ok(answered(lab.mutate(mutation, unit).await?))
+}
+
+/// The answer that this request got before, if its key was used: for handlers that do something
+/// before their transaction.
+pub(super) async fn replayed(
+    lab: &Arc<Lab>,
+    idempotency: Option<&Idempotency>,
+) -> Result<Option<Response>> {
+    let Some(sent) = idempotency else {
+        return Ok(None);
+    };
+    let sent = IdempotencyKey {
+        key: sent.key.clone(),
+        body: sent.body.clone(),
+    };
+    Ok(lab.remembered(sent).await?.map(answered))
+}
+
+fn answered(answer: Answer) -> Response {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
     let mut response = if status == StatusCode::NO_CONTENT {
         status.into_response()
@@ -97,7 +116,7 @@ where
             .headers_mut()
             .insert(REPLAYED, HeaderValue::from_static("true"));
     }
-    Ok(response)
+    response
 }
 
 /// The part of a list that `cursor` and `limit` name.
@@ -109,12 +128,18 @@ pub(super) fn page(cursor: Option<&str>, limit: Option<u32>) -> Result<Page> {
                 .map_err(|_| Refusal::invalid("cursor", "is not the `next` of a page"))?,
         ),
     };
-    let limit = limit.unwrap_or(PAGE_DEFAULT);
+    let limit = self::limit(limit)?;
+    Ok(Page { after, limit })
+}
+
+/// Most items of a page.
+pub(super) fn limit(given: Option<u32>) -> Result<u32> {
+    let limit = given.unwrap_or(PAGE_DEFAULT);
     if limit == 0 || limit > PAGE_MAX {
         let problem = format!("must be between 1 and {PAGE_MAX}");
         return Err(Refusal::invalid("limit", problem).into());
     }
-    Ok(Page { after, limit })
+    Ok(limit)
 }
 
 /// A page of wire items. There may be more if the page is full.

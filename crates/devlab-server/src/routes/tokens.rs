@@ -10,7 +10,6 @@ use devlab_api::{AuditEntry, List, WhoAmI};
 use devlab_core::Refusal;
 use devlab_core::auth::Role;
 use devlab_core::id::kind;
-use devlab_core::limits::{PAGE_DEFAULT, PAGE_MAX};
 use devlab_orchestrator::{Lab, Secret, scope, tokens};
 use hyper::StatusCode;
 use serde::Deserialize;
@@ -18,6 +17,7 @@ use utoipa_axum::routes;
 
 use super::orgs::ListQuery;
 use super::support::{self, done, mutate};
+use crate::context::Context;
 use crate::convert;
 use crate::extract::{Caller, Json, Mutation, PathId, Query};
 use crate::openapi::Routes;
@@ -143,9 +143,12 @@ async fn revoke(
     responses((status = 200, description = "The token and its secret", body = NewToken)))]
 async fn login(
     Extension(lab): Extension<Arc<Lab>>,
+    Extension(context): Extension<Context>,
     Json(body): Json<Login>,
 ) -> Result<AxumJson<NewToken>> {
-    let (token, secret) = lab.login(Secret::from_text(body.code)).await?;
+    let request_id = context.request_id.as_str().to_owned();
+    let code = Secret::from_text(body.code);
+    let (token, secret) = lab.login(code, request_id).await?;
     Ok(AxumJson(NewToken {
         token: convert::token(token),
         secret: secret.reveal().to_owned(),
@@ -163,7 +166,7 @@ async fn audit(
 ) -> Result<AxumJson<List<AuditEntry>>> {
     let before = query.cursor.as_deref().map(str::parse::<u64>).transpose();
     let before = before.map_err(|_| Refusal::invalid("cursor", "is not the `next` of a page"))?;
-    let limit = query.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
+    let limit = support::limit(query.limit)?;
     let who = caller.principal;
     let found = lab.read(move |view| {
         let org = match &query.org {

@@ -120,6 +120,9 @@ async fn claim(
     caller: Caller,
     Json(body): Json<Claim>,
 ) -> Result<Response> {
+    if body.claim_id.chars().any(char::is_control) {
+        return Err(Refusal::invalid("claim_id", "has no control characters").into());
+    }
     let wait = Duration::from_secs(u64::from(body.wait_secs));
     let got = lab
         .claim(&caller.principal, body.agent, body.claim_id, wait)
