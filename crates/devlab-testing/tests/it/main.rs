@@ -4,9 +4,15 @@
     reason = "a helper of a test may fail the test by panicking"
 )]
 
+mod bad_input;
+mod contract;
+mod dns_rebinding;
 mod edges;
+mod git_http;
+mod idempotency;
 mod openapi;
 mod tenancy;
+mod work;
 
 /// How a task is done in a test where nobody does it.
 fn driver() -> devlab_api::task::Driver {
