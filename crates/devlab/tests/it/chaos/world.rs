@@ -1,0 +1,310 @@
+//! The lab of a round: a server, agents behind proxies, a project and its goal.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use devlab_api::client::{Client, ClientError, Timeouts};
+use devlab_api::project::{CreateProject, Project};
+use devlab_api::token::CreateToken;
+use devlab_core::TaskId;
+use devlab_testing::CutProxy;
+use devlab_testing::git::Checkout;
+use rustix::process::Signal;
+use secrecy::SecretString;
+use tempfile::TempDir;
+use tokio::time::Instant;
+
+use super::plan::{Blow, Round, Who};
+use super::process::{Proc, Procs, Spec};
+use super::project;
+
+/// Longest wait for something of the lab's, outside of the goal itself.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+/// How often something is looked at.
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(25);
+/// Length of a lease, in seconds.
+pub(super) const LEASE_SECS: &str = "1";
+/// How long a killed process is away: a little, or longer than a lease and the loop that ends it.
+const RESTS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(2_500));
+/// Size of a small disk, in MiB.
+const DISK_MIB: u32 = 48;
+/// Longest that a call may take: some are swallowed on purpose.
+const CALL_MAX: Duration = Duration::from_secs(5);
+
+/// Everything of a round.
+pub(super) struct World {
+    /// Unmounted before the folder is removed.
+    _disks: Vec<Disk>,
+    folder: Option<TempDir>,
+    path: PathBuf,
+    pub(super) procs: Procs,
+    pub(super) proxies: Vec<CutProxy>,
+    pub(super) client: Client,
+    pub(super) agent_client: Client,
+    pub(super) project: Project,
+    /// Head of the project before the goal.
+    pub(super) base: String,
+    pub(super) goal: TaskId,
+    pub(super) keys: BTreeMap<String, TaskId>,
+    /// Disks that can be filled.
+    pub(super) small: BTreeSet<PathBuf>,
+}
+
+impl World {
+    /// Sets everything up with nothing broken, schedules the goal, kills the server, and starts it
+    /// again with what the round has in store; then the agents.
+    pub(super) async fn open(round: &Round) -> Self {
+        let folder = tempfile::Builder::new().prefix("devlab-chaos-").tempdir().unwrap();
+        let path = folder.path().to_owned();
+        let (disks, small) = disks(round, &path);
+        let mut server = Proc::new(server(&path));
+        server.start();
+        let (url, admin) = credentials(&path).await;
+        let client = client(&url, &admin);
+        eventually("the server", || async { client.ready().await.ok() }).await;
+        let (project, base) = make_project(&client, &url, &admin).await;
+        let token = CreateToken {
+            role: "agent".to_owned(),
+            org: Some(project.org.to_string()),
+            note: String::new(),
+            expires_in_secs: None,
+        };
+        let token = client.create_token(&token).await.unwrap().secret;
+        let mark = path.display().to_string();
+        let goal = project::goal(project.id.to_string(), &mark);
+        let scheduled = client.schedule(&goal).await.unwrap();
+        let addr: SocketAddr = url.trim_start_matches("http://").parse().unwrap();
+        let mut procs = vec![server];
+        let mut proxies = Vec::new();
+        for number in 0..round.agents {
+            let proxy = CutProxy::new(addr).await;
+            procs.push(Proc::new(agent(&path, number, round, &proxy.url(), &token)));
+            proxies.push(proxy);
+        }
+        let world = Self {
+            _disks: disks,
+            folder: Some(folder),
+            path,
+            procs: Procs::new(procs),
+            proxies,
+            agent_client: self::client(&url, &token),
+            client,
+            project,
+            base,
+            goal: scheduled.goal,
+            keys: scheduled.tasks,
+            small,
+        };
+        world.break_in(round, addr);
+        world
+    }
+
+    /// From here on nothing is safe.
+    fn break_in(&self, round: &Round, addr: SocketAddr) {
+        let of_server = round.arms.iter().filter(|arm| arm.who == Who::Server).cloned().collect();
+        self.procs.with(Who::Server, |server| {
+            server.set_env("DEVLAB_BIND", &addr.to_string());
+            server.arm(of_server);
+            server.signal(Signal::KILL);
+        });
+        for number in 0..round.agents {
+            self.procs.with(Who::Agent(number), Proc::start);
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The project's repository.
+    pub(super) fn repository(&self) -> PathBuf {
+        let (org, project) = (self.project.org, self.project.id);
+        self.path.join("home/repos").join(org.to_string()).join(format!("{project}.git"))
+    }
+
+    /// Folder of a process's data.
+    pub(super) fn data_of(&self, who: Who) -> PathBuf {
+        data_of(&self.path, who)
+    }
+
+    /// File that moves the server's clock.
+    pub(super) fn clock_file(&self) -> PathBuf {
+        self.path.join("clock")
+    }
+
+    /// Leaves the folder for whoever looks into it.
+    pub(super) fn keep(&mut self) {
+        if let Some(folder) = self.folder.take() {
+            // The path is known already.
+            let _kept: PathBuf = folder.keep();
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // Of a failed round: supervisors end what their agents leave.
+        drop(self.procs.each(|proc| proc.retire(Signal::KILL)));
+    }
+}
+
+fn data_of(path: &Path, who: Who) -> PathBuf {
+    match who {
+        Who::Server => path.join("home"),
+        Who::Agent(number) => path.join(format!("agent-{number}")),
+    }
+}
+
+fn text(path: &Path) -> String {
+    path.to_str().unwrap().to_owned()
+}
+
+fn server(path: &Path) -> Spec {
+    let env = [
+        ("DEVLAB_HOME", text(&data_of(path, Who::Server))),
+        ("DEVLAB_BIND", "127.0.0.1:0".to_owned()),
+        ("DEVLAB_LEASE_SECS", LEASE_SECS.to_owned()),
+        ("DEVLAB_TEST_CLOCK_FILE", text(&path.join("clock"))),
+        ("DEVLAB_LOG", "info".to_owned()),
+    ];
+    Spec {
+        who: Who::Server,
+        args: vec!["server".to_owned()],
+        env: env.map(|(name, value)| (name.to_owned(), value)).into(),
+        folder: path.to_owned(),
+        arms: Vec::new(),
+        rest: RESTS.0,
+    }
+}
+
+fn agent(path: &Path, number: usize, round: &Round, url: &str, token: &str) -> Spec {
+    let who = Who::Agent(number);
+    let env = [
+        ("DEVLAB_HOME", text(&path.join("unused"))),
+        ("DEVLAB_URL", url.to_owned()),
+        ("DEVLAB_TOKEN", token.to_owned()),
+        ("DEVLAB_LOG", "info".to_owned()),
+    ];
+    let home = text(&data_of(path, who));
+    let args = ["agent", "--name", &format!("agent-{number}"), "--home", &home];
+    Spec {
+        who,
+        args: args.map(str::to_owned).into(),
+        env: env.map(|(name, value)| (name.to_owned(), value)).into(),
+        folder: path.to_owned(),
+        arms: round.arms.iter().filter(|arm| arm.who == who).cloned().collect(),
+        rest: if round.slow_restart { RESTS.1 } else { RESTS.0 },
+    }
+}
+
+pub(super) fn client(url: &str, secret: &str) -> Client {
+    let timeouts = Timeouts { request: CALL_MAX, ..Timeouts::default() };
+    Client::new(url, Some(SecretString::from(secret)), timeouts).unwrap()
+}
+
+/// Address and administrator's token of a server that has just started for the first time.
+async fn credentials(path: &Path) -> (String, String) {
+    let file = path.join("home/credentials.json");
+    eventually("the credentials", || async {
+        let bytes = std::fs::read(&file).ok()?;
+        let value: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
+        let field = |name: &str| Some(value[name].as_str()?.to_owned());
+        Some((field("url")?, field("token")?))
+    })
+    .await
+}
+
+async fn make_project(client: &Client, url: &str, admin: &str) -> (Project, String) {
+    let project = CreateProject { name: "chaos".to_owned(), ..CreateProject::default() };
+    let project = client.create_project(&project).await.unwrap();
+    let checkout = Checkout::new().await.with_token(admin);
+    let files = project::files();
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let base = checkout.commit(&files, "Begin").await;
+    let repository = format!("{url}{}", project.git_path);
+    checkout.git(&["push", "-q", &repository, "HEAD:refs/heads/main"]).await;
+    (project, base)
+}
+
+/// Waits for something of the lab's.
+pub(super) async fn eventually<T, F, Fut>(what: &str, look: F) -> T
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Option<T>>,
+{
+    let found = within(PATIENCE, look).await;
+    found.unwrap_or_else(|| panic!("waited in vain for {what}"))
+}
+
+/// Waits for something for so long.
+pub(super) async fn within<T, F, Fut>(longest: Duration, mut look: F) -> Option<T>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Option<T>>,
+{
+    let end = Instant::now() + longest;
+    loop {
+        if let Some(found) = look().await {
+            return Some(found);
+        }
+        if Instant::now() >= end {
+            return None;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Repeats a call while the server is away.
+pub(super) async fn insist<T, F, Fut>(mut call: F) -> Result<T, ClientError>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<T, ClientError>>,
+{
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match call().await {
+            Err(error) if error.is_retryable() && Instant::now() < end => {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            answer => return answer,
+        }
+    }
+}
+
+/// A small file system of its own; needs root.
+struct Disk(PathBuf);
+
+impl Disk {
+    /// `None` if this user may not mount.
+    fn mount(at: PathBuf) -> Option<Self> {
+        std::fs::create_dir_all(&at).unwrap();
+        let size = format!("size={DISK_MIB}m,mode=0700");
+        let mount = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &size, "devlab-chaos"])
+            .arg(&at)
+            .output();
+        mount.is_ok_and(|ran| ran.status.success()).then_some(Self(at))
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // Lazily: a process that was just killed may still have a file open.
+        let unmounted = std::process::Command::new("umount").arg("--lazy").arg(&self.0).output();
+        drop(unmounted);
+    }
+}
+
+/// A small disk for each process whose disk is going to be full.
+fn disks(round: &Round, path: &Path) -> (Vec<Disk>, BTreeSet<PathBuf>) {
+    let small = round.blows.iter().filter_map(|blow| match blow {
+        Blow::FillDisk { who, .. } => Some(data_of(path, *who)),
+        Blow::Kill { .. } | Blow::Freeze { .. } | Blow::Cut { .. } | Blow::Clock { .. } => None,
+    });
+    let small: BTreeSet<PathBuf> = small.collect();
+    let disks: Vec<Disk> = small.into_iter().filter_map(Disk::mount).collect();
+    let small = disks.iter().map(|disk| disk.0.clone()).collect();
+    (disks, small)
+}
