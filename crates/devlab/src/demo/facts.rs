@@ -90,7 +90,7 @@ pub(super) struct Incidents {
     pub(super) checks_failed: usize,
     /// Conflicts of tasks that are done now.
     pub(super) conflicts_resolved: usize,
-    /// Agents that were killed while they worked on tasks that are done now.
+    /// Agents that were killed at work; that the task is done now is seen to with all others.
     pub(super) agents_killed: usize,
 }
 
