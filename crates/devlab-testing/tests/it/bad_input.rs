@@ -109,6 +109,13 @@ impl Target {
         ]
     }
 
+    /// Name of its project, as in git's paths.
+    async fn project_name(&self) -> String {
+        let client = self.server.admin();
+        let project = client.project(self.project.parse().unwrap()).await;
+        project.unwrap().name
+    }
+
     /// How much is stored, of everything that a caller can make.
     async fn counts(&self) -> Vec<usize> {
         let admin = self.server.admin_secret();
@@ -392,9 +399,7 @@ async fn headers_and_methods_that_mean_nothing_are_refused() {
 async fn git_paths_lead_nowhere_else() {
     let target = Target::new().await;
     let admin = target.server.admin_secret();
-    let client = target.server.admin();
-    let project = client.project(target.project.parse().unwrap()).await;
-    let name = project.unwrap().name;
+    let name = target.project_name().await;
     let query = "?service=git-upload-pack";
     let before = target.counts().await;
     for path in [
@@ -439,6 +444,16 @@ async fn git_paths_lead_nowhere_else() {
             );
         }
     }
+    assert_eq!(target.counts().await, before);
+    target.server.stop().await;
+}
+
+#[tokio::test]
+async fn git_calls_that_mean_nothing_are_refused() {
+    let target = Target::new().await;
+    let admin = target.server.admin_secret();
+    let name = target.project_name().await;
+    let before = target.counts().await;
     let good = format!("/git/default/{name}.git/info/refs");
     for query in [
         "",

@@ -140,6 +140,31 @@ pub(super) fn unacceptable(
     }
     post_graphs(&mut post);
     post_tasks(&mut post, project, task);
+    post_tokens(&mut post);
+    post_reviews(&mut post, project, patch);
+    cases.push((
+        "PATCH",
+        format!("/v1/projects/{project}"),
+        json!({"upstream": "a\u{0}"}),
+    ));
+    cases.push((
+        "PATCH",
+        format!("/v1/projects/{project}"),
+        json!({"upstream": "x".repeat(3_000)}),
+    ));
+    for body in [
+        json!({"title": ""}),
+        json!({"title": "A new title for a task that runs"}),
+        json!({"priority": 40_000}),
+        json!({"add_depends_on": [task]}),
+        json!({"add_depends_on": [nobody()]}),
+    ] {
+        cases.push(("PATCH", format!("/v1/tasks/{task}"), body));
+    }
+    cases
+}
+
+fn post_tokens(post: &mut impl FnMut(&str, Value)) {
     for body in [
         json!({"role": "king"}),
         json!({"role": ""}),
@@ -153,6 +178,9 @@ pub(super) fn unacceptable(
     ] {
         post("/v1/tokens", body);
     }
+}
+
+fn post_reviews(post: &mut impl FnMut(&str, Value), project: &str, patch: &str) {
     let comments = format!("/v1/patches/{patch}/comments");
     for body in [
         json!({}),
@@ -180,26 +208,6 @@ pub(super) fn unacceptable(
     ] {
         post(&sync, json!({"commit": commit}));
     }
-    cases.push((
-        "PATCH",
-        format!("/v1/projects/{project}"),
-        json!({"upstream": "a\u{0}"}),
-    ));
-    cases.push((
-        "PATCH",
-        format!("/v1/projects/{project}"),
-        json!({"upstream": "x".repeat(3_000)}),
-    ));
-    for body in [
-        json!({"title": ""}),
-        json!({"title": "A new title for a task that runs"}),
-        json!({"priority": 40_000}),
-        json!({"add_depends_on": [task]}),
-        json!({"add_depends_on": [nobody()]}),
-    ] {
-        cases.push(("PATCH", format!("/v1/tasks/{task}"), body));
-    }
-    cases
 }
 
 fn nobody() -> TaskId {
