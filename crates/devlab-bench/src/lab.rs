@@ -138,8 +138,14 @@ impl Org {
 #[derive(Debug, Deserialize)]
 struct ServerFile {
     url: String,
-    pid: u32,
+    process: ServerProcess,
     version: String,
+}
+
+/// The process that serves.
+#[derive(Debug, Deserialize)]
+struct ServerProcess {
+    pid: u32,
 }
 
 /// `credentials.json` in the data folder.
@@ -215,7 +221,7 @@ impl Lab {
         let address = Address::parse(&file.url)?;
         wait_ready(&address, start).await?;
         let ready_after = start.elapsed();
-        if file.pid != process.id()? {
+        if file.process.pid != process.id()? {
             bail!("{} names another process", run_file.display());
         }
         let path = home.path().join("credentials.json");
