@@ -73,5 +73,8 @@ pub const LOST_RETRIES_MAX: u8 = 8;
 pub const BACKOFF_FIRST: Duration = Duration::from_millis(500);
 /// Longest delay before a retry.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(60);
+/// The same with the jitter on top: a task that is to wait for longer has an alarm of a clock that
+/// went back.
+pub const BACKOFF_WITH_JITTER_MAX: Duration = Duration::from_secs(75);
 /// How long an agent may be silent before it is listed as gone.
 pub const AGENT_GONE_AFTER: Duration = Duration::from_secs(90);

@@ -325,7 +325,8 @@ pub trait Tx: Read {
     fn insert_attempt(&mut self, attempt: &Attempt) -> Result<()>;
     /// Replaces an attempt.
     fn put_attempt(&mut self, attempt: &Attempt) -> Result<()>;
-    /// Gives every live lease at least until `until`; returns how many were extended.
+    /// Lets every live lease end at `until`; returns how many ended at another time. Those that
+    /// would end later are meant too: they were given by a clock that has gone back since.
     fn extend_leases(&mut self, until: Timestamp) -> Result<u64>;
     /// Stores a new agent or replaces it.
     fn put_agent(&mut self, agent: &Agent) -> Result<()>;

@@ -10,9 +10,10 @@ use crate::attempt::{Attempt, AttemptKind, AttemptState, Failure, Phase};
 use crate::error::{Refusal, Result};
 use crate::event::{EventKind, NewEvent};
 use crate::id::{AttemptId, TaskId};
-use crate::limits::LOST_RETRIES_MAX;
+use crate::limits::{BACKOFF_WITH_JITTER_MAX, LOST_RETRIES_MAX};
 use crate::state::{Cause, ResumeTo, State, WaitReason};
 use crate::task::Task;
+use crate::time::Timestamp;
 use crate::train::{Candidate, CandidateState};
 use crate::tx::{RuleConfig, Tx};
 
@@ -207,14 +208,25 @@ pub(super) fn lose(
     step::queue(tx, &task)
 }
 
-/// Queues tasks whose back-off has ended. Returns how many.
+/// Whether the back-off that ends next is over: its time has come, or it is farther away than any
+/// back-off lasts, because the clock went back since.
+#[must_use]
+pub fn is_due(next: Timestamp, now: Timestamp) -> bool {
+    next <= now || next.since(now) > BACKOFF_WITH_JITTER_MAX
+}
+
+/// Queues tasks whose back-off has ended; see [`is_due`]. Returns how many.
 ///
 /// # Errors
 /// Storage only.
 pub fn release_due(tx: &mut dyn Tx, limit: u32) -> Result<u32> {
     let now = tx.now();
+    let until = match tx.next_due()? {
+        Some(next) if is_due(next, now) => next.max(now),
+        Some(_) | None => return Ok(0),
+    };
     let mut count = 0;
-    for id in tx.due(now, limit)? {
+    for id in tx.due(until, limit)? {
         tx.set_due(id, None)?;
         let Some(mut task) = tx.task(id)? else {
             continue;

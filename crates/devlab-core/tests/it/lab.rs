@@ -160,6 +160,11 @@ impl Lab {
         result
     }
 
+    pub(crate) fn set_clock_back(&mut self, by: Duration) {
+        let millis = i64::try_from(by.as_millis()).unwrap();
+        self.tx.now = Timestamp::from_millis(self.tx.now.as_millis() - millis);
+    }
+
     pub(crate) fn advance(&mut self, by: Duration) {
         self.tx.now = self.tx.now.plus(by);
     }
@@ -312,6 +317,11 @@ impl Lab {
     /// Lets every back-off end.
     pub(crate) fn release(&mut self) -> u32 {
         self.advance(Duration::from_secs(3600));
+        self.release_now()
+    }
+
+    /// What the loop of back-offs does.
+    pub(crate) fn release_now(&mut self) -> u32 {
         self.unit(|tx| lease::release_due(tx, MANY)).unwrap()
     }
 

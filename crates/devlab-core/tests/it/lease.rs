@@ -56,6 +56,19 @@ fn each_kind_of_failure_has_its_own_limit() {
 fn drop_state(_: State) {}
 
 #[test]
+fn a_clock_that_went_back_holds_no_task_up() {
+    let mut lab = Lab::new(1);
+    let agent = lab.able();
+    let task = lab.goal(&leaf("a", &[])).id;
+    let attempt = lab.take(agent);
+    drop_state(lab.fail_driver(&attempt));
+    assert_eq!(lab.release_now(), 0, "its back-off has just begun");
+    lab.set_clock_back(std::time::Duration::from_secs(3600));
+    assert_eq!(lab.release_now(), 1, "it does not wait for an hour");
+    assert_eq!(lab.take(agent).task, task);
+}
+
+#[test]
 fn side_effects_are_never_repeated_by_themselves() {
     let mut new = leaf("a", &[]);
     new.side_effects = true;

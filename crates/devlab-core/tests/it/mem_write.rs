@@ -121,7 +121,7 @@ impl Tx for MemTx {
     fn extend_leases(&mut self, until: Timestamp) -> Result<u64> {
         let mut count = 0;
         for attempt in self.attempts.values_mut() {
-            if attempt.state == AttemptState::Live && attempt.lease_until < until {
+            if attempt.state == AttemptState::Live && attempt.lease_until != until {
                 attempt.lease_until = until;
                 count += 1;
             }

@@ -33,7 +33,7 @@ async fn release(lab: &Lab) -> Result<(u64, Duration)> {
     let (now, Some(at)) = next else {
         return Ok((0, REST_MAX));
     };
-    if at > now {
+    if !lease::is_due(at, now) {
         return Ok((0, at.since(now).min(REST_MAX)));
     }
     let count = lab

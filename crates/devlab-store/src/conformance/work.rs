@@ -118,14 +118,14 @@ pub(super) async fn leases(lab: Lab) {
             assert_eq!(live, [id(1), id(2), id(4)]);
             let held: Vec<_> = tx.attempts_of_agent(id(1))?.iter().map(|a| a.id).collect();
             assert_eq!(held, [id(1), id(3)], "live and lost ones, oldest first");
-            assert_eq!(tx.extend_leases(at(25))?, 2);
+            assert_eq!(tx.extend_leases(at(25))?, 3);
             assert_eq!(tx.extend_leases(at(25))?, 0);
             assert_eq!(tx.expired(at(24), 9)?, []);
-            assert_eq!(tx.attempt(id(1))?, Some(with(1, AttemptState::Live, 30)));
+            assert_eq!(tx.attempt(id(1))?, Some(with(1, AttemptState::Live, 25)));
             assert_eq!(tx.attempt(id(2))?, Some(with(2, AttemptState::Live, 25)));
             assert_eq!(tx.attempt(id(3))?, Some(with(3, AttemptState::Lost, 5)));
             tx.put_attempt(&with(2, AttemptState::Failed, 25))?;
-            assert_eq!(tx.expired(at(99), 9)?, [id(4), id(1)]);
+            assert_eq!(tx.expired(at(99), 9)?, [id(1), id(4)]);
             Ok(())
         })
         .await

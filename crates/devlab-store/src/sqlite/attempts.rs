@@ -140,7 +140,7 @@ pub(super) fn put(conn: &Connection, attempt: &Attempt) -> DbResult<()> {
 }
 
 pub(super) fn extend_leases(conn: &Connection, until: Timestamp) -> DbResult<u64> {
-    const SQL: &str = "UPDATE attempts SET lease_until = ?1 WHERE state = 0 AND lease_until < ?1";
+    const SQL: &str = "UPDATE attempts SET lease_until = ?1 WHERE state = 0 AND lease_until <> ?1";
     Ok(change(conn, SQL, [until.as_millis()])? as u64)
 }
 
