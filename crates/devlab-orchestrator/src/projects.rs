@@ -9,10 +9,11 @@ use devlab_core::org::{Project, ProjectSettings};
 use devlab_core::project_file::{self, PROJECT_FILE, PROJECT_FILE_BYTES_MAX};
 use devlab_core::rules::schedule;
 use devlab_core::task::TaskSpec;
-use devlab_core::train::Target;
+use devlab_core::train::{CandidateState, Target};
 use devlab_core::tx::{Effect, Page, Tx};
-use devlab_core::{Oid, OrgId, ProjectId, RefName, Refusal, TaskId};
+use devlab_core::{CandidateId, Oid, OrgId, ProjectId, RefName, Refusal, TaskId};
 use devlab_forge::import::import_https;
+use devlab_forge::refs::RefUpdate;
 use devlab_forge::{BareRepo, publish};
 use devlab_store::StoreExt;
 
@@ -21,6 +22,8 @@ use crate::lab::Lab;
 
 /// Projects read at a time when branches are brought in line.
 const RECONCILE_PAGE: u32 = 200;
+/// Folder of the refs of [`RefName::of_candidate`].
+const KEEP_REFS: &str = "refs/devlab/keep";
 
 /// A project to make.
 #[derive(Debug, Clone)]
@@ -381,6 +384,7 @@ impl Lab {
 
     async fn reconcile_branch(&self, project: &Project) -> Result<()> {
         let repo = self.repo(project.org, project.id).await?;
+        self.drop_keeps_of_published(&repo).await?;
         let actual = repo.resolve(&project.default_branch).await?;
         let (id, branch) = (project.id, project.default_branch.clone());
         let known = self.store().read({
@@ -399,5 +403,26 @@ impl Lab {
             Ok(())
         });
         Ok(done.await?)
+    }
+
+    /// Keep-refs end with their publication. A process that died right after one has left its ref,
+    /// and no train looks at that candidate again.
+    async fn drop_keeps_of_published(&self, repo: &BareRepo) -> Result<()> {
+        for (name, at) in repo.list_refs(KEEP_REFS).await? {
+            let id = name.as_str().rsplit('/').next();
+            let Some(id) = id.and_then(|id| id.parse::<CandidateId>().ok()) else {
+                continue;
+            };
+            let found = self.store().read(move |view| view.candidate(id)).await?;
+            if found.is_some_and(|candidate| candidate.state == CandidateState::Published) {
+                let gone = RefUpdate {
+                    name,
+                    old: Some(at),
+                    new: None,
+                };
+                repo.update_refs(&[gone]).await?;
+            }
+        }
+        Ok(())
     }
 }
