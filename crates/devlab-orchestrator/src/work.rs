@@ -241,6 +241,15 @@ impl Lab {
             Ok((attempt, task))
         });
         let (attempt, task) = stored.await?;
+        // The fence first: such an attempt could not push, so its commit is no fault of its own.
+        match attempt.state {
+            AttemptState::Superseded => return Err(Refusal::StaleAttempt.into()),
+            AttemptState::Cancelled => return Err(Refusal::TaskCancelled.into()),
+            AttemptState::Live
+            | AttemptState::Lost
+            | AttemptState::Succeeded
+            | AttemptState::Failed => {}
+        }
         let project = task.project.ok_or_else(|| {
             Refusal::invalid("complete.delivered.commit", "this task has no repository")
         })?;
