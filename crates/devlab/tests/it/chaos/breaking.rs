@@ -22,9 +22,9 @@ const HOUR_MS: i64 = 3_600_000;
 /// How long a moved clock stays moved.
 const CLOCK_LASTS: Duration = Duration::from_millis(1_500);
 
-/// Deals one. Says what came of it.
-pub(super) async fn deal(world: &World, blow: &Blow) -> String {
-    match blow {
+/// Deals one. Says what came of it; `Err` if its moment never came.
+pub(super) async fn deal(world: &World, blow: &Blow) -> Result<String, String> {
+    Ok(match blow {
         Blow::Kill { who, after } => {
             tokio::time::sleep(*after).await;
             for who in who {
@@ -32,10 +32,13 @@ pub(super) async fn deal(world: &World, blow: &Blow) -> String {
             }
             format!("killed {who:?} after {after:?}")
         }
-        Blow::Freeze { agent, successor } => freeze(world, *agent, *successor).await,
-        Blow::Cut { agent, phase, faults, lasts } => {
-            cut(world, *agent, *phase, *faults, *lasts).await
-        }
+        Blow::Freeze { agent, successor } => freeze(world, *agent, *successor).await?,
+        Blow::Cut {
+            agent,
+            phase,
+            faults,
+            lasts,
+        } => cut(world, *agent, *phase, *faults, *lasts).await?,
         Blow::Clock { hours, after } => {
             tokio::time::sleep(*after).await;
             std::fs::write(world.clock_file(), (hours * HOUR_MS).to_string()).unwrap();
@@ -47,14 +50,14 @@ pub(super) async fn deal(world: &World, blow: &Blow) -> String {
             tokio::time::sleep(*after).await;
             let folder = world.data_of(*who);
             if !world.small.contains(&folder) {
-                return "no small disk: mounting needs root".to_owned();
+                return Ok("no small disk: mounting needs root".to_owned());
             }
             let written = fill(&folder);
             tokio::time::sleep(*lasts).await;
             std::fs::remove_file(folder.join("filler")).unwrap();
             format!("filled the disk of {who:?} with {written} bytes")
         }
-    }
+    })
 }
 
 /// Every byte there is.
@@ -74,8 +77,17 @@ fn fill(folder: &Path) -> u64 {
 /// The attempt that an agent holds.
 async fn held(world: &World, agent: usize) -> Option<(TaskId, AttemptId)> {
     let name = format!("agent-{agent}");
-    let agents = world.client.agents(None, &Page::default()).await.ok()?.items;
-    let attempt = *agents.iter().find(|agent| agent.name == name)?.attempts.first()?;
+    let agents = world
+        .client
+        .agents(None, &Page::default())
+        .await
+        .ok()?
+        .items;
+    let attempt = *agents
+        .iter()
+        .find(|agent| agent.name == name)?
+        .attempts
+        .first()?;
     for task in world.keys.values() {
         if attempt_of(world, *task, attempt).await.is_some() {
             return Some((*task, attempt));
@@ -89,35 +101,52 @@ async fn attempt_of(world: &World, task: TaskId, attempt: AttemptId) -> Option<A
     attempts.into_iter().find(|found| found.id == attempt)
 }
 
-async fn freeze(world: &World, agent: usize, successor: bool) -> String {
+async fn freeze(world: &World, agent: usize, successor: bool) -> Result<String, String> {
     let driving = || async {
         let (task, attempt) = held(world, agent).await?;
         let phase = attempt_of(world, task, attempt).await?.phase;
         (phase == Phase::Driving).then_some((task, attempt))
     };
     let Some((task, attempt)) = within(MOMENT_MAX, driving).await else {
-        return format!("agent {agent} was never at work");
+        return Err(format!("agent {agent} was never at work"));
     };
     let all: Vec<usize> = (0..world.proxies.len()).collect();
     // Without a successor nobody else may be able to claim.
     let still: Vec<usize> = if successor { vec![agent] } else { all };
-    let stopped: Vec<i32> =
-        still.iter().flat_map(|agent| world.procs.with(Who::Agent(*agent), |p| p.tree())).collect();
+    let stopped: Vec<i32> = still
+        .iter()
+        .flat_map(|agent| world.procs.with(Who::Agent(*agent), |p| p.tree()))
+        .collect();
     signal_all(&stopped, Signal::STOP);
+    let wanted = if successor {
+        AttemptState::Superseded
+    } else {
+        AttemptState::Lost
+    };
     let over = || async {
         let now = attempt_of(world, task, attempt).await?.state;
-        match now {
-            AttemptState::Lost => (!successor).then_some(now),
-            AttemptState::Superseded => Some(now),
-            AttemptState::Live => None,
-            AttemptState::Succeeded | AttemptState::Failed | AttemptState::Cancelled => Some(now),
-        }
+        (now == wanted).then_some(())
     };
-    let state = within(MOMENT_MAX, over).await;
+    let lost = within(MOMENT_MAX, over).await;
     // The sleeper alone first, so that it speaks before the others.
-    signal_all(&world.procs.with(Who::Agent(agent), |proc| proc.tree()), Signal::CONT);
+    signal_all(
+        &world.procs.with(Who::Agent(agent), |proc| proc.tree()),
+        Signal::CONT,
+    );
+    let back = || async {
+        let now = attempt_of(world, task, attempt).await?.state;
+        (now != AttemptState::Lost).then_some(now)
+    };
+    let became = within(MOMENT_MAX, back).await;
     signal_all(&stopped, Signal::CONT);
-    format!("froze agent {agent} until its attempt was {state:?}")
+    if lost.is_none() || became == Some(AttemptState::Superseded) && !successor {
+        return Err(format!(
+            "agent {agent} slept; its attempt never was {wanted:?}, now {became:?}"
+        ));
+    }
+    Ok(format!(
+        "froze agent {agent} until its attempt was {wanted:?}; then it was {became:?}"
+    ))
 }
 
 fn signal_all(pids: &[i32], signal: Signal) {
@@ -133,7 +162,7 @@ async fn cut(
     phase: Option<Phase>,
     faults: Faults,
     lasts: Duration,
-) -> String {
+) -> Result<String, String> {
     if let Some(phase) = phase {
         let there = || async {
             let (task, attempt) = held(world, agent).await?;
@@ -141,7 +170,7 @@ async fn cut(
             (now == phase).then_some(())
         };
         if within(MOMENT_MAX, there).await.is_none() {
-            return format!("agent {agent} was never {phase:?}");
+            return Err(format!("agent {agent} was never {phase:?}"));
         }
     }
     let proxy = &world.proxies[agent];
@@ -150,5 +179,7 @@ async fn cut(
     tokio::time::sleep(lasts).await;
     proxy.set(Faults::default());
     proxy.cut();
-    format!("cut agent {agent} at {phase:?} for {lasts:?}: {faults:?}")
+    Ok(format!(
+        "cut agent {agent} at {phase:?} for {lasts:?}: {faults:?}"
+    ))
 }

@@ -23,7 +23,11 @@ async fn git(world: &World, args: &[&str]) -> Result<String, String> {
     if output.status.success() {
         Ok(text(&output.stdout))
     } else {
-        Err(format!("git {args:?}: {} {}", text(&output.stdout), text(&output.stderr)))
+        Err(format!(
+            "git {args:?}: {} {}",
+            text(&output.stdout),
+            text(&output.stderr)
+        ))
     }
 }
 
@@ -31,14 +35,26 @@ async fn git(world: &World, args: &[&str]) -> Result<String, String> {
 pub(super) async fn keep_refs(world: &World) -> Vec<String> {
     let mut rejected = BTreeSet::new();
     for id in world.keys.values().chain([&world.goal]) {
-        let Ok(candidates) = world.client.candidates(*id).await else { continue };
-        let given_up = candidates.items.into_iter().filter(|found| {
-            found.state == devlab_core::train::CandidateState::Rejected
-        });
+        let Ok(candidates) = world.client.candidates(*id).await else {
+            continue;
+        };
+        let given_up = candidates
+            .items
+            .into_iter()
+            .filter(|found| found.state == devlab_core::train::CandidateState::Rejected);
         rejected.extend(given_up.map(|found| format!("refs/devlab/keep/{}", found.id)));
     }
-    match git(world, &["for-each-ref", "--format=%(refname)", "refs/devlab/keep"]).await {
-        Ok(refs) => refs.lines().filter(|name| !rejected.contains(*name)).map(str::to_owned).collect(),
+    match git(
+        world,
+        &["for-each-ref", "--format=%(refname)", "refs/devlab/keep"],
+    )
+    .await
+    {
+        Ok(refs) => refs
+            .lines()
+            .filter(|name| !rejected.contains(*name))
+            .map(str::to_owned)
+            .collect(),
         Err(error) => vec![error],
     }
 }
@@ -54,8 +70,15 @@ pub(super) async fn holds(world: &World, known: &Known) -> Vec<String> {
 async fn look(world: &World, known: &Known) -> Result<Vec<String>, String> {
     let mut problems = Vec::new();
     git(world, &["fsck", "--full", "--strict", "--no-dangling"]).await?;
-    let goal = known.tasks.iter().find(|detail| detail.task.id == world.goal).unwrap();
-    let leaves = known.tasks.iter().filter(|detail| detail.task.kind == TaskKind::Leaf);
+    let goal = known
+        .tasks
+        .iter()
+        .find(|detail| detail.task.id == world.goal)
+        .unwrap();
+    let leaves = known
+        .tasks
+        .iter()
+        .filter(|detail| detail.task.kind == TaskKind::Leaf);
     let leaves: BTreeSet<String> = leaves.map(|detail| detail.task.id.to_string()).collect();
     let head = goal.task.head.clone().ok_or("the goal has no head")?;
     problems.extend(one_merge_each(world, &head, &leaves).await?);
@@ -63,7 +86,10 @@ async fn look(world: &World, known: &Known) -> Result<Vec<String>, String> {
     let only = BTreeSet::from([world.goal.to_string()]);
     problems.extend(one_merge_each(world, &main, &only).await?);
     if goal.task.published.as_ref() != Some(&main) {
-        problems.push(format!("main is at {main}, the goal at {:?}", goal.task.published));
+        problems.push(format!(
+            "main is at {main}, the goal at {:?}",
+            goal.task.published
+        ));
     }
     problems.extend(content(world, &main).await?);
     Ok(problems)
@@ -83,7 +109,10 @@ async fn one_merge_each(
     if merges.len() == tasks.len() && merged == *tasks {
         return Ok(Vec::new());
     }
-    Ok(vec![format!("{} merges up to {tip}: {merges:?}; one each wanted: {tasks:?}", merges.len())])
+    Ok(vec![format!(
+        "{} merges up to {tip}: {merges:?}; one each wanted: {tasks:?}",
+        merges.len()
+    )])
 }
 
 /// Every line that a task brought is there once.
@@ -96,7 +125,10 @@ async fn content(world: &World, main: &str) -> Result<Vec<String>, String> {
         if own != line {
             problems.push(format!("out/{key}.txt should be {line:?}, but is {own:?}"));
         }
-        let said = list.lines().filter(|found| *found == format!("{key} was here")).count();
+        let said = list
+            .lines()
+            .filter(|found| *found == format!("{key} was here"))
+            .count();
         if said != 1 {
             problems.push(format!("list.txt names {key} {said} times"));
         }

@@ -28,8 +28,10 @@ const ROUNDS_DEFAULT: u64 = 200;
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_named_point_survives_a_kill() {
     let outcomes = run_all(plan::short_set()).await;
-    let mut table: BTreeMap<String, (u32, u32)> =
-        plan::all_points().into_iter().map(|point| (point, (0, 0))).collect();
+    let mut table: BTreeMap<String, (u32, u32)> = plan::all_points()
+        .into_iter()
+        .map(|point| (point, (0, 0)))
+        .collect();
     let mut unknown = Vec::new();
     for outcome in &outcomes {
         for (point, kills) in &outcome.kills {
@@ -37,15 +39,26 @@ async fn every_named_point_survives_a_kill() {
             row.0 += 1;
             row.1 += kills;
         }
-        unknown.extend(outcome.reached.iter().filter(|point| !plan::all_points().contains(point)));
+        unknown.extend(
+            outcome
+                .reached
+                .iter()
+                .filter(|point| !plan::all_points().contains(point)),
+        );
     }
     println!("{:<26} {:>6} {:>5}", "killed at", "rounds", "kills");
     for (point, (rounds, kills)) in &table {
         println!("{point:<26} {rounds:>6} {kills:>5}");
     }
-    assert!(unknown.is_empty(), "points without a kill of their own: {unknown:?}");
-    let never: Vec<&String> =
-        table.iter().filter(|(_, (_, kills))| *kills == 0).map(|(point, _)| point).collect();
+    assert!(
+        unknown.is_empty(),
+        "points without a kill of their own: {unknown:?}"
+    );
+    let never: Vec<&String> = table
+        .iter()
+        .filter(|(_, (_, kills))| *kills == 0)
+        .map(|(point, _)| point)
+        .collect();
     assert!(never.is_empty(), "never killed at {never:?}");
     report(&outcomes);
 }
@@ -90,5 +103,10 @@ fn report(outcomes: &[Outcome]) {
         .filter(|outcome| !outcome.problems.is_empty())
         .map(|outcome| outcome.name.as_str())
         .collect();
-    assert!(failed.is_empty(), "{} of {} rounds failed: {failed:?}", failed.len(), outcomes.len());
+    assert!(
+        failed.is_empty(),
+        "{} of {} rounds failed: {failed:?}",
+        failed.len(),
+        outcomes.len()
+    );
 }

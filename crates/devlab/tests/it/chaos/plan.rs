@@ -54,11 +54,20 @@ pub(super) enum Blow {
     /// `successor`.
     Freeze { agent: usize, successor: bool },
     /// The network of an agent breaks once it is in a phase, or while it claims.
-    Cut { agent: usize, phase: Option<Phase>, faults: Faults, lasts: Duration },
+    Cut {
+        agent: usize,
+        phase: Option<Phase>,
+        faults: Faults,
+        lasts: Duration,
+    },
     /// The server's clock jumps by hours, and back again.
     Clock { hours: i64, after: Duration },
     /// The disk of a process, a small one of its own, is full for a while.
-    FillDisk { who: Who, after: Duration, lasts: Duration },
+    FillDisk {
+        who: Who,
+        after: Duration,
+        lasts: Duration,
+    },
 }
 
 /// A round.
@@ -73,21 +82,35 @@ pub(super) struct Round {
     pub(super) slow_restart: bool,
     /// At the end, agents are killed instead of asked to stop.
     pub(super) hard_end: bool,
+    /// A blow whose moment does not come is a failure.
+    pub(super) is_exact: bool,
 }
 
 /// Names of all points.
 pub(super) fn all_points() -> Vec<String> {
     let of_store = FaultPoint::ALL.into_iter().map(FaultPoint::as_str);
-    let all = SERVER_POINTS.into_iter().chain(of_store).chain(points::ALL).chain([FAULT_WRITE]);
+    let all = SERVER_POINTS
+        .into_iter()
+        .chain(of_store)
+        .chain(points::ALL)
+        .chain([FAULT_WRITE]);
     all.map(str::to_owned).collect()
 }
 
 fn kill(who: Who, point: &str, nth: u64) -> Arm {
-    Arm { who, point: point.to_owned(), action: Action::Kill, nth }
+    Arm {
+        who,
+        point: point.to_owned(),
+        action: Action::Kill,
+        nth,
+    }
 }
 
 fn full(who: Who, point: &str, nth: u64) -> Arm {
-    Arm { action: Action::Full, ..kill(who, point, nth) }
+    Arm {
+        action: Action::Full,
+        ..kill(who, point, nth)
+    }
 }
 
 fn round(name: &str, arms: Vec<Arm>, blows: Vec<Blow>) -> Round {
@@ -99,13 +122,18 @@ fn round(name: &str, arms: Vec<Arm>, blows: Vec<Blow>) -> Round {
         blows,
         slow_restart: false,
         hard_end: false,
+        is_exact: true,
     }
 }
 
 /// Kills at several points of the server, one after the other, and of the agents.
 fn kills(name: &str, server: &[(&str, u64)], agents: &[(usize, &str, u64)]) -> Round {
-    let server = server.iter().map(|(point, nth)| kill(Who::Server, point, *nth));
-    let agents = agents.iter().map(|(agent, point, nth)| kill(Who::Agent(*agent), point, *nth));
+    let server = server
+        .iter()
+        .map(|(point, nth)| kill(Who::Server, point, *nth));
+    let agents = agents
+        .iter()
+        .map(|(agent, point, nth)| kill(Who::Agent(*agent), point, *nth));
     round(name, server.chain(agents).collect(), Vec::new())
 }
 
@@ -124,44 +152,104 @@ fn kill_rounds() -> Vec<Round> {
     vec![
         kills(
             "kills 1",
-            &[("start.after_branch", 1), ("server.before_complete", 1), ("publish.before_ref", 1)],
-            &[(0, "agent.after_claim", 1), (0, "agent.after_drive", 1), (1, "agent.journal_write", 2)],
+            &[
+                ("start.after_branch", 1),
+                ("server.before_complete", 1),
+                ("publish.before_ref", 1),
+            ],
+            &[
+                (0, "agent.after_claim", 1),
+                (0, "agent.after_drive", 1),
+                (1, "agent.journal_write", 2),
+            ],
         ),
         kills(
             "kills 2",
-            &[("train.before_build", 1), ("server.after_complete", 1), ("publish.after_ref", 2)],
+            &[
+                ("train.before_build", 1),
+                ("server.after_complete", 1),
+                ("publish.after_ref", 2),
+            ],
             &[(0, "agent.after_prepare", 1), (1, "agent.after_commit", 1)],
         ),
         kills(
             "kills 3",
-            &[("train.after_build", 1), ("server.before_log", 2), ("publish.after_done", 1)],
+            &[
+                ("train.after_build", 1),
+                ("server.before_log", 2),
+                ("publish.after_done", 1),
+            ],
             &[(0, "agent.during_drive", 1), (1, "agent.after_push", 1)],
         ),
         kills(
             "kills 4",
-            &[("train.after_built", 1), ("store.before_commit", 6), ("store.before_log_commit", 2)],
-            &[(0, "agent.during_checks", 1), (1, "agent.after_receipts", 1)],
+            &[
+                ("train.after_built", 1),
+                ("store.before_commit", 6),
+                ("store.before_log_commit", 2),
+            ],
+            &[
+                (0, "agent.during_checks", 1),
+                (1, "agent.after_receipts", 1),
+            ],
         ),
         kills(
             "kills 5",
-            &[("store.after_commit", 7), ("store.after_log_commit", 3), ("publish.after_ref", 1)],
-            &[(0, "agent.before_complete", 1), (1, "agent.after_complete", 1), (0, "agent.before_ack", 1)],
+            &[
+                ("store.after_commit", 7),
+                ("store.after_log_commit", 3),
+                ("publish.after_ref", 1),
+            ],
+            &[
+                (0, "agent.before_complete", 1),
+                (1, "agent.after_complete", 1),
+                (0, "agent.before_ack", 1),
+            ],
         ),
         Round {
             slow_restart: true,
-            ..kills("kills 6", &[("server.before_expire", 1)], &[(0, "agent.during_drive", 1)])
+            ..kills(
+                "kills 6",
+                &[("server.before_expire", 1)],
+                &[(0, "agent.during_drive", 1)],
+            )
         },
     ]
 }
 
 fn blow_rounds() -> Vec<Round> {
     let ms = Duration::from_millis;
-    let cut = |phase, faults| Blow::Cut { agent: 0, phase, faults, lasts: ms(400) };
-    let up = |bytes| Faults { cut_up_after: Some(bytes), ..Faults::default() };
-    let silent = Faults { drop_answers: true, ..Faults::default() };
+    let cut = |phase, faults| Blow::Cut {
+        agent: 0,
+        phase,
+        faults,
+        lasts: ms(400),
+    };
+    let up = |bytes| Faults {
+        cut_up_after: Some(bytes),
+        ..Faults::default()
+    };
+    let silent = Faults {
+        drop_answers: true,
+        ..Faults::default()
+    };
     vec![
-        round("woken before its successor", vec![], vec![Blow::Freeze { agent: 0, successor: false }]),
-        round("woken after its successor", vec![], vec![Blow::Freeze { agent: 0, successor: true }]),
+        round(
+            "woken before its successor",
+            vec![],
+            vec![Blow::Freeze {
+                agent: 0,
+                successor: false,
+            }],
+        ),
+        round(
+            "woken after its successor",
+            vec![],
+            vec![Blow::Freeze {
+                agent: 0,
+                successor: true,
+            }],
+        ),
         round(
             "cuts and a forward clock",
             vec![],
@@ -170,7 +258,10 @@ fn blow_rounds() -> Vec<Round> {
                 cut(Some(Phase::Driving), up(900)),
                 cut(Some(Phase::Delivering), up(2_500)),
                 cut(Some(Phase::Checking), silent),
-                Blow::Clock { hours: 1, after: ms(700) },
+                Blow::Clock {
+                    hours: 1,
+                    after: ms(1_200),
+                },
             ],
         ),
         round(
@@ -181,15 +272,29 @@ fn blow_rounds() -> Vec<Round> {
                 full(Who::Agent(0), FAULT_WRITE, 2),
                 full(Who::Agent(1), FAULT_WRITE, 5),
             ],
-            vec![Blow::Clock { hours: -1, after: ms(900) }],
+            vec![Blow::Clock {
+                hours: -1,
+                after: ms(900),
+            }],
         ),
         round(
             "small disks and a kill of all",
             vec![],
             vec![
-                Blow::FillDisk { who: Who::Server, after: ms(600), lasts: ms(700) },
-                Blow::FillDisk { who: Who::Agent(0), after: ms(300), lasts: ms(900) },
-                Blow::Kill { who: vec![Who::Server, Who::Agent(0), Who::Agent(1)], after: ms(2_500) },
+                Blow::FillDisk {
+                    who: Who::Server,
+                    after: ms(600),
+                    lasts: ms(700),
+                },
+                Blow::FillDisk {
+                    who: Who::Agent(0),
+                    after: ms(300),
+                    lasts: ms(900),
+                },
+                Blow::Kill {
+                    who: vec![Who::Server, Who::Agent(0), Who::Agent(1)],
+                    after: ms(2_500),
+                },
             ],
         ),
     ]
@@ -200,6 +305,7 @@ pub(super) fn seeded(seed: u64) -> Round {
     let mut dice = Dice(seed);
     let mut made = round(&format!("seed {seed}"), vec![], vec![]);
     made.seed = seed;
+    made.is_exact = false;
     made.agents = 2 + dice.below(2);
     made.hard_end = dice.below(2) == 0;
     made.slow_restart = dice.below(4) == 0;
@@ -244,7 +350,11 @@ impl Dice {
         let points = all_points();
         let point = &points[self.below(points.len())];
         let is_agents = point.starts_with("agent.");
-        let who = if is_agents { Who::Agent(self.below(agents)) } else { Who::Server };
+        let who = if is_agents {
+            Who::Agent(self.below(agents))
+        } else {
+            Who::Server
+        };
         let most = if point.starts_with("store.") { 60 } else { 4 };
         kill(who, point, 1 + self.below(most) as u64)
     }
@@ -253,7 +363,11 @@ impl Dice {
         match self.who(agents) {
             Who::Server => {
                 let points = ["store.before_commit", "store.before_log_commit"];
-                full(Who::Server, points[self.below(2)], 1 + self.below(60) as u64)
+                full(
+                    Who::Server,
+                    points[self.below(2)],
+                    1 + self.below(60) as u64,
+                )
             }
             agent @ Who::Agent(_) => full(agent, FAULT_WRITE, 1 + self.below(20) as u64),
         }
@@ -261,12 +375,21 @@ impl Dice {
 
     fn blow(&mut self, agents: usize) -> Blow {
         match self.below(6) {
-            0 => Blow::Kill { who: vec![self.who(agents)], after: self.millis(0, 4_000) },
+            0 => Blow::Kill {
+                who: vec![self.who(agents)],
+                after: self.millis(0, 4_000),
+            },
             1 => {
                 let all = (0..agents).map(Who::Agent).chain([Who::Server]);
-                Blow::Kill { who: all.collect(), after: self.millis(0, 4_000) }
+                Blow::Kill {
+                    who: all.collect(),
+                    after: self.millis(0, 4_000),
+                }
             }
-            2 => Blow::Freeze { agent: self.below(agents), successor: self.below(2) == 0 },
+            2 => Blow::Freeze {
+                agent: self.below(agents),
+                successor: self.below(2) == 0,
+            },
             3 => Blow::Clock {
                 hours: if self.below(2) == 0 { 1 } else { -1 },
                 after: self.millis(0, 3_000),
@@ -290,10 +413,22 @@ impl Dice {
         ];
         let bytes = Some(100 + self.next() % 6_000);
         let faults = match self.below(4) {
-            0 => Faults { refuse: true, ..Faults::default() },
-            1 => Faults { cut_up_after: bytes, ..Faults::default() },
-            2 => Faults { cut_down_after: bytes, ..Faults::default() },
-            _ => Faults { drop_answers: true, ..Faults::default() },
+            0 => Faults {
+                refuse: true,
+                ..Faults::default()
+            },
+            1 => Faults {
+                cut_up_after: bytes,
+                ..Faults::default()
+            },
+            2 => Faults {
+                cut_down_after: bytes,
+                ..Faults::default()
+            },
+            _ => Faults {
+                drop_answers: true,
+                ..Faults::default()
+            },
         };
         Blow::Cut {
             agent: self.below(agents),

@@ -36,6 +36,8 @@ pub(super) struct Proc {
     spec: Spec,
     child: Option<Child>,
     starts: u32,
+    /// What was armed when it was started.
+    armed: Vec<Arm>,
     died: Option<Instant>,
     /// The runner sent it the SIGKILL that it will die of.
     shot: bool,
@@ -51,6 +53,7 @@ impl Proc {
             spec,
             child: None,
             starts: 0,
+            armed: Vec::new(),
             died: None,
             shot: false,
             kills: BTreeMap::new(),
@@ -71,7 +74,9 @@ impl Proc {
     }
 
     fn record(&self) -> PathBuf {
-        self.spec.folder.join(format!("{}.points.{}", self.name(), self.starts))
+        self.spec
+            .folder
+            .join(format!("{}.points.{}", self.name(), self.starts))
     }
 
     fn log(&self) -> PathBuf {
@@ -80,7 +85,8 @@ impl Proc {
 
     pub(super) fn start(&mut self) {
         self.starts += 1;
-        let arms = self.spec.arms.iter().map(|arm| {
+        self.armed.clone_from(&self.spec.arms);
+        let arms = self.armed.iter().map(|arm| {
             let action = match arm.action {
                 Action::Kill => "kill",
                 Action::Full => "full",
@@ -88,7 +94,11 @@ impl Proc {
             format!("{}={action}@{}", arm.point, arm.nth)
         });
         let plan: Vec<String> = arms.collect();
-        let log = File::options().create(true).append(true).open(self.log()).unwrap();
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.log())
+            .unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_devlab"))
             .args(&self.spec.args)
             .current_dir(&self.spec.folder)
@@ -129,23 +139,33 @@ impl Proc {
 
     /// Processes below it, its drivers' supervisors among them, and itself.
     pub(super) fn tree(&self) -> Vec<i32> {
-        let Some(child) = &self.child else { return Vec::new() };
+        let Some(child) = &self.child else {
+            return Vec::new();
+        };
         let mut all = vec![i32::try_from(child.id()).unwrap()];
         let mut next = 0;
         while let Some(pid) = all.get(next).copied() {
             next += 1;
-            let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
+            let tasks = std::fs::read_dir(format!("/proc/{pid}/task"))
+                .into_iter()
+                .flatten();
             for task in tasks.flatten() {
                 let children = std::fs::read_to_string(task.path().join("children"));
                 let children = children.unwrap_or_default();
-                all.extend(children.split_whitespace().filter_map(|pid| pid.parse::<i32>().ok()));
+                all.extend(
+                    children
+                        .split_whitespace()
+                        .filter_map(|pid| pid.parse::<i32>().ok()),
+                );
             }
         }
         all
     }
 
     pub(super) fn is_running(&mut self) -> bool {
-        self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
+        self.child
+            .as_mut()
+            .is_some_and(|child| child.try_wait().unwrap().is_none())
     }
 
     /// It is meant to end, and not started again.
@@ -158,15 +178,20 @@ impl Proc {
     /// Looks after it: an end is explained, and followed by a new start.
     fn tend(&mut self) {
         if let Some(child) = &mut self.child {
-            let Some(status) = child.try_wait().unwrap() else { return };
+            let Some(status) = child.try_wait().unwrap() else {
+                return;
+            };
             self.child = None;
             self.died = Some(Instant::now());
             self.explain(status);
         }
-        let rested = self.died.is_some_and(|died| died.elapsed() >= self.spec.rest);
+        let rested = self
+            .died
+            .is_some_and(|died| died.elapsed() >= self.spec.rest);
         if rested && !self.stopped {
             if self.starts >= STARTS_MAX {
-                self.problems.push(format!("{} was started {STARTS_MAX} times", self.name()));
+                self.problems
+                    .push(format!("{} was started {STARTS_MAX} times", self.name()));
                 self.stopped = true;
                 return;
             }
@@ -178,7 +203,10 @@ impl Proc {
         let reached = counts(&self.record());
         let hits = |arm: &Arm| reached.get(&arm.point).copied().unwrap_or(0) >= arm.nth;
         let killed = status.signal() == Some(SIGKILL);
-        let at = self.spec.arms.iter().find(|arm| arm.action == Action::Kill && hits(arm));
+        let at = self
+            .armed
+            .iter()
+            .find(|arm| arm.action == Action::Kill && hits(arm));
         match at {
             Some(arm) if killed && !self.shot => {
                 *self.kills.entry(arm.point.clone()).or_default() += 1;
@@ -187,24 +215,33 @@ impl Proc {
             Some(_) | None if self.stopped && status.success() => {}
             Some(_) | None => {
                 let tail = tail(&self.log());
-                self.problems.push(format!("{} ended with {status}:\n{tail}", self.name()));
+                self.problems
+                    .push(format!("{} ended with {status}:\n{tail}", self.name()));
             }
         }
-        self.spec.arms.retain(|arm| !hits(arm));
+        let over: Vec<&Arm> = self.armed.iter().filter(|arm| hits(arm)).collect();
+        self.spec.arms.retain(|arm| !over.contains(&arm));
     }
 
     /// Every point that any of its lives has reached.
     pub(super) fn reached(&self) -> BTreeSet<String> {
         let records = (1..=self.starts).map(|start| {
-            self.spec.folder.join(format!("{}.points.{start}", self.name()))
+            self.spec
+                .folder
+                .join(format!("{}.points.{start}", self.name()))
         });
-        records.flat_map(|record| counts(&record).into_keys()).collect()
+        records
+            .flat_map(|record| counts(&record).into_keys())
+            .collect()
     }
 
     /// Lines of its log that no fault excuses.
     pub(super) fn panics(&self) -> Vec<String> {
         let log = std::fs::read_to_string(self.log()).unwrap_or_default();
-        log.lines().filter(|line| line.contains("panicked at")).map(str::to_owned).collect()
+        log.lines()
+            .filter(|line| line.contains("panicked at"))
+            .map(str::to_owned)
+            .collect()
     }
 }
 
@@ -267,7 +304,10 @@ pub(super) fn named(needle: &str) -> Vec<String> {
         let line = read("cmdline");
         let folder = std::fs::read_link(entry.path().join("cwd")).unwrap_or_default();
         if has(&line) || has(&read("environ")) || has(folder.as_os_str().as_encoded_bytes()) {
-            found.push(format!("{pid} {}", String::from_utf8_lossy(&line).replace('\0', " ")));
+            found.push(format!(
+                "{pid} {}",
+                String::from_utf8_lossy(&line).replace('\0', " ")
+            ));
         }
     }
     found

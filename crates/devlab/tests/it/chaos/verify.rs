@@ -15,7 +15,7 @@ use devlab_core::train::CandidateState;
 
 use super::history;
 use super::project::LOG_LINES;
-use super::world::{World, insist, within, PATIENCE};
+use super::world::{PATIENCE, World, insist, within};
 
 /// Length of a page of events.
 const EVENTS_PAGE: u32 = 500;
@@ -47,14 +47,22 @@ pub(super) async fn everything(world: &World) -> Vec<String> {
 }
 
 async fn look(world: &World) -> Result<Known, ClientError> {
-    let query = TaskQuery { goal: Some(world.goal), ..TaskQuery::default() };
+    let query = TaskQuery {
+        goal: Some(world.goal),
+        ..TaskQuery::default()
+    };
     let listed = insist(|| world.client.tasks(&query)).await?.items;
     let mut ids: BTreeSet<TaskId> = listed.iter().map(|task| task.id).collect();
     ids.insert(world.goal);
-    let mut known = Known { tasks: Vec::new(), attempts: Vec::new() };
+    let mut known = Known {
+        tasks: Vec::new(),
+        attempts: Vec::new(),
+    };
     for id in ids {
         known.tasks.push(insist(|| world.client.task(id)).await?);
-        known.attempts.extend(insist(|| world.client.attempts(id)).await?.items);
+        known
+            .attempts
+            .extend(insist(|| world.client.attempts(id)).await?.items);
     }
     Ok(known)
 }
@@ -76,7 +84,12 @@ async fn never_rests(world: &World) -> Option<String> {
 async fn held(world: &World) -> Result<String, ClientError> {
     let mut held = Vec::new();
     for agent in world.client.agents(None, &Page::default()).await?.items {
-        held.extend(agent.attempts.iter().map(|attempt| format!("{} holds {attempt}", agent.name)));
+        held.extend(
+            agent
+                .attempts
+                .iter()
+                .map(|attempt| format!("{} holds {attempt}", agent.name)),
+        );
     }
     let ids = world.keys.values().chain([&world.goal]);
     for id in ids {
@@ -91,10 +104,24 @@ async fn held(world: &World) -> Result<String, ClientError> {
             }
         }
     }
-    let states = ["draft", "blocked", "ready", "running", "integrating", "waiting"].join(",");
-    let open = TaskQuery { state: Some(states), ..TaskQuery::default() };
+    let states = [
+        "draft",
+        "blocked",
+        "ready",
+        "running",
+        "integrating",
+        "waiting",
+    ]
+    .join(",");
+    let open = TaskQuery {
+        state: Some(states),
+        ..TaskQuery::default()
+    };
     let open = world.client.tasks(&open).await?.items;
-    held.extend(open.iter().map(|task| format!("{} is {:?}", task.title, task.state)));
+    held.extend(
+        open.iter()
+            .map(|task| format!("{} is {:?}", task.title, task.state)),
+    );
     let keep = history::keep_refs(world).await;
     held.extend(keep.into_iter().map(|name| format!("{name} is kept")));
     Ok(held.join(", "))
@@ -105,7 +132,10 @@ fn all_done(known: &Known) -> Vec<String> {
     for detail in &known.tasks {
         let task = &detail.task;
         if (task.state, task.proof) != (StateName::Done, Proof::Proven) {
-            problems.push(format!("{} is {:?} and {:?}", task.title, task.state, task.proof));
+            problems.push(format!(
+                "{} is {:?} and {:?}",
+                task.title, task.state, task.proof
+            ));
         }
         let adopted = known.attempts.iter().filter(|attempt| {
             attempt.task == task.id
@@ -135,19 +165,33 @@ async fn repeat_completions(world: &World, known: &Known) -> Vec<String> {
             })),
         };
         let answer = insist(|| world.agent_client.update_attempt(&update)).await;
-        let stale = answer.as_ref().is_err_and(|error| error.code() == Some("stale_attempt"));
+        let stale = answer
+            .as_ref()
+            .is_err_and(|error| error.code() == Some("stale_attempt"));
         if attempt.state == AttemptState::Superseded && !stale {
-            problems.push(format!("{} was superseded, and heard {answer:?}", attempt.id));
+            problems.push(format!(
+                "{} was superseded, and heard {answer:?}",
+                attempt.id
+            ));
         }
     }
     match look(world).await {
         Ok(now) => {
-            let changed = now.attempts.iter().zip(&known.attempts).filter(|(now, was)| now != was);
-            problems.extend(changed.map(|(now, _)| format!("a repeated completion changed {now:?}")));
-            let changed = now.tasks.iter().zip(&known.tasks).filter(|(now, was)| now != was);
-            problems.extend(changed.map(|(now, _)| {
-                format!("a repeated completion changed {}", now.task.title)
-            }));
+            let changed = now
+                .attempts
+                .iter()
+                .zip(&known.attempts)
+                .filter(|(now, was)| now != was);
+            problems
+                .extend(changed.map(|(now, _)| format!("a repeated completion changed {now:?}")));
+            let changed = now
+                .tasks
+                .iter()
+                .zip(&known.tasks)
+                .filter(|(now, was)| now != was);
+            problems.extend(
+                changed.map(|(now, _)| format!("a repeated completion changed {}", now.task.title)),
+            );
         }
         Err(error) => problems.push(error.to_string()),
     }
@@ -192,7 +236,10 @@ async fn logs(world: &World) -> Result<Vec<String>, ClientError> {
             let log = whole_log(&world.client, &attempt).await?;
             if log.len() as u64 != attempt.log_bytes {
                 let (is, said) = (log.len(), attempt.log_bytes);
-                problems.push(format!("log of {key} {}: {is} bytes, not {said}", attempt.number));
+                problems.push(format!(
+                    "log of {key} {}: {is} bytes, not {said}",
+                    attempt.number
+                ));
             }
             let adopted = attempt.state == AttemptState::Succeeded;
             if adopted && attempt.kind == AttemptKind::Work {
@@ -246,7 +293,11 @@ async fn events(world: &World) -> Result<Vec<String>, ClientError> {
     let mut all: Vec<Event> = Vec::new();
     loop {
         let after = all.last().map_or(0, |event| event.seq);
-        let query = EventQuery { after, limit: Some(EVENTS_PAGE), org: None };
+        let query = EventQuery {
+            after,
+            limit: Some(EVENTS_PAGE),
+            org: None,
+        };
         let page = insist(|| world.client.events(&query)).await?.items;
         if page.is_empty() {
             break;
@@ -258,7 +309,10 @@ async fn events(world: &World) -> Result<Vec<String>, ClientError> {
         problems.push("events are not in order".to_owned());
     }
     let mut lives: BTreeMap<TaskId, Vec<&Event>> = BTreeMap::new();
-    for event in all.iter().filter(|event| event.kind == EventKind::TaskState) {
+    for event in all
+        .iter()
+        .filter(|event| event.kind == EventKind::TaskState)
+    {
         lives.entry(event.task.unwrap()).or_default().push(event);
     }
     for id in world.keys.values().chain([&world.goal]) {
@@ -276,11 +330,17 @@ fn life(id: TaskId, changes: &[&Event]) -> Vec<String> {
             problems.push(format!("{id} became {was}, and then left {now}"));
         }
     }
-    let done = changes.iter().filter(|event| word(event, "to") == "done").count();
+    let done = changes
+        .iter()
+        .filter(|event| word(event, "to") == "done")
+        .count();
     if done != 1 {
         problems.push(format!("{id} became done {done} times"));
     }
-    if changes.last().is_none_or(|event| word(event, "to") != "done") {
+    if changes
+        .last()
+        .is_none_or(|event| word(event, "to") != "done")
+    {
         problems.push(format!("{id} did not end as done"));
     }
     problems

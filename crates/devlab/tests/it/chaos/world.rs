@@ -14,6 +14,7 @@ use devlab_testing::git::Checkout;
 use rustix::process::Signal;
 use secrecy::SecretString;
 use tempfile::TempDir;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::plan::{Blow, Round, Who};
@@ -40,6 +41,8 @@ pub(super) struct World {
     folder: Option<TempDir>,
     path: PathBuf,
     pub(super) procs: Procs,
+    /// Starts again what dies.
+    pub(super) keeper: JoinSet<()>,
     pub(super) proxies: Vec<CutProxy>,
     pub(super) client: Client,
     pub(super) agent_client: Client,
@@ -53,10 +56,13 @@ pub(super) struct World {
 }
 
 impl World {
-    /// Sets everything up with nothing broken, schedules the goal, kills the server, and starts it
-    /// again with what the round has in store; then the agents.
+    /// Sets everything up with nothing broken, kills the server and starts it again with what the
+    /// round has in store, and the agents with it; then schedules the goal.
     pub(super) async fn open(round: &Round) -> Self {
-        let folder = tempfile::Builder::new().prefix("devlab-chaos-").tempdir().unwrap();
+        let folder = tempfile::Builder::new()
+            .prefix("devlab-chaos-")
+            .tempdir()
+            .unwrap();
         let path = folder.path().to_owned();
         let (disks, small) = disks(round, &path);
         let mut server = Proc::new(server(&path));
@@ -72,9 +78,6 @@ impl World {
             expires_in_secs: None,
         };
         let token = client.create_token(&token).await.unwrap().secret;
-        let mark = path.display().to_string();
-        let goal = project::goal(project.id.to_string(), &mark);
-        let scheduled = client.schedule(&goal).await.unwrap();
         let addr: SocketAddr = url.trim_start_matches("http://").parse().unwrap();
         let mut procs = vec![server];
         let mut proxies = Vec::new();
@@ -83,11 +86,21 @@ impl World {
             procs.push(Proc::new(agent(&path, number, round, &proxy.url(), &token)));
             proxies.push(proxy);
         }
-        let world = Self {
+        let procs = Procs::new(procs);
+        break_in(&procs, round, addr);
+        let mut keeper = JoinSet::new();
+        keeper.spawn(procs.clone().keep());
+        let mark = path.display().to_string();
+        let goal = project::goal(project.id.to_string(), &mark);
+        // The server may die before or after it has stored the goal; there is one all the same.
+        let once = client.clone().with_idempotency_key("the-goal").unwrap();
+        let scheduled = insist(|| once.schedule(&goal)).await.unwrap();
+        Self {
             _disks: disks,
             folder: Some(folder),
             path,
-            procs: Procs::new(procs),
+            procs,
+            keeper,
             proxies,
             agent_client: self::client(&url, &token),
             client,
@@ -96,21 +109,6 @@ impl World {
             goal: scheduled.goal,
             keys: scheduled.tasks,
             small,
-        };
-        world.break_in(round, addr);
-        world
-    }
-
-    /// From here on nothing is safe.
-    fn break_in(&self, round: &Round, addr: SocketAddr) {
-        let of_server = round.arms.iter().filter(|arm| arm.who == Who::Server).cloned().collect();
-        self.procs.with(Who::Server, |server| {
-            server.set_env("DEVLAB_BIND", &addr.to_string());
-            server.arm(of_server);
-            server.signal(Signal::KILL);
-        });
-        for number in 0..round.agents {
-            self.procs.with(Who::Agent(number), Proc::start);
         }
     }
 
@@ -121,7 +119,10 @@ impl World {
     /// The project's repository.
     pub(super) fn repository(&self) -> PathBuf {
         let (org, project) = (self.project.org, self.project.id);
-        self.path.join("home/repos").join(org.to_string()).join(format!("{project}.git"))
+        self.path
+            .join("home/repos")
+            .join(org.to_string())
+            .join(format!("{project}.git"))
     }
 
     /// Folder of a process's data.
@@ -147,6 +148,24 @@ impl Drop for World {
     fn drop(&mut self) {
         // Of a failed round: supervisors end what their agents leave.
         drop(self.procs.each(|proc| proc.retire(Signal::KILL)));
+    }
+}
+
+/// From here on nothing is safe.
+fn break_in(procs: &Procs, round: &Round, addr: SocketAddr) {
+    let of_server = round
+        .arms
+        .iter()
+        .filter(|arm| arm.who == Who::Server)
+        .cloned()
+        .collect();
+    procs.with(Who::Server, |server| {
+        server.set_env("DEVLAB_BIND", &addr.to_string());
+        server.arm(of_server);
+        server.signal(Signal::KILL);
+    });
+    for number in 0..round.agents {
+        procs.with(Who::Agent(number), Proc::start);
     }
 }
 
@@ -188,19 +207,33 @@ fn agent(path: &Path, number: usize, round: &Round, url: &str, token: &str) -> S
         ("DEVLAB_LOG", "info".to_owned()),
     ];
     let home = text(&data_of(path, who));
-    let args = ["agent", "--name", &format!("agent-{number}"), "--home", &home];
+    let args = [
+        "agent",
+        "--name",
+        &format!("agent-{number}"),
+        "--home",
+        &home,
+    ];
     Spec {
         who,
         args: args.map(str::to_owned).into(),
         env: env.map(|(name, value)| (name.to_owned(), value)).into(),
         folder: path.to_owned(),
-        arms: round.arms.iter().filter(|arm| arm.who == who).cloned().collect(),
+        arms: round
+            .arms
+            .iter()
+            .filter(|arm| arm.who == who)
+            .cloned()
+            .collect(),
         rest: if round.slow_restart { RESTS.1 } else { RESTS.0 },
     }
 }
 
 pub(super) fn client(url: &str, secret: &str) -> Client {
-    let timeouts = Timeouts { request: CALL_MAX, ..Timeouts::default() };
+    let timeouts = Timeouts {
+        request: CALL_MAX,
+        ..Timeouts::default()
+    };
     Client::new(url, Some(SecretString::from(secret)), timeouts).unwrap()
 }
 
@@ -217,14 +250,22 @@ async fn credentials(path: &Path) -> (String, String) {
 }
 
 async fn make_project(client: &Client, url: &str, admin: &str) -> (Project, String) {
-    let project = CreateProject { name: "chaos".to_owned(), ..CreateProject::default() };
+    let project = CreateProject {
+        name: "chaos".to_owned(),
+        ..CreateProject::default()
+    };
     let project = client.create_project(&project).await.unwrap();
     let checkout = Checkout::new().await.with_token(admin);
     let files = project::files();
-    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(name, text)| (*name, text.as_str()))
+        .collect();
     let base = checkout.commit(&files, "Begin").await;
     let repository = format!("{url}{}", project.git_path);
-    checkout.git(&["push", "-q", &repository, "HEAD:refs/heads/main"]).await;
+    checkout
+        .git(&["push", "-q", &repository, "HEAD:refs/heads/main"])
+        .await;
     (project, base)
 }
 
@@ -285,14 +326,19 @@ impl Disk {
             .args(["-t", "tmpfs", "-o", &size, "devlab-chaos"])
             .arg(&at)
             .output();
-        mount.is_ok_and(|ran| ran.status.success()).then_some(Self(at))
+        mount
+            .is_ok_and(|ran| ran.status.success())
+            .then_some(Self(at))
     }
 }
 
 impl Drop for Disk {
     fn drop(&mut self) {
         // Lazily: a process that was just killed may still have a file open.
-        let unmounted = std::process::Command::new("umount").arg("--lazy").arg(&self.0).output();
+        let unmounted = std::process::Command::new("umount")
+            .arg("--lazy")
+            .arg(&self.0)
+            .output();
         drop(unmounted);
     }
 }
