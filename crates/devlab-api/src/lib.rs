@@ -102,3 +102,15 @@ pub struct StoreInfo {
     /// Names and values, read back from the database: `journal_mode`, `synchronous`, …
     pub settings: std::collections::BTreeMap<String, String>,
 }
+
+/// The words of the wire that are those of the rules: ids, kinds of events, times, limits. A
+/// program that only speaks the wire needs no other crate for them.
+pub mod words {
+    pub use devlab_core::event::EventKind;
+    pub use devlab_core::limits;
+    pub use devlab_core::task::Tries;
+    pub use devlab_core::{
+        AgentId, AttemptId, CandidateId, OrgId, PatchId, ProjectId, ReceiptId, TaskId, Timestamp,
+        TokenId,
+    };
+}

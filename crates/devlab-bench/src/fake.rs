@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use devlab_api::task::Schedule;
-use devlab_core::{AgentId, AttemptId, OrgId, TaskId, Timestamp, TokenId};
+use devlab_api::words::{AgentId, AttemptId, OrgId, TaskId, Timestamp, TokenId};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -191,7 +191,7 @@ impl Fake {
                     "kind": "leaf", "title": title, "state": state, "unmet": 0, "priority": 0,
                     "path": 1, "labels": [], "attempts": 1, "open_children": 0, "review": false,
                     "proof": "unproven", "archived": false,
-                    "tries": serde_json::to_value(devlab_core::task::Tries::default()).unwrap(),
+                    "tries": serde_json::to_value(devlab_api::words::Tries::default()).unwrap(),
                     "created_at": Timestamp::from_millis(0),
                     "updated_at": Timestamp::from_millis(0),
                 })

@@ -10,7 +10,6 @@ use anyhow::{Context, bail};
 use devlab_api::client::{Client, Timeouts};
 use devlab_api::project::CreateOrg;
 use devlab_api::token::CreateToken;
-use devlab_core::{Clock, SystemClock};
 use rustix::process::{Pid, Signal, kill_process};
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -275,8 +274,9 @@ impl Lab {
     pub(crate) async fn org(&self, operators: u32) -> anyhow::Result<Org> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let millis = SystemClock::new().now().as_millis();
-        let name = format!("bench-{millis}-{number}");
+        // Unique among the runs against one server: a process id is not reused that soon.
+        let process = std::process::id();
+        let name = format!("bench-{process}-{number}");
         let create = CreateOrg { name: name.clone() };
         self.admin.create_org(&create).await.context("POST /orgs")?;
         let mut tokens = Vec::new();

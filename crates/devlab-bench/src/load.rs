@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
-use devlab_core::limits::LONG_POLL_MAX;
-use devlab_core::{AgentId, AttemptId, TaskId};
+use devlab_api::words::limits::LONG_POLL_MAX;
+use devlab_api::words::{AgentId, AttemptId, TaskId};
 use serde::Deserialize;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use devlab_core::limits::LONG_POLL_MAX;
+use devlab_api::words::limits::LONG_POLL_MAX;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 

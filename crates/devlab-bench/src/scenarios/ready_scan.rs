@@ -2,7 +2,7 @@
 
 use anyhow::{Context, ensure};
 use devlab_api::task::{Command, Driver, GraphTask, Schedule};
-use devlab_core::limits::GRAPH_TASKS_MAX;
+use devlab_api::words::limits::GRAPH_TASKS_MAX;
 use tokio::time::Instant;
 
 use super::Session;
