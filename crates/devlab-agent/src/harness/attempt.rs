@@ -92,6 +92,10 @@ pub(super) async fn attend(
     };
     shared.let_go(attempt);
     if ended != Ended::Left && !shared.config.keep_workspaces {
+        // Only of an attempt that came to its end: nothing writes there any more.
+        if ended == Ended::Over && work.step() == Step::Acked {
+            work.keep_trees().await;
+        }
         shared.discard(attempt, in_use);
     }
     ended

@@ -14,6 +14,7 @@ use devlab_core::limits::{LOG_TAIL_BYTES_MAX, TIMEOUT_SECS_DEFAULT};
 use devlab_forge::worktree::Tree;
 
 use super::points;
+use super::trees::Kind;
 use super::work::{Stop, Work, end_in_words, exit_code, shell};
 use crate::driver::DriverCommand;
 use crate::journal::{Entry, Step};
@@ -57,20 +58,23 @@ impl Work {
         if self.checks_left().is_empty() {
             return Ok(());
         }
-        let tree = Tree {
-            dir: self.paths.check(),
-            index: self.paths.index("check"),
-        };
-        let (dir, home) = (tree.dir.clone(), self.paths.private("check").0);
+        let (tree, home) = (self.check_tree(), self.paths.private("check").0);
+        let (dir, index) = (tree.dir.clone(), tree.index.clone());
         self.files(move || {
             remove_tree(&dir)?;
+            remove_tree(&index)?;
             remove_tree(home.parent().unwrap_or(&home))
         })
         .await?;
-        let cache = self.cache()?;
-        Ok(self
-            .unless_stopped(cache.checkout_tree(commit, &tree))
-            .await??)
+        self.check_out(Kind::Check, commit, &tree).await
+    }
+
+    /// The clean checkout, with the harness's index of it.
+    pub(super) fn check_tree(&self) -> Tree {
+        Tree {
+            dir: self.paths.check(),
+            index: self.paths.index("check"),
+        }
     }
 
     /// Runs the checks that are left, up to the first that fails.

@@ -4,7 +4,7 @@
 //! work with one question at a time ([`claims`]) while a slot is free. Each attempt is attended to
 //! by itself ([`attempt`]): its steps are in [`prepare`], [`drive`], [`deliver`] and [`checks`],
 //! each on disk before the next; beside them run its heartbeats ([`beat`]) and the upload of its
-//! log ([`upload`]). One long poll for the whole agent hears what to stop ([`control`]).
+//! log ([`upload`]). Trees are used again by the next attempt ([`trees`]). One long poll for the whole agent hears what to stop ([`control`]).
 //!
 //! *Invariant:* an attempt does nothing for a server that has said that it is over, and goes on
 //! while the server says nothing.
@@ -27,6 +27,7 @@ mod prepare;
 mod repos;
 mod shared;
 mod signal;
+mod trees;
 mod upload;
 mod work;
 

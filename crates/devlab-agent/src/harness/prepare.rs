@@ -9,8 +9,10 @@ use super::context::{self, Conflict};
 use super::points;
 use super::repos::Repo;
 use super::shared::fresh_folder;
+use super::trees::{self, Kind};
 use super::work::{Stop, Work, oid, ref_name};
 use crate::journal::{Entry, Step};
+use crate::workspace::remove_tree;
 
 /// What the driver starts from.
 struct Start {
@@ -41,15 +43,20 @@ impl Work {
     pub(super) async fn prepare(&mut self) -> Result<(), Stop> {
         let (tree, context) = (self.paths.tree(), self.paths.context());
         let private = self.paths.private("driver").0;
+        let is_empty = self.claim.repository.is_none();
         self.files(move || {
-            fresh_folder(&tree)?;
+            remove_tree(&tree)?;
+            if is_empty {
+                std::fs::create_dir(&tree)?;
+            }
             fresh_folder(&context)?;
-            crate::workspace::remove_tree(private.parent().unwrap_or(&private))
+            remove_tree(private.parent().unwrap_or(&private))
         })
         .await?;
-        let conflict = match self.claim.repository.is_some() {
-            true => self.check_out_start().await?,
-            false => None,
+        let conflict = if is_empty {
+            None
+        } else {
+            self.check_out_start().await?
         };
         let (folder, tree) = (self.paths.context(), self.paths.tree());
         let (claim, withhold) = (self.claim.clone(), self.shared.config.withhold);
@@ -76,12 +83,46 @@ impl Work {
         let base = self.base()?;
         let tree = self.driver_tree();
         let author = self.author()?;
-        self.unless_stopped(async {
-            repo.cache.checkout_tree(&start.tree, &tree).await?;
-            repo.cache.driver_git_dir(&tree, &base, &author).await
-        })
-        .await??;
+        self.check_out(Kind::Driver, &start.tree, &tree).await?;
+        let made = repo.cache.driver_git_dir(&tree, &base, &author);
+        self.unless_stopped(made).await??;
         Ok(start.conflict)
+    }
+
+    /// Writes a commit or tree to `tree`, where nothing is: over a used tree, if one waits.
+    pub(super) async fn check_out(&self, kind: Kind, what: &Oid, tree: &Tree) -> Result<(), Stop> {
+        let cache = self.cache()?;
+        let (repo, scratch, to) = (
+            cache.repo().dir().to_owned(),
+            self.paths.run(),
+            tree.clone(),
+        );
+        let taken = self
+            .files(move || trees::take(&repo, kind, &scratch, &to))
+            .await?;
+        let written = async {
+            if taken {
+                cache.reset_tree(what, tree).await
+            } else {
+                cache.checkout_tree(what, tree).await
+            }
+        };
+        Ok(self.unless_stopped(written).await??)
+    }
+
+    /// Leaves the trees of an attempt that ended in order to the next one.
+    pub(super) async fn keep_trees(&self) {
+        let Ok(cache) = self.cache() else { return };
+        let (repo, scratch) = (cache.repo().dir().to_owned(), self.paths.run());
+        let name = self.claim.attempt.to_string();
+        let (driver, check) = (self.driver_tree(), self.check_tree());
+        let kept = self.files(move || {
+            trees::keep(&repo, Kind::Driver, &name, &scratch, &driver)?;
+            trees::keep(&repo, Kind::Check, &name, &scratch, &check)
+        });
+        if let Err(stop) = kept.await {
+            tracing::warn!(attempt = %self.claim.attempt, ?stop, "cannot keep a tree for later");
+        }
     }
 
     /// The commit that the attempt starts from, or verifies.

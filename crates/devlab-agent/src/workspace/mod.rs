@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! <home>/lock                     one agent process at a time
-//! <home>/repos/<project>.git      cache of a project's objects; <project>.lock beside it
+//! <home>/claim                    id of a question for work that is not answered yet
+//! <home>/repos/<project>.git      cache of a project's objects and used trees; <project>.lock beside it
 //! <home>/attempts/<attempt>/      lock, journal.json,
 //!        tree/  check/            what the driver works in; the clean checkout for the checks
 //!        ctx/   log/   run/       context for the driver; the log; scripts and specifications

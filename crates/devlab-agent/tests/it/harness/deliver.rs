@@ -195,3 +195,30 @@ async fn a_task_that_names_no_driver_goes_to_an_agent_that_has_one() {
     agent.stop().await;
     assert_eq!(world.published("mine").await.as_deref(), Some("mine"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_used_tree_shows_nothing_of_its_last_use() {
+    let world = World::new(&[(".gitignore", "ignored\n"), ("a.txt", "a\n")]).await;
+    let agent = world.start(|_| {});
+    let look = "find . -path ./.git -prune -o -type f -print | sort | tr '\\n' ' '";
+    for n in 0..3 {
+        // The ignored folder is a repository of the driver's own, which `git clean` respects.
+        let script = format!(
+            "{look} > $TRACES/seen-{n}; ls -id . >> $TRACES/folders; mkdir ignored; \
+             (cd ignored && git init -q && touch x); echo {n} > a.txt; rm -rf .git"
+        );
+        let check = format!(
+            "{look}; test ! -e ignored && test ! -e .git && mkdir ignored && test $(cat a.txt) = {n}"
+        );
+        let task = world.task(&script, &[("clean", &check)]).await;
+        let done = world.until_state(task, StateName::Done).await;
+        assert_eq!(done.task.attempts, 1, "{n}");
+        let seen = std::fs::read_to_string(world.trace(&format!("seen-{n}"))).unwrap();
+        assert_eq!(seen, "./.gitignore ./a.txt ", "{n}");
+    }
+    agent.stop().await;
+    let folders = std::fs::read_to_string(world.trace("folders")).unwrap();
+    let mut lines: Vec<&str> = folders.lines().collect();
+    lines.dedup();
+    assert_eq!(lines.len(), 1, "the tree was not used again: {folders}");
+}
