@@ -74,7 +74,6 @@ pub(super) enum Blow {
 #[derive(Debug, Clone)]
 pub(super) struct Round {
     pub(super) name: String,
-    pub(super) seed: u64,
     pub(super) agents: usize,
     pub(super) arms: Vec<Arm>,
     pub(super) blows: Vec<Blow>,
@@ -116,7 +115,6 @@ fn full(who: Who, point: &str, nth: u64) -> Arm {
 fn round(name: &str, arms: Vec<Arm>, blows: Vec<Blow>) -> Round {
     Round {
         name: name.to_owned(),
-        seed: 0,
         agents: 2,
         arms,
         blows,
@@ -142,7 +140,6 @@ pub(super) fn short_set() -> Vec<Round> {
     let mut rounds = kill_rounds();
     rounds.extend(blow_rounds());
     for (index, round) in rounds.iter_mut().enumerate() {
-        round.seed = index as u64;
         round.hard_end = index % 2 == 0;
     }
     rounds
@@ -219,6 +216,55 @@ fn kill_rounds() -> Vec<Round> {
 
 fn blow_rounds() -> Vec<Round> {
     let ms = Duration::from_millis;
+    let freeze = |successor| {
+        vec![Blow::Freeze {
+            agent: 0,
+            successor,
+        }]
+    };
+    let server = |point, nth| full(Who::Server, point, nth);
+    let journal = |agent, nth| full(Who::Agent(agent), FAULT_WRITE, nth);
+    let fill = |who, after, lasts| Blow::FillDisk {
+        who,
+        after: ms(after),
+        lasts: ms(lasts),
+    };
+    let all = vec![Who::Server, Who::Agent(0), Who::Agent(1)];
+    vec![
+        round("woken before its successor", vec![], freeze(false)),
+        round("woken after its successor", vec![], freeze(true)),
+        round("cuts and a forward clock", vec![], cuts()),
+        round(
+            "injected full disks and a backward clock",
+            vec![
+                server("store.before_commit", 9),
+                server("store.before_log_commit", 3),
+                journal(0, 2),
+                journal(1, 5),
+            ],
+            vec![Blow::Clock {
+                hours: -1,
+                after: ms(900),
+            }],
+        ),
+        round(
+            "small disks and a kill of all",
+            vec![],
+            vec![
+                fill(Who::Server, 600, 700),
+                fill(Who::Agent(0), 300, 900),
+                Blow::Kill {
+                    who: all,
+                    after: ms(2_500),
+                },
+            ],
+        ),
+    ]
+}
+
+/// A cut in every phase of an attempt, and a clock that jumps on top.
+fn cuts() -> Vec<Blow> {
+    let ms = Duration::from_millis;
     let cut = |phase, faults| Blow::Cut {
         agent: 0,
         phase,
@@ -234,69 +280,14 @@ fn blow_rounds() -> Vec<Round> {
         ..Faults::default()
     };
     vec![
-        round(
-            "woken before its successor",
-            vec![],
-            vec![Blow::Freeze {
-                agent: 0,
-                successor: false,
-            }],
-        ),
-        round(
-            "woken after its successor",
-            vec![],
-            vec![Blow::Freeze {
-                agent: 0,
-                successor: true,
-            }],
-        ),
-        round(
-            "cuts and a forward clock",
-            vec![],
-            vec![
-                cut(None, silent),
-                cut(Some(Phase::Driving), up(900)),
-                cut(Some(Phase::Delivering), up(2_500)),
-                cut(Some(Phase::Checking), silent),
-                Blow::Clock {
-                    hours: 1,
-                    after: ms(1_200),
-                },
-            ],
-        ),
-        round(
-            "injected full disks and a backward clock",
-            vec![
-                full(Who::Server, "store.before_commit", 9),
-                full(Who::Server, "store.before_log_commit", 3),
-                full(Who::Agent(0), FAULT_WRITE, 2),
-                full(Who::Agent(1), FAULT_WRITE, 5),
-            ],
-            vec![Blow::Clock {
-                hours: -1,
-                after: ms(900),
-            }],
-        ),
-        round(
-            "small disks and a kill of all",
-            vec![],
-            vec![
-                Blow::FillDisk {
-                    who: Who::Server,
-                    after: ms(600),
-                    lasts: ms(700),
-                },
-                Blow::FillDisk {
-                    who: Who::Agent(0),
-                    after: ms(300),
-                    lasts: ms(900),
-                },
-                Blow::Kill {
-                    who: vec![Who::Server, Who::Agent(0), Who::Agent(1)],
-                    after: ms(2_500),
-                },
-            ],
-        ),
+        cut(None, silent),
+        cut(Some(Phase::Driving), up(900)),
+        cut(Some(Phase::Delivering), up(2_500)),
+        cut(Some(Phase::Checking), silent),
+        Blow::Clock {
+            hours: 1,
+            after: ms(1_200),
+        },
     ]
 }
 
@@ -304,7 +295,6 @@ fn blow_rounds() -> Vec<Round> {
 pub(super) fn seeded(seed: u64) -> Round {
     let mut dice = Dice(seed);
     let mut made = round(&format!("seed {seed}"), vec![], vec![]);
-    made.seed = seed;
     made.is_exact = false;
     made.agents = 2 + dice.below(2);
     made.hard_end = dice.below(2) == 0;

@@ -95,11 +95,8 @@ pub(super) async fn run(round: Round) -> Outcome {
     }));
     if !outcome.problems.is_empty() {
         world.keep();
-        outcome.problems.push(format!(
-            "seed {}; see {}",
-            round.seed,
-            world.path().display()
-        ));
+        let path = world.path().display();
+        outcome.problems.push(format!("its folder is {path}"));
     }
     outcome
 }
