@@ -266,13 +266,11 @@ impl Keeper {
         }
         output.close();
         let stdin = child.stdin.take();
-        let ended = loop {
-            tokio::select! {
-                ended = child.wait() => break ended,
-                changed = self.stopping.changed() => {
-                    let grace = *self.stopping.borrow_and_update();
-                    break stop(&mut child, &mut self.stopping, grace.unwrap_or_default(), changed.is_ok()).await;
-                }
+        let ended = tokio::select! {
+            ended = child.wait() => ended,
+            changed = self.stopping.changed() => {
+                let grace = self.stopping.borrow_and_update().unwrap_or_default();
+                stop(&mut child, &mut self.stopping, grace, changed.is_ok()).await
             }
         };
         drop(stdin);

@@ -1,8 +1,8 @@
 //! The clock of this process; a test can move it.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use devlab_core::{Clock, SystemClock, Timestamp};
@@ -37,7 +37,8 @@ impl Clock for MovedClock {
         let last = self.read_at_ms.load(Ordering::Relaxed);
         if Duration::from_millis(at.saturating_sub(last)) >= READ_EVERY {
             self.read_at_ms.store(at, Ordering::Relaxed);
-            self.offset_ms.store(read_offset(&self.path), Ordering::Relaxed);
+            self.offset_ms
+                .store(read_offset(&self.path), Ordering::Relaxed);
         }
         let offset = self.offset_ms.load(Ordering::Relaxed);
         Timestamp::from_millis(self.system.now().as_millis().saturating_add(offset))
@@ -65,6 +66,9 @@ mod tests {
         std::fs::write(&path, "3600000\n").unwrap();
         let moved = clock(Some(&path));
         let hour = moved.now().since(SystemClock::new().now());
-        assert!(hour > Duration::from_secs(3599) && hour < Duration::from_secs(3601), "{hour:?}");
+        assert!(
+            hour > Duration::from_secs(3599) && hour < Duration::from_secs(3601),
+            "{hour:?}"
+        );
     }
 }

@@ -76,9 +76,15 @@ pub(crate) async fn run(context: &Context) -> anyhow::Result<()> {
     findings.push(port(context, server.as_ref()).await);
     findings.extend(lab(context).await);
     print(context, &findings)?;
-    let bad = findings.iter().filter(|finding| finding.health == Health::Bad).count();
+    let bad = findings
+        .iter()
+        .filter(|finding| finding.health == Health::Bad)
+        .count();
     if bad > 0 {
-        return Err(Failure::new(Exit::Failed, format!("{bad} things have to be put right")));
+        return Err(Failure::new(
+            Exit::Failed,
+            format!("{bad} things have to be put right"),
+        ));
     }
     Ok(())
 }
@@ -93,7 +99,10 @@ fn print(context: &Context, findings: &[Finding]) -> anyhow::Result<()> {
             Health::Warning => (show::YELLOW, "!"),
             Health::Bad => (show::RED, "✗"),
         };
-        show::line(&format!("{style}{sign}{style:#} {:12} {}", finding.what, finding.found))?;
+        show::line(&format!(
+            "{style}{sign}{style:#} {:12} {}",
+            finding.what, finding.found
+        ))?;
         if !finding.fix.is_empty() {
             show::line(&format!("  {:12} → {}", "", finding.fix))?;
         }
@@ -106,7 +115,12 @@ async fn git(context: &Context) -> Vec<Finding> {
     // The errors of both say what to install.
     let version = match git.version().await {
         Ok(version) => good("git", version),
-        Err(error) => not_good("git", Health::Bad, error.to_string(), "on Debian: apt-get install git"),
+        Err(error) => not_good(
+            "git",
+            Health::Bad,
+            error.to_string(),
+            "on Debian: apt-get install git",
+        ),
     };
     let backend = match git.http_backend().await {
         Ok(path) => good("http-backend", path.display().to_string()),
@@ -160,9 +174,17 @@ fn writable_parent(path: &Path) -> bool {
 }
 
 fn space(path: &Path) -> Finding {
-    let nearest = path.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("/"));
+    let nearest = path
+        .ancestors()
+        .find(|folder| folder.is_dir())
+        .unwrap_or(Path::new("/"));
     let Ok(stat) = rustix::fs::statvfs(nearest) else {
-        return not_good("disk", Health::Warning, "cannot be measured", "look with df");
+        return not_good(
+            "disk",
+            Health::Warning,
+            "cannot be measured",
+            "look with df",
+        );
     };
     let free = stat.f_bavail.saturating_mul(stat.f_frsize);
     let found = format!("{:.1} GiB free", free as f64 / f64::from(1 << 30));
@@ -192,14 +214,29 @@ async fn store(context: &Context, home: &Home, server: Option<&ServerFile>) -> F
             store.close().await.ok();
             good("store", format!("{} opens", folder.display()))
         }
-        Ok(Err(error)) => not_good("store", Health::Bad, error.to_string(), "the text says what to do"),
-        Err(error) => not_good("store", Health::Bad, error.to_string(), "this is a defect of devlab"),
+        Ok(Err(error)) => not_good(
+            "store",
+            Health::Bad,
+            error.to_string(),
+            "the text says what to do",
+        ),
+        Err(error) => not_good(
+            "store",
+            Health::Bad,
+            error.to_string(),
+            "this is a defect of devlab",
+        ),
     }
 }
 
 async fn port(context: &Context, server: Option<&ServerFile>) -> Finding {
     let Ok(bind) = context.settings.bind() else {
-        return not_good("address", Health::Bad, "DEVLAB_BIND is wrong", "see `devlab config`");
+        return not_good(
+            "address",
+            Health::Bad,
+            "DEVLAB_BIND is wrong",
+            "see `devlab config`",
+        );
     };
     if let Some(server) = server {
         return good("address", format!("{} (the lab)", server.url));
@@ -226,7 +263,12 @@ async fn lab(context: &Context) -> Vec<Finding> {
     };
     if let Err(error) = lab.client.ready().await {
         let found = format!("{} does not answer: {error}", lab.url);
-        return vec![not_good("lab", Health::Warning, found, "`devlab up` starts one here")];
+        return vec![not_good(
+            "lab",
+            Health::Warning,
+            found,
+            "`devlab up` starts one here",
+        )];
     }
     let mut findings = vec![good("lab", format!("{} answers", lab.url))];
     let me = match lab.client.whoami().await {
@@ -256,7 +298,10 @@ async fn lab(context: &Context) -> Vec<Finding> {
             true => not_good(
                 "clock",
                 Health::Warning,
-                format!("the lab's clock is {} s ahead of this machine's", ahead / 1000),
+                format!(
+                    "the lab's clock is {} s ahead of this machine's",
+                    ahead / 1000
+                ),
                 "let both follow a time server; leases are not affected",
             ),
             false => good("clock", "agrees with the lab's"),

@@ -16,7 +16,9 @@ impl Environment {
     /// One of these pairs, for tests.
     #[cfg(test)]
     pub(crate) fn of(pairs: &[(&str, &str)]) -> Self {
-        let pairs = pairs.iter().map(|(name, value)| (name.into(), value.into()));
+        let pairs = pairs
+            .iter()
+            .map(|(name, value)| (name.into(), value.into()));
         Self(pairs.collect())
     }
 
@@ -35,7 +37,12 @@ impl Environment {
     pub(crate) fn for_agents(&self) -> BTreeMap<OsString, OsString> {
         let names = devlab_agent::driver::PASSED_THROUGH.iter().copied();
         names
-            .chain(["DEVLAB_LOG", "DEVLAB_LOG_FORMAT", "DEVLAB_FAULTS", "DEVLAB_FAULTS_RECORD"])
+            .chain([
+                "DEVLAB_LOG",
+                "DEVLAB_LOG_FORMAT",
+                "DEVLAB_FAULTS",
+                "DEVLAB_FAULTS_RECORD",
+            ])
             .filter_map(|name| Some((name.into(), self.raw(name)?.to_owned())))
             .collect()
     }

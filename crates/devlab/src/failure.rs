@@ -28,6 +28,10 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
+    #[expect(
+        clippy::new_ret_no_self,
+        reason = "failures travel as anyhow's errors, with context around them"
+    )]
     pub(crate) fn new(exit: Exit, text: impl Into<String>) -> anyhow::Error {
         let text = text.into();
         Self { exit, text }.into()
@@ -75,7 +79,7 @@ fn exit_of_client(error: &ClientError) -> Exit {
 pub(crate) fn words(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain() {
-        let cause_text = cause.to_string();
+        let cause_text = text_of(cause);
         if text.is_empty() {
             text = cause_text;
         } else if !text.contains(&cause_text) {
@@ -88,8 +92,22 @@ pub(crate) fn words(error: &anyhow::Error) -> String {
     }
 }
 
+/// One cause; what the server says of a field names the field.
+fn text_of(cause: &(dyn std::error::Error + 'static)) -> String {
+    let client = cause.downcast_ref::<ClientError>();
+    match client.and_then(ClientError::problem) {
+        Some(problem) => match &problem.field {
+            Some(field) => format!("{field}: {}", problem.detail),
+            None => problem.detail.clone(),
+        },
+        None => cause.to_string(),
+    }
+}
+
 fn help(error: &anyhow::Error) -> Option<String> {
-    let client = error.chain().find_map(|c| c.downcast_ref::<ClientError>())?;
+    let client = error
+        .chain()
+        .find_map(|c| c.downcast_ref::<ClientError>())?;
     match client {
         ClientError::Unauthorized(_) => Some(
             "give a token with --token or DEVLAB_TOKEN; on the lab's own machine `devlab up` \

@@ -141,7 +141,10 @@ impl Home {
     }
 
     pub(crate) fn write_credentials(&self, credentials: &Credentials) -> anyhow::Result<()> {
-        write_private(&self.credentials_path(), &serde_json::to_vec_pretty(credentials)?)
+        write_private(
+            &self.credentials_path(),
+            &serde_json::to_vec_pretty(credentials)?,
+        )
     }
 }
 

@@ -8,7 +8,6 @@ mod checkout;
 mod client;
 mod clock;
 mod context;
-#[cfg(feature = "demo")]
 mod demo;
 mod doctor;
 mod environment;
@@ -44,7 +43,11 @@ fn main() -> ExitCode {
         _ => match start(args) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                show::note(&format!("{0}error:{0:#} {1}", show::RED, failure::words(&error)));
+                show::note(&format!(
+                    "{0}error:{0:#} {1}",
+                    show::RED,
+                    failure::words(&error)
+                ));
                 ExitCode::from(failure::exit_of(&error) as u8)
             }
         },
@@ -61,7 +64,9 @@ fn start(args: Args) -> anyhow::Result<()> {
         settings,
         output: args.global.output,
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     let result = runtime.block_on(run(&context, args.command));
     // What is still in a blocking call (a read of standard input) is not waited for.
     runtime.shutdown_background();
@@ -88,7 +93,10 @@ fn flags(args: &Args) -> BTreeMap<Key, String> {
     };
     if let Some(server) = server {
         put(Key::Bind, server.bind.map(|bind| bind.to_string()));
-        put(Key::LeaseSecs, server.lease_secs.map(|secs| secs.to_string()));
+        put(
+            Key::LeaseSecs,
+            server.lease_secs.map(|secs| secs.to_string()),
+        );
     }
     flags
 }
@@ -100,10 +108,7 @@ async fn run(context: &Context, command: Command) -> anyhow::Result<()> {
         Command::Down(down) => lab::daemon::down(context, &down).await,
         Command::Server(_) => lab::up::server(context).await,
         Command::Agent(agent) => lab::agent::run(context, agent).await,
-        #[cfg(feature = "demo")]
         Command::Demo(demo) => demo::run(context, &demo).await,
-        #[cfg(not(feature = "demo"))]
-        Command::Demo(_) => anyhow::bail!("built without the demo"),
         Command::Doctor => doctor::run(context).await,
         Command::Logs(logs) => lab::logs::run(context, &logs).await,
         Command::Org(command) => client::orgs::org(context, command).await,
@@ -136,12 +141,17 @@ async fn run(context: &Context, command: Command) -> anyhow::Result<()> {
 
 fn config(context: &Context) -> anyhow::Result<()> {
     let shown = context.settings.shown();
-    show::list(context.output, &shown, &["setting", "value", "from", "what"], |row| {
-        vec![
-            row.name.to_owned(),
-            row.value.clone().unwrap_or_default(),
-            row.source.clone(),
-            row.about.to_owned(),
-        ]
-    })
+    show::list(
+        context.output,
+        &shown,
+        &["setting", "value", "from", "what"],
+        |row| {
+            vec![
+                row.name.to_owned(),
+                row.value.clone().unwrap_or_default(),
+                row.source.clone(),
+                row.about.to_owned(),
+            ]
+        },
+    )
 }

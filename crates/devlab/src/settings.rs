@@ -145,7 +145,10 @@ impl Settings {
     ) -> anyhow::Result<Self> {
         let mut values = defaults(environment, cores);
         if let Some(home) = environment.text("DEVLAB_HOME") {
-            values.insert(Key::Home, (home.to_owned(), Source::Variable("DEVLAB_HOME")));
+            values.insert(
+                Key::Home,
+                (home.to_owned(), Source::Variable("DEVLAB_HOME")),
+            );
         }
         let mut settings = Self { values };
         settings.read_file()?;
@@ -155,7 +158,9 @@ impl Settings {
                 settings.values.insert(row.key, value);
             }
         }
-        let flags = flags.into_iter().map(|(key, value)| (key, (value, Source::Flag)));
+        let flags = flags
+            .into_iter()
+            .map(|(key, value)| (key, (value, Source::Flag)));
         settings.values.extend(flags);
         settings.check()?;
         Ok(settings)
@@ -179,11 +184,15 @@ impl Settings {
             let row = TABLE.iter().find(|row| row.toml == Some(name.as_str()));
             let row = row.ok_or_else(|| {
                 let known: Vec<&str> = TABLE.iter().filter_map(|row| row.toml).collect();
-                wrong(format!("\"{name}\" is no setting; known are {}", known.join(", ")))
+                wrong(format!(
+                    "\"{name}\" is no setting; known are {}",
+                    known.join(", ")
+                ))
             })?;
             let value = plain(&value)
                 .ok_or_else(|| wrong(format!("{name} is a text, a number or a list of texts")))?;
-            self.values.insert(row.key, (value, Source::File(path.clone())));
+            self.values
+                .insert(row.key, (value, Source::File(path.clone())));
         }
         Ok(())
     }
@@ -232,7 +241,10 @@ impl Settings {
     /// Further names the server answers to.
     pub(crate) fn allowed_hosts(&self) -> Vec<String> {
         let text = self.get(Key::AllowedHosts).unwrap_or_default();
-        let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+        let names = text
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty());
         names.map(str::to_owned).collect()
     }
 
@@ -312,8 +324,15 @@ impl Settings {
             let found = self.values.get(&row.key);
             Shown {
                 name: row.env,
-                value: found.map(|(value, _)| if row.secret { mask(value) } else { value.clone() }),
-                source: found.map_or_else(|| "not set".to_owned(), |(_, source)| source.to_string()),
+                value: found.map(|(value, _)| {
+                    if row.secret {
+                        mask(value)
+                    } else {
+                        value.clone()
+                    }
+                }),
+                source: found
+                    .map_or_else(|| "not set".to_owned(), |(_, source)| source.to_string()),
                 about: row.about,
             }
         });
@@ -322,7 +341,10 @@ impl Settings {
 }
 
 fn env_name(key: Key) -> &'static str {
-    TABLE.iter().find(|row| row.key == key).map_or("", |row| row.env)
+    TABLE
+        .iter()
+        .find(|row| row.key == key)
+        .map_or("", |row| row.env)
 }
 
 /// Says that there is a secret, and no more.
@@ -355,7 +377,9 @@ fn defaults(environment: &Environment, cores: usize) -> BTreeMap<Key, (String, S
     if let Some(data) = data {
         values.insert(Key::Home, data.join("devlab").display().to_string());
     }
-    let values = values.into_iter().map(|(key, value)| (key, (value, Source::Default)));
+    let values = values
+        .into_iter()
+        .map(|(key, value)| (key, (value, Source::Default)));
     values.collect()
 }
 
@@ -391,7 +415,11 @@ mod tests {
         )
         .unwrap();
         let settings = load(
-            &[("DEVLAB_HOME", home), ("DEVLAB_BIND", "127.0.0.1:2"), ("DEVLAB_AGENTS", "5")],
+            &[
+                ("DEVLAB_HOME", home),
+                ("DEVLAB_BIND", "127.0.0.1:2"),
+                ("DEVLAB_AGENTS", "5"),
+            ],
             &[(Key::Agents, "7")],
         )
         .unwrap();
@@ -401,7 +429,11 @@ mod tests {
         assert_eq!(settings.allowed_hosts(), ["a", "b"]);
         let source = |name| {
             let shown = settings.shown();
-            shown.into_iter().find(|row| row.name == name).unwrap().source
+            shown
+                .into_iter()
+                .find(|row| row.name == name)
+                .unwrap()
+                .source
         };
         assert_eq!(source("DEVLAB_BIND"), "variable DEVLAB_BIND");
         assert!(source("DEVLAB_LEASE_SECS").ends_with("devlab.toml"));
@@ -420,7 +452,10 @@ mod tests {
     #[test]
     fn a_wrong_value_names_itself_and_its_source() {
         for (env, part) in [
-            (("DEVLAB_BIND", "nowhere"), "DEVLAB_BIND is \"nowhere\" (from variable DEVLAB_BIND)"),
+            (
+                ("DEVLAB_BIND", "nowhere"),
+                "DEVLAB_BIND is \"nowhere\" (from variable DEVLAB_BIND)",
+            ),
             (("DEVLAB_LEASE_SECS", "-1"), "seconds from 0.5 to 3600"),
             (("DEVLAB_AGENTS", "1000"), "a number up to 64"),
             (("DEVLAB_LOG_FORMAT", "xml"), "text or json"),

@@ -1,5 +1,7 @@
 //! The local runtime with real processes: shell scripts in the place of agents.
 
+#![expect(clippy::unwrap_used, reason = "a failing fixture fails its test")]
+
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -66,7 +68,10 @@ async fn an_agent_gets_its_arguments_and_its_token_by_pipe_only() {
         runtime.start(spec(dir.path(), "one")).await,
         Err(RuntimeError::NameTaken(_))
     ));
-    until("its first words", || log(dir.path(), "one").contains("PATH=")).await;
+    until("its first words", || {
+        log(dir.path(), "one").contains("PATH=")
+    })
+    .await;
     let text = log(dir.path(), "one");
     assert!(
         text.contains("--name one --url http://127.0.0.1:1 --capacity 2 --home"),

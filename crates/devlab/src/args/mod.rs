@@ -5,10 +5,12 @@ mod nouns;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-pub(crate) use lab::{AgentArgs, Demo, Down, Logs, ServerArgs, SuperviseArgs, SuperviseExecArgs, Up};
+pub(crate) use lab::{
+    AgentArgs, Demo, Down, Logs, ServerArgs, SuperviseArgs, SuperviseExecArgs, Up,
+};
 pub(crate) use nouns::{
-    AgentsCommand, GoalCommand, OrgCommand, Paging, PatchCommand, ProjectCommand, Run,
-    TaskCommand, TaskNew, TokenCommand,
+    AgentsCommand, GoalCommand, OrgCommand, Paging, PatchCommand, ProjectCommand, Run, TaskCommand,
+    TaskNew, TokenCommand,
 };
 
 /// What `--help` says of exit codes.

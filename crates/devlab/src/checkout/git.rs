@@ -91,7 +91,11 @@ impl Checkout {
 
     /// Whether git says yes (exit code 0).
     pub(crate) async fn holds(&self, args: &[&str]) -> anyhow::Result<bool> {
-        let ended = self.command(args).output().await.context("cannot run git")?;
+        let ended = self
+            .command(args)
+            .output()
+            .await
+            .context("cannot run git")?;
         Ok(ended.status.success())
     }
 
@@ -114,7 +118,10 @@ impl Checkout {
             command.env(format!("GIT_CONFIG_KEY_{index}"), name);
             command.env(format!("GIT_CONFIG_VALUE_{index}"), value);
         }
-        command.env("GIT_CONFIG_COUNT", (self.configured + pairs.len()).to_string());
+        command.env(
+            "GIT_CONFIG_COUNT",
+            (self.configured + pairs.len()).to_string(),
+        );
         command.env("GIT_TERMINAL_PROMPT", "0");
         output(command, args).await
     }
@@ -122,7 +129,14 @@ impl Checkout {
     /// Pushes a commit to a ref of the lab. Hooks of the person are for their own remotes.
     pub(crate) async fn push(&self, repo: &LabRepo, from: &str, to: &str) -> anyhow::Result<()> {
         let refspec = format!("{from}:{to}");
-        let args = ["push", "--quiet", "--no-verify", "--no-signed", &repo.url, &refspec];
+        let args = [
+            "push",
+            "--quiet",
+            "--no-verify",
+            "--no-signed",
+            &repo.url,
+            &refspec,
+        ];
         self.run_with(repo, &args).await?;
         Ok(())
     }
@@ -135,7 +149,14 @@ impl Checkout {
         to: Option<&str>,
     ) -> anyhow::Result<()> {
         let refspec = to.map_or_else(|| from.to_owned(), |to| format!("+{from}:{to}"));
-        let args = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", &repo.url, &refspec];
+        let args = [
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--no-write-fetch-head",
+            &repo.url,
+            &refspec,
+        ];
         self.run_with(repo, &args).await?;
         Ok(())
     }
@@ -148,7 +169,13 @@ impl Checkout {
     /// The commit that a name stands for, if there is one.
     pub(crate) async fn resolve(&self, name: &str) -> anyhow::Result<Option<String>> {
         let commit = format!("{name}^{{commit}}");
-        let args = ["rev-parse", "--quiet", "--verify", "--end-of-options", &commit];
+        let args = [
+            "rev-parse",
+            "--quiet",
+            "--verify",
+            "--end-of-options",
+            &commit,
+        ];
         if !self.holds(&args).await? {
             return Ok(None);
         }
@@ -192,10 +219,17 @@ impl Checkout {
 }
 
 async fn output(mut command: Command, args: &[&str]) -> anyhow::Result<String> {
-    let ended = command.output().await.context("cannot run git: is it installed?")?;
+    let ended = command
+        .output()
+        .await
+        .context("cannot run git: is it installed?")?;
     if ended.status.success() {
         return Ok(String::from_utf8_lossy(&ended.stdout).trim_end().to_owned());
     }
     let said = String::from_utf8_lossy(&ended.stderr);
-    anyhow::bail!("git {} failed: {}", args.first().unwrap_or(&""), said.trim())
+    anyhow::bail!(
+        "git {} failed: {}",
+        args.first().unwrap_or(&""),
+        said.trim()
+    )
 }

@@ -59,9 +59,16 @@ pub(crate) async fn ensure(
     {
         return Ok(place(lab, checkout, project));
     }
-    let folder = checkout.top().file_name().unwrap_or_default().to_string_lossy();
+    let folder = checkout
+        .top()
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy();
     let name = name.map_or_else(|| slug(&folder), str::to_owned);
-    let branch = checkout.branch().await?.unwrap_or_else(|| "main".to_owned());
+    let branch = checkout
+        .branch()
+        .await?
+        .unwrap_or_else(|| "main".to_owned());
     let found = find::project_named(&lab.client, org, &name).await?;
     let project = match found {
         Some(project) => {
@@ -79,11 +86,15 @@ pub(crate) async fn ensure(
                 import_url: None,
             };
             let project = lab.client.create_project(&new).await?;
-            show::note(&format!("made the project {name}; its goals go into {branch}"));
+            show::note(&format!(
+                "made the project {name}; its goals go into {branch}"
+            ));
             project
         }
     };
-    checkout.set_config(PROJECT_KEY, &project.id.to_string()).await?;
+    checkout
+        .set_config(PROJECT_KEY, &project.id.to_string())
+        .await?;
     Ok(place(lab, checkout, project))
 }
 
@@ -139,12 +150,16 @@ pub(crate) async fn bring(client: &Client, place: &Place) -> anyhow::Result<Brou
     let own = format!("refs/heads/{}", short_branch(&project.default_branch));
     let commit = match checkout.resolve(&own).await? {
         Some(commit) => commit,
-        None => checkout.head().await?.ok_or_else(|| {
-            Failure::usage("this checkout has no commit yet: make a first one")
-        })?,
+        None => checkout
+            .head()
+            .await?
+            .ok_or_else(|| Failure::usage("this checkout has no commit yet: make a first one"))?,
     };
     let Some(head) = &project.head else {
-        checkout.push(repo, &commit, &own).await.context("cannot fill the project")?;
+        checkout
+            .push(repo, &commit, &own)
+            .await
+            .context("cannot fill the project")?;
         return Ok(Brought::There);
     };
     let here = checkout.resolve(head).await?.is_some();
@@ -157,8 +172,13 @@ pub(crate) async fn bring(client: &Client, place: &Place) -> anyhow::Result<Brou
         short_branch(&project.default_branch),
         &commit[..commit.len().min(12)]
     );
-    checkout.push(repo, &commit, &name).await.context("cannot push to the lab")?;
-    let synced = client.sync_project(project.id, &SyncProject { commit }).await?;
+    checkout
+        .push(repo, &commit, &name)
+        .await
+        .context("cannot push to the lab")?;
+    let synced = client
+        .sync_project(project.id, &SyncProject { commit })
+        .await?;
     match synced.task {
         Some(task) => Ok(Brought::Merging(task.parse()?)),
         None => Ok(Brought::There),
@@ -220,7 +240,10 @@ mod tests {
 
     #[test]
     fn a_remotes_password_stays_here() {
-        assert_eq!(without_secret("https://me:pw@h.example/r@1.git"), "https://h.example/r@1.git");
+        assert_eq!(
+            without_secret("https://me:pw@h.example/r@1.git"),
+            "https://h.example/r@1.git"
+        );
         assert_eq!(without_secret("git@h.example:r.git"), "git@h.example:r.git");
     }
 }

@@ -25,7 +25,9 @@ const EXIT_INTERRUPTED: i32 = 130;
 pub(crate) async fn run(context: &Context, run: Run) -> anyhow::Result<()> {
     let checkout = Checkout::here(context).await?;
     if checkout.head().await?.is_none() {
-        return Err(Failure::usage("this checkout has no commit yet: make a first one"));
+        return Err(Failure::usage(
+            "this checkout has no commit yet: make a first one",
+        ));
     }
     let lab = find_or_start(context).await?;
     let dirty = checkout.dirty().await?;
@@ -75,7 +77,13 @@ async fn schedule(client: &Client, place: &Place, run: &Run) -> anyhow::Result<T
             vec![task]
         }
     };
-    let title: String = run.goal.lines().next().unwrap_or_default().chars().collect();
+    let title: String = run
+        .goal
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .collect();
     if title.trim().is_empty() || title.chars().count() > TITLE_CHARS_MAX {
         return Err(Failure::usage(format!(
             "the goal's first line is its title: 1 to {TITLE_CHARS_MAX} characters"
@@ -146,8 +154,13 @@ async fn report(context: &Context, client: &Client, detail: &TaskDetail) -> anyh
 
 fn unfinished(detail: &TaskDetail) -> String {
     let id = brief(&detail.task.id);
-    let why = detail.stuck.clone().or_else(|| detail.feedback.last().map(last_words));
-    let why = why.map(|why| format!(": {}", show::printable(why.trim()))).unwrap_or_default();
+    let why = detail
+        .stuck
+        .clone()
+        .or_else(|| detail.feedback.last().map(last_words));
+    let why = why
+        .map(|why| format!(": {}", show::printable(why.trim())))
+        .unwrap_or_default();
     format!(
         "it is {}{why}\n  → `devlab task logs {id}` shows what was tried; `devlab task retry {id}` tries again",
         match detail.task.state {
@@ -164,7 +177,10 @@ fn last_words(feedback: &Feedback) -> String {
             exit_code,
             log_tail,
             ..
-        } => format!("the check {check} failed (exit code {exit_code})\n{}", tail(log_tail)),
+        } => format!(
+            "the check {check} failed (exit code {exit_code})\n{}",
+            tail(log_tail)
+        ),
         Feedback::Conflict { paths, .. } => format!("it conflicts in {}", paths.join(", ")),
         Feedback::DriverFailed {
             reason, log_tail, ..

@@ -19,7 +19,10 @@ pub(crate) async fn run(context: &Context, push: Option<&str>) -> anyhow::Result
     let branch = short_branch(&place.project.default_branch).to_owned();
     let tracking = format!("refs/remotes/devlab/{branch}");
     let from = format!("refs/heads/{branch}");
-    place.checkout.fetch(&place.repo, &from, Some(&tracking)).await?;
+    place
+        .checkout
+        .fetch(&place.repo, &from, Some(&tracking))
+        .await?;
     forward(&place.checkout, &branch, &tracking).await?;
     if let Some(remote) = push {
         let refspec = format!("{tracking}:refs/heads/{branch}");
@@ -38,7 +41,9 @@ async fn bring(client: &Client, place: &Place) -> anyhow::Result<()> {
     if detail.task.state == StateName::Done {
         return Ok(());
     }
-    let path = detail.stuck.unwrap_or_else(|| "its merge did not go through".to_owned());
+    let path = detail
+        .stuck
+        .unwrap_or_else(|| "its merge did not go through".to_owned());
     Err(Failure::new(
         Exit::Failed,
         format!("your commits are not in yet: {path}\n  → `devlab task show {task}`"),

@@ -19,7 +19,9 @@ pub(crate) async fn checkout(
     let detail = lab.client.task(id).await?;
     let task = &detail.task;
     if task.project != Some(place.project.id) {
-        return Err(Failure::usage("the task belongs to another project than this checkout"));
+        return Err(Failure::usage(
+            "the task belongs to another project than this checkout",
+        ));
     }
     let Some(head) = &task.head else {
         return Err(Failure::new(Exit::Failed, "the task has no result yet"));
@@ -37,11 +39,15 @@ pub(crate) async fn checkout(
     let full = format!("refs/heads/{branch}");
     match checkout.resolve(&full).await? {
         None => {
-            checkout.run(&["switch", "--quiet", "--create", &branch, head]).await?;
+            checkout
+                .run(&["switch", "--quiet", "--create", &branch, head])
+                .await?;
         }
         Some(there) if there == *head || checkout.is_ancestor(&there, head).await? => {
             checkout.run(&["switch", "--quiet", &branch]).await?;
-            checkout.run(&["merge", "--ff-only", "--quiet", head]).await?;
+            checkout
+                .run(&["merge", "--ff-only", "--quiet", head])
+                .await?;
         }
         Some(_) => {
             return Err(Failure::new(
@@ -51,6 +57,9 @@ pub(crate) async fn checkout(
         }
     }
     let short: String = head.chars().take(10).collect();
-    show::note(&format!("on {branch}, at {short}: {}", show::printable(&task.title)));
+    show::note(&format!(
+        "on {branch}, at {short}: {}",
+        show::printable(&task.title)
+    ));
     Ok(())
 }

@@ -130,7 +130,11 @@ impl Watch<'_> {
         while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.rest.drain(..=end).collect();
             let line = show::printable(String::from_utf8_lossy(&line).trim_end());
-            show::note(&format!("{0}  │{0:#} {1}", show::DIM, show::short(&line, LINE_CHARS_MAX)));
+            show::note(&format!(
+                "{0}  │{0:#} {1}",
+                show::DIM,
+                show::short(&line, LINE_CHARS_MAX)
+            ));
         }
         Ok(())
     }

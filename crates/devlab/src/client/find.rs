@@ -24,7 +24,11 @@ pub(crate) async fn task(client: &Client, text: &str) -> anyhow::Result<TaskId> 
         };
         client.tasks(&query).await
     };
-    one("task", text, all(None, list).await?.into_iter().map(|task| task.id))
+    one(
+        "task",
+        text,
+        all(None, list).await?.into_iter().map(|task| task.id),
+    )
 }
 
 /// A patch by its id, or by the beginning or end of it.
@@ -39,7 +43,11 @@ pub(crate) async fn patch(client: &Client, text: &str) -> anyhow::Result<PatchId
         };
         client.patches(&query).await
     };
-    one("patch", text, all(None, list).await?.into_iter().map(|patch| patch.id))
+    one(
+        "patch",
+        text,
+        all(None, list).await?.into_iter().map(|patch| patch.id),
+    )
 }
 
 /// A token by its id, or by the beginning or end of it.
@@ -68,7 +76,9 @@ pub(crate) async fn project_named(
     text: &str,
 ) -> anyhow::Result<Option<Project>> {
     let projects = all(None, async |page| client.projects(org, &page).await).await?;
-    let mut found = projects.into_iter().filter(|p| p.name == text || p.id.to_string() == text);
+    let mut found = projects
+        .into_iter()
+        .filter(|p| p.name == text || p.id.to_string() == text);
     let first = found.next();
     if found.next().is_some() {
         return Err(Failure::usage(format!(
@@ -81,23 +91,25 @@ pub(crate) async fn project_named(
 /// An agent by its id or name.
 pub(crate) async fn agent(client: &Client, text: &str) -> anyhow::Result<Agent> {
     let agents = all(None, async |page| client.agents(None, &page).await).await?;
-    let mut found = agents.into_iter().filter(|a| a.name == text || a.id.to_string() == text);
+    let mut found = agents
+        .into_iter()
+        .filter(|a| a.name == text || a.id.to_string() == text);
     let first = found.next().ok_or_else(|| none("agent", text))?;
     match found.next() {
-        Some(_) => Err(Failure::usage(format!("several agents are named \"{text}\": give an id"))),
+        Some(_) => Err(Failure::usage(format!(
+            "several agents are named \"{text}\": give an id"
+        ))),
         None => Ok(first),
     }
 }
 
 fn none(kind: &str, text: &str) -> anyhow::Error {
-    Failure::not_found(format!("there is no {kind} \"{text}\" that this token can see"))
+    Failure::not_found(format!(
+        "there is no {kind} \"{text}\" that this token can see"
+    ))
 }
 
-fn one<T: ToString>(
-    kind: &str,
-    text: &str,
-    ids: impl Iterator<Item = T>,
-) -> anyhow::Result<T> {
+fn one<T: ToString>(kind: &str, text: &str, ids: impl Iterator<Item = T>) -> anyhow::Result<T> {
     let part = text.trim_start_matches('…');
     let fits = |id: &T| {
         let id = id.to_string();
@@ -120,7 +132,9 @@ fn one<T: ToString>(
 /// An id as people can tell it apart and type it: its end, which is random.
 pub(crate) fn brief(id: &impl ToString) -> String {
     let id = id.to_string();
-    id.chars().skip(id.chars().count().saturating_sub(8)).collect()
+    id.chars()
+        .skip(id.chars().count().saturating_sub(8))
+        .collect()
 }
 
 #[cfg(test)]

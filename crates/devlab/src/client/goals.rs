@@ -56,7 +56,10 @@ pub(crate) async fn run(context: &Context, command: GoalCommand) -> anyhow::Resu
             }
             show::line(&format!("goal {}", scheduled.goal))?;
             let rows = scheduled.tasks.iter();
-            show::table(&["task", "id"], rows.map(|(key, id)| vec![key.clone(), id.to_string()]))
+            show::table(
+                &["task", "id"],
+                rows.map(|(key, id)| vec![key.clone(), id.to_string()]),
+            )
         }
         GoalCommand::Cancel(named) => {
             let id = find::task(&client, &named.name).await?;
@@ -72,7 +75,9 @@ pub(crate) async fn run(context: &Context, command: GoalCommand) -> anyhow::Resu
 fn read(file: &Path) -> anyhow::Result<Schedule> {
     let mut text = String::new();
     let read = if file == Path::new("-") {
-        std::io::stdin().take(FILE_BYTES_MAX).read_to_string(&mut text)
+        std::io::stdin()
+            .take(FILE_BYTES_MAX)
+            .read_to_string(&mut text)
     } else {
         let opened = std::fs::File::open(file);
         opened.and_then(|opened| opened.take(FILE_BYTES_MAX).read_to_string(&mut text))
@@ -108,7 +113,10 @@ async fn show_goal(context: &Context, client: &Client, id: TaskId) -> anyhow::Re
     if rows.is_empty() {
         return Ok(());
     }
-    show::table(&["id", "state", "tries", "proof", "title"], rows.into_iter())
+    show::table(
+        &["id", "state", "tries", "proof", "title"],
+        rows.into_iter(),
+    )
 }
 
 fn below(tasks: &[Task], parent: Option<TaskId>, depth: usize, rows: &mut Vec<Vec<String>>) {

@@ -107,10 +107,15 @@ pub(crate) async fn whoami(context: &Context) -> anyhow::Result<()> {
 /// `devlab peers`.
 pub(crate) async fn peers(context: &Context) -> anyhow::Result<()> {
     let peers = context.client()?.peers().await?.items;
-    show::list(context.output, &peers, &["name", "version", "this"], |peer| {
-        let this = if peer.this { "yes" } else { "" };
-        vec![peer.name.clone(), peer.version.clone(), this.to_owned()]
-    })
+    show::list(
+        context.output,
+        &peers,
+        &["name", "version", "this"],
+        |peer| {
+            let this = if peer.this { "yes" } else { "" };
+            vec![peer.name.clone(), peer.version.clone(), this.to_owned()]
+        },
+    )
 }
 
 /// `devlab clusters`.

@@ -14,8 +14,8 @@ use crate::show;
 
 /// How often a task that is between attempts is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// Most bytes that one request asks for.
-const PART_BYTES: u64 = 1024 * 1024;
+/// Most bytes that one request asks for: the most that it may.
+const PART_BYTES: u64 = devlab_core::limits::LOG_CHUNK_BYTES_MAX as u64;
 
 /// `devlab task logs`.
 pub(crate) async fn print(
@@ -26,7 +26,9 @@ pub(crate) async fn print(
 ) -> anyhow::Result<()> {
     if let Some(number) = number {
         let attempts = client.attempts(task).await?.items;
-        let attempt = attempts.iter().find(|a| a.kind == AttemptKind::Work && a.number == number);
+        let attempt = attempts
+            .iter()
+            .find(|a| a.kind == AttemptKind::Work && a.number == number);
         let attempt = attempt
             .ok_or_else(|| Failure::not_found(format!("the task has no attempt {number}")))?;
         return match follow {
@@ -42,7 +44,10 @@ pub(crate) async fn print(
     }
     let mut seen: Option<AttemptId> = None;
     loop {
-        match newest(client, task).await?.filter(|attempt| Some(attempt.id) != seen) {
+        match newest(client, task)
+            .await?
+            .filter(|attempt| Some(attempt.id) != seen)
+        {
             Some(attempt) => {
                 if seen.is_some() {
                     show::note(&format!("— attempt {} —", attempt.number));
@@ -77,7 +82,9 @@ async fn newest(client: &Client, task: TaskId) -> anyhow::Result<Option<Attempt>
 async fn print_whole(client: &Client, task: TaskId, attempt: AttemptId) -> anyhow::Result<()> {
     let mut offset = 0;
     loop {
-        let part = client.log(task, Some(attempt), offset, Some(PART_BYTES)).await?;
+        let part = client
+            .log(task, Some(attempt), offset, Some(PART_BYTES))
+            .await?;
         if part.bytes.is_empty() {
             return Ok(());
         }

@@ -22,7 +22,9 @@ pub(crate) async fn all<T>(
     limit: Option<u32>,
     fetch: impl AsyncFn(Page) -> Result<List<T>, ClientError>,
 ) -> Result<Vec<T>, ClientError> {
-    let most = limit.map_or(ITEMS_MAX, |limit| usize::try_from(limit).unwrap_or(ITEMS_MAX));
+    let most = limit.map_or(ITEMS_MAX, |limit| {
+        usize::try_from(limit).unwrap_or(ITEMS_MAX)
+    });
     let mut items = Vec::new();
     let mut cursor = None;
     while items.len() < most {

@@ -112,10 +112,20 @@ fn show_project(context: &Context, project: &Project) -> anyhow::Result<()> {
         ("id", project.id.to_string()),
         ("org", project.org.to_string()),
         ("default branch", project.default_branch.clone()),
-        ("head", project.head.clone().unwrap_or_else(|| "(empty)".to_owned())),
+        (
+            "head",
+            project.head.clone().unwrap_or_else(|| "(empty)".to_owned()),
+        ),
         ("upstream", project.upstream.clone().unwrap_or_default()),
         ("git", project.git_path.clone()),
-        ("archived", if project.archived { "yes".to_owned() } else { String::new() }),
+        (
+            "archived",
+            if project.archived {
+                "yes".to_owned()
+            } else {
+                String::new()
+            },
+        ),
     ];
     show::fields(context.output, project, &fields)
 }
@@ -132,10 +142,16 @@ async fn settings(context: &Context, client: &Client, name: &str) -> anyhow::Res
         ("protected", settings.protected_paths.join(", ")),
     ];
     for check in &settings.checks {
-        fields.push(("check", format!("{}: {} ({} s)", check.name, check.run, check.timeout_secs)));
+        fields.push((
+            "check",
+            format!("{}: {} ({} s)", check.name, check.run, check.timeout_secs),
+        ));
     }
     if settings.checks.is_empty() {
-        fields.push(("checks", "none: results are merged, but unproven".to_owned()));
+        fields.push((
+            "checks",
+            "none: results are merged, but unproven".to_owned(),
+        ));
     }
     show::fields(context.output, &settings, &fields)
 }

@@ -26,7 +26,9 @@ pub(crate) async fn run(context: &Context, command: PatchCommand) -> anyhow::Res
             };
             let patches = all(paging.limit, list).await?;
             let columns = ["id", "state", "title", "change", "into", "updated"];
-            show::list(context.output, &patches, &columns, |patch| row(context, patch))
+            show::list(context.output, &patches, &columns, |patch| {
+                row(context, patch)
+            })
         }
         PatchCommand::Show(named) => {
             let id = find::patch(&client, &named.name).await?;
@@ -111,7 +113,10 @@ fn show_patch(context: &Context, patch: &Patch) -> anyhow::Result<()> {
             None => "",
         };
         let when = time::ago(context.now(), comment.at);
-        show::line(&format!("\n#{} {}{verdict}, {when}", comment.number, comment.author))?;
+        show::line(&format!(
+            "\n#{} {}{verdict}, {when}",
+            comment.number, comment.author
+        ))?;
         show::line(&show::printable(&comment.body))?;
     }
     Ok(())

@@ -172,7 +172,10 @@ fn ids(ids: &[TaskId]) -> String {
 /// One task.
 pub(crate) fn show_task(context: &Context, detail: &TaskDetail) -> anyhow::Result<()> {
     let task = &detail.task;
-    let checks = detail.checks.iter().map(|check| format!("{}: {}", check.name, check.run));
+    let checks = detail
+        .checks
+        .iter()
+        .map(|check| format!("{}: {}", check.name, check.run));
     let kind = match task.kind {
         TaskKind::Leaf => "leaf",
         TaskKind::Composite => "composite",
@@ -191,7 +194,13 @@ pub(crate) fn show_task(context: &Context, detail: &TaskDetail) -> anyhow::Resul
         ("checks", checks.collect::<Vec<_>>().join("\n")),
         ("attempts", task.attempts.to_string()),
         ("into", optional(&detail.target)),
-        ("patch", detail.patch.map(|patch| patch.to_string()).unwrap_or_default()),
+        (
+            "patch",
+            detail
+                .patch
+                .map(|patch| patch.to_string())
+                .unwrap_or_default(),
+        ),
         ("result", optional(&task.head)),
         ("merged as", optional(&task.published)),
         ("proof", proof(task).to_owned()),
@@ -204,7 +213,12 @@ pub(crate) fn show_task(context: &Context, detail: &TaskDetail) -> anyhow::Resul
 fn said(context: &Context, task: &Task) -> anyhow::Result<()> {
     match context.output {
         Output::Json => show::json(task),
-        Output::Table => show::line(&format!("{}  {}  {}", task.id, coloured_state(task), task.title)),
+        Output::Table => show::line(&format!(
+            "{}  {}  {}",
+            task.id,
+            coloured_state(task),
+            task.title
+        )),
     }
 }
 
@@ -258,7 +272,9 @@ pub(crate) fn checks(commands: &[String]) -> Vec<Check> {
 }
 
 fn list_attempts(context: &Context, attempts: &[Attempt]) -> anyhow::Result<()> {
-    let columns = ["number", "kind", "state", "phase", "failure", "agent", "took", "log", "id"];
+    let columns = [
+        "number", "kind", "state", "phase", "failure", "agent", "took", "log", "id",
+    ];
     show::list(context.output, attempts, &columns, |attempt| {
         let end = attempt.ended_at.unwrap_or_else(|| context.now());
         vec![
@@ -286,7 +302,15 @@ pub(crate) fn word(value: &impl serde::Serialize) -> String {
 
 /// A table of receipts.
 pub(crate) fn list_receipts(context: &Context, receipts: &[Receipt]) -> anyhow::Result<()> {
-    let columns = ["check", "result", "exit", "tree", "took", "isolation", "when"];
+    let columns = [
+        "check",
+        "result",
+        "exit",
+        "tree",
+        "took",
+        "isolation",
+        "when",
+    ];
     show::list(context.output, receipts, &columns, |receipt| {
         let result = if receipt.passed { "passed" } else { "failed" };
         vec![
@@ -303,12 +327,17 @@ pub(crate) fn list_receipts(context: &Context, receipts: &[Receipt]) -> anyhow::
 
 async fn log(context: &Context, client: &Client, id: TaskId) -> anyhow::Result<()> {
     let commits = client.commits(id).await?.items;
-    show::list(context.output, &commits, &["commit", "at", "author", "subject"], |commit| {
-        vec![
-            commit.id.chars().take(10).collect(),
-            commit.at.clone(),
-            commit.author.clone(),
-            show::short(&commit.subject, 72),
-        ]
-    })
+    show::list(
+        context.output,
+        &commits,
+        &["commit", "at", "author", "subject"],
+        |commit| {
+            vec![
+                commit.id.chars().take(10).collect(),
+                commit.at.clone(),
+                commit.author.clone(),
+                show::short(&commit.subject, 72),
+            ]
+        },
+    )
 }

@@ -20,7 +20,9 @@ pub(crate) async fn run(context: &Context, command: TokenCommand) -> anyhow::Res
                 vec![
                     token.id.to_string(),
                     token.role.as_str().to_owned(),
-                    token.org.map_or_else(|| "all".to_owned(), |org| org.to_string()),
+                    token
+                        .org
+                        .map_or_else(|| "all".to_owned(), |org| org.to_string()),
                     state(context, token),
                     token.note.clone(),
                 ]
@@ -33,7 +35,9 @@ pub(crate) async fn run(context: &Context, command: TokenCommand) -> anyhow::Res
             expires,
         } => {
             let wrong = || Failure::usage("--expires is a time such as 90d, 12h or 30m");
-            let expires = expires.map(|text| time::parse(&text).ok_or_else(wrong)).transpose()?;
+            let expires = expires
+                .map(|text| time::parse(&text).ok_or_else(wrong))
+                .transpose()?;
             let new = CreateToken {
                 role,
                 org,
@@ -44,7 +48,10 @@ pub(crate) async fn run(context: &Context, command: TokenCommand) -> anyhow::Res
             if context.output == Output::Json {
                 return show::json(&made);
             }
-            show::note(&format!("{} is made; its secret is shown this once:", made.token.id));
+            show::note(&format!(
+                "{} is made; its secret is shown this once:",
+                made.token.id
+            ));
             show::line(&made.secret)
         }
         TokenCommand::Revoke(named) => {

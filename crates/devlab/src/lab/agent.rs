@@ -70,7 +70,10 @@ fn script(script: String) -> Driver {
 async fn managed(tracker: &TaskTracker, stop: &Stop) -> anyhow::Result<SecretString> {
     let mut input = BufReader::new(tokio::io::stdin());
     let mut line = String::new();
-    (&mut input).take(TOKEN_BYTES_MAX).read_line(&mut line).await?;
+    (&mut input)
+        .take(TOKEN_BYTES_MAX)
+        .read_line(&mut line)
+        .await?;
     let token = SecretString::from(line.trim());
     let stop = stop.clone();
     drop(tracker.spawn(async move {

@@ -27,7 +27,10 @@ const OUTPUT_SHOWN_MAX: usize = 4_000;
 pub(crate) async fn start(context: &Context, up: &Up) -> anyhow::Result<()> {
     let home = Home::ensure(context.settings.home()?)?;
     if let Some(server) = home.server() {
-        show::note(&format!("a lab runs already (process {})", server.process.pid));
+        show::note(&format!(
+            "a lab runs already (process {})",
+            server.process.pid
+        ));
         return print(context, &server);
     }
     let mut command = base_command()?;
@@ -73,7 +76,10 @@ async fn start_with(home: &Home, mut command: Command) -> anyhow::Result<ServerF
         Ok(result) => result,
         Err(_) => {
             child.kill().await.ok();
-            Err(Failure::new(Exit::Timeout, "the lab did not get ready in time"))
+            Err(Failure::new(
+                Exit::Timeout,
+                "the lab did not get ready in time",
+            ))
         }
     };
     let said = std::fs::read_to_string(&output).unwrap_or_default();
@@ -81,7 +87,14 @@ async fn start_with(home: &Home, mut command: Command) -> anyhow::Result<ServerF
     match server {
         Ok(server) => {
             // Its first words: among them the login link of a first start.
-            show::note(start.lines().filter(|l| !l.contains("Ctrl-C")).collect::<Vec<_>>().join("\n").trim());
+            show::note(
+                start
+                    .lines()
+                    .filter(|l| !l.contains("Ctrl-C"))
+                    .collect::<Vec<_>>()
+                    .join("\n")
+                    .trim(),
+            );
             Ok(server)
         }
         Err(error) => Err(error.context(start.to_owned())),
@@ -94,7 +107,10 @@ async fn ready(home: &Home, child: &mut Child) -> anyhow::Result<ServerFile> {
         if let Some(status) = child.try_wait()? {
             return Err(Failure::new(
                 Exit::Failed,
-                format!("the lab ended with {status}; its log is {}", home.lab_log().display()),
+                format!(
+                    "the lab ended with {status}; its log is {}",
+                    home.lab_log().display()
+                ),
             ));
         }
         if let Some(server) = home.server() {
@@ -130,7 +146,9 @@ pub(crate) async fn down(context: &Context, down: &Down) -> anyhow::Result<()> {
     if down.now {
         wait = Duration::ZERO;
     } else {
-        show::note(&format!("asked the lab (process {pid}) to stop; running work may finish first"));
+        show::note(&format!(
+            "asked the lab (process {pid}) to stop; running work may finish first"
+        ));
     }
     if !gone(&server, wait).await {
         show::note("it is told to stop at once");
@@ -138,11 +156,15 @@ pub(crate) async fn down(context: &Context, down: &Down) -> anyhow::Result<()> {
         if !gone(&server, HARD_STOP).await {
             return Err(Failure::new(
                 Exit::Timeout,
-                format!("the lab (process {pid}) is still there; `kill -9 {pid}` ends it, and nothing that was acknowledged is lost"),
+                format!(
+                    "the lab (process {pid}) is still there; `kill -9 {pid}` ends it, and nothing that was acknowledged is lost"
+                ),
             ));
         }
     }
-    show::note(&format!("the lab (process {pid}) has stopped, and its agents with it"));
+    show::note(&format!(
+        "the lab (process {pid}) has stopped, and its agents with it"
+    ));
     Ok(())
 }
 

@@ -14,9 +14,10 @@ pub(crate) fn plan(settings: &Settings) -> anyhow::Result<Arc<dyn Faults>> {
     if text.is_none() && record.is_none() {
         return Ok(Arc::new(NoFaults));
     }
-    let plan: FaultPlan = text.unwrap_or_default().parse().map_err(|error| {
-        Failure::usage(format!("DEVLAB_FAULTS: {error}"))
-    })?;
+    let plan: FaultPlan = text
+        .unwrap_or_default()
+        .parse()
+        .map_err(|error| Failure::usage(format!("DEVLAB_FAULTS: {error}")))?;
     Ok(match record {
         Some(path) => Arc::new(plan.record_to(path.to_owned())),
         None => Arc::new(plan),
@@ -26,9 +27,10 @@ pub(crate) fn plan(settings: &Settings) -> anyhow::Result<Arc<dyn Faults>> {
 /// The plan, as a store asks for it.
 pub(crate) fn of_store(plan: Arc<dyn Faults>) -> devlab_store::sqlite::FaultHook {
     Arc::new(move |point| {
-        plan.hit(point.as_str()).map_err(|error| match error.kind() {
-            std::io::ErrorKind::StorageFull => StorageErrorKind::Full,
-            _ => StorageErrorKind::Other,
-        })
+        plan.hit(point.as_str())
+            .map_err(|error| match error.kind() {
+                std::io::ErrorKind::StorageFull => StorageErrorKind::Full,
+                _ => StorageErrorKind::Other,
+            })
     })
 }

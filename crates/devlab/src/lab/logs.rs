@@ -63,7 +63,9 @@ fn find(folder: &Path, only: Option<&str>) -> anyhow::Result<Vec<(String, PathBu
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error).with_context(|| format!("cannot read {}", folder.display())),
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot read {}", folder.display()));
+        }
     };
     let mut found = Vec::new();
     for entry in entries {
@@ -122,6 +124,10 @@ impl Followed {
 
     fn print(&self, line: &str) -> anyhow::Result<()> {
         let dim = show::DIM;
-        show::line(&format!("{dim}{:>8} │{dim:#} {}", self.name, show::printable(line)))
+        show::line(&format!(
+            "{dim}{:>8} │{dim:#} {}",
+            self.name,
+            show::printable(line)
+        ))
     }
 }

@@ -193,10 +193,20 @@ fn listen_on(
         instance: format!("{:06x}", rand::random::<u32>() & 0xff_ffff),
     };
     let stop = lab.stopping().clone();
-    let app = Arc::new(App::new(config, auth, Arc::clone(&context.clock), stop.clone()));
+    let app = Arc::new(App::new(
+        config,
+        auth,
+        Arc::clone(&context.clock),
+        stop.clone(),
+    ));
     let (router, _document) = devlab_server::routes::all(&app, Arc::clone(lab))?;
     let tracker = TaskTracker::new();
-    drop(tracker.spawn(listen::serve(listener, router, ListenLimits::default(), stop)));
+    drop(tracker.spawn(listen::serve(
+        listener,
+        router,
+        ListenLimits::default(),
+        stop,
+    )));
     tracker.close();
     Ok(tracker)
 }

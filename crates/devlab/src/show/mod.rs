@@ -9,20 +9,19 @@ use serde::Serialize;
 
 use crate::args::Output;
 
-/// Writes to standard output. A reader that went away (`| head`) is no error.
+/// Writes a line to standard output.
 ///
 /// # Errors
-/// Anything else that the system says.
-pub(crate) fn text(text: &str) -> anyhow::Result<()> {
-    bytes(text.as_bytes())
-}
-
-/// A line.
+/// As [`bytes`].
 pub(crate) fn line(line: &str) -> anyhow::Result<()> {
     bytes(format!("{line}\n").as_bytes())
 }
 
-/// The same for bytes that need not be UTF-8.
+/// Writes bytes, which need not be UTF-8, to standard output. A reader that went away (`| head`) is
+/// no error: the process ends.
+///
+/// # Errors
+/// Anything else that the system says.
 pub(crate) fn bytes(bytes: &[u8]) -> anyhow::Result<()> {
     let mut out = anstream::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
@@ -40,7 +39,9 @@ pub(crate) fn note(text: &str) {
 /// Text of a terminal's status line, on standard error and without a line end.
 pub(crate) fn status(text: &str) {
     let mut out = anstream::stderr().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).ok();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .ok();
 }
 
 /// Pretty JSON.
@@ -108,7 +109,13 @@ pub(crate) fn table(
 
 /// Text of others cannot move the cursor or colour the terminal.
 pub(crate) fn printable(text: &str) -> String {
-    let shown = text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c });
+    let shown = text.chars().map(|c| {
+        if c.is_control() && c != '\n' {
+            '\u{fffd}'
+        } else {
+            c
+        }
+    });
     shown.collect()
 }
 

@@ -35,7 +35,9 @@ pub(crate) fn span(duration: Duration) -> String {
 
 /// Reads `90s`, `30m`, `12h`, `90d`; a bare number is seconds.
 pub(crate) fn parse(text: &str) -> Option<Duration> {
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let split = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let number: u64 = number.parse().ok()?;
     let factor = match unit {
@@ -54,7 +56,13 @@ mod tests {
 
     #[test]
     fn spans_are_in_their_largest_unit() {
-        for (secs, text) in [(5, "5 s"), (119, "119 s"), (600, "10 min"), (7_300, "2 h"), (200_000, "2 d")] {
+        for (secs, text) in [
+            (5, "5 s"),
+            (119, "119 s"),
+            (600, "10 min"),
+            (7_300, "2 h"),
+            (200_000, "2 d"),
+        ] {
             assert_eq!(span(Duration::from_secs(secs)), text);
         }
         assert_eq!(span(Duration::from_millis(7)), "7 ms");

@@ -1,5 +1,11 @@
 //! A folder of its own for each test, and the executable with nothing of the caller's environment.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a failing fixture fails its test; programs are found by the caller's PATH"
+)]
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -50,12 +56,12 @@ impl Bench {
 
     /// Runs it to its end.
     pub(crate) fn run(&self, args: &[&str]) -> Ended {
-        Ended::of(self.devlab(args).output().unwrap())
+        Ended::of_command(&mut self.devlab(args))
     }
 
     /// Runs it in a folder.
     pub(crate) fn run_in(&self, folder: &Path, args: &[&str]) -> Ended {
-        Ended::of(self.devlab(args).current_dir(folder).output().unwrap())
+        Ended::of_command(self.devlab(args).current_dir(folder))
     }
 
     /// A lab in the background, with this many agents.
@@ -164,6 +170,38 @@ impl Ended {
         }
     }
 
+    /// Runs a command to its end, but not longer than a person would wait.
+    pub(crate) fn of_command(command: &mut Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let out = read(child.stdout.take().unwrap());
+        let err = read(child.stderr.take().unwrap());
+        let end = Instant::now() + PATIENCE;
+        let status = loop {
+            match child.try_wait().unwrap() {
+                Some(status) => break Some(status),
+                None if Instant::now() >= end => break None,
+                None => std::thread::sleep(Duration::from_millis(5)),
+            }
+        };
+        if status.is_none() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        let (out, err) = (out.join().unwrap(), err.join().unwrap());
+        let Some(status) = status else {
+            panic!("{command:?} does not end\n{out}\n{err}")
+        };
+        Self {
+            code: status.code().unwrap_or(-1),
+            out,
+            err,
+        }
+    }
+
     pub(crate) fn ok(self) -> Self {
         assert_eq!(self.code, 0, "{self:#?}");
         self
@@ -177,6 +215,14 @@ impl Ended {
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
     }
+}
+
+fn read(mut from: impl std::io::Read + Send + 'static) -> std::thread::JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        from.read_to_end(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
 }
 
 /// Ends a child and gives its exit code.

@@ -17,9 +17,9 @@ fn every_command_explains_itself() {
     let bench = Bench::new();
     let script = bench.run(&["completions", "bash"]).ok().out;
     for command in [
-        "project__sync",
-        "task__checkout",
-        "patch__accept",
+        "project__subcmd__sync",
+        "task__subcmd__checkout",
+        "patch__subcmd__accept",
         "completions",
     ] {
         assert!(script.contains(command), "{command}");
