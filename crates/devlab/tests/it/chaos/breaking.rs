@@ -16,7 +16,7 @@ use super::plan::{Blow, Who};
 use super::world::{World, within};
 
 /// Longest wait for the moment of a blow; the goal may be done before it comes.
-const MOMENT_MAX: Duration = Duration::from_secs(10);
+const MOMENT_MAX: Duration = Duration::from_secs(20);
 /// Milliseconds of an hour.
 const HOUR_MS: i64 = 3_600_000;
 /// How long a moved clock stays moved.

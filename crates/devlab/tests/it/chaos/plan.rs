@@ -81,7 +81,7 @@ pub(super) struct Round {
     pub(super) slow_restart: bool,
     /// At the end, agents are killed instead of asked to stop.
     pub(super) hard_end: bool,
-    /// A blow whose moment does not come is a failure.
+    /// A point that is never reached is a failure, and so are blows whose moments never come.
     pub(super) is_exact: bool,
 }
 

@@ -235,6 +235,26 @@ impl Proc {
             .collect()
     }
 
+    /// What was armed, and never came to it.
+    pub(super) fn never_hit(&self) -> Vec<String> {
+        let reached = counts(&self.record());
+        let missed = self
+            .spec
+            .arms
+            .iter()
+            .filter(|arm| reached.get(&arm.point).copied().unwrap_or(0) < arm.nth);
+        missed
+            .map(|arm| {
+                format!(
+                    "{} never reached {} {} times",
+                    self.name(),
+                    arm.point,
+                    arm.nth
+                )
+            })
+            .collect()
+    }
+
     /// Lines of its log that no fault excuses.
     pub(super) fn panics(&self) -> Vec<String> {
         let log = std::fs::read_to_string(self.log()).unwrap_or_default();

@@ -61,9 +61,16 @@ pub(super) async fn run(round: Round) -> Outcome {
     let mut world = World::open(&round).await;
     let blows = join_all(round.blows.iter().map(|blow| breaking::deal(&world, blow)));
     let (blows, done) = tokio::join!(blows, goal_is_done(&world));
-    // Drawn by lot, a blow may come too late; in the short set each has its meaning.
-    let missed = blows.iter().filter_map(|blow| blow.as_ref().err()).cloned();
-    let mut problems: Vec<String> = missed.filter(|_| round.is_exact).collect();
+    // Drawn by lot, a blow may come too late. In the short set each has its meaning, but a short
+    // phase may be over before it was seen.
+    let missed: Vec<String> = blows
+        .iter()
+        .filter_map(|blow| blow.as_ref().err().cloned())
+        .collect();
+    let mut problems = Vec::new();
+    if round.is_exact && missed.len() * 2 > blows.len() {
+        problems.extend(missed);
+    }
     let blows = blows
         .into_iter()
         .map(|blow| blow.unwrap_or_else(|missed| missed))
@@ -92,6 +99,9 @@ pub(super) async fn run(round: Round) -> Outcome {
         outcome.reached.extend(proc.reached());
         outcome.problems.append(&mut proc.problems);
         outcome.problems.extend(proc.panics());
+        if round.is_exact {
+            outcome.problems.extend(proc.never_hit());
+        }
     }));
     if !outcome.problems.is_empty() {
         world.keep();
