@@ -217,6 +217,12 @@ impl DriverSpec {
         if command.argv.is_empty() == command.script.is_none() {
             return Err(Refusal::invalid(at("argv"), "give either argv or script"));
         }
+        if command.argv.first().is_some_and(String::is_empty) {
+            return Err(Refusal::invalid(
+                at("argv[0]"),
+                "is the program: it must not be empty",
+            ));
+        }
         if command.argv.len() > ARGV_MAX {
             return Err(Refusal::invalid(
                 at("argv"),
