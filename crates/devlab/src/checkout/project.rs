@@ -8,6 +8,7 @@ use devlab_core::{ProjectId, TaskId};
 
 use super::git::{Checkout, LabRepo};
 use crate::client::find;
+use crate::client::logs::is_over;
 use crate::client::orgs::git_url;
 use crate::context::Lab;
 use crate::failure::Failure;
@@ -15,6 +16,9 @@ use crate::show;
 
 /// Where a checkout remembers its project.
 const PROJECT_KEY: &str = "devlab.project";
+/// Where it remembers `<commit> <task>` of a merge that it has asked for, so that asking again while
+/// that is under way makes no second one.
+const MERGING_KEY: &str = "devlab.merging";
 
 /// A checkout and its project.
 pub(crate) struct Place {
@@ -166,6 +170,9 @@ pub(crate) async fn bring(client: &Client, place: &Place) -> anyhow::Result<Brou
     if here && checkout.is_ancestor(&commit, head).await? {
         return Ok(Brought::There);
     }
+    if let Some(task) = merging(client, checkout, &commit).await? {
+        return Ok(Brought::Merging(task));
+    }
     // A branch of its own for each commit: branches only move forward, people rebase.
     let name = format!(
         "refs/heads/upstream/{}-{}",
@@ -177,11 +184,41 @@ pub(crate) async fn bring(client: &Client, place: &Place) -> anyhow::Result<Brou
         .await
         .context("cannot push to the lab")?;
     let synced = client
-        .sync_project(project.id, &SyncProject { commit })
+        .sync_project(
+            project.id,
+            &SyncProject {
+                commit: commit.clone(),
+            },
+        )
         .await?;
-    match synced.task {
-        Some(task) => Ok(Brought::Merging(task.parse()?)),
-        None => Ok(Brought::There),
+    let Some(task) = synced.task else {
+        return Ok(Brought::There);
+    };
+    let asked = format!("{commit} {task}");
+    checkout.set_config(MERGING_KEY, &asked).await?;
+    Ok(Brought::Merging(task.parse()?))
+}
+
+/// The task that merges this commit already, if it has not ended.
+async fn merging(
+    client: &Client,
+    checkout: &Checkout,
+    commit: &str,
+) -> anyhow::Result<Option<TaskId>> {
+    let asked = checkout.config(MERGING_KEY).await?.unwrap_or_default();
+    let Some(("", task)) = asked
+        .strip_prefix(commit)
+        .and_then(|rest| rest.split_once(' '))
+    else {
+        return Ok(None);
+    };
+    let Ok(id) = task.parse::<TaskId>() else {
+        return Ok(None);
+    };
+    match client.task(id).await {
+        Ok(detail) => Ok((!is_over(detail.task.state)).then_some(id)),
+        Err(error) if error.problem().is_some_and(|problem| problem.status == 404) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -62,7 +62,7 @@ pub(crate) async fn print(
 }
 
 /// Whether no further attempt comes by itself.
-fn is_over(state: StateName) -> bool {
+pub(crate) fn is_over(state: StateName) -> bool {
     match state {
         StateName::Done | StateName::Failed | StateName::Cancelled => true,
         StateName::Draft

@@ -1,5 +1,7 @@
 //! `devlab run` in a checkout, and what comes back.
 
+#![expect(clippy::unwrap_used, reason = "a failing fixture fails its test")]
+
 use crate::bench::Bench;
 
 const PROJECT: &str = r#"

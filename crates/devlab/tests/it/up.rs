@@ -1,5 +1,7 @@
 //! Starting and stopping a lab.
 
+#![expect(clippy::unwrap_used, reason = "a failing fixture fails its test")]
+
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
