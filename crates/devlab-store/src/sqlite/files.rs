@@ -19,6 +19,9 @@ pub(super) const MAIN_FILE: &str = "devlab.sqlite";
 pub(super) const LOGS_FILE: &str = "logs.sqlite";
 /// Held by the process that has the folder open.
 const LOCK_FILE: &str = "devlab.lock";
+/// How often, and how long apart, a lock is tried again that somebody holds.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(25);
 /// Longest wait for a lock of SQLite. Only a person with a database shell can hold one.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Prepared statements that a connection keeps: more than there are.
@@ -40,7 +43,7 @@ pub(super) fn lock(dir: &Path) -> Result<File, StorageError> {
         .map_err(|e| io_error(&what("make the folder", dir), &e))?;
     let path = dir.join(LOCK_FILE);
     let file = open_private(&path)?;
-    match file.try_lock() {
+    match lock_soon(&file) {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StorageError::new(
             StorageErrorKind::Busy,
@@ -52,6 +55,18 @@ pub(super) fn lock(dir: &Path) -> Result<File, StorageError> {
         )),
         Err(TryLockError::Error(e)) => Err(io_error(&what("lock", &path), &e)),
     }
+}
+
+/// Takes the lock, waiting a moment for it: a child that was forked by the process before it keeps
+/// the lock until it has started its program.
+fn lock_soon(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            other => return other,
+        }
+    }
+    file.try_lock()
 }
 
 /// Opens a file for writing, made readable for its user only.
