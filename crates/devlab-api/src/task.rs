@@ -180,7 +180,7 @@ pub struct GraphTask {
     /// Children; a task with children is a composite.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(no_recursion)]
-    pub tasks: Vec<GraphTask>,
+    pub tasks: Vec<Self>,
 }
 
 /// Schedules one task (`task`) or a graph (`title` and `tasks`).

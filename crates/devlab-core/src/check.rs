@@ -146,6 +146,18 @@ impl CheckSet {
         all
     }
 
+    /// Whether both sets can be run together: the same preparation, and no name for two checks.
+    #[must_use]
+    pub fn goes_with(&self, other: &Self) -> bool {
+        let clashes = |check: &Check| {
+            let mut same_name = self.checks.iter().filter(|known| known.name == check.name);
+            same_name.any(|known| known != check)
+        };
+        self.setup == other.setup
+            && !other.checks.iter().any(clashes)
+            && self.union(other).checks.len() <= CHECKS_MAX
+    }
+
     /// Checks the bounds and that names are unique.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! Repositories over smart HTTP, and what a push means.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use devlab_core::attempt::{Attempt, AttemptKind};
 use devlab_core::auth::{AuditEntry, Principal, Role};
@@ -13,7 +15,7 @@ use devlab_forge::http::{FetchPolicy, GitHttpRequest, PushedRef, ReceivePolicy};
 use devlab_store::StoreExt;
 use futures::stream::BoxStream;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::lab::Lab;
 
 /// What a git client may do in a repository.
@@ -21,6 +23,9 @@ struct GitAccess {
     fetch: FetchPolicy,
     receive: ReceivePolicy,
 }
+
+/// The call of git's that changes refs.
+const RECEIVE_PACK: &str = "/git-receive-pack";
 
 /// A body, in pieces.
 pub type GitBody = BoxStream<'static, std::io::Result<Bytes>>;
@@ -66,7 +71,22 @@ impl Lab {
     ///
     /// # Errors
     /// [`Refusal::NotFound`] for a repository that the caller may not see; git's own.
-    pub async fn git(&self, call: GitCall) -> Result<GitReply> {
+    pub async fn git(self: &Arc<Self>, call: GitCall) -> Result<GitReply> {
+        if call.path_info != RECEIVE_PACK {
+            return self.serve_git(call).await;
+        }
+        // A push goes on to its record even if its client goes away: the ref may have moved.
+        let lab = Arc::clone(self);
+        let pushing = self.tracker.spawn(async move { lab.serve_git(call).await });
+        pushing.await.unwrap_or_else(|join| {
+            Err(Error::Io {
+                what: "a push was cut off".to_owned(),
+                source: std::io::Error::other(join),
+            })
+        })
+    }
+
+    async fn serve_git(&self, call: GitCall) -> Result<GitReply> {
         let (access, project) = self.git_access(&call.who, &call.org, &call.project).await?;
         let response = self.git_http.serve(GitHttpRequest {
             repo: self.repo_dir(project.org, project.id),
@@ -134,11 +154,21 @@ impl Lab {
             .filter(|p| p.applied)
             .map(|p| p.name.to_string())
             .collect();
-        let repo = self.repo(project.org, project.id).await?;
-        let head = repo.resolve(&project.default_branch).await?;
+        let default = pushed
+            .iter()
+            .find(|p| p.applied && p.name == project.default_branch);
+        let moved = default.map(|p| (p.old.clone(), p.new.clone()));
         let (who, project) = (who.clone(), project.clone());
         let done = self.store().write(move |tx| {
-            tx.set_branch_head(project.id, &project.default_branch, head.as_ref())?;
+            let branch = &project.default_branch;
+            let mut head = tx.branch_head(project.id, branch)?;
+            if let Some((old, new)) = &moved
+                && head == *old
+            {
+                // What is known may be ahead of this push already, if a train was quicker.
+                head.clone_from(new);
+                tx.set_branch_head(project.id, branch, head.as_ref())?;
+            }
             tx.append_event(&NewEvent {
                 org: project.org,
                 kind: EventKind::ProjectPushed,

@@ -123,7 +123,7 @@ impl Lab {
             stop: CancellationToken::new(),
             tracker: TaskTracker::new(),
         });
-        lab.reconcile_branches().await?;
+        lab.reconcile_branches(true).await?;
         Ok(lab)
     }
 

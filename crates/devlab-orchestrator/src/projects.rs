@@ -9,11 +9,12 @@ use devlab_core::org::{Project, ProjectSettings};
 use devlab_core::project_file::{self, PROJECT_FILE, PROJECT_FILE_BYTES_MAX};
 use devlab_core::rules::schedule;
 use devlab_core::task::TaskSpec;
-use devlab_core::train::{CandidateState, Target};
+use devlab_core::train::Target;
 use devlab_core::tx::{Effect, Page, Tx};
 use devlab_core::{CandidateId, Oid, OrgId, ProjectId, RefName, Refusal, TaskId};
 use devlab_forge::import::import_https;
 use devlab_forge::refs::RefUpdate;
+use devlab_forge::repo::STALE_LOCK_AGE;
 use devlab_forge::{BareRepo, publish};
 use devlab_store::StoreExt;
 
@@ -359,7 +360,7 @@ impl Lab {
 
     /// Reads every project's default branch from its repository: a process that died between a push
     /// and its record leaves them apart.
-    pub(crate) async fn reconcile_branches(&self) -> Result<()> {
+    pub(crate) async fn reconcile_branches(&self, is_start: bool) -> Result<()> {
         let mut after = None;
         loop {
             let page = Page {
@@ -375,26 +376,45 @@ impl Lab {
             };
             after = Some(last.id.uuid());
             for project in projects {
-                if let Err(error) = self.reconcile_branch(&project).await {
+                let tidied = match is_start {
+                    true => self.tidy(&project).await,
+                    false => Ok(()),
+                };
+                let reconciled = self.reconcile_branch(&project).await;
+                if let Err(error) = tidied.and(reconciled) {
                     tracing::error!(%error, project = %project.id, "its repository cannot be read");
                 }
             }
         }
     }
 
+    /// What only a start has to do for a repository: ends what processes that were killed have left.
+    async fn tidy(&self, project: &Project) -> Result<()> {
+        let repo = self.repo(project.org, project.id).await?;
+        let locks = repo.clear_stale_locks(STALE_LOCK_AGE).await?;
+        if locks > 0 {
+            tracing::warn!(locks, project = %project.id, "removed locks of a git that was killed");
+        }
+        self.drop_old_keeps(&repo).await
+    }
+
     async fn reconcile_branch(&self, project: &Project) -> Result<()> {
         let repo = self.repo(project.org, project.id).await?;
-        self.drop_keeps_of_published(&repo).await?;
         let actual = repo.resolve(&project.default_branch).await?;
         let (id, branch) = (project.id, project.default_branch.clone());
         let known = self.store().read({
             let branch = branch.clone();
             move |view| view.branch_head(id, &branch)
         });
-        if known.await? == actual {
+        let known = known.await?;
+        if known == actual {
             return Ok(());
         }
         let done = self.store().write(move |tx| {
+            if tx.branch_head(id, &branch)? != known {
+                // Somebody has just recorded a move: that is newer than what was read here.
+                return Ok(());
+            }
             tx.set_branch_head(id, &branch, actual.as_ref())?;
             tx.effect(Effect::Train(Target {
                 project: id,
@@ -406,15 +426,15 @@ impl Lab {
     }
 
     /// Keep-refs end with their publication. A process that died right after one has left its ref,
-    /// and no train looks at that candidate again.
-    async fn drop_keeps_of_published(&self, repo: &BareRepo) -> Result<()> {
+    /// and no train looks at that candidate, or at one that was given up, again.
+    async fn drop_old_keeps(&self, repo: &BareRepo) -> Result<()> {
         for (name, at) in repo.list_refs(KEEP_REFS).await? {
             let id = name.as_str().rsplit('/').next();
             let Some(id) = id.and_then(|id| id.parse::<CandidateId>().ok()) else {
                 continue;
             };
             let found = self.store().read(move |view| view.candidate(id)).await?;
-            if found.is_some_and(|candidate| candidate.state == CandidateState::Published) {
+            if found.is_none_or(|candidate| !candidate.state.is_live()) {
                 let gone = RefUpdate {
                     name,
                     old: Some(at),

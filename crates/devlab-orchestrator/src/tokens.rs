@@ -5,6 +5,7 @@ use std::time::Duration;
 use devlab_core::auth::{AuditEntry, Principal, Role, Token};
 use devlab_core::check::Sha256Hex;
 use devlab_core::event::{EventKind, NewEvent};
+use devlab_core::limits::PAGE_MAX;
 use devlab_core::name::Name;
 use devlab_core::org::Org;
 use devlab_core::tx::{Effect, Tx};
@@ -110,13 +111,52 @@ impl Lab {
         Ok(done.await?)
     }
 
-    /// A token for the lab's own agents of an org: made anew at each start, good for a day longer
-    /// than any start is likely to last without one.
+    /// Makes sure that the user who started the lab has an admin's token: makes one if `known` is
+    /// not (any more) that of a global admin, because a start was cut off before it could write it
+    /// down, or its file is gone.
+    ///
+    /// # Errors
+    /// Storage only.
+    pub async fn ensure_admin(&self, known: Option<Secret>) -> Result<Option<Secret>> {
+        let done = self.store().write(move |tx| {
+            if let Some(secret) = &known
+                && let Some(token) = tx.token_by_hash(&secret.hash())?
+                && token.is_valid(tx.now())
+                && token.role == Role::Admin
+                && token.org.is_none()
+            {
+                return Ok(None);
+            }
+            let admin = Secret::new(tx);
+            insert(
+                tx,
+                &admin,
+                Role::Admin,
+                None,
+                "start without credentials",
+                None,
+            )?;
+            Ok(Some(admin))
+        });
+        Ok(done.await?)
+    }
+
+    /// A token for the lab's own agents of an org: made anew at each start, which ends those of
+    /// starts before that have the same note.
     ///
     /// # Errors
     /// Storage only.
     pub async fn agent_token(&self, org: OrgId, note: String) -> Result<Secret> {
         let done = self.store().write(move |tx| {
+            let page = devlab_core::tx::Page {
+                after: None,
+                limit: PAGE_MAX,
+            };
+            for token in tx.tokens(Some(org), page)? {
+                if token.role == Role::Agent && token.note == note && token.revoked_at.is_none() {
+                    revoke(tx, token.id)?;
+                }
+            }
             let secret = Secret::new(tx);
             insert(tx, &secret, Role::Agent, Some(org), &note, None)?;
             Ok(secret)

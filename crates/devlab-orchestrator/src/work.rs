@@ -15,9 +15,10 @@ use devlab_core::tx::{Read, RuleConfig, Tx};
 use devlab_core::{AgentId, AttemptId, Oid, RefName, Refusal, TaskId};
 use devlab_store::StoreExt;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::lab::Lab;
 use crate::scope;
+use crate::wakes::Ticket;
 
 /// How often a waiting agent looks again by itself, in case a wake was lost.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
@@ -69,24 +70,45 @@ impl Lab {
         if wait.is_zero() {
             return self.try_claim(who, agent, &claim_id).await;
         }
-        let known = self.agent_of(who, agent).await?;
+        // The wake that the next look uses up. It is passed on if that look cannot use it.
+        let mut wake: Option<Ticket> = None;
         loop {
-            // In line before looking: what becomes ready after the look wakes this place.
-            let mut ticket = self.wakes.get_in_line(known.org, &known.labels);
-            if let Some(assignment) = self.try_claim(who, agent, &claim_id).await? {
-                ticket.used();
-                return Ok(Some(assignment));
-            }
             let orders = self.wakes.orders(agent);
-            tokio::select! {
-                () = ticket.told() => {}
-                () = orders.notified() => {}
-                () = tokio::time::sleep_until(deadline) => return Ok(None),
-                () = tokio::time::sleep(LOOK_AGAIN) => {}
-                () = self.stop.cancelled() => return Ok(None),
+            let ordered = orders.notified();
+            tokio::pin!(ordered);
+            // Registered before looking at the agent, so that no order is missed in between.
+            ordered.as_mut().enable();
+            let known = self.agent_of(who, agent).await?;
+            // In line before looking: what becomes ready after the look wakes this place. An agent
+            // that takes no work stands in nobody's way.
+            let in_line = |known: &Agent| self.wakes.get_in_line(known.org, &known.labels);
+            let mut ticket = (!known.draining).then(|| in_line(&known));
+            if ticket.is_some() {
+                let found = self.try_claim(who, agent, &claim_id).await?;
+                if let Some(mut used) = wake.take() {
+                    used.used();
+                }
+                if found.is_some() {
+                    return Ok(found);
+                }
             }
-            // The wake is for this claim, which is made next: it must not be passed on.
-            ticket.used();
+            wake = None;
+            let told = async {
+                match &mut ticket {
+                    Some(ticket) => ticket.told().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let is_told = tokio::select! {
+                () = told => true,
+                () = ordered => false,
+                () = tokio::time::sleep_until(deadline) => return Ok(None),
+                () = tokio::time::sleep(LOOK_AGAIN) => false,
+                () = self.stop.cancelled() => return Ok(None),
+            };
+            if is_told {
+                wake = ticket;
+            }
         }
     }
 
@@ -299,8 +321,12 @@ impl Lab {
         let Some(project) = task.project else {
             return Ok(false);
         };
-        let settings = self.settings_now(task.org, project).await?;
-        Ok(paths.iter().any(|path| settings.protects(path)))
+        match self.settings_now(task.org, project).await {
+            Ok(settings) => Ok(paths.iter().any(|path| settings.protects(path))),
+            // Nobody can say any more what is protected. The work is not to blame: let a person look.
+            Err(Error::Refused(_)) => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     /// Appends to an attempt's log; see [`devlab_store::Store::append_log`].

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use devlab_core::ProjectId;
 use devlab_forge::Git;
+use devlab_forge::repo::STALE_LOCK_AGE;
 use devlab_forge::worktree::Cache;
 
 use crate::workspace::{Home, InUse};
@@ -49,8 +50,10 @@ impl Repos {
                 path: home.repo(project),
                 source,
             })?;
+        let cache = Cache::ensure(git, &home.repo(project)).await?;
+        cache.repo().clear_stale_locks(STALE_LOCK_AGE).await?;
         let repo = Arc::new(Repo {
-            cache: Cache::ensure(git, &home.repo(project)).await?,
+            cache,
             fetching: tokio::sync::Mutex::default(),
             _in_use: in_use,
         });

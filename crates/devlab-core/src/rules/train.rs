@@ -14,6 +14,7 @@ use crate::error::{Refusal, Result};
 use crate::event::{EventKind, NewEvent};
 use crate::git::Oid;
 use crate::id::{CandidateId, TaskId};
+use crate::label::Labels;
 use crate::limits::{BATCH_MAX, SENT_BACK_MAX};
 use crate::state::{Cause, ResumeTo, TaskKind, WaitReason};
 use crate::task::{Feedback, Proof, Task};
@@ -76,12 +77,19 @@ pub fn next(tx: &mut dyn Tx, target: &Target) -> Result<TrainStep> {
     let org = step::load(tx, first.task)?.org;
     let mut check_set: Option<CheckSet> = None;
     let mut entries = Vec::with_capacity(batch.len());
-    for entry in &batch {
+    let mut members = Vec::with_capacity(batch.len());
+    let mut labels = Vec::new();
+    for entry in batch {
         let task = step::load(tx, entry.task)?;
         let own = match &task.check_set {
             Some(hash) => tx.check_set(hash)?.unwrap_or_default(),
             None => CheckSet::default(),
         };
+        labels.extend(task.requires.iter().map(str::to_owned));
+        let goes_with = |set: &CheckSet| set.goes_with(&own) && Labels::new(&labels).is_ok();
+        if !check_set.as_ref().is_none_or(goes_with) {
+            break;
+        }
         check_set = Some(check_set.map_or_else(|| own.clone(), |set| set.union(&own)));
         entries.push(CandidateEntry {
             task: entry.task,
@@ -89,6 +97,7 @@ pub fn next(tx: &mut dyn Tx, target: &Target) -> Result<TrainStep> {
             merge: None,
             stat: None,
         });
+        members.push(entry);
     }
     let check_set = check_set.unwrap_or_default();
     tx.put_check_set(&check_set)?;
@@ -110,7 +119,7 @@ pub fn next(tx: &mut dyn Tx, target: &Target) -> Result<TrainStep> {
         updated_at: now,
     };
     tx.insert_candidate(&candidate)?;
-    for mut entry in batch {
+    for mut entry in members {
         entry.candidate = Some(candidate.id);
         tx.put_train_entry(&entry)?;
     }
@@ -196,9 +205,17 @@ pub fn built(tx: &mut dyn Tx, id: CandidateId, built: Built) -> Result<()> {
 /// The queue entry of a candidate whose checks have to run.
 pub(super) fn queued(tx: &mut dyn Tx, candidate: &Candidate) -> Result<Queued> {
     let first = step::load(tx, candidate.entries[0].task)?;
+    let mut requires = Vec::new();
+    for entry in &candidate.entries {
+        let task = step::load(tx, entry.task)?;
+        // A driver of its own is what an agent needs to do such a task, not to check its result.
+        let labels = task.requires.iter();
+        let labels = labels.filter(|label| *label != schedule::DEFAULT_DRIVER_LABEL);
+        requires.extend(labels.map(str::to_owned));
+    }
     Ok(Queued {
         org: candidate.org,
-        requires: first.requires,
+        requires: Labels::new(requires)?,
         priority: first.priority,
         path: first.path,
         seq: first.seq,

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use devlab_core::attempt::{AttemptKind, AttemptState};
 use devlab_core::event::EventKind;
+use devlab_core::label::Labels;
 use devlab_core::patch::PatchState;
+use devlab_core::rules::schedule::DEFAULT_DRIVER_LABEL;
 use devlab_core::state::{ResumeTo, State, TaskKind, WaitReason};
 use devlab_core::task::{Proof, Task};
 use devlab_core::train::CandidateState;
@@ -181,7 +183,12 @@ fn queue(tx: &MemTx) {
     for candidate in tx.candidates.values() {
         if candidate.state == CandidateState::Verifying && candidate.live.is_none() {
             let first = &tx.tasks[&candidate.entries[0].task];
-            expected.push(entry(first, Work::Verify(candidate.id)));
+            let mut verify = entry(first, Work::Verify(candidate.id));
+            let members = candidate.entries.iter();
+            let labels = members.flat_map(|member| tx.tasks[&member.task].requires.iter());
+            let labels = labels.filter(|label| *label != DEFAULT_DRIVER_LABEL);
+            verify.requires = Labels::new(labels).unwrap();
+            expected.push(verify);
         }
     }
     let mut actual = tx.queue.clone();

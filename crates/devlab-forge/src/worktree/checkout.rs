@@ -1,6 +1,6 @@
 //! Writing a tree to disk.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::git::LONG_TIMEOUT;
@@ -68,6 +68,7 @@ impl Cache {
         drop_index_lock(tree).await?;
         // git never looks at a `.git`, so it would not remove one either.
         remove_any(&tree.dir.join(".git")).await?;
+        refuse_hidden_state(&tree.dir).await?;
         self.refuse_populated_submodules(tree).await?;
         self.tree_cmd(tree, "read-tree")
             .args(["--reset", "-u", what.as_str()])
@@ -81,6 +82,36 @@ impl Cache {
             .await?;
         Ok(())
     }
+}
+
+/// Refuses a tree in which something lies that a reset in place would not undo: a `.git` below the
+/// top, which git passes over, or attributes, whose change rewrites no file that has not changed.
+async fn refuse_hidden_state(dir: &Path) -> Result<()> {
+    let root = dir.to_owned();
+    let found = tokio::task::spawn_blocking(move || find_hidden_state(&root)).await;
+    let found = found.unwrap_or_else(|join| Err(std::io::Error::other(join)));
+    match found.map_err(Error::io("read", dir))? {
+        Some(path) => Err(Error::NotEmpty { path }),
+        None => Ok(()),
+    }
+}
+
+fn find_hidden_state(root: &Path) -> std::io::Result<Option<PathBuf>> {
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            // File systems that fold case would let `.GIT` through.
+            if name.eq_ignore_ascii_case(".git") || name.eq_ignore_ascii_case(".gitattributes") {
+                return Ok(Some(entry.path()));
+            }
+            if entry.file_type()?.is_dir() {
+                folders.push(entry.path());
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Removes a folder, a file or a link (not what it leads to); absent is fine.

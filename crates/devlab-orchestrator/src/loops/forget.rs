@@ -1,4 +1,5 @@
-//! Forgets remembered answers that are over.
+//! Forgets remembered answers that are over, and brings what is stored about branches in line with
+//! the repositories, if a process died, or a disk was full, between a push and its record.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +32,7 @@ pub(super) async fn run(lab: Arc<Lab>) {
 }
 
 async fn forget(lab: &Lab) -> Result<u64> {
+    lab.reconcile_branches(false).await?;
     Ok(lab
         .store()
         .write(|tx| {

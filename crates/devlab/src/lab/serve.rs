@@ -68,7 +68,14 @@ impl Server {
         let (lab, store) = open_lab(context, &home, agents).await?;
         let operator = settings.orchestrator_token().map(Secret::from_text);
         let first = lab.bootstrap(operator).await?;
-        if let Some(admin) = &first.admin {
+        let admin = match first.admin {
+            Some(admin) => Some(admin),
+            None => {
+                let known = home.credentials().map(|own| Secret::from_text(own.token));
+                lab.ensure_admin(known).await?
+            }
+        };
+        if let Some(admin) = &admin {
             home.write_credentials(&Credentials {
                 url: url.clone(),
                 token: admin.reveal().to_owned(),
