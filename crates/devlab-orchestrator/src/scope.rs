@@ -67,6 +67,15 @@ pub fn token<R: Read + ?Sized>(view: &mut R, who: &Principal, id: TokenId) -> Re
     visible(who, found, |token| token.org, "token")
 }
 
+/// Whether a token still works: streams ask again before each look, so that they end with it.
+///
+/// # Errors
+/// Storage only.
+pub fn token_works<R: Read + ?Sized>(view: &mut R, id: TokenId) -> Result<bool> {
+    let now = view.now();
+    Ok(view.token(id)?.is_some_and(|token| token.is_valid(now)))
+}
+
 /// An org by id or name. A caller that is bound to an org may leave it out.
 ///
 /// # Errors

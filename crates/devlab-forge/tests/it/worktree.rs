@@ -595,3 +595,18 @@ async fn a_used_tree_is_reset_completely() {
     );
     assert_eq!(std::fs::read_to_string(outside.join("b")).unwrap(), "keep");
 }
+
+#[tokio::test]
+async fn a_used_tree_keeps_no_hidden_git_folder_and_no_old_attributes() {
+    let bench = Bench::new(&[("d/b", "b\n"), ("d/.gitattributes", "b text\n")]).await;
+    let dir = bench.dir();
+    std::fs::create_dir(dir.join("d/.git")).unwrap();
+    write(dir, "d/.git/config", "[core]\nfsmonitor = /bin/false\n");
+    let next = bench
+        .lab
+        .commit(&[&bench.base], &[("d/.gitattributes", "b eol=crlf\n")])
+        .await;
+    bench.cache.reset_tree(&next, &bench.tree).await.unwrap();
+    assert!(!dir.join("d/.git").exists());
+    assert_eq!(std::fs::read(dir.join("d/b")).unwrap(), b"b\r\n");
+}

@@ -9,7 +9,7 @@ use axum::response::Response;
 use axum::{Extension, Json as AxumJson};
 use devlab_api::List;
 use devlab_api::event::Event;
-use devlab_core::OrgId;
+use devlab_core::{OrgId, TokenId};
 use devlab_orchestrator::{Lab, scope};
 use futures::stream;
 use serde::Deserialize;
@@ -85,6 +85,8 @@ async fn events(
 
 struct Follow {
     lab: Arc<Lab>,
+    /// The caller's: the stream ends with it.
+    token: TokenId,
     org: Option<OrgId>,
     after: u64,
     read: VecDeque<SseEvent>,
@@ -113,6 +115,7 @@ async fn stream_them(
     let commits = lab.wakes().commits();
     let follow = Follow {
         lab,
+        token: caller.principal.token,
         org,
         after,
         read: VecDeque::new(),
@@ -136,13 +139,16 @@ async fn next(mut follow: Follow) -> Option<(SseEvent, Follow)> {
         follow.is_first = false;
         // Marked as seen before looking, so that a commit in between is not missed.
         follow.commits.borrow_and_update();
-        let (org, after) = (follow.org, follow.after);
+        let (org, after, token) = (follow.org, follow.after, follow.token);
         // A client that is cut off connects again and goes on where it was.
         let found = follow
             .lab
-            .read(move |view| view.events(org, after, BATCH))
+            .read(move |view| {
+                let may = scope::token_works(view, token)?;
+                may.then(|| view.events(org, after, BATCH)).transpose()
+            })
             .await
-            .ok()?;
+            .ok()??;
         if found.is_empty() {
             follow.commits.changed().await.ok()?;
             continue;

@@ -12,8 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use devlab_core::attempt::AttemptState;
 use devlab_core::id::kind;
 use devlab_core::limits::LOG_CHUNK_BYTES_MAX;
-use devlab_core::{AttemptId, Refusal};
-use devlab_orchestrator::Lab;
+use devlab_core::{AttemptId, Refusal, TokenId};
+use devlab_orchestrator::{Lab, scope};
 use futures::stream;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use serde::Deserialize;
@@ -90,6 +90,8 @@ async fn log(
 
 struct Follow {
     lab: Arc<Lab>,
+    /// The caller's: the stream ends with it.
+    token: TokenId,
     attempt: AttemptId,
     offset: u64,
     grown: broadcast::Receiver<AttemptId>,
@@ -116,6 +118,7 @@ async fn follow(
     let attempt = lab.log_of(&caller.principal, id, query.attempt).await?;
     let follow = Follow {
         attempt,
+        token: caller.principal.token,
         offset: last.0.unwrap_or(query.offset),
         grown: lab.wakes().logs(),
         commits: lab.wakes().commits(),
@@ -135,6 +138,11 @@ async fn next(mut follow: Follow) -> Option<(SseEvent, Follow)> {
     }
     loop {
         follow.commits.borrow_and_update();
+        let token = follow.token;
+        let may = follow.lab.read(move |view| scope::token_works(view, token));
+        if !may.await.ok()? {
+            return None;
+        }
         let (attempt, offset) = (follow.attempt, follow.offset);
         let found = follow
             .lab

@@ -4,6 +4,7 @@ use std::pin::pin;
 
 use devlab_api::client::{Client, EventQuery, Timeouts};
 use devlab_api::event::Event;
+use devlab_core::auth::Role;
 use devlab_testing::raw::Request;
 use devlab_testing::{CutProxy, Faults, PATIENCE, TestServer};
 use futures::StreamExt;
@@ -168,4 +169,29 @@ async fn streams_and_long_polls_end_when_the_server_stops() {
         // It came when nobody listened any more.
         Err(error) => assert!(error.is_retryable(), "{error}"),
     }
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_its_token() {
+    let server = TestServer::start().await;
+    let viewer = server.new_token(Role::Viewer, "default").await;
+    let head = format!(
+        "GET /v1/events/stream HTTP/1.1\r\nhost: localhost\r\nx-auth-token: {}\r\n\r\n",
+        viewer.secret
+    );
+    let mut stream = TcpStream::connect(server.addr()).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut got = vec![0; 12];
+    stream.read_exact(&mut got).await.unwrap();
+    assert_eq!(got, b"HTTP/1.1 200");
+    server.admin().revoke_token(viewer.token.id).await.unwrap();
+    // A keep-alive connection stays open behind the last chunk of the stream.
+    let mut text = Vec::new();
+    let ends = async {
+        while !text.ends_with(b"0\r\n\r\n") {
+            text.push(stream.read_u8().await.unwrap());
+        }
+    };
+    timeout(PATIENCE, ends).await.unwrap();
+    server.stop().await;
 }
