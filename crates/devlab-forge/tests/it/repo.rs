@@ -505,3 +505,15 @@ async fn a_person_can_use_the_repository_with_plain_git() {
     let pushed = person(lab.repo.dir(), &["config", "receive.denyDeletes"]);
     assert_eq!(says(&pushed).trim(), "true");
 }
+
+#[tokio::test]
+async fn a_ref_that_moved_is_not_published_over() {
+    let (lab, one) = Lab::with(&[("a", "1\n")]).await;
+    let two = lab.commit(&[&one], &[("a", "2\n")]).await;
+    let aside = lab.commit(&[&one], &[("b", "x\n")]).await;
+    let main = main_ref();
+    publish(&lab.repo, &main, Some(&one), &two).await.unwrap();
+    let late = publish(&lab.repo, &main, Some(&one), &aside).await;
+    assert!(matches!(late, Err(Error::RefMoved { .. })), "{late:?}");
+    assert_eq!(lab.repo.resolve(&main).await.unwrap(), Some(two));
+}
