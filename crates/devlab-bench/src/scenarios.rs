@@ -96,9 +96,14 @@ impl<'a> Session<'a> {
 
     /// Keeps what the server says of itself; all servers have to say the same.
     async fn note(&mut self, lab: &Lab) -> anyhow::Result<()> {
+        let mut settings = lab.settings().await?;
+        // Where it is and how large it is are not settings.
+        for name in ["path", "page_count"] {
+            settings.remove(name);
+        }
         let facts = Facts {
             version: lab.version.clone(),
-            settings: lab.settings().await?,
+            settings,
         };
         match &self.facts {
             None => self.facts = Some(facts),

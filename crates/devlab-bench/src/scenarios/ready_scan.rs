@@ -45,7 +45,7 @@ async fn fill(lab: &Lab, org: &Org, backlog: u32, label: Option<&str>) -> anyhow
     let client = lab.client(org.operator(0))?;
     let mut left = usize::try_from(backlog)?;
     while left > 0 {
-        let part = left.min(GRAPH_TASKS_MAX);
+        let part = left.min(GRAPH_TASKS_MAX - 1);
         let task = |index: usize| GraphTask {
             key: format!("t{index}"),
             title: "backlog".to_owned(),
