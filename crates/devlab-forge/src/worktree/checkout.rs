@@ -66,9 +66,7 @@ impl Cache {
             });
         }
         drop_index_lock(tree).await?;
-        // git never looks at a `.git`, so it would not remove one either.
-        remove_any(&tree.dir.join(".git")).await?;
-        refuse_hidden_state(&tree.dir).await?;
+        end_hidden_state(&tree.dir).await?;
         self.refuse_populated_submodules(tree).await?;
         self.tree_cmd(tree, "read-tree")
             .args(["--reset", "-u", what.as_str()])
@@ -84,30 +82,35 @@ impl Cache {
     }
 }
 
-/// Refuses a tree in which something lies that a reset in place would not undo: a `.git` below the
-/// top, which git passes over, or attributes, whose change rewrites no file that has not changed.
-async fn refuse_hidden_state(dir: &Path) -> Result<()> {
+/// Removes every `.git` of a tree, which git passes over and would leave where it is, below tracked
+/// folders too. A tree with attributes is refused: their change rewrites no file that has not
+/// changed itself.
+async fn end_hidden_state(dir: &Path) -> Result<()> {
     let root = dir.to_owned();
-    let found = tokio::task::spawn_blocking(move || find_hidden_state(&root)).await;
+    let found = tokio::task::spawn_blocking(move || remove_git_dirs(&root)).await;
     let found = found.unwrap_or_else(|join| Err(std::io::Error::other(join)));
-    match found.map_err(Error::io("read", dir))? {
+    match found.map_err(Error::io("clear", dir))? {
         Some(path) => Err(Error::NotEmpty { path }),
         None => Ok(()),
     }
 }
 
-fn find_hidden_state(root: &Path) -> std::io::Result<Option<PathBuf>> {
+/// Returns the first file of attributes, if there is one.
+fn remove_git_dirs(root: &Path) -> std::io::Result<Option<PathBuf>> {
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder)? {
             let entry = entry?;
-            let name = entry.file_name();
-            // File systems that fold case would let `.GIT` through.
-            if name.eq_ignore_ascii_case(".git") || name.eq_ignore_ascii_case(".gitattributes") {
+            let (name, kind) = (entry.file_name(), entry.file_type()?);
+            if name.eq_ignore_ascii_case(".gitattributes") {
                 return Ok(Some(entry.path()));
             }
-            if entry.file_type()?.is_dir() {
-                folders.push(entry.path());
+            // File systems that fold case would let `.GIT` through.
+            match (name.eq_ignore_ascii_case(".git"), kind.is_dir()) {
+                (true, true) => std::fs::remove_dir_all(entry.path())?,
+                (true, false) => std::fs::remove_file(entry.path())?,
+                (false, true) => folders.push(entry.path()),
+                (false, false) => {}
             }
         }
     }

@@ -8,5 +8,6 @@ mod forge;
 mod http;
 mod import;
 mod repo;
+mod reset;
 mod support;
 mod worktree;

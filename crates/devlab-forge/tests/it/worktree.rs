@@ -21,7 +21,7 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    async fn new(files: &[(&str, &str)]) -> Self {
+    pub(crate) async fn new(files: &[(&str, &str)]) -> Self {
         let (lab, base) = Lab::with(files).await;
         let cache = Cache::ensure(&git(), lab.repo.dir()).await.unwrap();
         let tree = Tree {
@@ -524,89 +524,4 @@ async fn a_cache_asks_only_for_what_is_missing() {
         .await
         .unwrap_err();
     assert!(matches!(missing, Error::Missing { .. }), "{missing}");
-}
-
-#[tokio::test]
-async fn a_used_tree_is_reset_completely() {
-    let bench = Bench::new(&[
-        ("a", "1\n"),
-        ("d/b", "b\n"),
-        (".gitignore", "*.o\n"),
-        ("l", "l\n"),
-    ])
-    .await;
-    let next = bench.lab.commit(&[&bench.base], &[("new", "n\n")]).await;
-    let outside = bench.lab.path("outside");
-    std::fs::create_dir(&outside).unwrap();
-    std::fs::write(outside.join("b"), "keep").unwrap();
-    let dir = bench.dir();
-    write(dir, "a", "2\n");
-    write(dir, "x.o", "ignored");
-    write(dir, "sub/y", "untracked");
-    person_ok(&dir.join("sub"), &["init", "-q"]);
-    std::fs::remove_file(dir.join("l")).unwrap();
-    symlink("/etc/passwd", dir.join("l")).unwrap();
-    std::fs::remove_dir_all(dir.join("d")).unwrap();
-    symlink(&outside, dir.join("d")).unwrap();
-    // The same size and the same dates: only the change time gives it away.
-    let old = std::fs::metadata(dir.join(".gitignore"))
-        .unwrap()
-        .modified()
-        .unwrap();
-    std::fs::write(dir.join(".gitignore"), "*.p\n").unwrap();
-    std::fs::File::options()
-        .write(true)
-        .open(dir.join(".gitignore"))
-        .unwrap()
-        .set_modified(old)
-        .unwrap();
-
-    bench.cache.reset_tree(&next, &bench.tree).await.unwrap();
-    let mut names: Vec<_> = std::fs::read_dir(dir)
-        .unwrap()
-        .map(|e| e.unwrap().file_name())
-        .collect();
-    names.sort();
-    assert_eq!(names, [".gitignore", "a", "d", "l", "new"]);
-    let text = |path: &str| std::fs::read_to_string(dir.join(path)).unwrap();
-    assert_eq!(
-        [text("a"), text("d/b"), text(".gitignore"), text("l")],
-        ["1\n", "b\n", "*.o\n", "l\n"]
-    );
-    assert!(
-        !std::fs::symlink_metadata(dir.join("d"))
-            .unwrap()
-            .is_symlink()
-    );
-    assert_eq!(std::fs::read_to_string(outside.join("b")).unwrap(), "keep");
-    let bench = Bench {
-        base: next.clone(),
-        ..bench
-    };
-    assert!(bench.changed().await.is_empty());
-
-    // Replaced by a link: made anew, and what it leads to is left alone.
-    std::fs::remove_dir_all(bench.dir()).unwrap();
-    symlink(&outside, bench.dir()).unwrap();
-    bench.cache.reset_tree(&next, &bench.tree).await.unwrap();
-    assert_eq!(
-        std::fs::read_to_string(bench.dir().join("d/b")).unwrap(),
-        "b\n"
-    );
-    assert_eq!(std::fs::read_to_string(outside.join("b")).unwrap(), "keep");
-}
-
-#[tokio::test]
-async fn a_used_tree_keeps_no_hidden_git_folder_and_no_old_attributes() {
-    let bench = Bench::new(&[("d/b", "b\n"), ("d/.gitattributes", "b text\n")]).await;
-    let dir = bench.dir();
-    std::fs::create_dir(dir.join("d/.git")).unwrap();
-    write(dir, "d/.git/config", "[core]\nfsmonitor = /bin/false\n");
-    let next = bench
-        .lab
-        .commit(&[&bench.base], &[("d/.gitattributes", "b eol=crlf\n")])
-        .await;
-    bench.cache.reset_tree(&next, &bench.tree).await.unwrap();
-    assert!(!dir.join("d/.git").exists());
-    assert_eq!(std::fs::read(dir.join("d/b")).unwrap(), b"b\r\n");
 }

@@ -90,54 +90,7 @@ pub(super) fn unacceptable(
     let mut cases = Vec::new();
     let mut post = |path: &str, body: Value| cases.push(("POST", path.to_owned(), body));
     let long = "x".repeat(201);
-    let names = [
-        "",
-        "..",
-        ".",
-        "-a",
-        "a-",
-        "A",
-        "a b",
-        "a/b",
-        "../x",
-        "a\u{0}",
-        "%2e%2e",
-        "\u{e9}",
-        ".git",
-        "a.git",
-        "con\n",
-        "\u{202e}a",
-        long.as_str(),
-    ];
-    for name in names {
-        post("/v1/orgs", json!({"name": name}));
-        post("/v1/projects", json!({"name": name}));
-        post("/v1/schedule", json!({"org": name, "task": "Bad"}));
-        post("/v1/schedule", json!({"project": name, "task": "Bad"}));
-        post("/v1/tokens", json!({"role": "viewer", "org": name}));
-    }
-    let branches = [
-        "", "..", "a..b", "-x", "a b", "a~1", "a^", "a:b", "@{", "a.lock", "a\u{0}", "/a",
-        "devlab/x",
-    ];
-    for branch in branches {
-        post(
-            "/v1/projects",
-            json!({"name": "bad", "default_branch": branch}),
-        );
-    }
-    let titles = ["", " ", "a\nb", "a\u{0}b", "\u{1b}[31m", long.as_str()];
-    for title in titles {
-        post("/v1/tasks", json!({"title": title}));
-        post(
-            "/v1/schedule",
-            json!({"title": title, "tasks": [{"key": "a", "title": "A"}]}),
-        );
-        post(
-            "/v1/schedule",
-            json!({"title": "T", "tasks": [{"key": "a", "title": title}]}),
-        );
-    }
+    post_names(&mut post, &long);
     post_graphs(&mut post);
     post_tasks(&mut post, project, task);
     post_tokens(&mut post);
@@ -162,6 +115,57 @@ pub(super) fn unacceptable(
         cases.push(("PATCH", format!("/v1/tasks/{task}"), body));
     }
     cases
+}
+
+fn post_names(post: &mut impl FnMut(&str, Value), long: &str) {
+    let names = [
+        "",
+        "..",
+        ".",
+        "-a",
+        "a-",
+        "A",
+        "a b",
+        "a/b",
+        "../x",
+        "a\u{0}",
+        "%2e%2e",
+        "\u{e9}",
+        ".git",
+        "a.git",
+        "con\n",
+        "\u{202e}a",
+        long,
+    ];
+    for name in names {
+        post("/v1/orgs", json!({"name": name}));
+        post("/v1/projects", json!({"name": name}));
+        post("/v1/schedule", json!({"org": name, "task": "Bad"}));
+        post("/v1/schedule", json!({"project": name, "task": "Bad"}));
+        post("/v1/tokens", json!({"role": "viewer", "org": name}));
+    }
+    let branches = [
+        "", "..", "a..b", "-x", "a b", "a~1", "a^", "a:b", "@{", "a.lock", "a\u{0}", "/a",
+        "devlab/x",
+    ];
+    for branch in branches {
+        post(
+            "/v1/projects",
+            json!({"name": "bad", "default_branch": branch}),
+        );
+    }
+    let titles = ["", " ", "a\nb", "a\u{0}b", "\u{1b}[31m", long];
+    for title in titles {
+        post("/v1/tasks", json!({"title": title}));
+        post(
+            "/v1/schedule",
+            json!({"title": title, "tasks": [{"key": "a", "title": "A"}]}),
+        );
+        post(
+            "/v1/schedule",
+            json!({"title": "T", "tasks": [{"key": "a", "title": title}]}),
+        );
+    }
 }
 
 fn post_tokens(post: &mut impl FnMut(&str, Value)) {
