@@ -55,7 +55,7 @@ web/node_modules/.package-lock.json: web/package.json web/package-lock.json web/
 test: preflight-test web ## Run every test: Rust, web, and the demo's own
 	cd web && npm test --silent
 	scripts/mutants.mjs --self-test
-	cargo test --workspace --locked
+	cargo test --workspace --locked --no-fail-fast
 	examples/demo/test.sh
 
 lint: lint-fmt lint-clippy lint-deny lint-files lint-links lint-shell lint-diagrams ## Check format, lints, licences, links, scripts
