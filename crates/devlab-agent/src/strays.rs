@@ -58,13 +58,9 @@ pub fn become_subreaper() -> io::Result<()> {
 /// [`StillThere`] if some did not go in [`KILL_PATIENCE`].
 pub fn end_strays(clock: &dyn Clock) -> Result<usize, StillThere> {
     let own = process::own_pid();
-    let Some(session) = ProcessRef::of(own).and_then(|_| own_session(own)) else {
-        return Ok(0);
-    };
     end_until_quiet(clock, || {
         let table = process::all();
-        let is_stray = |p: &&Process| p.parent == own && p.session != session;
-        let strays: Vec<Process> = table.iter().filter(is_stray).copied().collect();
+        let strays = strays(&table, own);
         let mut found = strays.clone();
         for stray in &strays {
             if stray.zombie {
@@ -139,11 +135,19 @@ pub fn ensure_gone(
     Ok(())
 }
 
-fn own_session(own: i32) -> Option<i32> {
-    let pid = Pid::from_raw(own);
-    rustix::process::getsid(pid)
-        .ok()
-        .map(|session| session.as_raw_nonzero().get())
+/// The children of `own` in another session than its own. The session is read from the table, as
+/// the others' are: in a pid namespace whose first process was started into a session from outside
+/// (`unshare --pid`, a container without a terminal), it is 0, which getsid(2) returns as well and
+/// no wrapper of it takes for an id.
+fn strays(table: &[Process], own: i32) -> Vec<Process> {
+    let Some(me) = table.iter().find(|process| process.id.pid == own) else {
+        return Vec::new();
+    };
+    table
+        .iter()
+        .filter(|process| process.parent == own && process.session != me.session)
+        .copied()
+        .collect()
 }
 
 fn reap(pid: i32) {
@@ -180,5 +184,33 @@ fn end_until_quiet(
             seen.insert((process.id.pid, process.id.start_ticks));
         }
         thread::sleep(LOOK_EVERY);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stray_is_a_child_in_another_session_even_if_ours_has_no_number() {
+        let row = |pid, parent, session| Process {
+            id: ProcessRef {
+                pid,
+                start_ticks: 1,
+            },
+            parent,
+            session,
+            zombie: false,
+        };
+        for own_session in [0, 5] {
+            let table = [
+                row(7, 1, own_session),
+                row(8, 7, own_session),
+                row(9, 7, 9),
+                row(10, 9, 9),
+            ];
+            assert_eq!(strays(&table, 7), [table[2]]);
+        }
+        assert_eq!(strays(&[row(9, 7, 9)], 7), [], "who we are is not known");
     }
 }
