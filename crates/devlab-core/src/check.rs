@@ -104,7 +104,7 @@ impl Check {
     }
 }
 
-/// What a task's result has to pass, fixed when its goal was accepted.
+/// What a task's result is judged by, fixed when its goal was accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct CheckSet {
     /// Shell command that prepares a checkout, run before the driver and before the checks.
@@ -112,7 +112,13 @@ pub struct CheckSet {
     pub setup: Option<String>,
     /// The checks in the order they run.
     pub checks: Vec<Check>,
+    /// Path prefixes whose change needs a person's review, besides [`PROTECTED_ALWAYS`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub protected_paths: Vec<String>,
 }
+
+/// Folder whose change always needs a person's review: what the next tasks are judged by.
+pub const PROTECTED_ALWAYS: &str = ".devlab";
 
 impl CheckSet {
     /// Identity of the set: the hash that every receipt carries.
@@ -120,7 +126,7 @@ impl CheckSet {
     pub fn hash(&self) -> Sha256Hex {
         let hashes: Vec<_> = self.hashes().collect();
         Sha256Hex::of(
-            serde_json::json!([self.setup, hashes])
+            serde_json::json!([self.setup, hashes, self.protected_paths])
                 .to_string()
                 .as_bytes(),
         )
@@ -133,7 +139,20 @@ impl CheckSet {
             .map(|check| check.hash(self.setup.as_deref()))
     }
 
-    /// This set and the checks of another one that are not in it yet.
+    /// Whether a change of this path needs a person's review.
+    #[must_use]
+    pub fn protects(&self, path: &str) -> bool {
+        let under = |prefix: &str| {
+            let prefix = prefix.trim_end_matches('/');
+            path == prefix
+                || path
+                    .strip_prefix(prefix)
+                    .is_some_and(|rest| rest.starts_with('/'))
+        };
+        under(PROTECTED_ALWAYS) || self.protected_paths.iter().any(|prefix| under(prefix))
+    }
+
+    /// This set and what another one adds to it.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
         let mut all = self.clone();
@@ -141,6 +160,11 @@ impl CheckSet {
         for check in &other.checks {
             if !all.checks.contains(check) {
                 all.checks.push(check.clone());
+            }
+        }
+        for path in &other.protected_paths {
+            if !all.protected_paths.contains(path) {
+                all.protected_paths.push(path.clone());
             }
         }
         all
@@ -352,8 +376,24 @@ mod tests {
         let set = CheckSet {
             setup: None,
             checks: vec![check("a", "x"), check("a", "y")],
+            ..CheckSet::default()
         };
         assert_eq!(set.validate("checks").unwrap_err().code(), "invalid");
+    }
+
+    #[test]
+    fn protected_paths_are_prefixes_of_whole_components() {
+        let set = CheckSet {
+            protected_paths: vec!["tests/".into()],
+            ..CheckSet::default()
+        };
+        for path in [".devlab/project.toml", "tests/a.rs", "tests"] {
+            assert!(set.protects(path), "{path}");
+        }
+        for path in ["tests2/a.rs", "src/.devlab"] {
+            assert!(!set.protects(path), "{path}");
+        }
+        assert_ne!(set.hash(), CheckSet::default().hash());
     }
 
     #[test]

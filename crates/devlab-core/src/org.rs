@@ -42,43 +42,8 @@ pub struct Project {
 /// What `.devlab/project.toml` on the default branch says; see [`crate::project_file`].
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ProjectSettings {
-    /// Setup and checks.
+    /// Setup, checks and protected paths.
     pub checks: CheckSet,
     /// Labels that an agent needs for any task of the project.
     pub labels: Labels,
-    /// Path prefixes whose change needs review, besides `.devlab/`.
-    pub protected_paths: Vec<String>,
-}
-
-impl ProjectSettings {
-    /// Whether a change of this path needs a person's review.
-    #[must_use]
-    pub fn protects(&self, path: &str) -> bool {
-        let under = |prefix: &str| {
-            let prefix = prefix.trim_end_matches('/');
-            path == prefix
-                || path
-                    .strip_prefix(prefix)
-                    .is_some_and(|rest| rest.starts_with('/'))
-        };
-        under(".devlab") || self.protected_paths.iter().any(|prefix| under(prefix))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn protected_paths_are_prefixes_of_whole_components() {
-        let settings = ProjectSettings {
-            protected_paths: vec!["tests/".into()],
-            ..Default::default()
-        };
-        assert!(settings.protects(".devlab/project.toml"));
-        assert!(settings.protects("tests/a.rs"));
-        assert!(settings.protects("tests"));
-        assert!(!settings.protects("tests2/a.rs"));
-        assert!(!settings.protects("src/.devlab"));
-    }
 }

@@ -57,12 +57,13 @@ pub fn parse(text: &str) -> Result<ProjectSettings, Refusal> {
                 timeout_secs: check.timeout_secs.unwrap_or(TIMEOUT_SECS_DEFAULT),
             })
             .collect(),
+        protected_paths: file.protected_paths,
     };
     if let Some(setup) = &checks.setup {
         name::check_text("setup", setup, COMMAND_BYTES_MAX)?;
     }
     checks.validate(&format!("{PROJECT_FILE}: check"))?;
-    if file.protected_paths.len() > PROTECTED_PATHS_MAX {
+    if checks.protected_paths.len() > PROTECTED_PATHS_MAX {
         return Err(Refusal::invalid(
             PROJECT_FILE,
             format!("at most {PROTECTED_PATHS_MAX} protected_paths"),
@@ -71,7 +72,6 @@ pub fn parse(text: &str) -> Result<ProjectSettings, Refusal> {
     Ok(ProjectSettings {
         checks,
         labels: Labels::new(&file.labels)?,
-        protected_paths: file.protected_paths,
     })
 }
 

@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
 use crate::error::{Error, Result};
+use crate::objects::Readers;
 
 /// Time limit of a command on a local repository.
 pub(crate) const LOCAL_TIMEOUT: Duration = Duration::from_secs(60);
@@ -116,6 +117,7 @@ pub struct Git {
 struct Inner {
     program: PathBuf,
     path_env: OsString,
+    readers: Readers,
 }
 
 impl Git {
@@ -127,6 +129,7 @@ impl Git {
             inner: Arc::new(Inner {
                 program,
                 path_env: binary.path_env,
+                readers: Readers::default(),
             }),
         }
     }
@@ -165,6 +168,11 @@ impl Git {
         } else {
             Err(Error::HttpBackendMissing { path })
         }
+    }
+
+    /// What reads objects of the repositories that this git is used on.
+    pub(crate) fn readers(&self) -> &Readers {
+        &self.inner.readers
     }
 
     /// A command without a repository. `name` is what errors call it.

@@ -11,8 +11,6 @@ use crate::repo::BareRepo;
 pub const LOG_MAX: usize = 10_000;
 /// Longest path that is looked up.
 const PATH_BYTES_MAX: usize = 4_096;
-/// Longest first line of an answer of `cat-file --batch`.
-const BATCH_HEADER_BYTES_MAX: usize = 256;
 /// Fields of a record of the log format below.
 const LOG_FIELDS: usize = 7;
 const LOG_FORMAT: &str = "--format=tformat:%H%x00%P%x00%an%x00%ae%x00%at%x00%s%x00%b";
@@ -108,7 +106,8 @@ pub struct Change {
 }
 
 impl BareRepo {
-    /// The content of a file in a commit or tree, `None` if there is no such file. One process.
+    /// The content of a file in a commit or tree, `None` if there is no such file. No process of
+    /// its own.
     ///
     /// # Errors
     /// [`Error::TooLarge`] above `bytes_max`; [`Error::Invalid`] for a path that is absolute,
@@ -120,66 +119,32 @@ impl BareRepo {
         bytes_max: usize,
     ) -> Result<Option<Vec<u8>>> {
         check_path(path)?;
-        let done = self
-            .cmd("cat-file")
-            .args(["--batch", "-z"])
-            .stdin(format!("{commit}:{path}\0"))
-            .stdout_bytes_max(bytes_max.saturating_add(BATCH_HEADER_BYTES_MAX + path.len()))
-            .run()
-            .await?;
-        let end = done
-            .stdout
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .unwrap_or(done.stdout.len());
-        let header =
-            String::from_utf8_lossy(done.stdout.get(..end).unwrap_or_default()).into_owned();
-        if header.ends_with(" missing") {
+        let found = self.object(&format!("{commit}:{path}"), bytes_max).await?;
+        let Some(object) = found.filter(|object| object.kind == "blob") else {
             return Ok(None);
-        }
-        let mut words = header.split(' ');
-        let (Some(_), Some("blob"), Some(size)) = (words.next(), words.next(), words.next()) else {
-            return if done.code == Some(0) {
-                Ok(None)
-            } else {
-                Err(Error::failed("cat-file", done.code, &done.stderr))
-            };
         };
-        let size: usize = size
-            .parse()
-            .map_err(|_| Error::unexpected("cat-file", header.clone()))?;
-        if size > bytes_max {
-            return Err(Error::TooLarge {
+        match object.content {
+            Some(content) => Ok(Some(content)),
+            None if object.size == 0 => Ok(Some(Vec::new())),
+            None => Err(Error::TooLarge {
                 what: format!("file {path}"),
                 limit_bytes: bytes_max as u64,
-            });
-        }
-        match done.stdout.get(end + 1..end + 1 + size) {
-            Some(bytes) => Ok(Some(bytes.to_vec())),
-            None => Err(Error::failed("cat-file", done.code, &done.stderr)),
+            }),
         }
     }
 
-    /// Which of these objects are not in the repository. One process.
+    /// Which of these objects are not in the repository. No process of its own.
     ///
     /// # Errors
     /// git's failure.
     pub async fn missing_objects(&self, oids: &[Oid]) -> Result<Vec<Oid>> {
-        if oids.is_empty() {
-            return Ok(Vec::new());
+        let mut missing = Vec::new();
+        for oid in oids {
+            if self.object(oid.as_str(), 0).await?.is_none() {
+                missing.push(oid.clone());
+            }
         }
-        let input: String = oids.iter().map(|oid| format!("{oid}\n")).collect();
-        let out = self
-            .cmd("cat-file")
-            .arg("--batch-check")
-            .stdin(input)
-            .ok()
-            .await?;
-        let text = String::from_utf8_lossy(&out);
-        text.lines()
-            .filter_map(|line| line.strip_suffix(" missing"))
-            .map(|oid| oid.parse().map_err(crate::Error::from))
-            .collect()
+        Ok(missing)
     }
 
     /// Whether `ancestor` is `descendant` or in its history. One process.
@@ -216,39 +181,16 @@ impl BareRepo {
         }
     }
 
-    /// The tree of a commit. One process.
+    /// The tree of a commit. No process of its own.
     ///
     /// # Errors
     /// [`Error::Missing`] if it is not a commit of this repository.
     pub async fn tree_of(&self, commit: &Oid) -> Result<Oid> {
-        let trees = self.trees_of(std::slice::from_ref(commit)).await?;
-        trees.into_iter().next().ok_or_else(|| Error::Missing {
+        let found = self.object(&format!("{commit}^{{tree}}"), 0).await?;
+        let tree = found.ok_or_else(|| Error::Missing {
             what: format!("commit {commit}"),
-        })
-    }
-
-    /// The trees of commits, in their order. One process.
-    ///
-    /// # Errors
-    /// [`Error::Missing`] if one is not a commit of this repository.
-    pub async fn trees_of(&self, commits: &[Oid]) -> Result<Vec<Oid>> {
-        let input: String = commits
-            .iter()
-            .map(|oid| format!("{oid}^{{tree}}\n"))
-            .collect();
-        let out = self
-            .cmd("cat-file")
-            .arg("--batch-check=%(objectname)")
-            .stdin(input)
-            .ok()
-            .await?;
-        let text = String::from_utf8_lossy(&out);
-        let missing = |line: &str| Error::Missing {
-            what: format!("commit {line}"),
-        };
-        text.lines()
-            .map(|line| line.parse().map_err(|_| missing(line)))
-            .collect()
+        })?;
+        Ok(tree.oid)
     }
 
     /// Commits in the history of `tip` and not in that of `exclude`, newest first, at most

@@ -19,6 +19,7 @@ pub mod http;
 pub mod import;
 pub mod inspect;
 mod name;
+mod objects;
 pub mod publish;
 pub mod refs;
 pub mod repo;

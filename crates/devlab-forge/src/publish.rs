@@ -23,6 +23,33 @@ pub enum Probe {
     },
 }
 
+/// Moves `name` from `old` (`None`: it does not exist) to `new`, which holds what `keep` kept: that
+/// goes in the same transaction, if it is there. One process.
+///
+/// # Errors
+/// [`crate::Error::RefMoved`] if `name` is not at `old`, or `keep` moves meanwhile.
+pub async fn publish_kept(
+    repo: &BareRepo,
+    name: &RefName,
+    old: Option<&Oid>,
+    new: &Oid,
+    keep: &RefName,
+) -> Result<()> {
+    let mut updates = vec![RefUpdate {
+        name: name.clone(),
+        old: old.cloned(),
+        new: Some(new.clone()),
+    }];
+    if let Some(at) = repo.resolve(keep).await? {
+        updates.push(RefUpdate {
+            name: keep.clone(),
+            old: Some(at),
+            new: None,
+        });
+    }
+    repo.update_refs(&updates).await
+}
+
 /// Moves `name` from `old` (`None`: it does not exist) to `new`. One process.
 ///
 /// # Errors

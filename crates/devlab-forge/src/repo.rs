@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::git::{Cmd, Git, LONG_TIMEOUT};
 use crate::name::RefName;
+use crate::objects::Object;
 
 /// Largest pack that a push may bring, in bytes.
 pub const PUSH_BYTES_MAX: u64 = 2 << 30;
@@ -14,7 +15,7 @@ pub const STALE_LOCK_AGE: Duration = Duration::from_secs(10);
 /// Most folders and files looked at while clearing stale locks.
 const LOCK_SCAN_MAX: usize = 1_000_000;
 
-/// A bare repository on disk. Cheap to clone; it holds no lock and no process.
+/// A bare repository on disk. Cheap to clone; it holds no lock.
 #[derive(Debug, Clone)]
 pub struct BareRepo {
     git: Git,
@@ -100,6 +101,20 @@ impl BareRepo {
 
     pub(crate) fn cmd(&self, name: &'static str) -> Cmd {
         self.git.in_dir(&self.dir, name)
+    }
+
+    /// Looks up an object by any name that git knows it by, with its content if it has at most so
+    /// many bytes. No process of its own.
+    pub(crate) async fn object(
+        &self,
+        name: &str,
+        content_bytes_max: usize,
+    ) -> Result<Option<Object>> {
+        let cmd = || self.cmd("cat-file");
+        let readers = self.git.readers();
+        readers
+            .ask(&self.dir, name, content_bytes_max as u64, cmd)
+            .await
     }
 
     /// Makes `branch` the one that a clone checks out. One process.

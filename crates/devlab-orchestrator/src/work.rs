@@ -15,7 +15,7 @@ use devlab_core::tx::{Read, RuleConfig, Tx};
 use devlab_core::{AgentId, AttemptId, Oid, RefName, Refusal, TaskId};
 use devlab_store::StoreExt;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::lab::Lab;
 use crate::scope;
 use crate::wakes::Ticket;
@@ -260,9 +260,13 @@ impl Lab {
         let stored = self.store().read(move |view| {
             let attempt = of_caller(view, &who, id)?;
             let task = view.task(attempt.task)?.ok_or(Refusal::StaleAttempt)?;
-            Ok((attempt, task))
+            let set = match &task.check_set {
+                Some(hash) => view.check_set(hash)?.unwrap_or_default(),
+                None => CheckSet::default(),
+            };
+            Ok((attempt, task, set))
         });
-        let (attempt, task) = stored.await?;
+        let (attempt, task, set) = stored.await?;
         // The fence first: such an attempt could not push, so its commit is no fault of its own.
         match attempt.state {
             AttemptState::Superseded => return Err(Refusal::StaleAttempt.into()),
@@ -297,7 +301,10 @@ impl Lab {
         }
         let tree = repo.tree_of(&commit).await?;
         let protected = match &attempt.base {
-            Some(base) => self.touches_protected(&repo, &task, base, &commit).await?,
+            Some(base) => {
+                let changed = repo.changed_paths(base, &commit).await?;
+                changed.iter().any(|path| set.protects(path))
+            }
             None => false,
         };
         Ok(Outcome::Delivered {
@@ -305,28 +312,6 @@ impl Lab {
             checks,
             protected,
         })
-    }
-
-    async fn touches_protected(
-        &self,
-        repo: &devlab_forge::BareRepo,
-        task: &Task,
-        base: &Oid,
-        commit: &Oid,
-    ) -> Result<bool> {
-        let paths = repo.changed_paths(base, commit).await?;
-        if paths.is_empty() {
-            return Ok(false);
-        }
-        let Some(project) = task.project else {
-            return Ok(false);
-        };
-        match self.settings_now(task.org, project).await {
-            Ok(settings) => Ok(paths.iter().any(|path| settings.protects(path))),
-            // Nobody can say any more what is protected. The work is not to blame: let a person look.
-            Err(Error::Refused(_)) => Ok(true),
-            Err(error) => Err(error),
-        }
     }
 
     /// Appends to an attempt's log; see [`devlab_store::Store::append_log`].

@@ -209,7 +209,7 @@ pub fn settings(settings: &ProjectSettings) -> wire_project::ProjectSettings {
             .map(Into::into)
             .collect(),
         labels: settings.labels.iter().map(str::to_owned).collect(),
-        protected_paths: settings.protected_paths.clone(),
+        protected_paths: settings.checks.protected_paths.clone(),
     }
 }
 

@@ -159,8 +159,8 @@ fn validate(new: &NewTask, at: &str, depth: u8) -> Result<()> {
     name::check_title(&field("title"), &new.spec.title)?;
     name::check_text(&field("goal"), &new.spec.goal, GOAL_BYTES_MAX)?;
     CheckSet {
-        setup: None,
         checks: new.spec.checks.clone(),
+        ..CheckSet::default()
     }
     .validate(&field("checks"))?;
     if let Some(driver) = &new.spec.driver {
@@ -254,8 +254,8 @@ impl Maker<'_> {
             return Ok(Some(hash.clone()));
         }
         let own = CheckSet {
-            setup: None,
             checks: spec.checks.clone(),
+            ..CheckSet::default()
         };
         let set = settings.checks.union(&own);
         set.validate("checks")?;

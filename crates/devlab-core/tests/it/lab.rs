@@ -107,8 +107,8 @@ impl Lab {
             project,
             settings: ProjectSettings {
                 checks: CheckSet {
-                    setup: None,
                     checks: vec![check("test")],
+                    ..CheckSet::default()
                 },
                 ..ProjectSettings::default()
             },

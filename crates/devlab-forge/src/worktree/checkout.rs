@@ -1,11 +1,14 @@
 //! Writing a tree to disk.
 
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::git::LONG_TIMEOUT;
 use crate::name::Oid;
-use crate::worktree::{Cache, Tree, drop_index_lock};
+use crate::worktree::{Cache, GITLINK, Tree, drop_index, drop_index_lock};
 
 impl Cache {
     /// Writes the files of a commit or tree into an empty (or absent) folder, and their state into
@@ -22,12 +25,7 @@ impl Cache {
                 .map_err(Error::io("create", parent))?;
         }
         drop_index_lock(tree).await?;
-        match tokio::fs::remove_file(&tree.index).await {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::io("remove", &tree.index)(error));
-            }
-            Ok(()) | Err(_) => {}
-        }
+        drop_index(tree).await?;
         self.tree_cmd(tree, "read-tree")
             .args(["--reset", "-u", what.as_str()])
             .timeout(LONG_TIMEOUT)
@@ -37,8 +35,9 @@ impl Cache {
     }
 
     /// Makes a tree that was used before hold exactly the files of a commit or tree, as
-    /// [`Cache::checkout_tree`] would, but writes only what differs. Everything else goes, ignored
-    /// files, nested repositories and the driver's `.git` included. Three processes; for a
+    /// [`Cache::checkout_tree`] would, but writes only what differs. First everything goes that the
+    /// tree's index does not name, ignored files, nested repositories and the driver's `.git`
+    /// included; then git turns what the index names into what is wanted. Two processes; for a
     /// thousand files a fraction of a new checkout.
     ///
     /// A changed file is noticed by its inode and its change time, which a driver cannot set. What
@@ -66,15 +65,21 @@ impl Cache {
             });
         }
         drop_index_lock(tree).await?;
-        end_hidden_state(&tree.dir).await?;
-        self.refuse_populated_submodules(tree).await?;
-        self.tree_cmd(tree, "read-tree")
-            .args(["--reset", "-u", what.as_str()])
-            .timeout(LONG_TIMEOUT)
+        let listed = self
+            .tree_cmd(tree, "ls-files")
+            .args(["--stage", "-z"])
             .ok()
             .await?;
-        self.tree_cmd(tree, "clean")
-            .args(["-ffdx", "--quiet"])
+        let root = tree.dir.clone();
+        let swept = tokio::task::spawn_blocking(move || sweep(&root, &Tracked::parse(&listed)));
+        let swept = swept
+            .await
+            .unwrap_or_else(|join| Err(std::io::Error::other(join)));
+        if let Some(path) = swept.map_err(Error::io("clear", &tree.dir))? {
+            return Err(Error::NotEmpty { path });
+        }
+        self.tree_cmd(tree, "read-tree")
+            .args(["--reset", "-u", what.as_str()])
             .timeout(LONG_TIMEOUT)
             .ok()
             .await?;
@@ -82,35 +87,65 @@ impl Cache {
     }
 }
 
-/// Removes every `.git` of a tree, which git passes over and would leave where it is, below tracked
-/// folders too. A tree with attributes is refused: their change rewrites no file that has not
-/// changed itself.
-async fn end_hidden_state(dir: &Path) -> Result<()> {
-    let root = dir.to_owned();
-    let found = tokio::task::spawn_blocking(move || remove_git_dirs(&root)).await;
-    let found = found.unwrap_or_else(|join| Err(std::io::Error::other(join)));
-    match found.map_err(Error::io("clear", dir))? {
-        Some(path) => Err(Error::NotEmpty { path }),
-        None => Ok(()),
+/// What an index names, as paths from the tree's root.
+#[derive(Default)]
+struct Tracked<'a> {
+    files: HashSet<&'a Path>,
+    folders: HashSet<&'a Path>,
+}
+
+impl<'a> Tracked<'a> {
+    /// From `ls-files --stage -z`. A submodule is a folder of which nothing is named.
+    fn parse(listed: &'a [u8]) -> Self {
+        let mut tracked = Self::default();
+        for record in listed.split(|byte| *byte == 0) {
+            let Some(tab) = record.iter().position(|byte| *byte == b'\t') else {
+                continue;
+            };
+            let path = Path::new(OsStr::from_bytes(&record[tab + 1..]));
+            if record.starts_with(GITLINK) {
+                tracked.folders.insert(path);
+            } else {
+                tracked.files.insert(path);
+            }
+            for folder in path.ancestors().skip(1) {
+                if !tracked.folders.insert(folder) {
+                    break;
+                }
+            }
+        }
+        tracked
     }
 }
 
-/// Returns the first file of attributes, if there is one.
-fn remove_git_dirs(root: &Path) -> std::io::Result<Option<PathBuf>> {
-    let mut folders = vec![root.to_owned()];
+/// Whether git reads attributes of files from this one.
+pub(super) fn has_attributes(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| name.eq_ignore_ascii_case(".gitattributes"))
+}
+
+/// Removes everything that is not tracked, and every `.git`, below tracked folders too: git passes
+/// over both in places. Returns the first tracked file of attributes, if there is one: their change
+/// rewrites no file that has not changed itself, so such a tree is of no use.
+fn sweep(root: &Path, tracked: &Tracked<'_>) -> std::io::Result<Option<PathBuf>> {
+    if let Some(path) = tracked.files.iter().find(|path| has_attributes(path)) {
+        return Ok(Some(root.join(path)));
+    }
+    let mut folders = vec![PathBuf::new()];
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder)? {
+        for entry in std::fs::read_dir(root.join(&folder))? {
             let entry = entry?;
-            let (name, kind) = (entry.file_name(), entry.file_type()?);
-            if name.eq_ignore_ascii_case(".gitattributes") {
-                return Ok(Some(entry.path()));
-            }
+            let (name, is_dir) = (entry.file_name(), entry.file_type()?.is_dir());
+            let path = folder.join(&name);
             // File systems that fold case would let `.GIT` through.
-            match (name.eq_ignore_ascii_case(".git"), kind.is_dir()) {
-                (true, true) => std::fs::remove_dir_all(entry.path())?,
-                (true, false) => std::fs::remove_file(entry.path())?,
-                (false, true) => folders.push(entry.path()),
-                (false, false) => {}
+            let is_git = name.eq_ignore_ascii_case(".git");
+            match is_dir {
+                true if !is_git && tracked.folders.contains(path.as_path()) => folders.push(path),
+                true => std::fs::remove_dir_all(entry.path())?,
+                false if is_git || !tracked.files.contains(path.as_path()) => {
+                    std::fs::remove_file(entry.path())?;
+                }
+                false => {}
             }
         }
     }

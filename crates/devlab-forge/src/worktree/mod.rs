@@ -21,6 +21,9 @@ use crate::transfer::{FetchRef, Remote};
 
 pub use snapshot::{Snapshot, SnapshotRequest};
 
+/// Begins the entry of a submodule in the index, as `ls-files --stage` prints it.
+const GITLINK: &[u8] = b"160000 ";
+
 /// A bare repository of the harness with what it fetched, for any number of trees of one project.
 #[derive(Debug, Clone)]
 pub struct Cache {
@@ -66,7 +69,7 @@ impl Cache {
     }
 
     /// Fetches `refs` unless every one of `needed` is here already, then makes sure that they
-    /// are. One process if nothing is missing, about eight otherwise.
+    /// are. No process if nothing is missing, about seven otherwise.
     ///
     /// # Errors
     /// As [`BareRepo::fetch_from`]; [`Error::Missing`] if the refs do not contain what is needed.
@@ -129,9 +132,19 @@ impl Cache {
 async fn drop_index_lock(tree: &Tree) -> Result<()> {
     let mut lock = tree.index.clone().into_os_string();
     lock.push(".lock");
-    match tokio::fs::remove_file(&lock).await {
+    remove_file(Path::new(&lock)).await
+}
+
+/// Removes the index. A tree without one is not used again.
+async fn drop_index(tree: &Tree) -> Result<()> {
+    remove_file(&tree.index).await
+}
+
+/// Absent is fine.
+async fn remove_file(path: &Path) -> Result<()> {
+    match tokio::fs::remove_file(path).await {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::io("remove", lock)(error))
+            Err(Error::io("remove", path)(error))
         }
         Ok(()) | Err(_) => Ok(()),
     }

@@ -1,18 +1,17 @@
 //! Making one commit of whatever the driver left in its tree.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::commit::{NewCommit, Signature, parse_oid};
 use crate::error::{Error, Result};
 use crate::git::LONG_TIMEOUT;
 use crate::inspect::{Change, EntryKind};
 use crate::name::Oid;
-use crate::worktree::{Cache, Tree, drop_index_lock};
+use crate::worktree::checkout::has_attributes;
+use crate::worktree::{Cache, GITLINK, Tree, drop_index, drop_index_lock};
 
 /// Most patterns that may be left out of a snapshot.
 const EXCLUDES_MAX: usize = 1_000;
-/// Begins the mode of a submodule in the index.
-const GITLINK: &[u8] = b"160000 ";
 
 /// What to commit, and how.
 #[derive(Debug, Clone)]
@@ -80,6 +79,13 @@ impl Cache {
         if !nested.is_empty() {
             return Err(Error::NestedRepository { paths: nested });
         }
+        // The index does not say any more which attributes the files were written with.
+        if changes
+            .iter()
+            .any(|change| has_attributes(Path::new(&change.path)))
+        {
+            drop_index(tree).await?;
+        }
         Ok(Snapshot {
             commit: oid,
             tree: written,
@@ -89,7 +95,7 @@ impl Cache {
 
     /// For a submodule of the base that has a repository in it, `git add` would run `git status`
     /// inside that repository, with its configuration: the driver's. So it is never let there.
-    pub(super) async fn refuse_populated_submodules(&self, tree: &Tree) -> Result<()> {
+    async fn refuse_populated_submodules(&self, tree: &Tree) -> Result<()> {
         let out = self
             .tree_cmd(tree, "ls-files")
             .args(["--stage", "-z"])

@@ -7,6 +7,7 @@ mod candidate;
 mod forge;
 mod http;
 mod import;
+mod objects;
 mod repo;
 mod reset;
 mod support;

@@ -378,13 +378,9 @@ async fn differences_and_trees() {
     let paths: Vec<_> = entries.iter().map(|e| e.path.as_str()).collect();
     assert_eq!(paths, ["a", "bin", "d/new", "gone"]);
     assert!(entries.iter().all(|e| e.kind == EntryKind::File));
-    let trees = lab
-        .repo
-        .trees_of(&[one.clone(), two.clone()])
-        .await
-        .unwrap();
-    assert_eq!(trees[1], lab.repo.tree_of(&two).await.unwrap());
-    assert_ne!(trees[0], trees[1]);
+    let tree = lab.repo.tree_of(&two).await.unwrap();
+    assert_eq!(lab.repo.tree_of(&tree).await.unwrap(), tree);
+    assert_ne!(lab.repo.tree_of(&one).await.unwrap(), tree);
     assert!(matches!(
         lab.repo.tree_of(&absent()).await,
         Err(Error::Missing { .. })

@@ -101,3 +101,42 @@ async fn a_used_tree_keeps_no_old_attributes() {
     bench.cache.reset_tree(&next, &bench.tree).await.unwrap();
     assert_eq!(std::fs::read(dir.join("d/b")).unwrap(), b"b\r\n");
 }
+
+#[tokio::test]
+async fn a_used_tree_whose_attributes_went_is_made_anew() {
+    let bench = Bench::new(&[("b", "b\n"), (".gitattributes", "b eol=crlf\n")]).await;
+    let dir = bench.dir();
+    assert_eq!(std::fs::read(dir.join("b")).unwrap(), b"b\r\n");
+    std::fs::remove_file(dir.join(".gitattributes")).unwrap();
+    bench.snapshot(&[]).await.unwrap();
+    let left = bench.tree.index.exists();
+    assert!(!left, "nobody can tell any more how `b` was written");
+    let plain = bench.lab.commit(&[], &[("b", "b\n")]).await;
+    bench.cache.reset_tree(&plain, &bench.tree).await.unwrap();
+    assert_eq!(std::fs::read(dir.join("b")).unwrap(), b"b\n");
+}
+
+#[tokio::test]
+async fn a_used_tree_keeps_nothing_in_the_folder_of_a_submodule() {
+    let bench = Bench::new(&[("a", "1\n")]).await;
+    let entry = format!("160000,{},sub", bench.base);
+    let dir = bench.lab.path("person");
+    person_ok(
+        bench.lab.temp.path(),
+        &[
+            "clone",
+            "-q",
+            bench.lab.repo.dir().to_str().unwrap(),
+            "person",
+        ],
+    );
+    person_ok(&dir, &["update-index", "--add", "--cacheinfo", &entry]);
+    person_ok(&dir, &["commit", "-q", "-m", "sub"]);
+    person_ok(&dir, &["push", "-q", "origin", "HEAD:refs/heads/sub"]);
+    let with: devlab_forge::Oid = person_ok(&dir, &["rev-parse", "HEAD"]).parse().unwrap();
+    bench.cache.reset_tree(&with, &bench.tree).await.unwrap();
+    assert!(bench.dir().join("sub").is_dir());
+    write(bench.dir(), "sub/left", "behind");
+    bench.cache.reset_tree(&with, &bench.tree).await.unwrap();
+    assert!(!bench.dir().join("sub/left").exists());
+}

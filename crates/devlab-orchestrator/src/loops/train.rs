@@ -220,10 +220,11 @@ async fn publish_it(lab: &Lab, candidate: Candidate) -> Result<()> {
     let (Some(base), Some(tip)) = (&candidate.base, &candidate.tip) else {
         return Err(Refusal::NotFound("commit").into());
     };
+    let keep = RefName::of_candidate(id);
     lab.fault("publish.before_ref")?;
     let in_place = match publish::probe(&repo, branch, Some(base), tip).await? {
         Probe::Past => Ok(()),
-        Probe::AtOld => match publish::publish(&repo, branch, Some(base), tip).await {
+        Probe::AtOld => match publish::publish_kept(&repo, branch, Some(base), tip, &keep).await {
             Ok(()) => Ok(()),
             Err(devlab_forge::Error::RefMoved { actual, .. }) => Err(actual),
             Err(error) => return Err(error.into()),
@@ -244,8 +245,7 @@ async fn publish_it(lab: &Lab, candidate: Candidate) -> Result<()> {
         }
     }
     lab.fault("publish.after_done")?;
-    // The branch keeps the objects now. A keep-ref that stays behind costs a line, no more.
-    let keep = RefName::of_candidate(id);
+    // It went with the publication, unless that had happened before, or did not happen.
     let at = repo.resolve(&keep).await?;
     drop_ref(&repo, &keep, at).await
 }

@@ -256,17 +256,24 @@ pub(super) async fn feedback(lab: Lab) {
 }
 
 pub(super) async fn check_sets(lab: Lab) {
-    let set = |setup: Option<&str>| CheckSet {
+    let set = |setup: Option<&str>, protected: &[&str]| CheckSet {
         setup: setup.map(str::to_owned),
         checks: vec![Check {
             name: "test".into(),
             run: "make test".into(),
             timeout_secs: 60,
         }],
+        protected_paths: protected.iter().map(|&path| path.to_owned()).collect(),
     };
     lab.store
         .write(move |tx| {
-            for set in [set(None), set(Some("npm ci")), set(None)] {
+            let all = [
+                set(None, &[]),
+                set(Some("npm ci"), &[]),
+                set(None, &["tests"]),
+                set(None, &[]),
+            ];
+            for set in all {
                 tx.put_check_set(&set)?;
                 assert_eq!(tx.check_set(&set.hash())?, Some(set));
             }
