@@ -1,6 +1,7 @@
 //! Whole tasks on a repository: real agents, worktrees, commits, pushes, checks and publications.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -10,14 +11,13 @@ use devlab_api::task::{Command, CreateTask, Driver};
 use devlab_api::words::EventKind;
 use devlab_api::words::TaskId;
 use futures::StreamExt;
-use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use super::repository;
 use crate::args::{Args, Git};
-use crate::lab::{Lab, Org, Process, data_folder, devlab};
+use crate::lab::{Lab, Org, Process, devlab};
 use crate::stats::{Metrics, Samples, count};
 
 /// Agents of the parallel parts, and targets of the last one.
@@ -29,12 +29,17 @@ const TASK_MAX: Duration = Duration::from_secs(120);
 /// How long agents may take to register.
 const AGENTS_MAX: Duration = Duration::from_secs(30);
 
-pub(crate) async fn run(lab: &Lab, args: &Args, size: &Git) -> anyhow::Result<Metrics> {
-    let folder = data_folder(args)?;
+/// Homes of agents and the repository that is pushed are made in `folder`.
+pub(crate) async fn run(
+    lab: &Lab,
+    args: &Args,
+    size: &Git,
+    folder: &Path,
+) -> anyhow::Result<Metrics> {
     let bench = Bench {
         lab,
         args,
-        repository: repository::make(folder.path(), size.files).await?,
+        repository: repository::make(folder, size.files).await?,
         folder,
     };
     let mut metrics = Metrics::new();
@@ -51,8 +56,8 @@ pub(crate) async fn run(lab: &Lab, args: &Args, size: &Git) -> anyhow::Result<Me
 struct Bench<'a> {
     lab: &'a Lab,
     args: &'a Args,
-    repository: std::path::PathBuf,
-    folder: TempDir,
+    repository: PathBuf,
+    folder: &'a Path,
 }
 
 /// An org with a repository in each of its projects, agents, and an ear for finished tasks.
@@ -153,7 +158,7 @@ impl Bench<'_> {
     }
 
     fn agent(&self, name: &str, org: &Org) -> anyhow::Result<Process> {
-        let home = self.folder.path().join(name);
+        let home = self.folder.join(name);
         std::fs::create_dir_all(&home)?;
         let mut command = devlab(&self.args.server_bin)?;
         command
