@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use devlab_core::auth::Principal;
 use devlab_core::event::{EventKind, NewEvent};
+use devlab_core::label::Labels;
 use devlab_core::name::Name;
 use devlab_core::org::{Project, ProjectSettings};
 use devlab_core::project_file::{self, PROJECT_FILE, PROJECT_FILE_BYTES_MAX};
-use devlab_core::rules::schedule;
+use devlab_core::rules::{agents, schedule};
 use devlab_core::task::TaskSpec;
 use devlab_core::train::Target;
 use devlab_core::tx::{Effect, Page, Tx};
 use devlab_core::{CandidateId, Oid, OrgId, ProjectId, RefName, Refusal, TaskId};
+use devlab_forge::commit::MergeOutcome;
 use devlab_forge::import::import_https;
 use devlab_forge::refs::RefUpdate;
 use devlab_forge::repo::STALE_LOCK_AGE;
@@ -23,6 +25,8 @@ use crate::lab::Lab;
 
 /// Projects read at a time when branches are brought in line.
 const RECONCILE_PAGE: u32 = 200;
+/// Most paths that a refused merge names.
+const CONFLICTS_NAMED_MAX: usize = 10;
 /// Folder of the refs of [`RefName::of_candidate`].
 const KEEP_REFS: &str = "refs/devlab/keep";
 
@@ -341,6 +345,10 @@ impl Lab {
             }
         }
         let (id, settings) = self.project_place(project).await?;
+        if let Some(head) = &head {
+            self.refuse_hopeless_merge(project, &settings.labels, &repo, [head, commit])
+                .await?;
+        }
         let place = schedule::Place {
             org: project.org,
             project: Some((id, settings)),
@@ -356,6 +364,42 @@ impl Lab {
         };
         let step = SyncStep::Merge(Box::new((place, spec, commit.clone())));
         Ok(begun(step, head.as_ref().unwrap_or(commit)))
+    }
+
+    /// A merge with conflicts is work for an agent that has a driver of its own. If nobody is there
+    /// to do it, the person who brings the commit is.
+    async fn refuse_hopeless_merge(
+        &self,
+        project: &Project,
+        labels: &Labels,
+        repo: &BareRepo,
+        [head, commit]: [&Oid; 2],
+    ) -> Result<()> {
+        let MergeOutcome::Conflict { paths, .. } = repo.merge_tree(head, commit).await? else {
+            return Ok(());
+        };
+        let needed = labels.iter().chain([schedule::DEFAULT_DRIVER_LABEL]);
+        let (org, needed) = (project.org, Labels::new(needed)?);
+        let able = self.store().read(move |view| agents::able(view, org));
+        if able.await?.iter().any(|labels| labels.satisfies(&needed)) {
+            return Ok(());
+        }
+        let more = paths.len().saturating_sub(CONFLICTS_NAMED_MAX);
+        let mut named = paths;
+        named.truncate(CONFLICTS_NAMED_MAX);
+        let rest = match more {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        Err(Refusal::Conflict(format!(
+            "{} and {} of {} change the same lines of {}{rest}, and no agent with a driver of its \
+             own is there to merge them: merge the branch into yours, resolve, and sync again",
+            commit.short(),
+            head.short(),
+            project.default_branch.branch_name().unwrap_or_default(),
+            named.join(", "),
+        ))
+        .into())
     }
 
     /// Reads every project's default branch from its repository: a process that died between a push

@@ -6,14 +6,14 @@ use devlab_api::patch as wire_patch;
 use devlab_api::project as wire_project;
 use devlab_api::task as wire;
 use devlab_api::token::Token as WireToken;
-use devlab_core::attempt::{Agent, Attempt, AttemptState};
+use devlab_core::attempt::{Agent, Attempt};
 use devlab_core::auth::Token;
 use devlab_core::check::{CheckSet, Receipt};
 use devlab_core::event::Event;
 use devlab_core::git::RefName;
-use devlab_core::limits::AGENT_GONE_AFTER;
 use devlab_core::org::{Org, Project, ProjectSettings};
 use devlab_core::patch::{Patch, PatchComment};
+use devlab_core::rules::agents;
 use devlab_core::rules::complete::CheckRun;
 use devlab_core::state::State;
 use devlab_core::task::{Feedback, Task, TaskSpec};
@@ -216,9 +216,7 @@ pub fn settings(settings: &ProjectSettings) -> wire_project::ProjectSettings {
 /// An agent, with what it holds.
 #[must_use]
 pub fn agent(agent: Agent, held: &[Attempt], now: Timestamp) -> wire_agent::Agent {
-    // A claim writes the time of the call only now and then; a live lease is as good.
-    let lives =
-        |attempt: &Attempt| attempt.state == AttemptState::Live && attempt.lease_until > now;
+    let online = agents::is_online(&agent, held, now);
     wire_agent::Agent {
         id: agent.id,
         org: agent.org,
@@ -228,7 +226,7 @@ pub fn agent(agent: Agent, held: &[Attempt], now: Timestamp) -> wire_agent::Agen
         attempts: held.iter().map(|attempt| attempt.id).collect(),
         runtime: agent.runtime,
         draining: agent.draining,
-        online: now.since(agent.seen_at) < AGENT_GONE_AFTER || held.iter().any(lives),
+        online,
         created_at: agent.created_at,
         seen_at: agent.seen_at,
     }

@@ -2,14 +2,15 @@
 
 use serde_json::json;
 
-use crate::attempt::Agent;
+use crate::attempt::{Agent, Attempt, AttemptState};
 use crate::error::{Refusal, Result};
 use crate::event::{EventKind, NewEvent};
 use crate::id::{AgentId, AttemptId, OrgId};
 use crate::label::Labels;
-use crate::limits::AGENT_CAPACITY_MAX;
+use crate::limits::{AGENT_CAPACITY_MAX, AGENT_GONE_AFTER, PAGE_MAX};
 use crate::name;
-use crate::tx::{Effect, Read, Tx};
+use crate::time::Timestamp;
+use crate::tx::{Effect, Page, Read, Tx};
 
 /// How an agent presents itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,6 +95,36 @@ pub fn remove(tx: &mut dyn Tx, id: AgentId) -> Result<()> {
     }
     tx.delete_agent(id)?;
     announce(tx, &agent, EventKind::AgentState, "removed")
+}
+
+/// Whether an agent is there: it has called lately, or holds a lease. A claim writes the time of
+/// the call only now and then; a live lease is as good.
+#[must_use]
+pub fn is_online(agent: &Agent, held: &[Attempt], now: Timestamp) -> bool {
+    let lives =
+        |attempt: &Attempt| attempt.state == AttemptState::Live && attempt.lease_until > now;
+    now.since(agent.seen_at) < AGENT_GONE_AFTER || held.iter().any(lives)
+}
+
+/// What each agent of an org that is online and takes work can do; of the newest
+/// [`PAGE_MAX`] agents.
+///
+/// # Errors
+/// Storage only.
+pub fn able(view: &mut dyn Read, org: OrgId) -> Result<Vec<Labels>> {
+    let now = view.now();
+    let page = Page {
+        after: None,
+        limit: PAGE_MAX,
+    };
+    let mut able = Vec::new();
+    for agent in view.agents(Some(org), page)? {
+        let held = view.attempts_of_agent(agent.id)?;
+        if !agent.draining && is_online(&agent, &held, now) {
+            able.push(agent.labels);
+        }
+    }
+    Ok(able)
 }
 
 fn announce(tx: &mut dyn Tx, agent: &Agent, kind: EventKind, state: &str) -> Result<()> {

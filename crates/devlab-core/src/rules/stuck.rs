@@ -2,9 +2,12 @@
 
 use crate::error::Result;
 use crate::id::TaskId;
+use crate::label::Labels;
 use crate::state::{State, TaskKind, WaitReason};
 use crate::task::Task;
 use crate::tx::Read;
+
+use super::agents;
 
 /// Most names in a reason.
 const NAMED_MAX: usize = 3;
@@ -18,14 +21,38 @@ pub fn reason(view: &mut dyn Read, task: &Task) -> Result<Option<String>> {
         State::Draft => Ok(Some("it waits for an approval".to_owned())),
         State::Waiting(reason, _) => Ok(Some(format!("it waits for {}", waits_for(reason)))),
         State::Blocked => blocked(view, task),
-        State::Running if task.kind == TaskKind::Composite => composite(view, task.id),
-        State::Ready
-        | State::Running
-        | State::Integrating
-        | State::Done
-        | State::Failed
-        | State::Cancelled => Ok(None),
+        State::Ready => ready(view, task, &mut None),
+        State::Running if task.kind == TaskKind::Composite => composite(view, task.id, &mut None),
+        State::Running | State::Integrating | State::Done | State::Failed | State::Cancelled => {
+            Ok(None)
+        }
     }
+}
+
+/// What the org's agents can do, looked up at most once for a reason.
+type Able = Option<Vec<Labels>>;
+
+/// A leaf that no agent can take does not move; the start loop moves composites.
+fn ready(view: &mut dyn Read, task: &Task, able: &mut Able) -> Result<Option<String>> {
+    if task.kind == TaskKind::Composite {
+        return Ok(None);
+    }
+    let able = match able {
+        Some(able) => able,
+        None => able.insert(agents::able(view, task.org)?),
+    };
+    if able.iter().any(|labels| labels.satisfies(&task.requires)) {
+        return Ok(None);
+    }
+    let labels: Vec<&str> = task.requires.iter().collect();
+    Ok(Some(match (able.is_empty(), labels.is_empty()) {
+        (true, true) => "no agent of its org is online".to_owned(),
+        (_, false) => format!(
+            "no agent of its org that is online has the labels {}",
+            labels.join(", ")
+        ),
+        (false, true) => return Ok(None),
+    }))
 }
 
 fn waits_for(reason: WaitReason) -> &'static str {
@@ -52,16 +79,20 @@ fn blocked(view: &mut dyn Read, task: &Task) -> Result<Option<String>> {
 }
 
 /// A running composite in which nothing can move is stuck.
-fn composite(view: &mut dyn Read, id: TaskId) -> Result<Option<String>> {
+fn composite(view: &mut dyn Read, id: TaskId, able: &mut Able) -> Result<Option<String>> {
     let mut stopped = Vec::new();
     for id in view.children(id)? {
         let Some(child) = view.task(id)? else {
             continue;
         };
         match child.state {
-            State::Ready | State::Integrating => return Ok(None),
+            State::Integrating => return Ok(None),
+            State::Ready => match ready(view, &child, able)? {
+                None => return Ok(None),
+                Some(why) => stopped.push(format!("{id} is ready, but {why}")),
+            },
             State::Running if child.kind == TaskKind::Leaf => return Ok(None),
-            State::Running => match composite(view, id)? {
+            State::Running => match composite(view, id, able)? {
                 None => return Ok(None),
                 Some(_) => stopped.push(format!("{id} is stuck")),
             },

@@ -2,10 +2,10 @@
 
 use devlab_core::attempt::AttemptKind;
 use devlab_core::label::Labels;
-use devlab_core::limits::{DEPENDENCIES_MAX, DEPTH_MAX, GRAPH_TASKS_MAX};
+use devlab_core::limits::{AGENT_GONE_AFTER, DEPENDENCIES_MAX, DEPTH_MAX, GRAPH_TASKS_MAX};
 use devlab_core::rules::person::{self, Change};
 use devlab_core::rules::schedule::{Created, DEFAULT_DRIVER_LABEL, NewTask, Place};
-use devlab_core::rules::stuck;
+use devlab_core::rules::{agents, stuck};
 use devlab_core::state::State;
 use devlab_core::{Refusal, TaskId};
 
@@ -266,6 +266,7 @@ fn an_ended_dependency_never_unblocks_and_the_dependent_says_why() {
 #[test]
 fn what_moves_is_not_stuck() {
     let mut lab = Lab::new(1);
+    lab.able();
     let goal = lab.errand(&composite("", &[], vec![leaf("a", &[]), leaf("b", &["a"])]));
     for key in ["a", "b"] {
         let task = lab.task(id(&goal, key)).clone();
@@ -273,6 +274,32 @@ fn what_moves_is_not_stuck() {
     }
     let task = lab.task(goal.id).clone();
     assert_eq!(stuck::reason(&mut lab.tx, &task).unwrap(), None);
+}
+
+#[test]
+fn ready_work_that_no_agent_can_take_says_so_up_to_its_goal() {
+    let mut lab = Lab::new(1);
+    let picky = NewTask {
+        requires: Labels::new(["gpu"]).unwrap(),
+        ..leaf("a", &[])
+    };
+    let goal = lab.errand(&composite("", &[], vec![picky, leaf("b", &["a"])]));
+    let child = id(&goal, "a");
+    let why = |lab: &mut Lab, id| {
+        let task = lab.task(id).clone();
+        stuck::reason(&mut lab.tx, &task).unwrap()
+    };
+    let nobody = "no agent of its org that is online has the labels gpu";
+    assert_eq!(why(&mut lab, child).as_deref(), Some(nobody));
+    let expected = format!("nothing below it can move: {child} is ready, but {nobody}");
+    assert_eq!(why(&mut lab, goal.id), Some(expected));
+    let agent = lab.able();
+    assert_eq!((why(&mut lab, child), why(&mut lab, goal.id)), (None, None));
+    agents::drain(&mut lab.tx, agent, true).unwrap();
+    assert_eq!(why(&mut lab, child).as_deref(), Some(nobody));
+    agents::drain(&mut lab.tx, agent, false).unwrap();
+    lab.tx.now = lab.tx.now.plus(AGENT_GONE_AFTER);
+    assert_eq!(why(&mut lab, child).as_deref(), Some(nobody));
 }
 
 #[test]

@@ -7,8 +7,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use devlab_api::{Cluster, Health, List, Peer, StoreInfo};
-use devlab_core::attempt::AttemptState;
-use devlab_core::limits::{AGENT_GONE_AFTER, PAGE_MAX};
+use devlab_core::limits::PAGE_MAX;
+use devlab_core::rules::agents;
 use devlab_core::tx::Page;
 use devlab_orchestrator::Lab;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
@@ -126,10 +126,7 @@ async fn clusters(
             },
         )? {
             let held = view.attempts_of_agent(agent.id)?;
-            let works = held
-                .iter()
-                .any(|attempt| attempt.state == AttemptState::Live);
-            online += u32::from(works || now.since(agent.seen_at) < AGENT_GONE_AFTER);
+            online += u32::from(agents::is_online(&agent, &held, now));
         }
         Ok(online)
     });
