@@ -20,7 +20,8 @@ pub const DEPTH_MAX: u8 = 8;
 pub const LABELS_MAX: usize = 32;
 /// Longest label, in bytes.
 pub const LABEL_BYTES_MAX: usize = 63;
-/// Most different label sets that tasks of one org may require at one time.
+/// Most different label sets that ready tasks of one org require at one time; a claim looks at the
+/// head of the queue of each. A task with another one waits outside; see [`QUEUE_FULL_RETRY`].
 pub const LABEL_SETS_MAX: usize = 256;
 /// Most checks of one task, the project's included.
 pub const CHECKS_MAX: usize = 64;
@@ -76,5 +77,7 @@ pub const BACKOFF_MAX: Duration = Duration::from_secs(60);
 /// The same with the jitter on top: a task that is to wait for longer has an alarm of a clock that
 /// went back.
 pub const BACKOFF_WITH_JITTER_MAX: Duration = Duration::from_secs(75);
+/// How long a task waits whose label set has no room among the ready queues of its org.
+pub const QUEUE_FULL_RETRY: Duration = Duration::from_secs(10);
 /// How long an agent may be silent before it is listed as gone.
 pub const AGENT_GONE_AFTER: Duration = Duration::from_secs(90);

@@ -314,8 +314,9 @@ pub trait Tx: Read {
     /// Stores a check set under its hash, if it is not there.
     fn put_check_set(&mut self, set: &CheckSet) -> Result<()>;
 
-    /// Puts something into its ready queue.
-    fn enqueue(&mut self, entry: &Queued) -> Result<()>;
+    /// Puts something into its ready queue; `false` if that is one more than the
+    /// [`crate::limits::LABEL_SETS_MAX`] that an org may have. A candidate always has room.
+    fn enqueue(&mut self, entry: &Queued) -> Result<bool>;
     /// Takes something out of its ready queue; `false` if it was not there.
     fn dequeue(&mut self, entry: &Queued) -> Result<bool>;
     /// Remembers to look at a backing-off task at a time; `None` forgets it.

@@ -51,6 +51,13 @@ pub enum Outcome {
         /// What git says of each.
         messages: Vec<String>,
     },
+    /// A part can never be merged; nothing was kept.
+    Unmergeable {
+        /// Which part, counted from 0.
+        index: usize,
+        /// Why, in words.
+        why: String,
+    },
 }
 
 /// Merges `parts` in order onto `target`, and keeps the result under `keep`.
@@ -60,7 +67,7 @@ pub enum Outcome {
 /// is checked out. Two processes for each part, and one for the keep-ref.
 ///
 /// # Errors
-/// No parts or more than [`BATCH_MAX`]; a commit that does not exist; unrelated histories;
+/// No parts or more than [`BATCH_MAX`];
 /// [`Error::RefMoved`] if `keep` names something else already.
 pub async fn build(
     repo: &BareRepo,
@@ -82,7 +89,14 @@ pub async fn build(
         merges: Vec::with_capacity(parts.len()),
     };
     for (index, part) in parts.iter().enumerate() {
-        match repo.merge_tree(&built.tip, &part.head).await? {
+        let merged = match repo.merge_tree(&built.tip, &part.head).await {
+            Err(error @ (Error::UnrelatedHistories { .. } | Error::Missing { .. })) => {
+                let why = error.to_string();
+                return Ok(Outcome::Unmergeable { index, why });
+            }
+            merged => merged?,
+        };
+        match merged {
             MergeOutcome::Clean { tree } => {
                 built.tip = merge_commit(repo, &built.tip, part, &tree, time_secs).await?;
                 built.tree = tree;

@@ -164,6 +164,24 @@ impl BareRepo {
         }
     }
 
+    /// Whether an object is a commit that was made on `base`, as the harness does, or descends from
+    /// it. No process of its own in the first case, one in the second.
+    ///
+    /// # Errors
+    /// git's failure.
+    pub async fn is_commit_on(&self, commit: &Oid, base: &Oid) -> Result<bool> {
+        let found = self.object(commit.as_str(), 0).await?;
+        if found.is_none_or(|object| object.kind != "commit") {
+            return Ok(false);
+        }
+        let parent = self.object(&format!("{commit}^1"), 0).await?;
+        match parent {
+            Some(parent) if parent.oid == *base => Ok(true),
+            Some(_) => self.is_ancestor(base, commit).await,
+            None => Ok(commit == base),
+        }
+    }
+
     /// The best common ancestor, `None` if there is none. One process.
     ///
     /// # Errors

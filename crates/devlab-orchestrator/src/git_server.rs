@@ -15,7 +15,7 @@ use devlab_forge::http::{FetchPolicy, GitHttpRequest, PushedRef, ReceivePolicy};
 use devlab_store::StoreExt;
 use futures::stream::BoxStream;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::lab::Lab;
 
 /// What a git client may do in a repository.
@@ -77,13 +77,8 @@ impl Lab {
         }
         // A push goes on to its record even if its client goes away: the ref may have moved.
         let lab = Arc::clone(self);
-        let pushing = self.tracker.spawn(async move { lab.serve_git(call).await });
-        pushing.await.unwrap_or_else(|join| {
-            Err(Error::Io {
-                what: "a push was cut off".to_owned(),
-                source: std::io::Error::other(join),
-            })
-        })
+        self.to_its_end(async move { lab.serve_git(call).await })
+            .await?
     }
 
     async fn serve_git(&self, call: GitCall) -> Result<GitReply> {

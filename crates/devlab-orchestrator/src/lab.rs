@@ -11,6 +11,7 @@ use devlab_forge::http::GitHttp;
 use devlab_forge::import::{ImportFrom, ImportLimits};
 use devlab_forge::{BareRepo, Git};
 use devlab_store::{Store, StoreExt};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -26,6 +27,8 @@ pub type FaultHook = Arc<dyn Fn(&'static str) -> std::io::Result<()> + Send + Sy
 const ATTEMPT_KEY_SETTING: &str = "attempt_token_key";
 /// Most settings of projects that are kept parsed.
 const SETTINGS_CACHE_MAX: usize = 1_000;
+/// Imports at the same time; more wait. Each may take the disk and the network for minutes.
+const IMPORTS_MAX: usize = 4;
 
 /// How the lab behaves.
 #[derive(Debug, Clone)]
@@ -74,6 +77,7 @@ pub struct Lab {
     faults: FaultHook,
     attempt_key: String,
     settings: Mutex<HashMap<ProjectId, (Oid, Arc<ProjectSettings>)>>,
+    pub(crate) imports: Semaphore,
     pub(crate) loops: Loops,
     pub(crate) stop: CancellationToken,
     pub(crate) tracker: TaskTracker,
@@ -119,10 +123,12 @@ impl Lab {
             config: parts.config,
             faults: parts.faults,
             settings: Mutex::default(),
+            imports: Semaphore::new(IMPORTS_MAX),
             loops: Loops::default(),
             stop: CancellationToken::new(),
             tracker: TaskTracker::new(),
         });
+        lab.sweep_repositories().await?;
         lab.reconcile_branches(true).await?;
         Ok(lab)
     }
@@ -186,6 +192,20 @@ impl Lab {
     #[must_use]
     pub fn stopping(&self) -> &CancellationToken {
         &self.stop
+    }
+
+    /// Does work that must not be dropped half-way, to its end, even if its caller goes away.
+    ///
+    /// # Errors
+    /// That it panicked.
+    pub async fn to_its_end<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T> {
+        self.tracker.spawn(work).await.map_err(|join| Error::Io {
+            what: "a request was cut off".to_owned(),
+            source: std::io::Error::other(join),
+        })
     }
 
     /// Stops the loops and waits for them.

@@ -1,5 +1,6 @@
 //! Projects: made, filled, read, and kept in line with where people work.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use devlab_core::auth::Principal;
@@ -74,7 +75,8 @@ pub struct BegunSync {
 #[derive(Debug, Clone)]
 enum SyncStep {
     Nothing,
-    Moved,
+    /// The branch was moved from this commit.
+    Moved(Option<Oid>),
     Merge(Box<(schedule::Place, TaskSpec, Oid)>),
 }
 
@@ -86,9 +88,12 @@ impl BegunSync {
     pub fn record(&self, tx: &mut dyn Tx) -> devlab_core::Result<Synced> {
         let outcome = match &self.step {
             SyncStep::Nothing => UpstreamSync::UpToDate,
-            SyncStep::Moved => {
+            SyncStep::Moved(old) => {
                 let (id, branch) = (self.project.id, self.project.default_branch.clone());
-                tx.set_branch_head(id, &branch, Some(&self.head))?;
+                // What is known may be ahead already, if a train was quicker.
+                if tx.branch_head(id, &branch)? == *old {
+                    tx.set_branch_head(id, &branch, Some(&self.head))?;
+                }
                 tx.effect(Effect::Train(Target {
                     project: id,
                     branch,
@@ -166,6 +171,24 @@ async fn is_commit(repo: &BareRepo, id: &Oid) -> Result<bool> {
     }
 }
 
+/// Folders in a folder.
+fn folders(dir: &Path) -> Result<Vec<PathBuf>> {
+    let read = || -> std::io::Result<Vec<PathBuf>> {
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(dir)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                found.push(entry.path());
+            }
+        }
+        Ok(found)
+    };
+    read().map_err(|source| Error::Io {
+        what: format!("cannot read {}", dir.display()),
+        source,
+    })
+}
+
 impl Lab {
     /// Makes the repository of a project that is about to be stored, empty or imported. Returns the
     /// project's id and the head of its default branch.
@@ -191,6 +214,7 @@ impl Lab {
         let repo = match import_url {
             None => BareRepo::init(&self.git, &dir, &new.default_branch).await?,
             Some(url) => {
+                let _one_of_few = self.imports.acquire().await;
                 let limits = self.config.import_limits;
                 let from = self.config.import_from;
                 let repo = import_https(&self.git, url, &dir, limits, from).await;
@@ -211,6 +235,33 @@ impl Lab {
             return Err(Refusal::invalid("default_branch", problem).into());
         }
         Ok((id, head))
+    }
+
+    /// Removes what creations of projects that were cut off have left: folders of repositories that
+    /// no project has. Only for a start: nothing else may make a project meanwhile.
+    pub(crate) async fn sweep_repositories(&self) -> Result<()> {
+        for dir in folders(self.repos())?.iter().map(|org| folders(org)) {
+            for dir in dir? {
+                let name = dir.file_name().unwrap_or_default().to_string_lossy();
+                let id = name.trim_start_matches('.').split('.').next();
+                let Some(id) = id.and_then(|id| id.parse::<ProjectId>().ok()) else {
+                    continue;
+                };
+                let is_whole = !name.starts_with('.');
+                let known = self
+                    .store()
+                    .read(move |view| Ok(view.project(id)?.is_some()));
+                if known.await? && is_whole {
+                    continue;
+                }
+                tracing::warn!(dir = %dir.display(), "removing a repository that no project has");
+                std::fs::remove_dir_all(&dir).map_err(|source| Error::Io {
+                    what: format!("cannot remove {}", dir.display()),
+                    source,
+                })?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes a repository that no project has, because storing the project failed.
@@ -336,7 +387,7 @@ impl Lab {
         };
         if is_ahead {
             match publish::publish(&repo, branch, head.as_ref(), commit).await {
-                Ok(()) => return Ok(begun(SyncStep::Moved, commit)),
+                Ok(()) => return Ok(begun(SyncStep::Moved(head.clone()), commit)),
                 Err(devlab_forge::Error::RefMoved { .. }) => {
                     let text = "the branch has moved meanwhile: try again".to_owned();
                     return Err(Refusal::Conflict(text).into());
@@ -375,7 +426,14 @@ impl Lab {
         repo: &BareRepo,
         [head, commit]: [&Oid; 2],
     ) -> Result<()> {
-        let MergeOutcome::Conflict { paths, .. } = repo.merge_tree(head, commit).await? else {
+        let merged = match repo.merge_tree(head, commit).await {
+            Err(devlab_forge::Error::UnrelatedHistories { .. }) => {
+                let problem = "has no history in common with the project's branch";
+                return Err(Refusal::invalid("commit", problem).into());
+            }
+            merged => merged?,
+        };
+        let MergeOutcome::Conflict { paths, .. } = merged else {
             return Ok(());
         };
         let needed = labels.iter().chain([schedule::DEFAULT_DRIVER_LABEL]);

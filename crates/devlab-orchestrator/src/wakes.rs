@@ -42,7 +42,8 @@ pub struct Wakes {
 struct Waiting {
     ticket: u64,
     labels: Labels,
-    tell: oneshot::Sender<()>,
+    /// Told what the work requires.
+    tell: oneshot::Sender<Labels>,
 }
 
 /// A place in the line of idle agents. Dropping it gives the place up, and passes on a wake that
@@ -52,8 +53,10 @@ pub(crate) struct Ticket {
     wakes: Arc<Wakes>,
     org: OrgId,
     number: u64,
-    labels: Labels,
-    told: oneshot::Receiver<()>,
+    told: oneshot::Receiver<Labels>,
+    /// What the work requires that this was told of: it may be less than the agent can do, and so
+    /// another one's as well.
+    wanted: Option<Labels>,
     used: bool,
 }
 
@@ -139,7 +142,7 @@ impl Wakes {
             let Some(waiting) = line.remove(place) else {
                 return;
             };
-            if waiting.tell.send(()).is_ok() {
+            if waiting.tell.send(required.clone()).is_ok() {
                 return;
             }
         }
@@ -160,8 +163,8 @@ impl Wakes {
             wakes: Arc::clone(self),
             org,
             number,
-            labels: labels.clone(),
             told,
+            wanted: None,
             used: false,
         }
     }
@@ -190,9 +193,10 @@ impl Wakes {
 impl Ticket {
     /// Waits until told that there may be work.
     pub(crate) async fn told(&mut self) {
-        if (&mut self.told).await.is_err() {
+        match (&mut self.told).await {
+            Ok(wanted) => self.wanted = Some(wanted),
             // The line itself is gone: the lab is shutting down, which the caller waits for too.
-            std::future::pending::<()>().await;
+            Err(_) => std::future::pending::<()>().await,
         }
     }
 
@@ -209,22 +213,21 @@ impl Drop for Ticket {
             .idle
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let mut was_told = true;
         if let Some(line) = idle.get_mut(&self.org) {
             if let Some(place) = line
                 .iter()
                 .position(|waiting| waiting.ticket == self.number)
             {
                 line.remove(place);
-                was_told = false;
             }
             if line.is_empty() {
                 idle.remove(&self.org);
             }
         }
         drop(idle);
-        if was_told && !self.used {
-            self.wakes.wake_one(self.org, &self.labels);
+        let wanted = self.wanted.take().or_else(|| self.told.try_recv().ok());
+        if let Some(wanted) = wanted.filter(|_| !self.used) {
+            self.wakes.wake_one(self.org, &wanted);
         }
     }
 }
@@ -266,6 +269,16 @@ mod tests {
             is_told(&mut second),
             "its caller went away before it could claim"
         );
+    }
+
+    #[test]
+    fn what_is_passed_on_is_the_work_and_not_what_its_first_agent_can_do() {
+        let wakes = Wakes::new();
+        let first = wakes.get_in_line(org(), &Labels::new(["gpu"]).unwrap());
+        let mut second = wakes.get_in_line(org(), &Labels::default());
+        wakes.after_commit(&[Effect::Ready(org(), Labels::default())]);
+        drop(first);
+        assert!(is_told(&mut second));
     }
 
     #[test]

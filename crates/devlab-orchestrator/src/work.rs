@@ -72,6 +72,8 @@ impl Lab {
         }
         // The wake that the next look uses up. It is passed on if that look cannot use it.
         let mut wake: Option<Ticket> = None;
+        // An answer that was lost is given again, even to an agent that takes no new work.
+        let mut is_first = true;
         loop {
             let orders = self.wakes.orders(agent);
             let ordered = orders.notified();
@@ -83,7 +85,8 @@ impl Lab {
             // that takes no work stands in nobody's way.
             let in_line = |known: &Agent| self.wakes.get_in_line(known.org, &known.labels);
             let mut ticket = (!known.draining).then(|| in_line(&known));
-            if ticket.is_some() {
+            if ticket.is_some() || is_first {
+                is_first = false;
                 let found = self.try_claim(who, agent, &claim_id).await?;
                 if let Some(mut used) = wake.take() {
                     used.used();
@@ -297,6 +300,14 @@ impl Lab {
         let name = RefName::of_attempt(task.id, attempt.number);
         if repo.resolve(&name).await?.as_ref() != Some(&commit) {
             let problem = format!("is not what {name} points at: push it first");
+            return Err(Refusal::invalid("complete.delivered.commit", problem).into());
+        }
+        let is_on_base = match &attempt.base {
+            Some(base) => repo.is_commit_on(&commit, base).await?,
+            None => false,
+        };
+        if !is_on_base {
+            let problem = "is no commit on the attempt's base: what it pushed cannot be merged";
             return Err(Refusal::invalid("complete.delivered.commit", problem).into());
         }
         let tree = repo.tree_of(&commit).await?;

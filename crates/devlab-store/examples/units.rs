@@ -84,7 +84,7 @@ fn create(tx: &mut dyn Tx, org: OrgId, requires: &Labels) -> Result<()> {
     };
     task.seq = tx.insert_task(&task, &spec)?;
     event(tx, org, EventKind::TaskCreated, id)?;
-    tx.enqueue(&entry(&task))?;
+    let _has_room = tx.enqueue(&entry(&task))?;
     tx.effect(Effect::Ready(org, requires.clone()));
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use crate::error::Result;
 use crate::id::TaskId;
-use crate::state::TaskKind;
+use crate::state::{State, TaskKind};
 use crate::tx::Tx;
 
 use super::step;
@@ -20,7 +20,8 @@ pub(super) fn raise(tx: &mut dyn Tx, task: TaskId, at_least: u32) -> Result<()> 
         let Some(mut task) = tx.task(id)? else {
             continue;
         };
-        if task.path >= at_least {
+        // What is done orders nothing any more, nor does what came before it; there may be thousands.
+        if task.path >= at_least || task.state == State::Done {
             continue;
         }
         step::reorder(tx, &mut task, |task| task.path = at_least)?;

@@ -8,6 +8,7 @@ use crate::event::{EventKind, NewEvent};
 use crate::id::TaskId;
 use crate::limits::GOAL_BYTES_MAX;
 use crate::name;
+use crate::org::ProjectSettings;
 use crate::state::{Cause, ResumeTo, State, TaskKind, WaitReason};
 use crate::task::{Task, Tries};
 use crate::tx::Tx;
@@ -15,12 +16,16 @@ use crate::tx::Tx;
 use super::step::{self, step};
 use super::{finish, review, schedule, train};
 
-/// Approves a draft.
+/// Approves a draft. From now on it is judged by what `settings`, those of its project, say now.
 ///
 /// # Errors
 /// [`Refusal::NotFound`], [`Refusal::BadState`].
-pub fn activate(tx: &mut dyn Tx, id: TaskId) -> Result<Task> {
+pub fn activate(tx: &mut dyn Tx, id: TaskId, settings: Option<&ProjectSettings>) -> Result<Task> {
     let mut task = step::load(tx, id)?;
+    if let Some(settings) = settings.filter(|_| task.project.is_some()) {
+        let spec = tx.task_spec(id)?.ok_or(Refusal::NotFound("task"))?;
+        task.check_set = Some(schedule::fix_checks(tx, settings, &spec)?);
+    }
     step(tx, &mut task, Cause::Activate, "it was approved", None)?;
     step::settle(tx, &mut task)?;
     step::load(tx, id)

@@ -11,7 +11,7 @@ use crate::git::Oid;
 use crate::id::{OrgId, ProjectId, TaskId};
 use crate::label::Labels;
 use crate::limits::{
-    DEPENDENCIES_MAX, DEPTH_MAX, GOAL_BYTES_MAX, GRAPH_TASKS_MAX, TITLE_CHARS_MAX,
+    DEPENDENCIES_MAX, DEPTH_MAX, GOAL_BYTES_MAX, GRAPH_TASKS_MAX, LABELS_MAX, TITLE_CHARS_MAX,
 };
 use crate::name;
 use crate::org::ProjectSettings;
@@ -233,6 +233,22 @@ fn order(siblings: &[NewTask], at: &dyn Fn(usize) -> String) -> Result<Vec<usize
     }
 }
 
+/// Stores what a task is judged by: its project's checks and its own.
+pub(super) fn fix_checks(
+    tx: &mut dyn Tx,
+    settings: &ProjectSettings,
+    spec: &TaskSpec,
+) -> Result<crate::check::Sha256Hex> {
+    let own = CheckSet {
+        checks: spec.checks.clone(),
+        ..CheckSet::default()
+    };
+    let set = settings.checks.union(&own);
+    set.validate("checks")?;
+    tx.put_check_set(&set)?;
+    Ok(set.hash())
+}
+
 struct Maker<'a> {
     place: &'a Place,
     /// Hashes of check sets by the task's own checks, so that each is stored once.
@@ -253,14 +269,7 @@ impl Maker<'_> {
         if let Some(hash) = self.sets.get(&key) {
             return Ok(Some(hash.clone()));
         }
-        let own = CheckSet {
-            checks: spec.checks.clone(),
-            ..CheckSet::default()
-        };
-        let set = settings.checks.union(&own);
-        set.validate("checks")?;
-        tx.put_check_set(&set)?;
-        let hash = set.hash();
+        let hash = fix_checks(tx, settings, spec)?;
         self.sets.insert(key, hash.clone());
         Ok(Some(hash))
     }
@@ -285,8 +294,14 @@ impl Maker<'_> {
         if let Some((_, settings)) = &self.place.project {
             labels.extend(settings.labels.iter().map(|label| (label, ())));
         }
-        if kind == TaskKind::Leaf && new.spec.driver.is_none() {
+        let needs_driver = new.spec.driver.is_none();
+        if kind == TaskKind::Leaf && needs_driver {
             labels.insert(DEFAULT_DRIVER_LABEL, ());
+        }
+        // A child may be generated for it later, which needs room for this one.
+        if labels.len() + usize::from(kind == TaskKind::Composite && needs_driver) > LABELS_MAX {
+            let problem = format!("at most {LABELS_MAX} labels, the project's included");
+            return Err(Refusal::invalid("requires", problem).into());
         }
         let mut task = Task {
             id,

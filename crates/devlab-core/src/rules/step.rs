@@ -9,7 +9,7 @@ use crate::error::{Refusal, Result};
 use crate::event::{EventKind, NewEvent};
 use crate::git::RefName;
 use crate::id::{AttemptId, TaskId};
-use crate::limits::BACKOFF_MAX;
+use crate::limits::{BACKOFF_MAX, QUEUE_FULL_RETRY};
 use crate::state::{Cause, ResumeTo, State, TaskKind, transition};
 use crate::task::Task;
 use crate::train::Target;
@@ -67,8 +67,23 @@ pub(super) fn queue(tx: &mut dyn Tx, task: &Task) -> Result<()> {
         tx.effect(Effect::Later(at));
         return Ok(());
     }
-    tx.enqueue(&queued(task))?;
+    if !tx.enqueue(&queued(task))? {
+        return wait_outside(tx, task);
+    }
     tx.effect(Effect::Ready(task.org, task.requires.clone()));
+    Ok(())
+}
+
+/// The org has as many ready queues as it may have: the task tries to get into one a little later.
+/// To refuse it would undo what made it ready: a completion, a publication, the end of a lease.
+fn wait_outside(tx: &mut dyn Tx, task: &Task) -> Result<()> {
+    let at = tx.now().plus(QUEUE_FULL_RETRY);
+    tx.put_task(&Task {
+        not_before: Some(at),
+        ..task.clone()
+    })?;
+    tx.set_due(task.id, Some(at))?;
+    tx.effect(Effect::Later(at));
     Ok(())
 }
 
@@ -111,7 +126,9 @@ pub(super) fn reorder(
     if let Some(mut entry) = moved {
         entry.priority = task.priority;
         entry.path = task.path;
-        tx.enqueue(&entry)?;
+        if !tx.enqueue(&entry)? {
+            wait_outside(tx, task)?;
+        }
     }
     Ok(())
 }

@@ -21,12 +21,20 @@ pub fn reason(view: &mut dyn Read, task: &Task) -> Result<Option<String>> {
         State::Draft => Ok(Some("it waits for an approval".to_owned())),
         State::Waiting(reason, _) => Ok(Some(format!("it waits for {}", waits_for(reason)))),
         State::Blocked => blocked(view, task),
-        State::Ready => ready(view, task, &mut None),
+        State::Ready => match backs_off(view, task) {
+            Some(why) => Ok(Some(why)),
+            None => ready(view, task, &mut None),
+        },
         State::Running if task.kind == TaskKind::Composite => composite(view, task.id, &mut None),
         State::Running | State::Integrating | State::Done | State::Failed | State::Cancelled => {
             Ok(None)
         }
     }
+}
+
+fn backs_off(view: &dyn Read, task: &Task) -> Option<String> {
+    let at = task.not_before.filter(|at| *at > view.now())?;
+    Some(format!("it waits until {at} for its next try"))
 }
 
 /// What the org's agents can do, looked up at most once for a reason.
@@ -87,6 +95,7 @@ fn composite(view: &mut dyn Read, id: TaskId, able: &mut Able) -> Result<Option<
         };
         match child.state {
             State::Integrating => return Ok(None),
+            State::Ready if backs_off(view, &child).is_some() => return Ok(None),
             State::Ready => match ready(view, &child, able)? {
                 None => return Ok(None),
                 Some(why) => stopped.push(format!("{id} is ready, but {why}")),

@@ -246,7 +246,8 @@ pub(super) fn requeue_verify(tx: &mut dyn Tx, candidate: &mut Candidate) -> Resu
     }
     tx.put_candidate(candidate)?;
     let entry = queued(tx, candidate)?;
-    tx.enqueue(&entry)?;
+    let has_room = tx.enqueue(&entry)?;
+    debug_assert!(has_room, "a verify attempt always has");
     tx.effect(Effect::Ready(entry.org, entry.requires));
     Ok(())
 }
@@ -406,11 +407,42 @@ pub(super) fn reject(tx: &mut dyn Tx, candidate: &mut Candidate, why: &str) -> R
     Ok(())
 }
 
-/// The ref has the candidate's tip: its tasks are done. Does nothing if it is published already.
+/// The merge of one entry cannot be made at all, and never will be: its commit has no history in
+/// common with the target, say. A person has to look; what waits behind it goes on.
 ///
 /// # Errors
 /// Storage only.
-pub fn published(tx: &mut dyn Tx, id: CandidateId) -> Result<()> {
+pub fn unmergeable(tx: &mut dyn Tx, id: CandidateId, index: usize, why: &str) -> Result<()> {
+    let Some(mut candidate) = load(tx, id, CandidateState::Building)? else {
+        return Ok(());
+    };
+    reject(tx, &mut candidate, "one of its merges cannot be made")?;
+    let Some(entry) = candidate.entries.get(index) else {
+        return Ok(());
+    };
+    tx.delete_train_entry(entry.task)?;
+    let mut task = step::load(tx, entry.task)?;
+    let to = match task.kind {
+        // Not from where it was: that is what cannot be merged.
+        TaskKind::Leaf => {
+            task.head = None;
+            task.prior = None;
+            ResumeTo::Ready
+        }
+        TaskKind::Composite => ResumeTo::Running,
+    };
+    let park = Cause::Park(WaitReason::Attention, to);
+    let why = format!("its result cannot be merged: {why}");
+    step(tx, &mut task, park, &why, None)?;
+    tx.put_task(&task)
+}
+
+/// The ref has the candidate's tip, and is at `head` now: its tasks are done. Does nothing if it is
+/// published already.
+///
+/// # Errors
+/// Storage only.
+pub fn published(tx: &mut dyn Tx, id: CandidateId, head: &Oid) -> Result<()> {
     let Some(mut candidate) = load(tx, id, CandidateState::Publishing)? else {
         return Ok(());
     };
@@ -418,7 +450,7 @@ pub fn published(tx: &mut dyn Tx, id: CandidateId) -> Result<()> {
     candidate.updated_at = tx.now();
     tx.put_candidate(&candidate)?;
     let target = candidate.target.clone();
-    tx.set_branch_head(target.project, &target.branch, candidate.tip.as_ref())?;
+    tx.set_branch_head(target.project, &target.branch, Some(head))?;
     announce(tx, &candidate, "its target has it")?;
     for entry in candidate.entries {
         tx.delete_train_entry(entry.task)?;

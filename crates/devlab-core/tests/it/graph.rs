@@ -2,7 +2,9 @@
 
 use devlab_core::attempt::AttemptKind;
 use devlab_core::label::Labels;
-use devlab_core::limits::{AGENT_GONE_AFTER, DEPENDENCIES_MAX, DEPTH_MAX, GRAPH_TASKS_MAX};
+use devlab_core::limits::{
+    AGENT_GONE_AFTER, DEPENDENCIES_MAX, DEPTH_MAX, GRAPH_TASKS_MAX, QUEUE_FULL_RETRY,
+};
 use devlab_core::rules::person::{self, Change};
 use devlab_core::rules::schedule::{Created, DEFAULT_DRIVER_LABEL, NewTask, Place};
 use devlab_core::rules::{agents, stuck};
@@ -300,6 +302,38 @@ fn ready_work_that_no_agent_can_take_says_so_up_to_its_goal() {
     agents::drain(&mut lab.tx, agent, false).unwrap();
     lab.tx.now = lab.tx.now.plus(AGENT_GONE_AFTER);
     assert_eq!(why(&mut lab, child).as_deref(), Some(nobody));
+}
+
+#[test]
+fn a_label_set_without_room_waits_outside_and_refuses_nothing() {
+    let mut lab = Lab::new(1);
+    lab.tx.queues_max = 1;
+    let agent = lab.able();
+    let labelled = |key: &str, label: &str, after: &[&str]| NewTask {
+        requires: Labels::new([label]).unwrap(),
+        ..leaf(key, after)
+    };
+    let children = vec![
+        labelled("a", "linux", &[]),
+        labelled("b", "linux", &[]),
+        labelled("c", "gpu", &["a"]),
+    ];
+    let goal = lab.errand(&composite("", &[], children));
+    let (a, c) = (id(&goal, "a"), id(&goal, "c"));
+    let attempt = lab.take(agent);
+    assert_eq!(attempt.task, a);
+    lab.pass(&attempt);
+    assert_eq!(lab.state(a), State::Done, "what c lacks is not a's fault");
+    assert_eq!(lab.state(c), State::Ready);
+    let task = lab.task(c).clone();
+    let why = stuck::reason(&mut lab.tx, &task).unwrap().unwrap();
+    assert!(why.starts_with("it waits until"), "{why}");
+    let b = lab.take(agent);
+    assert!(lab.claim(agent).unwrap().is_none(), "c is in no queue yet");
+    lab.advance(QUEUE_FULL_RETRY);
+    assert_eq!(lab.release_now(), 1);
+    assert_eq!(lab.take(agent).task, c);
+    lab.pass(&b);
 }
 
 #[test]

@@ -398,7 +398,8 @@ impl Lab {
         if fits {
             self.refs
                 .insert(branch.clone(), candidate.tip.clone().unwrap());
-            self.unit(|tx| train::published(tx, id)).unwrap();
+            let tip = candidate.tip.clone().unwrap();
+            self.unit(|tx| train::published(tx, id, &tip)).unwrap();
         } else {
             self.unit(|tx| train::moved(tx, id, actual.as_ref()))
                 .unwrap();

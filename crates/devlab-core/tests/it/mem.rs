@@ -7,6 +7,7 @@ use devlab_core::attempt::{Attempt, AttemptState};
 use devlab_core::check::{CheckSet, Receipt, Sha256Hex};
 use devlab_core::error::StorageErrorKind;
 use devlab_core::event::Event;
+use devlab_core::limits::LABEL_SETS_MAX;
 use devlab_core::org::{Org, Project};
 use devlab_core::patch::{Patch, PatchComment};
 use devlab_core::task::{Feedback, Task, TaskSpec};
@@ -33,6 +34,8 @@ pub(crate) struct MemTx {
     pub(crate) feedback: BTreeMap<TaskId, Vec<Feedback>>,
     pub(crate) check_sets: BTreeMap<Sha256Hex, CheckSet>,
     pub(crate) queue: Vec<Queued>,
+    /// Most ready queues of an org; the simulator makes them few.
+    pub(crate) queues_max: usize,
     pub(crate) due: BTreeMap<TaskId, Timestamp>,
     pub(crate) attempts: BTreeMap<AttemptId, Attempt>,
     /// Attempts in the order in which they were made: ids of one millisecond are not in order.
@@ -65,6 +68,7 @@ impl MemTx {
         Self {
             now,
             seed,
+            queues_max: LABEL_SETS_MAX,
             ..Self::default()
         }
     }

@@ -1,6 +1,6 @@
 //! Writes of [`MemTx`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use devlab_core::attempt::{Agent, Attempt, AttemptState};
@@ -11,7 +11,7 @@ use devlab_core::org::{Org, Project};
 use devlab_core::patch::{Patch, PatchComment};
 use devlab_core::task::{Feedback, Task, TaskSpec};
 use devlab_core::train::{Candidate, TrainEntry};
-use devlab_core::tx::{Effect, Queued, Remembered, StoredAudit, Tx};
+use devlab_core::tx::{Effect, Queued, Remembered, StoredAudit, Tx, Work};
 use devlab_core::{AgentId, Oid, ProjectId, RefName, Result, TaskId, Timestamp};
 
 use crate::mem::{MemTx, broken};
@@ -93,12 +93,17 @@ impl Tx for MemTx {
         self.check_sets.insert(set.hash(), set.clone());
         Ok(())
     }
-    fn enqueue(&mut self, entry: &Queued) -> Result<()> {
+    fn enqueue(&mut self, entry: &Queued) -> Result<bool> {
         if self.queue.contains(entry) {
             return broken("queued twice");
         }
+        let mut sets: HashSet<_> = self.queue.iter().map(|known| &known.requires).collect();
+        sets.insert(&entry.requires);
+        if sets.len() > self.queues_max && matches!(entry.work, Work::Task(_)) {
+            return Ok(false);
+        }
         self.queue.push(entry.clone());
-        Ok(())
+        Ok(true)
     }
     fn dequeue(&mut self, entry: &Queued) -> Result<bool> {
         let at = self.queue.iter().position(|queued| queued == entry);

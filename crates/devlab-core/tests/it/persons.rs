@@ -28,10 +28,10 @@ fn a_draft_waits_for_its_approval() {
         stuck::reason(&mut lab.tx, &task).unwrap().unwrap(),
         "it waits for an approval"
     );
-    lab.unit(|tx| person::activate(tx, goal.id)).unwrap();
+    lab.unit(|tx| person::activate(tx, goal.id, None)).unwrap();
     assert_eq!(lab.take(agent).task, id(&goal, "a"));
     assert_eq!(
-        code(lab.unit(|tx| person::activate(tx, goal.id))),
+        code(lab.unit(|tx| person::activate(tx, goal.id, None))),
         "bad_state"
     );
 }

@@ -67,6 +67,7 @@ const HAPPENS: &[&str] = &[
     "superseded write",
     "time passes",
     "train idle",
+    "unmergeable",
     "write after the end",
 ];
 
@@ -192,7 +193,7 @@ fn good_world(lab: &mut Lab) {
 
 fn good_persons(lab: &mut Lab) {
     for id in ids(lab, |state| state == State::Draft) {
-        lab.unit(|tx| person::activate(tx, id)).unwrap();
+        lab.unit(|tx| person::activate(tx, id, None)).unwrap();
     }
     for id in ids(lab, |s| {
         matches!(s, State::Waiting(WaitReason::Attention, _))

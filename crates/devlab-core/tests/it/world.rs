@@ -9,7 +9,7 @@ use devlab_core::patch::Verdict;
 use devlab_core::rules::complete::Outcome;
 use devlab_core::rules::person::Change;
 use devlab_core::rules::schedule::{NewTask, Place};
-use devlab_core::rules::{agents, person};
+use devlab_core::rules::{agents, person, train};
 use devlab_core::state::{ResumeTo, State, TaskKind, WaitReason};
 use devlab_core::train::{CandidateState, TrainStep};
 use devlab_core::tx::{Queued, Read};
@@ -59,6 +59,8 @@ impl World {
         let mut dice = Dice(seed);
         let names = ["test", "lint"];
         let some = dice.below(3);
+        // Room is short at times.
+        lab.tx.queues_max = 1 + dice.below(4);
         lab.settings.checks.checks = names[..some].iter().map(|name| check(name)).collect();
         let agents = vec![
             lab.agent("able", &["driver=default", "gpu", "linux"], 4),
@@ -327,7 +329,15 @@ impl World {
         };
         match self.lab.next(&target) {
             TrainStep::Idle => self.count("train idle"),
-            TrainStep::Build(candidate) => match self.dice.below(6) {
+            TrainStep::Build(candidate) => match self.dice.below(12) {
+                6 => {
+                    let index = self.dice.below(candidate.entries.len());
+                    let id = candidate.id;
+                    self.lab
+                        .unit(|tx| train::unmergeable(tx, id, index, "no common history"))
+                        .unwrap();
+                    self.count("unmergeable");
+                }
                 0 => {
                     let index = self.dice.below(candidate.entries.len());
                     self.lab.conflict(&candidate, index);
@@ -339,7 +349,7 @@ impl World {
                 }
                 1 => self.count("build cut short"),
                 how => {
-                    self.lab.build(&candidate, how < 4);
+                    self.lab.build(&candidate, how % 6 < 4);
                     self.count(if candidate.entries.len() == 1 {
                         "built"
                     } else {
@@ -357,10 +367,8 @@ impl World {
                 let fits = self.lab.publish(&candidate);
                 self.count(if fits { "published" } else { "moved" });
                 let before = self.lab.tx.clone();
-                let id = candidate.id;
-                self.lab
-                    .unit(|tx| devlab_core::rules::train::published(tx, id))
-                    .unwrap();
+                let (id, tip) = (candidate.id, candidate.tip.clone().unwrap());
+                self.lab.unit(|tx| train::published(tx, id, &tip)).unwrap();
                 assert!(before == self.lab.tx, "published twice");
             }
         }
@@ -460,7 +468,9 @@ impl World {
 
     fn approve(&mut self) {
         if let Some(task) = self.pick_task(|task| task.state == State::Draft) {
-            self.lab.unit(|tx| person::activate(tx, task)).unwrap();
+            self.lab
+                .unit(|tx| person::activate(tx, task, None))
+                .unwrap();
             self.count("approve");
         }
     }

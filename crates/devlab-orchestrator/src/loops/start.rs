@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::lab::Lab;
 
 /// Composites started in one look.
-const BATCH: u32 = 100;
+const BATCH: u32 = 1_000;
 /// Longest rest.
 const REST_MAX: Duration = Duration::from_secs(2);
 
@@ -28,15 +28,17 @@ pub(super) async fn run(lab: Arc<Lab>) {
 
 async fn start_all(lab: &Lab) -> Result<u64> {
     let ready = lab.store().read(|view| view.startable(BATCH)).await?;
-    let mut count = 0;
+    let (mut count, mut failed) = (0, None);
     for id in ready {
-        if let Err(error) = start(lab, id).await {
-            tracing::error!(%error, task = %id, "its branch could not be made; trying again");
-        } else {
-            count += 1;
+        match start(lab, id).await {
+            Ok(()) => count += 1,
+            Err(error) => {
+                tracing::error!(%error, task = %id, "its branch could not be made; trying again");
+                failed = Some(error);
+            }
         }
     }
-    Ok(count)
+    failed.map_or(Ok(count), Err)
 }
 
 async fn start(lab: &Lab, id: TaskId) -> Result<()> {
@@ -57,16 +59,21 @@ async fn start(lab: &Lab, id: TaskId) -> Result<()> {
     };
     let repo = lab.repo(project.org, project.id).await?;
     let branch = RefName::of_composite(id);
-    let base = match repo.resolve(&branch).await? {
-        // A start that was cut off has made it already: that is where its children begin.
-        Some(head) => head,
-        None => {
+    let made = repo.resolve(&branch).await?;
+    let base = match made {
+        // It was called off and is tried again: what its children did so far is there.
+        Some(head) if task.started => head,
+        made => {
             let target = task.target(&project.default_branch);
             let head = repo
                 .resolve(&target)
                 .await?
                 .ok_or_else(|| Refusal::Conflict(format!("the branch {target} has no commit")))?;
-            publish::publish(&repo, &branch, None, &head).await?;
+            // A start that was cut off has made it already, and its target may have moved since: by
+            // what this task has come to depend on, for one.
+            if made.as_ref() != Some(&head) {
+                publish::publish(&repo, &branch, made.as_ref(), &head).await?;
+            }
             head
         }
     };

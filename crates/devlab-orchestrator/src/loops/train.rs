@@ -152,6 +152,11 @@ async fn build(lab: &Lab, candidate: Candidate) -> Result<()> {
                 .write(move |tx| train::conflicted(tx, id, index, paths.clone(), &head))
                 .await?;
         }
+        Outcome::Unmergeable { index, why } => {
+            lab.store()
+                .write(move |tx| train::unmergeable(tx, id, index, &why))
+                .await?;
+        }
     }
     lab.fault("train.after_built")
 }
@@ -223,9 +228,9 @@ async fn publish_it(lab: &Lab, candidate: Candidate) -> Result<()> {
     let keep = RefName::of_candidate(id);
     lab.fault("publish.before_ref")?;
     let in_place = match publish::probe(&repo, branch, Some(base), tip).await? {
-        Probe::Past => Ok(()),
+        Probe::Past => Ok(repo.resolve(branch).await?.unwrap_or_else(|| tip.clone())),
         Probe::AtOld => match publish::publish_kept(&repo, branch, Some(base), tip, &keep).await {
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(tip.clone()),
             Err(devlab_forge::Error::RefMoved { actual, .. }) => Err(actual),
             Err(error) => return Err(error.into()),
         },
@@ -233,9 +238,9 @@ async fn publish_it(lab: &Lab, candidate: Candidate) -> Result<()> {
     };
     lab.fault("publish.after_ref")?;
     match in_place {
-        Ok(()) => {
+        Ok(head) => {
             lab.store()
-                .write(move |tx| train::published(tx, id))
+                .write(move |tx| train::published(tx, id, &head))
                 .await?
         }
         Err(actual) => {

@@ -195,9 +195,20 @@ async fn create(
         default_branch,
         upstream: body.upstream,
     };
-    let (id, head) = lab
-        .make_repository(&new, body.import_url.as_deref())
-        .await?;
+    // A repository that is being made is stored or removed, even if nobody waits any more.
+    let work = create_to_its_end(Arc::clone(&lab), caller, new, body.import_url, idempotency);
+    lab.to_its_end(work).await?
+}
+
+async fn create_to_its_end(
+    lab: Arc<Lab>,
+    caller: Caller,
+    new: NewProject,
+    import_url: Option<String>,
+    idempotency: Option<crate::extract::Idempotency>,
+) -> Result<Response> {
+    let org = new.org;
+    let (id, head) = lab.make_repository(&new, import_url.as_deref()).await?;
     let answer = mutate(&lab, &caller, "project.create", idempotency, move |tx| {
         let project = projects::insert(tx, id, &new, head.as_ref())?;
         let org = new.org;
@@ -208,7 +219,7 @@ async fn create(
         .read(move |view| Ok(view.project(id)?.is_some()))
         .await?;
     if !is_stored {
-        lab.discard_repository(org.id, id);
+        lab.discard_repository(org, id);
     }
     answer
 }
@@ -294,6 +305,18 @@ async fn sync(
     if let Some(answer) = support::replayed(&lab, idempotency.as_ref()).await? {
         return Ok(answer);
     }
+    // The branch moves before that is recorded: both happen, or neither.
+    let work = sync_to_its_end(Arc::clone(&lab), caller, project, commit, idempotency);
+    lab.to_its_end(work).await?
+}
+
+async fn sync_to_its_end(
+    lab: Arc<Lab>,
+    caller: Caller,
+    project: devlab_core::org::Project,
+    commit: Oid,
+    idempotency: Option<crate::extract::Idempotency>,
+) -> Result<Response> {
     let begun = lab.begin_sync(&caller.principal, &project, &commit).await?;
     mutate(&lab, &caller, "project.sync", idempotency, move |tx| {
         let synced = begun.record(tx)?;
@@ -307,7 +330,7 @@ async fn sync(
             head: synced.head.to_string(),
             task,
         };
-        done(Some(project.org), id, StatusCode::OK, &answer)
+        done(Some(project.org), project.id, StatusCode::OK, &answer)
     })
     .await
 }

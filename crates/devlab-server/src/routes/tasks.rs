@@ -333,8 +333,32 @@ actions! {
     retry "/tasks/{id}/retry" "task.retry" person::retry;
     /// Hides a task that has ended from lists.
     archive "/tasks/{id}/archive" "task.archive" person::archive;
-    /// Approves a draft.
-    activate "/tasks/{id}/activate" "task.activate" person::activate;
+}
+
+/// Approves a draft. It is judged by the checks that its project has now.
+#[utoipa::path(post, path = "/tasks/{id}/activate", tag = "tasks", operation_id = "task.activate",
+    params(("id" = String, Path, description = "The task")),
+    responses((status = 200, description = "The task", body = Task)))]
+async fn activate(
+    Extension(lab): Extension<Arc<Lab>>,
+    caller: Caller,
+    PathId(id): PathId<kind::Task>,
+    Mutation { idempotency, .. }: Mutation<Nothing>,
+) -> Result<Response> {
+    if let Some(answer) = support::replayed(&lab, idempotency.as_ref()).await? {
+        return Ok(answer);
+    }
+    let who = caller.principal.clone();
+    let project = lab.read(move |view| {
+        let project = scope::task(view, &who, id)?.project;
+        Ok(project.map(|id| view.project(id)).transpose()?.flatten())
+    });
+    let settings = match project.await? {
+        Some(project) => Some(lab.project_place(&project).await?.1),
+        None => None,
+    };
+    let rule = move |tx: &mut dyn Tx, id| person::activate(tx, id, settings.as_ref());
+    act(&lab, &caller, "task.activate", id, idempotency, rule).await
 }
 
 /// Attempts of a task, oldest first.

@@ -2,7 +2,6 @@
 
 use devlab_core::limits::LABEL_SETS_MAX;
 use devlab_core::tx::{Queued, Work};
-use devlab_core::{Error, Refusal};
 
 use super::Lab;
 use super::fixtures::{at, id, labels};
@@ -45,7 +44,11 @@ fn assorted() -> Vec<Queued> {
 
 pub(super) async fn order(lab: Lab) {
     lab.store
-        .write(|tx| assorted().iter().try_for_each(|entry| tx.enqueue(entry)))
+        .write(|tx| {
+            assorted()
+                .iter()
+                .try_for_each(|entry| tx.enqueue(entry).map(drop))
+        })
         .await
         .unwrap();
     let mut expected = assorted();
@@ -107,28 +110,28 @@ pub(super) async fn heads(lab: Lab) {
 
 pub(super) async fn limit(lab: Lab) {
     let max = u32::try_from(LABEL_SETS_MAX).unwrap();
-    lab.store
-        .write(move |tx| (0..max).try_for_each(|n| tx.enqueue(&queued(n, &format!("l{n}")))))
-        .await
-        .unwrap();
-    let refused = lab
-        .store
-        .write(move |tx| tx.enqueue(&queued(max, "new")))
-        .await;
-    assert!(
-        matches!(refused, Err(Error::Refused(Refusal::Limit { .. }))),
-        "{refused:?}"
-    );
     let elsewhere = Queued {
         org: id(2),
         ..queued(max, "new")
     };
+    let verify = Queued {
+        work: Work::Verify(id(7)),
+        ..queued(max + 1, "other")
+    };
     lab.store
         .write(move |tx| {
-            tx.enqueue(&queued(max, "l0"))?;
-            tx.enqueue(&elsewhere)?;
+            for n in 0..max {
+                assert!(tx.enqueue(&queued(n, &format!("l{n}")))?);
+            }
+            assert!(!tx.enqueue(&queued(max, "new"))?, "no room for a new queue");
+            assert!(tx.enqueue(&queued(max, "l0"))?);
+            assert!(tx.enqueue(&elsewhere)?);
+            assert!(tx.enqueue(&verify)?);
+            assert!(tx.dequeue(&verify)?);
+            assert!(!tx.enqueue(&queued(max, "new"))?);
             assert!(tx.dequeue(&queued(1, "l1"))?);
-            tx.enqueue(&queued(max, "new"))
+            assert!(tx.enqueue(&queued(max, "new"))?);
+            Ok(())
         })
         .await
         .unwrap();

@@ -3,7 +3,7 @@
 use devlab_core::label::Labels;
 use devlab_core::limits::LABEL_SETS_MAX;
 use devlab_core::tx::{Queued, Work};
-use devlab_core::{OrgId, Refusal, TaskId, Timestamp};
+use devlab_core::{OrgId, TaskId, Timestamp};
 use rusqlite::{Connection, params};
 
 use super::codec::{Cols, int};
@@ -85,11 +85,13 @@ fn key(entry: &Queued) -> (i32, u8, i64, i64, [u8; 16]) {
     (neg_priority, verify_first, neg_path, int(seq), work)
 }
 
-pub(super) fn enqueue(conn: &Connection, entry: &Queued) -> DbResult<()> {
+pub(super) fn enqueue(conn: &Connection, entry: &Queued) -> DbResult<bool> {
     const SQL: &str = "INSERT INTO ready \
         (org, requires, neg_priority, verify_first, neg_path, seq, work) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING";
-    refuse_another_queue(conn, entry)?;
+    if !has_room(conn, entry)? {
+        return Ok(false);
+    }
     let (neg_priority, verify_first, neg_path, seq, work) = key(entry);
     change(
         conn,
@@ -104,13 +106,17 @@ pub(super) fn enqueue(conn: &Connection, entry: &Queued) -> DbResult<()> {
             work
         ],
     )?;
-    Ok(())
+    Ok(true)
 }
 
 /// A claim looks at the head of every queue, so their number is bounded. The usual entry joins a
-/// queue that is there, and costs one look.
-fn refuse_another_queue(conn: &Connection, entry: &Queued) -> DbResult<()> {
+/// queue that is there, and costs one look. Candidates are few, one for each target, and always
+/// have room.
+fn has_room(conn: &Connection, entry: &Queued) -> DbResult<bool> {
     const SQL: &str = "SELECT 1 FROM ready WHERE org = ?1 AND requires = ?2 LIMIT 1";
+    if matches!(entry.work, Work::Verify(_)) {
+        return Ok(true);
+    }
     let found = first(
         conn,
         SQL,
@@ -118,17 +124,11 @@ fn refuse_another_queue(conn: &Connection, entry: &Queued) -> DbResult<()> {
         |cols| cols.int::<i64>(),
     )?;
     if found.is_some() {
-        return Ok(());
+        return Ok(true);
     }
     let mut queues = 0;
     walk_heads(conn, entry.org, |_| queues += 1)?;
-    if queues >= LABEL_SETS_MAX {
-        return Err(DbError::Refused(Refusal::Limit {
-            what: "different label sets that ready tasks of one org require",
-            limit: LABEL_SETS_MAX as u64,
-        }));
-    }
-    Ok(())
+    Ok(queues < LABEL_SETS_MAX)
 }
 
 pub(super) fn dequeue(conn: &Connection, entry: &Queued) -> DbResult<bool> {

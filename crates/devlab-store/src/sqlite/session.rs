@@ -336,7 +336,7 @@ impl Tx for Session<'_> {
     fn put_check_set(&mut self, set: &CheckSet) -> Result<()> {
         self.change(|conn| tasks::put_check_set(conn, set))
     }
-    fn enqueue(&mut self, entry: &Queued) -> Result<()> {
+    fn enqueue(&mut self, entry: &Queued) -> Result<bool> {
         self.change(|conn| queues::enqueue(conn, entry))
     }
     fn dequeue(&mut self, entry: &Queued) -> Result<bool> {
