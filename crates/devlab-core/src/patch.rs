@@ -51,6 +51,10 @@ pub struct Patch {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+    /// Whether its forge knows all of this, and of the discussion.
+    pub told: bool,
+    /// Number of the last remark that its forge was told of; 0 if none.
+    pub told_remarks: u32,
 }
 
 /// What a reviewer says of a head.

@@ -87,6 +87,8 @@ pub enum Effect {
     Control(AgentId),
     /// A task backs off until this time.
     Later(Timestamp),
+    /// A forge has to be told of a patch.
+    Forge,
     /// Tokens changed: forget what was cached.
     Tokens,
 }
@@ -236,6 +238,8 @@ pub trait Read {
         state: Option<PatchState>,
         page: Page,
     ) -> Result<Vec<Patch>>;
+    /// Patches that their forge has to be told of, oldest first.
+    fn untold_patches(&mut self, limit: u32) -> Result<Vec<Patch>>;
     /// A patch's discussion, oldest first.
     fn patch_comments(&mut self, patch: PatchId) -> Result<Vec<PatchComment>>;
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use devlab_core::org::ProjectSettings;
 use devlab_core::tx::{Read, RuleConfig, Tx};
 use devlab_core::{Clock, Oid, OrgId, ProjectId};
+use devlab_forge::forge::Forge;
 use devlab_forge::http::GitHttp;
 use devlab_forge::import::{ImportFrom, ImportLimits};
 use devlab_forge::{BareRepo, Git};
@@ -57,6 +58,8 @@ pub struct LabParts {
     pub git: Git,
     /// Smart HTTP.
     pub git_http: GitHttp,
+    /// Where patches live.
+    pub forge: Arc<dyn Forge>,
     /// Folder of the repositories.
     pub repos: PathBuf,
     /// How it behaves.
@@ -72,6 +75,7 @@ pub struct Lab {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) git: Git,
     pub(crate) git_http: GitHttp,
+    pub(crate) forge: Arc<dyn Forge>,
     repos: PathBuf,
     pub(crate) config: LabConfig,
     faults: FaultHook,
@@ -119,6 +123,7 @@ impl Lab {
             clock: parts.clock,
             git: parts.git,
             git_http: parts.git_http,
+            forge: parts.forge,
             repos: parts.repos,
             config: parts.config,
             faults: parts.faults,

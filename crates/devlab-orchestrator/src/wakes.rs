@@ -36,6 +36,7 @@ pub struct Wakes {
     pub(crate) train: Notify,
     pub(crate) start: Notify,
     pub(crate) due: Notify,
+    pub(crate) forge: Notify,
 }
 
 #[derive(Debug)]
@@ -75,6 +76,7 @@ impl Wakes {
             train: Notify::new(),
             start: Notify::new(),
             due: Notify::new(),
+            forge: Notify::new(),
         })
     }
 
@@ -121,6 +123,7 @@ impl Wakes {
                     }
                 }
                 Effect::Later(_) => self.due.notify_one(),
+                Effect::Forge => self.forge.notify_one(),
                 Effect::Tokens => {
                     self.tokens.fetch_add(1, Ordering::Release);
                 }

@@ -11,6 +11,7 @@ use devlab_api::token::{CreateToken, NewToken};
 use devlab_core::auth::Role;
 use devlab_core::tx::RuleConfig;
 use devlab_core::{Clock, SystemClock};
+use devlab_forge::forge::GitForge;
 use devlab_forge::http::{GitHttp, HttpLimits};
 use devlab_forge::import::{ImportFrom, ImportLimits};
 use devlab_forge::{Git, GitBinary};
@@ -276,6 +277,7 @@ async fn open(dir: &Path, setup: &Setup) -> Arc<Lab> {
         clock: Arc::clone(&setup.clock),
         git_http: GitHttp::new(git.clone(), backend, HttpLimits::default()),
         git,
+        forge: Arc::new(GitForge),
         repos: dir.join("repos"),
         config: LabConfig {
             server_name: "test".to_owned(),

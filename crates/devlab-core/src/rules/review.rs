@@ -12,7 +12,7 @@ use crate::patch::{Patch, PatchComment, PatchState, Verdict};
 use crate::state::{Cause, ResumeTo, State, WaitReason};
 use crate::task::{Feedback, Task};
 use crate::train::Candidate;
-use crate::tx::Tx;
+use crate::tx::{Effect, Tx};
 
 use super::step::{self, step};
 use super::train;
@@ -47,12 +47,15 @@ pub(super) fn open(tx: &mut dyn Tx, task: &Task, candidate: &Candidate) -> Resul
         state: PatchState::Open,
         created_at,
         updated_at: now,
+        told: false,
+        told_remarks: known.map_or(0, |patch| patch.told_remarks),
     };
     store(tx, &patch)
 }
 
 fn store(tx: &mut dyn Tx, patch: &Patch) -> Result<()> {
     tx.put_patch(patch)?;
+    tx.effect(Effect::Forge);
     tx.append_event(&NewEvent {
         org: patch.org,
         kind: EventKind::PatchState,
@@ -70,6 +73,7 @@ fn set_state(tx: &mut dyn Tx, task: TaskId, state: PatchState) -> Result<()> {
     let Some(mut patch) = open else { return Ok(()) };
     patch.state = state;
     patch.updated_at = tx.now();
+    patch.told = false;
     store(tx, &patch)
 }
 
@@ -81,6 +85,21 @@ pub(super) fn merged(tx: &mut dyn Tx, task: TaskId) -> Result<()> {
 /// The task was called off: its patch, if it has one, is closed.
 pub(super) fn closed(tx: &mut dyn Tx, task: TaskId) -> Result<()> {
     set_state(tx, task, PatchState::Closed)
+}
+
+/// The forge of a patch was told of it as it was in `seen`, and of all remarks up to number
+/// `remarks`. What has changed since is told by the next call.
+///
+/// # Errors
+/// Storage only.
+pub fn told(tx: &mut dyn Tx, seen: &Patch, remarks: u32) -> Result<()> {
+    let Some(mut patch) = tx.patch(seen.id)? else {
+        return Ok(());
+    };
+    let newest = tx.patch_comments(seen.id)?.last().map_or(0, |c| c.number);
+    patch.told = patch == *seen && newest <= remarks;
+    patch.told_remarks = remarks;
+    tx.put_patch(&patch)
 }
 
 /// What a person says on a patch.
@@ -103,7 +122,7 @@ pub struct Remark {
 /// [`Refusal::Outdated`] if the reviewer saw another head; [`Refusal::BadState`] for a verdict when
 /// the task does not wait for one; [`Refusal::Invalid`].
 pub fn remark(tx: &mut dyn Tx, id: PatchId, remark: Remark) -> Result<u32> {
-    let patch = tx.patch(id)?.ok_or(Refusal::NotFound("patch"))?;
+    let mut patch = tx.patch(id)?.ok_or(Refusal::NotFound("patch"))?;
     name::check_text("body", &remark.body, COMMENT_BYTES_MAX)?;
     if remark.body.trim().is_empty() && remark.verdict != Some(Verdict::Accept) {
         return Err(Refusal::invalid("body", "say something").into());
@@ -120,6 +139,9 @@ pub fn remark(tx: &mut dyn Tx, id: PatchId, remark: Remark) -> Result<u32> {
         verdict: remark.verdict,
         at: tx.now(),
     })?;
+    patch.told = false;
+    tx.put_patch(&patch)?;
+    tx.effect(Effect::Forge);
     tx.append_event(&NewEvent {
         org: patch.org,
         kind: EventKind::PatchComment,

@@ -252,6 +252,10 @@ impl Read for MemTx {
         });
         Ok(newest(page, kept.map(|p| (p.id.uuid(), p)).collect()))
     }
+    fn untold_patches(&mut self, limit: u32) -> Result<Vec<Patch>> {
+        let untold = self.patches.values().filter(|patch| !patch.told);
+        Ok(untold.take(limit as usize).cloned().collect())
+    }
     fn patch_comments(&mut self, patch: PatchId) -> Result<Vec<PatchComment>> {
         let all = self.comments.iter();
         Ok(all.filter(|c| c.patch == patch).cloned().collect())

@@ -3,6 +3,7 @@
 
 mod clock;
 mod due;
+mod forge;
 mod forget;
 mod leases;
 mod start;
@@ -48,6 +49,7 @@ impl Lab {
         self.tracker.spawn(due::run(Arc::clone(self)));
         self.tracker.spawn(start::run(Arc::clone(self)));
         self.tracker.spawn(train::run(Arc::clone(self)));
+        self.tracker.spawn(forge::run(Arc::clone(self)));
         self.tracker.spawn(forget::run(Arc::clone(self)));
     }
 

@@ -17,6 +17,7 @@ use devlab_core::tx::RuleConfig;
 use devlab_core::{
     AgentId, Oid, OrgId, ProjectId, RefName, SystemClock, TaskId, Timestamp, TokenId,
 };
+use devlab_forge::forge::GitForge;
 use devlab_forge::http::{GitHttp, HttpLimits};
 use devlab_forge::import::{ImportFrom, ImportLimits};
 use devlab_forge::refs::RefUpdate;
@@ -27,7 +28,7 @@ use devlab_store::sqlite::{SqliteOptions, SqliteStore};
 use devlab_store::{Store, StoreExt};
 
 /// Longest time that a test waits for something.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct TestLab {
     pub(crate) lab: Arc<Lab>,
@@ -52,6 +53,7 @@ pub(crate) async fn open_lab(dir: &Path) -> Arc<Lab> {
         clock,
         git_http: GitHttp::new(git.clone(), backend, HttpLimits::default()),
         git,
+        forge: Arc::new(GitForge),
         repos: dir.join("repos"),
         config: LabConfig {
             server_name: "test".to_owned(),

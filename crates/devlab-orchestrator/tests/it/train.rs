@@ -1,14 +1,15 @@
 //! Results on their way into their target.
 
 use devlab_core::attempt::AttemptKind;
-use devlab_core::patch::{PatchState, Verdict};
+use devlab_core::patch::{Patch, PatchState, Verdict};
 use devlab_core::rules::review::{self, Remark};
 use devlab_core::state::StateName;
 use devlab_core::task::{Feedback, Proof};
-use devlab_core::{RefName, TaskId};
+use devlab_core::{ProjectId, RefName, TaskId, Timestamp};
+use devlab_orchestrator::Delivered;
 use devlab_store::StoreExt;
 
-use super::bench_lab::{TestLab, check, goal, leaf, open_lab};
+use super::bench_lab::{PATIENCE, TestLab, check, commit, goal, leaf, open_lab, point};
 
 const CHECKED: &[(&str, &str)] = &[
     ("a.txt", "one\n"),
@@ -145,9 +146,34 @@ async fn a_reviewed_goal_waits_for_its_verdict() {
     t.deliver(&again, &[("b.txt", "three\n")], 0).await;
     t.until(made.id, StateName::Waiting).await;
     judge(&t, id, Verdict::Accept, "").await;
-    t.until(made.id, StateName::Done).await;
+    let task = t.until(made.id, StateName::Done).await;
     assert_eq!(t.main_file("b.txt").await.as_deref(), Some("three\n"));
+    let merged = until_told(&t, id).await;
+    assert_eq!((merged.state, merged.told_remarks), (PatchState::Merged, 2));
+    let refs = t.repo.list_refs("refs/devlab/patches").await.unwrap();
+    let place = |leaf: &str| format!("refs/devlab/patches/{}/{leaf}", merged.id);
+    let expected = [
+        (place("head").parse().unwrap(), merged.head.clone()),
+        (place("merge").parse().unwrap(), task.published.unwrap()),
+    ];
+    assert_eq!(refs, expected);
     t.lab.shut_down().await;
+}
+
+/// Waits until the forge knows all of a task's patch.
+async fn until_told(t: &TestLab, task: TaskId) -> Patch {
+    let mut commits = t.lab.wakes().commits();
+    let wait = async {
+        loop {
+            let read = t.lab.store().read(move |view| view.patch_of_task(task));
+            let patch = read.await.unwrap().unwrap();
+            if patch.told {
+                return patch;
+            }
+            commits.changed().await.unwrap();
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap()
 }
 
 async fn judge(t: &TestLab, task: TaskId, verdict: Verdict, body: &str) {
@@ -213,9 +239,79 @@ async fn a_lab_that_is_opened_again_goes_on() {
             commits.changed().await.unwrap();
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(30), done)
-        .await
-        .unwrap();
+    tokio::time::timeout(PATIENCE, done).await.unwrap();
     repo.fsck().await.unwrap();
+    lab.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_composite_starts_from_its_target_even_if_an_earlier_start_was_cut_off() {
+    let t = TestLab::new(CHECKED).await;
+    t.lab.shut_down().await;
+    let made = t.schedule(goal(vec![leaf("x", &[])])).await;
+    let main = RefName::branch("main").unwrap();
+    let old = t.repo.resolve(&main).await.unwrap().unwrap();
+    let branch = RefName::of_composite(made.id);
+    point(&t.repo, branch.as_str(), &old).await;
+    // What it has come to depend on lands before it is started for good.
+    let new = commit(&t.repo, Some(&old), &[("landed.txt", "x\n")]).await;
+    point(&t.repo, main.as_str(), &new).await;
+    t.lab.store().close().await.unwrap();
+    let TestLab { lab, dir, who, .. } = t;
+    drop(lab);
+    let lab = open_lab(dir.path()).await;
+    lab.start_loops();
+    let claimed = lab.claim(&who, t.agent, "c".to_owned(), PATIENCE).await;
+    let base = claimed.unwrap().unwrap().attempt.base;
+    assert_eq!(base, Some(new));
+    lab.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_merged_is_not_taken() {
+    let t = TestLab::new(CHECKED).await;
+    t.schedule(leaf("only", &[])).await;
+    let got = t.claim().await;
+    let base = got.attempt.base.clone().unwrap();
+    let orphan = commit(&t.repo, None, &[("b.txt", "two\n")]).await;
+    let tree = t.repo.tree_of(&base).await.unwrap();
+    let name = RefName::of_attempt(got.attempt.task, got.attempt.number);
+    for wrong in [orphan, tree] {
+        point(&t.repo, name.as_str(), &wrong).await;
+        let delivered = Delivered {
+            commit: Some(wrong),
+            checks: Vec::new(),
+        };
+        let refused = t
+            .lab
+            .deliver(&t.who, got.attempt.task, got.attempt.id, delivered)
+            .await;
+        let text = refused.unwrap_err().to_string();
+        assert!(text.contains("no commit on the attempt's base"), "{text}");
+    }
+    t.deliver(&got, &[("b.txt", "two\n")], 0).await;
+    t.until(got.attempt.task, StateName::Done).await;
+    t.lab.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_creation_that_was_cut_off_left_is_removed_at_the_next_start() {
+    let t = TestLab::new(CHECKED).await;
+    t.lab.shut_down().await;
+    t.lab.store().close().await.unwrap();
+    let kept = t.repo.dir().to_owned();
+    let folder = kept.parent().unwrap().to_owned();
+    let left = ProjectId::new(Timestamp::from_millis(1), 7);
+    let left = [format!("{left}.git"), format!(".{left}.git.import")];
+    for name in &left {
+        std::fs::create_dir_all(folder.join(name).join("objects")).unwrap();
+    }
+    let TestLab { lab, dir, .. } = t;
+    drop(lab);
+    let lab = open_lab(dir.path()).await;
+    for name in &left {
+        assert!(!folder.join(name).exists(), "{name}");
+    }
+    assert!(kept.exists());
     lab.shut_down().await;
 }

@@ -266,8 +266,11 @@ CREATE TABLE patches (
     removed INTEGER NOT NULL,
     state INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL
+    updated_at INTEGER NOT NULL,
+    told INTEGER NOT NULL,
+    told_remarks INTEGER NOT NULL
 );
+CREATE INDEX patches_untold ON patches (id) WHERE told = 0;
 CREATE INDEX patches_of_org ON patches (org, id);
 CREATE INDEX patches_of_project ON patches (project, id);
 CREATE INDEX patches_of_task ON patches (task, id);

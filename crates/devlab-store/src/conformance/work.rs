@@ -391,6 +391,8 @@ fn patch(n: u32, state: PatchState) -> Patch {
         state,
         created_at: at(n),
         updated_at: at(n),
+        told: n != 2,
+        told_remarks: n,
     }
 }
 
@@ -413,6 +415,8 @@ pub(super) async fn patches(lab: Lab) {
             assert_eq!(tx.patch(id(9))?, None);
             assert_eq!(tx.patch_of_task(id(3))?, Some(changed));
             assert_eq!(tx.patch_of_task(id(9))?, None);
+            assert_eq!(tx.untold_patches(9)?, [patch(2, PatchState::Closed)]);
+            assert_eq!(tx.untold_patches(0)?, []);
             let org = Some(id(1));
             let mut list = |org, project, state, page| -> Vec<_> {
                 let found = tx.patches(org, project, state, page).unwrap();

@@ -27,19 +27,21 @@ fn read_patch(cols: &mut Cols<'_>) -> DbResult<Patch> {
         state: cols.code()?,
         created_at: cols.time()?,
         updated_at: cols.time()?,
+        told: cols.flag()?,
+        told_remarks: cols.int()?,
     })
 }
 
 pub(super) fn get(conn: &Connection, id: PatchId) -> DbResult<Option<Patch>> {
     const SQL: &str = "SELECT id, org, project, task, title, description, target, base, head, \
-        files, added, removed, state, created_at, updated_at FROM patches WHERE id = ?1";
+        files, added, removed, state, created_at, updated_at, told, told_remarks FROM patches WHERE id = ?1";
     first(conn, SQL, [id.bytes()], read_patch)
 }
 
 /// The newest, should there ever be several.
 pub(super) fn of_task(conn: &Connection, task: TaskId) -> DbResult<Option<Patch>> {
     const SQL: &str = "SELECT id, org, project, task, title, description, target, base, head, \
-        files, added, removed, state, created_at, updated_at FROM patches WHERE task = ?1 \
+        files, added, removed, state, created_at, updated_at, told, told_remarks FROM patches WHERE task = ?1 \
         ORDER BY id DESC LIMIT 1";
     first(conn, SQL, [task.bytes()], read_patch)
 }
@@ -53,7 +55,7 @@ pub(super) fn list(
 ) -> DbResult<Vec<Patch>> {
     let mut sql = String::from(
         "SELECT id, org, project, task, title, description, target, base, head, files, added, \
-         removed, state, created_at, updated_at FROM patches WHERE id < ?",
+         removed, state, created_at, updated_at, told, told_remarks FROM patches WHERE id < ?",
     );
     let mut values = vec![Value::Blob(below(page.after))];
     if let Some(org) = org {
@@ -73,12 +75,20 @@ pub(super) fn list(
     all(conn, &sql, params_from_iter(values), read_patch)
 }
 
+pub(super) fn untold(conn: &Connection, limit: u32) -> DbResult<Vec<Patch>> {
+    const SQL: &str = "SELECT id, org, project, task, title, description, target, base, head, \
+        files, added, removed, state, created_at, updated_at, told, told_remarks FROM patches \
+        WHERE told = 0 ORDER BY id LIMIT ?1";
+    all(conn, SQL, [limit], read_patch)
+}
+
 pub(super) fn put(conn: &Connection, patch: &Patch) -> DbResult<()> {
     const SQL: &str = "INSERT INTO patches (id, org, project, task, title, description, target, \
-        base, head, files, added, removed, state, created_at, updated_at) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
+        base, head, files, added, removed, state, created_at, updated_at, told, told_remarks) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) \
         ON CONFLICT (id) DO UPDATE SET title = ?5, description = ?6, target = ?7, base = ?8, \
-        head = ?9, files = ?10, added = ?11, removed = ?12, state = ?13, updated_at = ?15";
+        head = ?9, files = ?10, added = ?11, removed = ?12, state = ?13, \
+        updated_at = ?15, told = ?16, told_remarks = ?17";
     change(
         conn,
         SQL,
@@ -98,6 +108,8 @@ pub(super) fn put(conn: &Connection, patch: &Patch) -> DbResult<()> {
             patch.state.code(),
             patch.created_at.as_millis(),
             patch.updated_at.as_millis(),
+            patch.told,
+            patch.told_remarks,
         ],
     )?;
     Ok(())

@@ -259,6 +259,9 @@ impl Read for Session<'_> {
     ) -> Result<Vec<Patch>> {
         self.look(|conn| patches::list(conn, org, project, state, page))
     }
+    fn untold_patches(&mut self, limit: u32) -> Result<Vec<Patch>> {
+        self.look(|conn| patches::untold(conn, limit))
+    }
     fn patch_comments(&mut self, patch: PatchId) -> Result<Vec<PatchComment>> {
         self.look(|conn| patches::comments(conn, patch))
     }

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use devlab_agent::process::{ProcessRef, own_pid};
 use devlab_core::OrgId;
 use devlab_core::tx::RuleConfig;
+use devlab_forge::forge::GitForge;
 use devlab_forge::http::{GitHttp, HttpLimits};
 use devlab_forge::import::{ImportFrom, ImportLimits};
 use devlab_forge::{Git, GitBinary};
@@ -168,6 +169,7 @@ async fn open_lab(
         clock: Arc::clone(&context.clock),
         git_http: GitHttp::new(git.clone(), backend, HttpLimits::default()),
         git,
+        forge: Arc::new(GitForge),
         repos: home.repos(),
         config: LabConfig {
             server_name: host_name(),
