@@ -1,7 +1,7 @@
 //! The project that belongs to a checkout, and bringing the checkout's commits into it.
 
 use anyhow::Context as _;
-use devlab_api::client::Client;
+use devlab_api::client::{Client, ClientError};
 use devlab_api::project::{CreateProject, Project, SyncProject};
 use devlab_core::limits::NAME_BYTES_MAX;
 use devlab_core::{ProjectId, TaskId};
@@ -20,6 +20,9 @@ const PROJECT_KEY: &str = "devlab.project";
 /// that is under way makes no second one.
 const MERGING_KEY: &str = "devlab.merging";
 
+/// HTTP status of what cannot be done in the state that things are in.
+const CONFLICT: u16 = 409;
+
 /// A checkout and its project.
 pub(crate) struct Place {
     pub(crate) checkout: Checkout,
@@ -33,6 +36,8 @@ pub(crate) enum Brought {
     There,
     /// A task merges and checks them.
     Merging(TaskId),
+    /// The lab does not take them as they are, for a reason in words: a person has to merge first.
+    Refused(String),
 }
 
 /// The project that this checkout remembers.
@@ -183,20 +188,27 @@ pub(crate) async fn bring(client: &Client, place: &Place) -> anyhow::Result<Brou
         .push(repo, &commit, &name)
         .await
         .context("cannot push to the lab")?;
-    let synced = client
-        .sync_project(
-            project.id,
-            &SyncProject {
-                commit: commit.clone(),
-            },
-        )
-        .await?;
+    let sync = SyncProject {
+        commit: commit.clone(),
+    };
+    let synced = match client.sync_project(project.id, &sync).await {
+        Ok(synced) => synced,
+        Err(error) => return refused(error),
+    };
     let Some(task) = synced.task else {
         return Ok(Brought::There);
     };
     let asked = format!("{commit} {task}");
     checkout.set_config(MERGING_KEY, &asked).await?;
     Ok(Brought::Merging(task.parse()?))
+}
+
+/// What the lab does not take is for the person to mend; everything else is an error.
+fn refused(error: ClientError) -> anyhow::Result<Brought> {
+    match error.problem() {
+        Some(problem) if problem.status == CONFLICT => Ok(Brought::Refused(problem.detail.clone())),
+        Some(_) | None => Err(error.into()),
+    }
 }
 
 /// The task that merges this commit already, if it has not ended.

@@ -76,6 +76,16 @@ async fn schedule(client: &Client, place: &Place, run: &Run) -> anyhow::Result<T
             ));
             vec![task]
         }
+        Brought::Refused(why) => {
+            return Err(Failure::new(
+                Exit::Failed,
+                format!(
+                    "your commits cannot go in: {}\n  → `devlab project sync` fetches what landed, \
+                     and says how to merge it",
+                    show::printable(&why)
+                ),
+            ));
+        }
     };
     let title: String = run
         .goal

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a failing fixture fails its test")]
 
+mod syncs;
+
 use crate::bench::Bench;
 
 const PROJECT: &str = r#"
