@@ -4,6 +4,7 @@
 //! `project sync`. The others read it, push from it, and remember the project in its configuration.
 
 pub(crate) mod git;
+mod head;
 pub(crate) mod project;
 pub(crate) mod run;
 pub(crate) mod sync;

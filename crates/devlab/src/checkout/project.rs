@@ -7,6 +7,7 @@ use devlab_core::limits::NAME_BYTES_MAX;
 use devlab_core::{ProjectId, TaskId};
 
 use super::git::{Checkout, LabRepo};
+use super::head;
 use crate::client::find;
 use crate::client::logs::is_over;
 use crate::client::orgs::git_url;
@@ -56,54 +57,88 @@ pub(crate) async fn known(lab: &Lab, checkout: Checkout) -> anyhow::Result<Place
     Ok(place(lab, checkout, project))
 }
 
-/// The checkout's project; made, and filled by a push, if there is none yet.
+/// What was asked for besides the checkout.
+pub(crate) struct Asked<'a> {
+    pub(crate) org: Option<&'a str>,
+    pub(crate) name: Option<&'a str>,
+    /// Whether commits at the head may stay out.
+    pub(crate) without_head: bool,
+}
+
+/// The checkout's project; made if there is none yet.
 pub(crate) async fn ensure(
     lab: &Lab,
     checkout: Checkout,
     org: Option<&str>,
     name: Option<&str>,
 ) -> anyhow::Result<Place> {
+    let asked = Asked {
+        org,
+        name,
+        without_head: false,
+    };
+    find_or_make(lab, checkout, &asked).await
+}
+
+/// The same, by what was asked for.
+///
+/// # Errors
+/// The goal would start without commits of the head ([`head::goes_along`]).
+pub(crate) async fn find_or_make(
+    lab: &Lab,
+    checkout: Checkout,
+    asked: &Asked<'_>,
+) -> anyhow::Result<Place> {
     if let Some(project) = remembered(&lab.client, &checkout).await?
-        && name.is_none_or(|name| name == project.name)
+        && asked.name.is_none_or(|name| name == project.name)
     {
-        return Ok(place(lab, checkout, project));
+        let place = place(lab, checkout, project);
+        head::goes_along(&place, asked.without_head).await?;
+        return Ok(place);
     }
     let folder = checkout
         .top()
         .file_name()
         .unwrap_or_default()
         .to_string_lossy();
-    let name = name.map_or_else(|| slug(&folder), str::to_owned);
-    let branch = checkout
-        .branch()
-        .await?
-        .unwrap_or_else(|| "main".to_owned());
-    let found = find::project_named(&lab.client, org, &name).await?;
-    let project = match found {
+    let name = asked.name.map_or_else(|| slug(&folder), str::to_owned);
+    let found = find::project_named(&lab.client, asked.org, &name).await?;
+    let place = match found {
         Some(project) => {
-            let place = place(lab, checkout.clone(), project);
+            let place = place(lab, checkout, project);
             same_history(&place).await?;
-            place.project
+            head::goes_along(&place, asked.without_head).await?;
+            place
         }
-        None => {
-            let upstream = checkout.config("remote.origin.url").await?;
-            let new = CreateProject {
-                org: org.map(str::to_owned),
-                name: name.clone(),
-                default_branch: Some(branch.clone()),
-                upstream: upstream.map(|url| without_secret(&url)),
-                import_url: None,
-            };
-            let project = lab.client.create_project(&new).await?;
-            show::note(&format!(
-                "made the project {name}; its goals go into {branch}"
-            ));
-            project
-        }
+        None => make(lab, checkout, &name, asked).await?,
     };
-    checkout
-        .set_config(PROJECT_KEY, &project.id.to_string())
-        .await?;
+    let id = place.project.id.to_string();
+    place.checkout.set_config(PROJECT_KEY, &id).await?;
+    Ok(place)
+}
+
+/// A new project, still without commits. Its goals go into the branch that is checked out.
+async fn make(
+    lab: &Lab,
+    checkout: Checkout,
+    name: &str,
+    asked: &Asked<'_>,
+) -> anyhow::Result<Place> {
+    let branch = checkout.branch().await?;
+    let branch = branch.unwrap_or_else(|| "main".to_owned());
+    head::begins(&checkout, &branch, asked.without_head).await?;
+    let upstream = checkout.config("remote.origin.url").await?;
+    let new = CreateProject {
+        org: asked.org.map(str::to_owned),
+        name: name.to_owned(),
+        default_branch: Some(branch.clone()),
+        upstream: upstream.map(|url| without_secret(&url)),
+        import_url: None,
+    };
+    let project = lab.client.create_project(&new).await?;
+    show::note(&format!(
+        "made the project {name}; its goals go into {branch}"
+    ));
     Ok(place(lab, checkout, project))
 }
 

@@ -8,7 +8,7 @@ use devlab_core::state::{StateName, WaitReason};
 use devlab_core::task::Feedback;
 
 use super::git::Checkout;
-use super::project::{self, Brought, Place};
+use super::project::{self, Asked, Brought, Place};
 use super::watch;
 use crate::args::{Output, Run};
 use crate::client::find::brief;
@@ -37,8 +37,12 @@ pub(crate) async fn run(context: &Context, run: Run) -> anyhow::Result<()> {
             show::YELLOW
         ));
     }
-    let org = run.org.as_deref();
-    let place = project::ensure(&lab, checkout, org, run.name.as_deref()).await?;
+    let asked = Asked {
+        org: run.org.as_deref(),
+        name: run.name.as_deref(),
+        without_head: run.without_head,
+    };
+    let place = project::find_or_make(&lab, checkout, &asked).await?;
     let task = schedule(&lab.client, &place, &run).await?;
     if run.no_wait {
         return scheduled(context, task);

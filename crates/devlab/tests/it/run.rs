@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failing fixture fails its test")]
 
+mod refuses;
 mod syncs;
 
 use crate::bench::Bench;
