@@ -5,8 +5,8 @@ use devlab_api::task::{Schedule, TaskDetail};
 use devlab_core::TaskId;
 use devlab_core::limits::TITLE_CHARS_MAX;
 use devlab_core::state::{StateName, WaitReason};
-use devlab_core::task::Feedback;
 
+use super::feedback;
 use super::git::Checkout;
 use super::project::{self, Asked, Brought, Place};
 use super::watch;
@@ -168,12 +168,8 @@ async fn report(context: &Context, client: &Client, detail: &TaskDetail) -> anyh
 
 fn unfinished(detail: &TaskDetail) -> String {
     let id = brief(&detail.task.id);
-    let why = detail
-        .stuck
-        .clone()
-        .or_else(|| detail.feedback.last().map(last_words));
-    let why = why
-        .map(|why| format!(": {}", show::printable(why.trim())))
+    let why = why(detail)
+        .map(|why| format!(": {why}"))
         .unwrap_or_default();
     format!(
         "it is {}{why}\n  → `devlab task logs {id}` shows what was tried; `devlab task retry {id}` tries again",
@@ -184,27 +180,15 @@ fn unfinished(detail: &TaskDetail) -> String {
     )
 }
 
-fn last_words(feedback: &Feedback) -> String {
-    match feedback {
-        Feedback::CheckFailed {
-            check,
-            exit_code,
-            log_tail,
-            ..
-        } => format!(
-            "the check {check} failed (exit code {exit_code})\n{}",
-            tail(log_tail)
-        ),
-        Feedback::Conflict { paths, .. } => format!("it conflicts in {}", paths.join(", ")),
-        Feedback::DriverFailed {
-            reason, log_tail, ..
-        } => format!("the command failed: {reason}\n{}", tail(log_tail)),
-        Feedback::ChangesRequested { by, message } => format!("{by} asks for changes: {message}"),
+/// Why a task is not done. What a task that waits for somebody is stuck on says no more than that;
+/// what went wrong last says what to look at.
+pub(super) fn why(detail: &TaskDetail) -> Option<String> {
+    let last = detail.feedback.last().map(feedback::words);
+    let stuck = detail.stuck.as_deref();
+    let stuck = stuck.map(|why| show::printable(why.trim()));
+    let attention = detail.task.waiting_for == Some(WaitReason::Attention);
+    if attention || detail.task.state == StateName::Failed {
+        return last.or(stuck);
     }
-}
-
-/// The last lines of a log.
-fn tail(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(8)..].join("\n")
+    stuck.or(last)
 }

@@ -6,6 +6,7 @@ use devlab_core::state::StateName;
 
 use super::git::Checkout;
 use super::project::{self, Brought, Place, short_branch};
+use super::run::why;
 use super::watch;
 use crate::client::find::brief;
 use crate::context::Context;
@@ -46,7 +47,9 @@ async fn fetch(place: &Place, branch: &str, tracking: &str) -> anyhow::Result<()
 async fn bring(client: &Client, place: &Place) -> anyhow::Result<()> {
     let task = match project::bring(client, place).await? {
         Brought::There => return Ok(()),
-        Brought::Refused(why) => return Err(not_in(place, Exit::Failed, &why, None)),
+        Brought::Refused(why) => {
+            return Err(not_in(place, Exit::Failed, &show::printable(&why), None));
+        }
         Brought::Merging(task) => task,
     };
     show::note("your commits and what landed have to be merged and checked first");
@@ -54,9 +57,7 @@ async fn bring(client: &Client, place: &Place) -> anyhow::Result<()> {
     if detail.task.state == StateName::Done {
         return Ok(());
     }
-    let why = detail
-        .stuck
-        .unwrap_or_else(|| "its merge did not go through".to_owned());
+    let why = why(&detail).unwrap_or_else(|| "its merge did not go through".to_owned());
     Err(not_in(place, Exit::Failed, &why, Some(task)))
 }
 
@@ -69,9 +70,8 @@ fn not_in(place: &Place, exit: Exit, why: &str, task: Option<TaskId>) -> anyhow:
     Failure::new(
         exit,
         format!(
-            "your commits are not in yet: {}\n  → {shows}merge `devlab/{branch}` into {branch} (`git \
-             merge devlab/{branch}`), resolve what conflicts, commit, then `devlab project sync` again",
-            show::printable(why)
+            "your commits are not in yet: {why}\n  → {shows}merge `devlab/{branch}` into {branch} (`git \
+             merge devlab/{branch}`), resolve what conflicts, commit, then `devlab project sync` again"
         ),
     )
 }

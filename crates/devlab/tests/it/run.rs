@@ -5,7 +5,7 @@
 mod refuses;
 mod syncs;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, Ended};
 
 const PROJECT: &str = r#"
 [[check]]
@@ -95,19 +95,46 @@ fn a_goal_is_done_proven_and_fetched_back() {
     bench.assert_nothing_left();
 }
 
+/// The last words of a command that failed.
+fn error(ended: &Ended) -> &str {
+    ended.err.rsplit_once("error: ").unwrap().1
+}
+
 #[test]
 fn a_goal_whose_check_never_passes_ends_with_a_person_and_exit_code_1() {
     let bench = Bench::new();
     let folder = checkout(&bench);
-    let args = ["run", "Break it", "--", "sh", "-c", "echo bye > README"];
+    let check = "echo the README is rude; exit 3";
+    let args = ["run", "Break it", "--check", check, "--", "date"];
     let run = bench.run_in(&folder, &args).fails_with(1);
-    assert!(run.err.contains("waiting for a person"), "{run:#?}");
-    assert!(run.err.contains("greets"), "{run:#?}");
+    let last = error(&run);
+    assert!(last.starts_with("it is waiting for a person"), "{run:#?}");
+    assert!(last.contains("the check given-1 failed"), "{run:#?}");
+    assert!(last.contains("exit code 3"), "{run:#?}");
+    assert!(last.contains("│ the README is rude"), "{run:#?}");
+    assert!(last.contains("`devlab task retry"), "{run:#?}");
+
+    let goals = bench.run(&["goal", "list", "--output", "json"]).ok().json();
+    let id = goals[0]["id"].as_str().unwrap();
+    let shown = bench.run(&["task", "show", id]).ok().out;
+    assert!(shown.contains("the check given-1 failed"), "{shown}");
+    assert!(shown.contains("│ the README is rude"), "{shown}");
     bench.run_in(&folder, &["project", "sync"]).ok();
     assert_eq!(
         std::fs::read_to_string(folder.join("README")).unwrap(),
         "hello\n"
     );
+}
+
+#[test]
+fn a_command_that_fails_is_named_at_the_end() {
+    let bench = Bench::new();
+    let folder = checkout(&bench);
+    let args = ["run", "Try", "--", "sh", "-c", "echo no such model; exit 9"];
+    let run = bench.run_in(&folder, &args).fails_with(1);
+    let last = error(&run);
+    assert!(last.contains("the command failed"), "{run:#?}");
+    assert!(last.contains("│ no such model"), "{run:#?}");
 }
 
 #[test]

@@ -2,13 +2,8 @@
 
 use std::path::Path;
 
-use super::checkout;
-use crate::bench::{Bench, Ended};
-
-/// The last words of a command that failed.
-fn error(ended: &Ended) -> &str {
-    ended.err.rsplit("error:").next().unwrap()
-}
+use super::{checkout, error};
+use crate::bench::Bench;
 
 fn add(bench: &Bench, folder: &Path, name: &str) {
     std::fs::write(folder.join(name), "x\n").unwrap();

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 
-use super::checkout;
+use super::{checkout, error};
 use crate::bench::{Bench, Ended};
 
 /// What a lab answers to a sync that no agent of its can merge.
@@ -86,7 +86,7 @@ fn commits_that_conflict_can_be_merged_by_hand_and_go_in() {
     let token = credentials["token"].as_str().unwrap();
 
     let refused = by(&bench, &folder, &url, token, &["project", "sync"]).fails_with(1);
-    let last = refused.err.split("error:").nth(1).unwrap();
+    let last = error(&refused);
     assert!(last.contains("it conflicts in README"), "{refused:#?}");
     assert!(last.contains("git merge devlab/main"), "{refused:#?}");
     assert!(last.contains("`devlab project sync` again"), "{refused:#?}");
