@@ -3,11 +3,11 @@
 use devlab_api::client::Client;
 use devlab_api::task::{Schedule, TaskDetail};
 use devlab_core::TaskId;
-use devlab_core::limits::TITLE_CHARS_MAX;
 use devlab_core::state::{StateName, WaitReason};
 
 use super::feedback;
 use super::git::Checkout;
+use super::input;
 use super::project::{self, Asked, Brought, Place};
 use super::watch;
 use crate::args::{Output, Run};
@@ -23,6 +23,7 @@ const EXIT_INTERRUPTED: i32 = 130;
 
 /// `devlab run`.
 pub(crate) async fn run(context: &Context, run: Run) -> anyhow::Result<()> {
+    input::check(&run)?;
     let checkout = Checkout::here(context).await?;
     if checkout.head().await?.is_none() {
         return Err(Failure::usage(
@@ -91,18 +92,6 @@ async fn schedule(client: &Client, place: &Place, run: &Run) -> anyhow::Result<T
             ));
         }
     };
-    let title: String = run
-        .goal
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .collect();
-    if title.trim().is_empty() || title.chars().count() > TITLE_CHARS_MAX {
-        return Err(Failure::usage(format!(
-            "the goal's first line is its title: 1 to {TITLE_CHARS_MAX} characters"
-        )));
-    }
     let schedule = Schedule {
         project: Some(place.project.id.to_string()),
         task: Some(run.goal.clone()),

@@ -91,3 +91,30 @@ fn a_first_run_on_a_detached_head_makes_nothing_if_main_is_behind() {
     let config = bench.git(&folder, &["config", "--local", "--list"]);
     assert!(!config.contains("devlab."), "{config}");
 }
+
+/// Nothing was started, made or remembered.
+fn assert_untouched(bench: &Bench, folder: &Path) {
+    assert!(!bench.home().exists());
+    assert_eq!(bench.processes(), [""; 0]);
+    let config = bench.git(folder, &["config", "--local", "--list"]);
+    assert!(!config.contains("devlab."), "{config}");
+}
+
+#[test]
+fn wrong_input_starts_no_lab() {
+    let bench = Bench::new();
+    let folder = checkout(&bench);
+    for (args, expected) in [
+        (&["run", "", "--", "true"][..], "must not be empty"),
+        (&["run", "Do", "--check", "", "--", "true"], "--check[0]"),
+        (&["run", "Do", "--", ""], "is the program"),
+        (
+            &["run", "Do", "--name", "No Name", "--", "true"],
+            "a-z, 0-9",
+        ),
+    ] {
+        let refused = bench.run_in(&folder, args).fails_with(2);
+        assert!(error(&refused).contains(expected), "{refused:#?}");
+        assert_untouched(&bench, &folder);
+    }
+}
