@@ -30,6 +30,7 @@ pub(crate) async fn run(context: &Context, run: Run) -> anyhow::Result<()> {
             "this checkout has no commit yet: make a first one",
         ));
     }
+    checkout.whole().await?;
     let lab = find_or_start(context).await?;
     let dirty = checkout.dirty().await?;
     if dirty > 0 {

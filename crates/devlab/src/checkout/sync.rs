@@ -17,6 +17,7 @@ use crate::show;
 pub(crate) async fn run(context: &Context, push: Option<&str>) -> anyhow::Result<()> {
     let lab = context.lab()?;
     let checkout = Checkout::here(context).await?;
+    checkout.whole().await?;
     let place = project::known(&lab, checkout).await?;
     let branch = short_branch(&place.project.default_branch).to_owned();
     let tracking = format!("refs/remotes/devlab/{branch}");

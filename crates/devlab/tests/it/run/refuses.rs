@@ -118,3 +118,22 @@ fn wrong_input_starts_no_lab() {
         assert_untouched(&bench, &folder);
     }
 }
+
+#[test]
+fn a_shallow_clone_is_told_to_fetch_the_rest() {
+    let bench = Bench::new();
+    let whole = checkout(&bench);
+    add(&bench, &whole, "one");
+    let folder = bench.path().join("shallow");
+    let from = format!("file://{}", whole.display());
+    let to = folder.to_str().unwrap();
+    let clone = ["clone", "--quiet", "--depth", "1", &from, to];
+    bench.git(bench.path(), &clone);
+    let goal = ["run", "Do", "--", "sh", "-c", "date > did"];
+    let refused = bench.run_in(&folder, &goal).fails_with(2);
+    let said = error(&refused);
+    assert!(said.contains("`git fetch --unshallow`"), "{refused:#?}");
+    assert_untouched(&bench, &folder);
+    bench.git(&folder, &["fetch", "--quiet", "--unshallow"]);
+    bench.run_in(&folder, &goal).ok();
+}
