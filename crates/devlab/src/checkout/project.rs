@@ -83,15 +83,14 @@ pub(crate) async fn ensure(
 /// The same, by what was asked for.
 ///
 /// # Errors
-/// The goal would start without commits of the head ([`head::goes_along`]).
+/// The checkout has another project than the one asked for, or the goal would start without commits of the head ([`head::goes_along`]).
 pub(crate) async fn find_or_make(
     lab: &Lab,
     checkout: Checkout,
     asked: &Asked<'_>,
 ) -> anyhow::Result<Place> {
-    if let Some(project) = remembered(&lab.client, &checkout).await?
-        && asked.name.is_none_or(|name| name == project.name)
-    {
+    if let Some(project) = remembered(&lab.client, &checkout).await? {
+        is_the_one(&lab.client, &project, asked).await?;
         let place = place(lab, checkout, project);
         head::goes_along(&place, asked.without_head).await?;
         return Ok(place);
@@ -167,6 +166,32 @@ async fn remembered(client: &Client, checkout: &Checkout) -> anyhow::Result<Opti
         Err(error) if error.problem().is_some_and(|problem| problem.status == 404) => Ok(None),
         Err(error) => Err(error.into()),
     }
+}
+
+/// A checkout keeps its project: where it is remembered is shared by all worktrees of a repository,
+/// so that binding one of them to another project would move all of them.
+async fn is_the_one(client: &Client, project: &Project, asked: &Asked<'_>) -> anyhow::Result<()> {
+    let name = asked.name.unwrap_or(&project.name);
+    let is_other = match asked.org {
+        None => name != project.name,
+        Some(_) => {
+            let named = find::project_named(client, asked.org, name).await?;
+            named.is_none_or(|named| named.id != project.id)
+        }
+    };
+    if !is_other {
+        return Ok(());
+    }
+    let org = asked
+        .org
+        .map(|org| format!(" of {org}"))
+        .unwrap_or_default();
+    Err(Failure::usage(format!(
+        "this checkout, with all worktrees of its repository, belongs to the project {} and not to \
+         {name}{org}\n  → leave --name and --org out; or work on {name} in a clone of its own; or give \
+         up {0} here: `git config --local --unset {PROJECT_KEY}`",
+        project.name
+    )))
 }
 
 /// A project of the same name may be of another repository.

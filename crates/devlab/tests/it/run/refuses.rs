@@ -137,3 +137,36 @@ fn a_shallow_clone_is_told_to_fetch_the_rest() {
     bench.git(&folder, &["fetch", "--quiet", "--unshallow"]);
     bench.run_in(&folder, &goal).ok();
 }
+
+#[test]
+fn a_linked_worktree_does_not_take_the_main_one_to_another_project() {
+    let bench = Bench::new();
+    let folder = checkout(&bench);
+    let goal = |more: &[&'static str]| {
+        let driver = ["--", "sh", "-c", "date > did"];
+        [&["run", "Do"][..], more, &driver[..]].concat()
+    };
+    bench.run_in(&folder, &goal(&[])).ok();
+    let bound = bench.git(&folder, &["config", "devlab.project"]);
+    let linked = bench.path().join("linked");
+    let add = ["worktree", "add", "--quiet", linked.to_str().unwrap()];
+    bench.git(&folder, &add);
+
+    let refused = bench
+        .run_in(&linked, &goal(&["--name", "wt"]))
+        .fails_with(2);
+    let said = error(&refused);
+    assert!(said.contains("my-tool and not to wt"), "{refused:#?}");
+    assert!(said.contains("--unset devlab.project"), "{refused:#?}");
+    assert_eq!(count(&bench, "project"), 1);
+    // Its own name, its own org, and no name at all are the same project.
+    bench.run_in(&linked, &goal(&["--name", "my-tool"])).ok();
+    bench.run_in(&linked, &goal(&["--org", "default"])).ok();
+    bench.run_in(&linked, &goal(&[])).ok();
+    assert_eq!(bench.git(&folder, &["config", "devlab.project"]), bound);
+
+    // As the error says.
+    bench.git(&folder, &["config", "--local", "--unset", "devlab.project"]);
+    bench.run_in(&folder, &goal(&["--name", "wt"])).ok();
+    assert_eq!(count(&bench, "project"), 2);
+}
