@@ -146,14 +146,22 @@ async fn report(context: &Context, client: &Client, detail: &TaskDetail) -> anyh
             Ok(())
         }
         (StateName::Waiting, Some(WaitReason::Review)) => {
-            let patch = detail.patch.map(|patch| brief(&patch)).unwrap_or_default();
-            show::note(&format!(
-                "it waits for your review: `devlab patch diff {patch}`, then `devlab patch accept {patch}`"
-            ));
-            Ok(())
+            show::note(&format!("it waits for your review\n  → {}", review(detail)));
+            // Nothing went wrong, so there is no error to report; but a script must not take it for
+            // merged.
+            std::process::exit(Exit::Review as i32);
         }
         _ => Err(Failure::new(Exit::Failed, unfinished(detail))),
     }
+}
+
+/// How a task's patch is reviewed.
+pub(super) fn review(detail: &TaskDetail) -> String {
+    let patch = detail.patch.map(|patch| brief(&patch)).unwrap_or_default();
+    format!(
+        "`devlab patch diff {patch}` shows it; `devlab patch accept {patch}` has it merged, `devlab \
+         patch reject {patch} -m TEXT` sends it back"
+    )
 }
 
 fn unfinished(detail: &TaskDetail) -> String {

@@ -2,11 +2,11 @@
 
 use devlab_api::client::Client;
 use devlab_core::TaskId;
-use devlab_core::state::StateName;
+use devlab_core::state::{StateName, WaitReason};
 
 use super::git::Checkout;
 use super::project::{self, Brought, Place, short_branch};
-use super::run::why;
+use super::run::{review, why};
 use super::watch;
 use crate::client::find::brief;
 use crate::context::Context;
@@ -49,7 +49,7 @@ async fn bring(client: &Client, place: &Place) -> anyhow::Result<()> {
     let task = match project::bring(client, place).await? {
         Brought::There => return Ok(()),
         Brought::Refused(why) => {
-            return Err(not_in(place, Exit::Failed, &show::printable(&why), None));
+            return Err(not_in(place, &show::printable(&why), None));
         }
         Brought::Merging(task) => task,
     };
@@ -58,18 +58,25 @@ async fn bring(client: &Client, place: &Place) -> anyhow::Result<()> {
     if detail.task.state == StateName::Done {
         return Ok(());
     }
+    if detail.task.waiting_for == Some(WaitReason::Review) {
+        let text = format!(
+            "your commits wait for a review\n  → {}, then `devlab project sync` again",
+            review(&detail)
+        );
+        return Err(Failure::new(Exit::Review, text));
+    }
     let why = why(&detail).unwrap_or_else(|| "its merge did not go through".to_owned());
-    Err(not_in(place, Exit::Failed, &why, Some(task)))
+    Err(not_in(place, &why, Some(task)))
 }
 
 /// Why the person's commits are not in, and how they get in by hand.
-fn not_in(place: &Place, exit: Exit, why: &str, task: Option<TaskId>) -> anyhow::Error {
+fn not_in(place: &Place, why: &str, task: Option<TaskId>) -> anyhow::Error {
     let branch = short_branch(&place.project.default_branch);
     let shows = task
         .map(|task| format!("`devlab task show {}` says more; or ", brief(&task)))
         .unwrap_or_default();
     Failure::new(
-        exit,
+        Exit::Failed,
         format!(
             "your commits are not in yet: {why}\n  → {shows}merge `devlab/{branch}` into {branch} (`git \
              merge devlab/{branch}`), resolve what conflicts, commit, then `devlab project sync` again"

@@ -187,13 +187,19 @@ fn a_result_that_wants_a_review_waits_for_it() {
         "-c",
         "echo x > x",
     ];
-    let run = bench.run_in(&folder, &args).ok();
+    // The work is done and not merged: that is neither success nor failure.
+    let run = bench.run_in(&folder, &args).fails_with(7);
     assert!(run.err.contains("waits for your review"), "{run:#?}");
+    assert!(!run.err.contains("error:"), "{run:#?}");
     let patches = bench
         .run(&["patch", "list", "--output", "json"])
         .ok()
         .json();
     let patch = patches[0]["id"].as_str().unwrap();
+    for verb in ["diff", "accept", "reject"] {
+        let command = format!("`devlab patch {verb} {}", &patch[patch.len() - 8..]);
+        assert!(run.err.contains(&command), "{command}: {run:#?}");
+    }
     bench.run(&["patch", "accept", patch, "-m", "fine"]).ok();
     let task = patches[0]["task"].as_str().unwrap();
     crate::bench::until("the merge", || {
