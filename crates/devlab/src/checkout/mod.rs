@@ -6,6 +6,7 @@
 pub(crate) mod feedback;
 pub(crate) mod git;
 mod head;
+mod held;
 mod input;
 pub(crate) mod project;
 pub(crate) mod run;

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a failing fixture fails its test")]
 
+mod between;
 mod refuses;
 mod syncs;
+mod waits;
 
 use crate::bench::{Bench, Ended};
 
