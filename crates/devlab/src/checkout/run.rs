@@ -135,14 +135,7 @@ async fn report(context: &Context, client: &Client, detail: &TaskDetail) -> anyh
     }
     match (task.state, task.waiting_for) {
         (StateName::Done, _) => {
-            let commit = task.published.as_deref().unwrap_or("nothing new");
-            show::note(&format!(
-                "{0}done{0:#} ({1}): merged as {commit}\n  → `devlab project sync` brings it into this checkout; \
-                 `devlab task diff {2}` shows it",
-                show::GREEN,
-                word(&task.proof),
-                brief(&task.id),
-            ));
+            done(client, detail).await;
             Ok(())
         }
         (StateName::Waiting, Some(WaitReason::Review)) => {
@@ -153,6 +146,34 @@ async fn report(context: &Context, client: &Client, detail: &TaskDetail) -> anyh
         }
         _ => Err(Failure::new(Exit::Failed, unfinished(detail))),
     }
+}
+
+/// The closing lines of what is done.
+async fn done(client: &Client, detail: &TaskDetail) {
+    let task = &detail.task;
+    let id = brief(&task.id);
+    let commit = task.published.as_deref().unwrap_or("nothing new");
+    let next = if changes_nothing(client, task.id).await {
+        format!("nothing was changed: `devlab task logs {id}` shows what the command did")
+    } else {
+        format!(
+            "`devlab project sync` brings it into this checkout; `devlab task diff {id}` shows it"
+        )
+    };
+    show::note(&format!(
+        "{0}done{0:#} ({1}): merged as {commit}\n  → {next}",
+        show::GREEN,
+        word(&task.proof),
+    ));
+}
+
+/// Whether a result is known to be empty: the command said that it did its work, and left every file
+/// as it was.
+async fn changes_nothing(client: &Client, task: TaskId) -> bool {
+    client
+        .task_diff(task)
+        .await
+        .is_ok_and(|diff| diff.is_empty())
 }
 
 /// How a task's patch is reviewed.

@@ -129,6 +129,18 @@ fn a_goal_whose_check_never_passes_ends_with_a_person_and_exit_code_1() {
 }
 
 #[test]
+fn a_command_that_changes_nothing_is_done_and_says_so() {
+    let bench = Bench::new();
+    let folder = checkout(&bench);
+    let run = bench.run_in(&folder, &["run", "Idle", "--", "true"]).ok();
+    assert!(run.err.contains("nothing was changed"), "{run:#?}");
+    let run = bench
+        .run_in(&folder, &["run", "Do", "--", "sh", "-c", "date > did"])
+        .ok();
+    assert!(!run.err.contains("nothing was changed"), "{run:#?}");
+}
+
+#[test]
 fn a_command_that_fails_is_named_at_the_end() {
     let bench = Bench::new();
     let folder = checkout(&bench);

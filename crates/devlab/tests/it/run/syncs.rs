@@ -36,3 +36,25 @@ fn commits_that_conflict_can_be_merged_by_hand_and_go_in() {
     let there = bench.git(&folder, &["rev-parse", "refs/remotes/devlab/main"]);
     assert_eq!(there, head);
 }
+
+#[test]
+fn a_sync_keeps_what_is_not_committed_and_moves_no_other_branch() {
+    let bench = Bench::new();
+    let folder = checkout(&bench);
+    let driver = ["--", "sh", "-c", "echo more >> README"];
+    let goal = [&["run", "More"][..], &driver[..]].concat();
+    bench.run_in(&folder, &goal).ok();
+    let readme = || std::fs::read_to_string(folder.join("README")).unwrap();
+    std::fs::write(folder.join("README"), "hello draft\n").unwrap();
+    let refused = bench.run_in(&folder, &["project", "sync"]).fails_with(1);
+    assert!(error(&refused).contains("commit or stash"), "{refused:#?}");
+    assert_eq!(readme(), "hello draft\n");
+
+    bench.git(&folder, &["stash", "--quiet"]);
+    bench.git(&folder, &["switch", "--quiet", "--create", "topic"]);
+    let sync = bench.run_in(&folder, &["project", "sync"]).ok();
+    assert!(sync.err.contains("another branch"), "{sync:#?}");
+    assert_eq!(readme(), "hello\n");
+    bench.git(&folder, &["merge", "--quiet", "devlab/main"]);
+    assert_eq!(readme(), "hello\nmore\n");
+}
