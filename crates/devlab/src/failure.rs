@@ -17,6 +17,8 @@ pub(crate) enum Exit {
     NotFound = 5,
     /// It took too long.
     Timeout = 6,
+    /// The work is done, and waits for a person's review.
+    Review = 7,
 }
 
 /// A failure with its exit code.

@@ -23,6 +23,7 @@ Exit codes:
   4  the token is missing, unknown, or not allowed to
   5  there is no such thing
   6  it took too long
+  7  the work is done, and waits for a review before it is merged
 
 Settings come from defaults, devlab.toml in DEVLAB_HOME, the environment and flags, in this
 order; `devlab config` prints them and where each comes from.";

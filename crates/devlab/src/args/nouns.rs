@@ -243,6 +243,9 @@ pub(crate) struct Run {
     /// Org, by id or name
     #[arg(long)]
     pub(crate) org: Option<String>,
+    /// Start without the commits at HEAD that are not in the project's branch
+    #[arg(long)]
+    pub(crate) without_head: bool,
     /// Let a person review the result before it is merged
     #[arg(long)]
     pub(crate) review: bool,

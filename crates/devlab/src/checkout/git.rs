@@ -191,6 +191,22 @@ impl Checkout {
         self.run(&args).await.map(Some)
     }
 
+    /// Refuses a clone that lacks a part of its history: no lab can take a push from it, or tell what
+    /// it has in common with a project.
+    ///
+    /// # Errors
+    /// It is shallow.
+    pub(crate) async fn whole(&self) -> anyhow::Result<()> {
+        let said = self.run(&["rev-parse", "--is-shallow-repository"]).await?;
+        if said != "true" {
+            return Ok(());
+        }
+        Err(Failure::usage(format!(
+            "{} is a shallow clone, and the lab needs the whole history\n  → `git fetch --unshallow`",
+            self.top.display()
+        )))
+    }
+
     /// Files with changes that are in no commit; untracked ones count.
     pub(crate) async fn dirty(&self) -> anyhow::Result<usize> {
         let status = self.run(&["status", "--porcelain"]).await?;

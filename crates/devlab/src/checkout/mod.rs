@@ -3,7 +3,11 @@
 //! *Invariant:* only commands that say so change its branches or files: `task checkout` and
 //! `project sync`. The others read it, push from it, and remember the project in its configuration.
 
+pub(crate) mod feedback;
 pub(crate) mod git;
+mod head;
+mod held;
+mod input;
 pub(crate) mod project;
 pub(crate) mod run;
 pub(crate) mod sync;

@@ -1,12 +1,13 @@
 //! The project that belongs to a checkout, and bringing the checkout's commits into it.
 
 use anyhow::Context as _;
-use devlab_api::client::Client;
+use devlab_api::client::{Client, ClientError};
 use devlab_api::project::{CreateProject, Project, SyncProject};
 use devlab_core::limits::NAME_BYTES_MAX;
 use devlab_core::{ProjectId, TaskId};
 
 use super::git::{Checkout, LabRepo};
+use super::head;
 use crate::client::find;
 use crate::client::logs::is_over;
 use crate::client::orgs::git_url;
@@ -19,6 +20,9 @@ const PROJECT_KEY: &str = "devlab.project";
 /// Where it remembers `<commit> <task>` of a merge that it has asked for, so that asking again while
 /// that is under way makes no second one.
 const MERGING_KEY: &str = "devlab.merging";
+
+/// HTTP status of what cannot be done in the state that things are in.
+const CONFLICT: u16 = 409;
 
 /// A checkout and its project.
 pub(crate) struct Place {
@@ -33,6 +37,8 @@ pub(crate) enum Brought {
     There,
     /// A task merges and checks them.
     Merging(TaskId),
+    /// The lab does not take them as they are, for a reason in words: a person has to merge first.
+    Refused(String),
 }
 
 /// The project that this checkout remembers.
@@ -51,54 +57,87 @@ pub(crate) async fn known(lab: &Lab, checkout: Checkout) -> anyhow::Result<Place
     Ok(place(lab, checkout, project))
 }
 
-/// The checkout's project; made, and filled by a push, if there is none yet.
+/// What was asked for besides the checkout.
+pub(crate) struct Asked<'a> {
+    pub(crate) org: Option<&'a str>,
+    pub(crate) name: Option<&'a str>,
+    /// Whether commits at the head may stay out.
+    pub(crate) without_head: bool,
+}
+
+/// The checkout's project; made if there is none yet.
 pub(crate) async fn ensure(
     lab: &Lab,
     checkout: Checkout,
     org: Option<&str>,
     name: Option<&str>,
 ) -> anyhow::Result<Place> {
-    if let Some(project) = remembered(&lab.client, &checkout).await?
-        && name.is_none_or(|name| name == project.name)
-    {
-        return Ok(place(lab, checkout, project));
+    let asked = Asked {
+        org,
+        name,
+        without_head: false,
+    };
+    find_or_make(lab, checkout, &asked).await
+}
+
+/// The same, by what was asked for.
+///
+/// # Errors
+/// The checkout has another project than the one asked for, or the goal would start without commits of the head ([`head::goes_along`]).
+pub(crate) async fn find_or_make(
+    lab: &Lab,
+    checkout: Checkout,
+    asked: &Asked<'_>,
+) -> anyhow::Result<Place> {
+    if let Some(project) = remembered(&lab.client, &checkout).await? {
+        is_the_one(&lab.client, &project, asked).await?;
+        let place = place(lab, checkout, project);
+        head::goes_along(&place, asked.without_head).await?;
+        return Ok(place);
     }
     let folder = checkout
         .top()
         .file_name()
         .unwrap_or_default()
         .to_string_lossy();
-    let name = name.map_or_else(|| slug(&folder), str::to_owned);
-    let branch = checkout
-        .branch()
-        .await?
-        .unwrap_or_else(|| "main".to_owned());
-    let found = find::project_named(&lab.client, org, &name).await?;
-    let project = match found {
+    let name = asked.name.map_or_else(|| slug(&folder), str::to_owned);
+    let found = find::project_named(&lab.client, asked.org, &name).await?;
+    let place = match found {
         Some(project) => {
-            let place = place(lab, checkout.clone(), project);
+            let place = place(lab, checkout, project);
             same_history(&place).await?;
-            place.project
+            head::goes_along(&place, asked.without_head).await?;
+            place
         }
-        None => {
-            let upstream = checkout.config("remote.origin.url").await?;
-            let new = CreateProject {
-                org: org.map(str::to_owned),
-                name: name.clone(),
-                default_branch: Some(branch.clone()),
-                upstream: upstream.map(|url| without_secret(&url)),
-                import_url: None,
-            };
-            let project = lab.client.create_project(&new).await?;
-            show::note(&format!(
-                "made the project {name}; its goals go into {branch}"
-            ));
-            project
-        }
+        None => make(lab, checkout, &name, asked).await?,
     };
-    checkout
-        .set_config(PROJECT_KEY, &project.id.to_string())
-        .await?;
+    let id = place.project.id.to_string();
+    place.checkout.set_config(PROJECT_KEY, &id).await?;
+    Ok(place)
+}
+
+/// A new project, still without commits. Its goals go into the branch that is checked out.
+async fn make(
+    lab: &Lab,
+    checkout: Checkout,
+    name: &str,
+    asked: &Asked<'_>,
+) -> anyhow::Result<Place> {
+    let branch = checkout.branch().await?;
+    let branch = branch.unwrap_or_else(|| "main".to_owned());
+    head::begins(&checkout, &branch, asked.without_head).await?;
+    let upstream = checkout.config("remote.origin.url").await?;
+    let new = CreateProject {
+        org: asked.org.map(str::to_owned),
+        name: name.to_owned(),
+        default_branch: Some(branch.clone()),
+        upstream: upstream.map(|url| without_secret(&url)),
+        import_url: None,
+    };
+    let project = lab.client.create_project(&new).await?;
+    show::note(&format!(
+        "made the project {name}; its goals go into {branch}"
+    ));
     Ok(place(lab, checkout, project))
 }
 
@@ -127,6 +166,32 @@ async fn remembered(client: &Client, checkout: &Checkout) -> anyhow::Result<Opti
         Err(error) if error.problem().is_some_and(|problem| problem.status == 404) => Ok(None),
         Err(error) => Err(error.into()),
     }
+}
+
+/// A checkout keeps its project: where it is remembered is shared by all worktrees of a repository,
+/// so that binding one of them to another project would move all of them.
+async fn is_the_one(client: &Client, project: &Project, asked: &Asked<'_>) -> anyhow::Result<()> {
+    let name = asked.name.unwrap_or(&project.name);
+    let is_other = match asked.org {
+        None => name != project.name,
+        Some(_) => {
+            let named = find::project_named(client, asked.org, name).await?;
+            named.is_none_or(|named| named.id != project.id)
+        }
+    };
+    if !is_other {
+        return Ok(());
+    }
+    let org = asked
+        .org
+        .map(|org| format!(" of {org}"))
+        .unwrap_or_default();
+    Err(Failure::usage(format!(
+        "this checkout, with all worktrees of its repository, belongs to the project {} and not to \
+         {name}{org}\n  → leave --name and --org out; or work on {name} in a clone of its own; or give \
+         up {0} here: `git config --local --unset {PROJECT_KEY}`",
+        project.name
+    )))
 }
 
 /// A project of the same name may be of another repository.
@@ -183,20 +248,27 @@ pub(crate) async fn bring(client: &Client, place: &Place) -> anyhow::Result<Brou
         .push(repo, &commit, &name)
         .await
         .context("cannot push to the lab")?;
-    let synced = client
-        .sync_project(
-            project.id,
-            &SyncProject {
-                commit: commit.clone(),
-            },
-        )
-        .await?;
+    let sync = SyncProject {
+        commit: commit.clone(),
+    };
+    let synced = match client.sync_project(project.id, &sync).await {
+        Ok(synced) => synced,
+        Err(error) => return refused(error),
+    };
     let Some(task) = synced.task else {
         return Ok(Brought::There);
     };
     let asked = format!("{commit} {task}");
     checkout.set_config(MERGING_KEY, &asked).await?;
     Ok(Brought::Merging(task.parse()?))
+}
+
+/// What the lab does not take is for the person to mend; everything else is an error.
+fn refused(error: ClientError) -> anyhow::Result<Brought> {
+    match error.problem() {
+        Some(problem) if problem.status == CONFLICT => Ok(Brought::Refused(problem.detail.clone())),
+        Some(_) | None => Err(error.into()),
+    }
 }
 
 /// The task that merges this commit already, if it has not ended.

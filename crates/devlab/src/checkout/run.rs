@@ -3,12 +3,12 @@
 use devlab_api::client::Client;
 use devlab_api::task::{Schedule, TaskDetail};
 use devlab_core::TaskId;
-use devlab_core::limits::TITLE_CHARS_MAX;
 use devlab_core::state::{StateName, WaitReason};
-use devlab_core::task::Feedback;
 
+use super::feedback;
 use super::git::Checkout;
-use super::project::{self, Brought, Place};
+use super::input;
+use super::project::{self, Asked, Brought, Place};
 use super::watch;
 use crate::args::{Output, Run};
 use crate::client::find::brief;
@@ -23,12 +23,14 @@ const EXIT_INTERRUPTED: i32 = 130;
 
 /// `devlab run`.
 pub(crate) async fn run(context: &Context, run: Run) -> anyhow::Result<()> {
+    input::check(&run)?;
     let checkout = Checkout::here(context).await?;
     if checkout.head().await?.is_none() {
         return Err(Failure::usage(
             "this checkout has no commit yet: make a first one",
         ));
     }
+    checkout.whole().await?;
     let lab = find_or_start(context).await?;
     let dirty = checkout.dirty().await?;
     if dirty > 0 {
@@ -37,8 +39,12 @@ pub(crate) async fn run(context: &Context, run: Run) -> anyhow::Result<()> {
             show::YELLOW
         ));
     }
-    let org = run.org.as_deref();
-    let place = project::ensure(&lab, checkout, org, run.name.as_deref()).await?;
+    let asked = Asked {
+        org: run.org.as_deref(),
+        name: run.name.as_deref(),
+        without_head: run.without_head,
+    };
+    let place = project::find_or_make(&lab, checkout, &asked).await?;
     let task = schedule(&lab.client, &place, &run).await?;
     if run.no_wait {
         return scheduled(context, task);
@@ -76,19 +82,17 @@ async fn schedule(client: &Client, place: &Place, run: &Run) -> anyhow::Result<T
             ));
             vec![task]
         }
+        Brought::Refused(why) => {
+            return Err(Failure::new(
+                Exit::Failed,
+                format!(
+                    "your commits cannot go in: {}\n  → `devlab project sync` fetches what landed, \
+                     and says how to merge it",
+                    show::printable(&why)
+                ),
+            ));
+        }
     };
-    let title: String = run
-        .goal
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .collect();
-    if title.trim().is_empty() || title.chars().count() > TITLE_CHARS_MAX {
-        return Err(Failure::usage(format!(
-            "the goal's first line is its title: 1 to {TITLE_CHARS_MAX} characters"
-        )));
-    }
     let schedule = Schedule {
         project: Some(place.project.id.to_string()),
         task: Some(run.goal.clone()),
@@ -131,35 +135,60 @@ async fn report(context: &Context, client: &Client, detail: &TaskDetail) -> anyh
     }
     match (task.state, task.waiting_for) {
         (StateName::Done, _) => {
-            let commit = task.published.as_deref().unwrap_or("nothing new");
-            show::note(&format!(
-                "{0}done{0:#} ({1}): merged as {commit}\n  → `devlab project sync` brings it into this checkout; \
-                 `devlab task diff {2}` shows it",
-                show::GREEN,
-                word(&task.proof),
-                brief(&task.id),
-            ));
+            done(client, detail).await;
             Ok(())
         }
         (StateName::Waiting, Some(WaitReason::Review)) => {
-            let patch = detail.patch.map(|patch| brief(&patch)).unwrap_or_default();
-            show::note(&format!(
-                "it waits for your review: `devlab patch diff {patch}`, then `devlab patch accept {patch}`"
-            ));
-            Ok(())
+            show::note(&format!("it waits for your review\n  → {}", review(detail)));
+            // Nothing went wrong, so there is no error to report; but a script must not take it for
+            // merged.
+            std::process::exit(Exit::Review as i32);
         }
         _ => Err(Failure::new(Exit::Failed, unfinished(detail))),
     }
 }
 
+/// The closing lines of what is done.
+async fn done(client: &Client, detail: &TaskDetail) {
+    let task = &detail.task;
+    let id = brief(&task.id);
+    let commit = task.published.as_deref().unwrap_or("nothing new");
+    let next = if changes_nothing(client, task.id).await {
+        format!("nothing was changed: `devlab task logs {id}` shows what the command did")
+    } else {
+        format!(
+            "`devlab project sync` brings it into this checkout; `devlab task diff {id}` shows it"
+        )
+    };
+    show::note(&format!(
+        "{0}done{0:#} ({1}): merged as {commit}\n  → {next}",
+        show::GREEN,
+        word(&task.proof),
+    ));
+}
+
+/// Whether a result is known to be empty: the command said that it did its work, and left every file
+/// as it was.
+async fn changes_nothing(client: &Client, task: TaskId) -> bool {
+    client
+        .task_diff(task)
+        .await
+        .is_ok_and(|diff| diff.is_empty())
+}
+
+/// How a task's patch is reviewed.
+pub(super) fn review(detail: &TaskDetail) -> String {
+    let patch = detail.patch.map(|patch| brief(&patch)).unwrap_or_default();
+    format!(
+        "`devlab patch diff {patch}` shows it; `devlab patch accept {patch}` has it merged, `devlab \
+         patch reject {patch} -m TEXT` sends it back"
+    )
+}
+
 fn unfinished(detail: &TaskDetail) -> String {
     let id = brief(&detail.task.id);
-    let why = detail
-        .stuck
-        .clone()
-        .or_else(|| detail.feedback.last().map(last_words));
-    let why = why
-        .map(|why| format!(": {}", show::printable(why.trim())))
+    let why = why(detail)
+        .map(|why| format!(": {why}"))
         .unwrap_or_default();
     format!(
         "it is {}{why}\n  → `devlab task logs {id}` shows what was tried; `devlab task retry {id}` tries again",
@@ -170,27 +199,15 @@ fn unfinished(detail: &TaskDetail) -> String {
     )
 }
 
-fn last_words(feedback: &Feedback) -> String {
-    match feedback {
-        Feedback::CheckFailed {
-            check,
-            exit_code,
-            log_tail,
-            ..
-        } => format!(
-            "the check {check} failed (exit code {exit_code})\n{}",
-            tail(log_tail)
-        ),
-        Feedback::Conflict { paths, .. } => format!("it conflicts in {}", paths.join(", ")),
-        Feedback::DriverFailed {
-            reason, log_tail, ..
-        } => format!("the command failed: {reason}\n{}", tail(log_tail)),
-        Feedback::ChangesRequested { by, message } => format!("{by} asks for changes: {message}"),
+/// Why a task is not done. What a task that waits for somebody is stuck on says no more than that;
+/// what went wrong last says what to look at.
+pub(super) fn why(detail: &TaskDetail) -> Option<String> {
+    let last = detail.feedback.last().map(feedback::words);
+    let stuck = detail.stuck.as_deref();
+    let stuck = stuck.map(|why| show::printable(why.trim()));
+    let attention = detail.task.waiting_for == Some(WaitReason::Attention);
+    if attention || detail.task.state == StateName::Failed {
+        return last.or(stuck);
     }
-}
-
-/// The last lines of a log.
-fn tail(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(8)..].join("\n")
+    stuck.or(last)
 }

@@ -10,6 +10,7 @@ use devlab_core::{AttemptId, TaskId};
 use futures::{Stream, StreamExt};
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::held::Held;
 use crate::client::tasks::waiting;
 use crate::show;
 
@@ -28,6 +29,7 @@ struct Watch<'a> {
     client: &'a Client,
     task: TaskId,
     shown: String,
+    held: Held,
     log: Option<Chunks>,
     attempt: Option<AttemptId>,
     rest: Vec<u8>,
@@ -43,6 +45,7 @@ pub(crate) async fn until_settled(client: &Client, task: TaskId) -> anyhow::Resu
         client,
         task,
         shown: String::new(),
+        held: Held::default(),
         log: None,
         attempt: None,
         rest: Vec::new(),
@@ -101,6 +104,10 @@ impl Watch<'_> {
             self.spinner.clear();
             show::note(&format!("{0}•{0:#} {words}", show::CYAN));
             self.shown = words;
+        }
+        if let Some(why) = self.held.look(detail, Instant::now()) {
+            self.spinner.clear();
+            show::note(&format!("{0}•{0:#} {why}", show::YELLOW));
         }
         if let Some(live) = detail.task.live_attempt
             && self.attempt != Some(live)
@@ -180,6 +187,8 @@ fn words(detail: &TaskDetail) -> String {
         StateName::Cancelled => "cancelled".to_owned(),
     };
     match &detail.stuck {
+        // That may be over in a moment; `Held` tells it if it is not.
+        Some(_) if task.state == StateName::Ready => base,
         Some(why) => format!("{base}: {why}"),
         None => base,
     }

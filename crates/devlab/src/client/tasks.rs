@@ -180,12 +180,14 @@ pub(crate) fn show_task(context: &Context, detail: &TaskDetail) -> anyhow::Resul
         TaskKind::Leaf => "leaf",
         TaskKind::Composite => "composite",
     };
+    let feedback = detail.feedback.iter().map(crate::checkout::feedback::words);
     let optional = |text: &Option<String>| text.clone().unwrap_or_default();
     let fields = [
         ("title", show::printable(&task.title)),
         ("id", task.id.to_string()),
         ("state", coloured_state(task)),
         ("stuck", optional(&detail.stuck)),
+        ("feedback", feedback.collect::<Vec<_>>().join("\n")),
         ("kind", kind.to_owned()),
         ("goal", show::printable(&detail.goal)),
         ("depends on", ids(&detail.depends_on)),

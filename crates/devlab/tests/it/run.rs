@@ -2,7 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a failing fixture fails its test")]
 
-use crate::bench::Bench;
+mod between;
+mod refuses;
+mod syncs;
+mod waits;
+
+use crate::bench::{Bench, Ended};
 
 const PROJECT: &str = r#"
 [[check]]
@@ -92,19 +97,58 @@ fn a_goal_is_done_proven_and_fetched_back() {
     bench.assert_nothing_left();
 }
 
+/// The last words of a command that failed.
+fn error(ended: &Ended) -> &str {
+    ended.err.rsplit_once("error: ").unwrap().1
+}
+
 #[test]
 fn a_goal_whose_check_never_passes_ends_with_a_person_and_exit_code_1() {
     let bench = Bench::new();
     let folder = checkout(&bench);
-    let args = ["run", "Break it", "--", "sh", "-c", "echo bye > README"];
+    let check = "echo the README is rude; exit 3";
+    let args = ["run", "Break it", "--check", check, "--", "date"];
     let run = bench.run_in(&folder, &args).fails_with(1);
-    assert!(run.err.contains("waiting for a person"), "{run:#?}");
-    assert!(run.err.contains("greets"), "{run:#?}");
+    let last = error(&run);
+    assert!(last.starts_with("it is waiting for a person"), "{run:#?}");
+    assert!(last.contains("the check given-1 failed"), "{run:#?}");
+    assert!(last.contains("exit code 3"), "{run:#?}");
+    assert!(last.contains("│ the README is rude"), "{run:#?}");
+    assert!(last.contains("`devlab task retry"), "{run:#?}");
+
+    let goals = bench.run(&["goal", "list", "--output", "json"]).ok().json();
+    let id = goals[0]["id"].as_str().unwrap();
+    let shown = bench.run(&["task", "show", id]).ok().out;
+    assert!(shown.contains("the check given-1 failed"), "{shown}");
+    assert!(shown.contains("│ the README is rude"), "{shown}");
     bench.run_in(&folder, &["project", "sync"]).ok();
     assert_eq!(
         std::fs::read_to_string(folder.join("README")).unwrap(),
         "hello\n"
     );
+}
+
+#[test]
+fn a_command_that_changes_nothing_is_done_and_says_so() {
+    let bench = Bench::new();
+    let folder = checkout(&bench);
+    let run = bench.run_in(&folder, &["run", "Idle", "--", "true"]).ok();
+    assert!(run.err.contains("nothing was changed"), "{run:#?}");
+    let run = bench
+        .run_in(&folder, &["run", "Do", "--", "sh", "-c", "date > did"])
+        .ok();
+    assert!(!run.err.contains("nothing was changed"), "{run:#?}");
+}
+
+#[test]
+fn a_command_that_fails_is_named_at_the_end() {
+    let bench = Bench::new();
+    let folder = checkout(&bench);
+    let args = ["run", "Try", "--", "sh", "-c", "echo no such model; exit 9"];
+    let run = bench.run_in(&folder, &args).fails_with(1);
+    let last = error(&run);
+    assert!(last.contains("the command failed"), "{run:#?}");
+    assert!(last.contains("│ no such model"), "{run:#?}");
 }
 
 #[test]
@@ -157,13 +201,19 @@ fn a_result_that_wants_a_review_waits_for_it() {
         "-c",
         "echo x > x",
     ];
-    let run = bench.run_in(&folder, &args).ok();
+    // The work is done and not merged: that is neither success nor failure.
+    let run = bench.run_in(&folder, &args).fails_with(7);
     assert!(run.err.contains("waits for your review"), "{run:#?}");
+    assert!(!run.err.contains("error:"), "{run:#?}");
     let patches = bench
         .run(&["patch", "list", "--output", "json"])
         .ok()
         .json();
     let patch = patches[0]["id"].as_str().unwrap();
+    for verb in ["diff", "accept", "reject"] {
+        let command = format!("`devlab patch {verb} {}", &patch[patch.len() - 8..]);
+        assert!(run.err.contains(&command), "{command}: {run:#?}");
+    }
     bench.run(&["patch", "accept", patch, "-m", "fine"]).ok();
     let task = patches[0]["task"].as_str().unwrap();
     crate::bench::until("the merge", || {

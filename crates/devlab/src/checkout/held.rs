@@ -1,0 +1,117 @@
+//! A task that is ready and that nobody takes.
+
+use std::time::Duration;
+
+use devlab_api::task::TaskDetail;
+use devlab_core::state::StateName;
+use tokio::time::Instant;
+
+use crate::show;
+
+/// How long a reason has to hold before it is told: agents that have just been started, or are just
+/// busy, take a task sooner.
+const HELD_AFTER: Duration = Duration::from_secs(3);
+/// Labels that stand for a driver, which the hint speaks of in other words.
+const DRIVER_LABEL: &str = "driver=";
+
+/// Watches for a reason that stays.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    since: Option<Instant>,
+    is_told: bool,
+}
+
+impl Held {
+    /// Why the task is not taken, with what can be done about it; once.
+    pub(super) fn look(&mut self, detail: &TaskDetail, now: Instant) -> Option<String> {
+        if detail.task.state != StateName::Ready {
+            *self = Self::default();
+            return None;
+        }
+        let Some(why) = &detail.stuck else {
+            self.since = None;
+            return None;
+        };
+        let since = *self.since.get_or_insert(now);
+        if self.is_told || now.duration_since(since) < HELD_AFTER {
+            return None;
+        }
+        self.is_told = true;
+        let why = show::printable(why.trim());
+        Some(format!("nobody takes it: {why}\n  → {}", hint(detail)))
+    }
+}
+
+fn hint(detail: &TaskDetail) -> String {
+    let labels = detail.task.labels.iter();
+    let labels: Vec<&str> = labels
+        .map(String::as_str)
+        .filter(|label| !label.starts_with(DRIVER_LABEL))
+        .collect();
+    let labels = match labels.as_slice() {
+        [] => String::new(),
+        some => format!(" --labels {}", show::printable(&some.join(","))),
+    };
+    match detail.driver {
+        Some(_) => format!("start an agent that can: `devlab agent{labels}`"),
+        None => format!(
+            "give a command after `--`, or start an agent with a default driver: `devlab agent{labels} \
+             --driver-command SCRIPT`"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use devlab_core::{TaskId, Timestamp};
+    use serde_json::json;
+
+    fn detail(state: &str, stuck: Option<&str>, labels: &[&str]) -> TaskDetail {
+        let at = Timestamp::from_millis(1_764_000_000_000);
+        let id = TaskId::new(at, 1);
+        let org = devlab_core::OrgId::new(at, 2);
+        let tries = devlab_core::task::Tries::default();
+        let value = json!({
+            "id": id, "org": org, "goal_id": id, "kind": "leaf", "title": "t", "state": state,
+            "unmet": 0, "priority": 0, "path": 1, "labels": labels, "attempts": 0, "tries": tries,
+            "open_children": 0, "review": false, "proof": "open", "archived": false,
+            "created_at": at, "updated_at": at, "goal": "t", "checks": [], "depends_on": [],
+            "dependents": [], "stuck": stuck, "feedback": [],
+        });
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn a_reason_that_stays_is_told_once() {
+        let begin = Instant::now();
+        let stuck = detail(
+            "ready",
+            Some("no agent has gpu"),
+            &["driver=default", "gpu"],
+        );
+        let mut held = Held::default();
+        assert_eq!(held.look(&stuck, begin), None);
+        assert_eq!(held.look(&stuck, begin + HELD_AFTER / 2), None);
+        let told = held.look(&stuck, begin + HELD_AFTER).unwrap();
+        assert!(told.contains("no agent has gpu"), "{told}");
+        assert!(told.contains("after `--`"), "{told}");
+        assert!(
+            told.contains("`devlab agent --labels gpu --driver-command"),
+            "{told}"
+        );
+        assert_eq!(held.look(&stuck, begin + 2 * HELD_AFTER), None);
+    }
+
+    #[test]
+    fn a_reason_that_comes_and_goes_is_not_told() {
+        let begin = Instant::now();
+        let mut held = Held::default();
+        let stuck = detail("ready", Some("no agent is there"), &[]);
+        for (between, after) in [("ready", 2), ("running", 4)] {
+            held.look(&stuck, begin + (after - 2) * HELD_AFTER);
+            held.look(&detail(between, None, &[]), begin + after * HELD_AFTER / 2);
+            assert_eq!(held.look(&stuck, begin + after * HELD_AFTER), None);
+        }
+    }
+}
