@@ -451,7 +451,7 @@ impl Lab {
         };
         Err(Refusal::Conflict(format!(
             "{} and {} of {} change the same lines of {}{rest}, and no agent with a driver of its \
-             own is there to merge them: merge the branch into yours, resolve, and sync again",
+             own is there to merge them",
             commit.short(),
             head.short(),
             project.default_branch.branch_name().unwrap_or_default(),

@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a failing fixture fails its test")]
 
-mod between;
 mod refuses;
 mod syncs;
 mod waits;

@@ -1,8 +1,7 @@
 //! `devlab project sync` when what landed and what the person did do not go together.
 
-use super::between::{Between, Twist};
 use super::{checkout, error};
-use crate::bench::{Bench, Ended};
+use crate::bench::Bench;
 
 #[test]
 fn commits_that_conflict_can_be_merged_by_hand_and_go_in() {
@@ -14,19 +13,25 @@ fn commits_that_conflict_can_be_merged_by_hand_and_go_in() {
         .ok();
     std::fs::write(folder.join("README"), "hello mine\n").unwrap();
     bench.commit(&folder, "mine");
-    let between = Between::new(&bench, Twist::RefusedSync);
-    let by = |args: &[&str]| Ended::of_command(&mut between.devlab(&bench, &folder, args));
 
-    let refused = by(&["project", "sync"]).fails_with(1);
+    let refused = bench.run_in(&folder, &["project", "sync"]).fails_with(1);
     let last = error(&refused);
-    assert!(last.contains("it conflicts in README"), "{refused:#?}");
+    assert!(
+        last.contains("change the same lines of README, and no agent"),
+        "{refused:#?}"
+    );
     assert!(last.contains("git merge devlab/main"), "{refused:#?}");
     assert!(last.contains("`devlab project sync` again"), "{refused:#?}");
     let landed = bench.git(&folder, &["show", "refs/remotes/devlab/main:README"]);
     assert_eq!(landed, "hello theirs");
     // A run needs the same commits: it says where to begin, and schedules nothing.
-    let run = by(&["run", "More", "--", "true"]).fails_with(1);
-    assert!(run.err.contains("it conflicts in README"), "{run:#?}");
+    let more = ["run", "More", "--", "true"];
+    let run = bench.run_in(&folder, &more).fails_with(1);
+    assert!(
+        run.err
+            .contains("change the same lines of README, and no agent"),
+        "{run:#?}"
+    );
     assert!(run.err.contains("`devlab project sync`"), "{run:#?}");
 
     // As the error says: merge, resolve, commit, sync again.

@@ -4,7 +4,6 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::sync::mpsc;
 
-use super::between::{Between, Twist};
 use super::checkout;
 use crate::bench::{Bench, PATIENCE, wait};
 
@@ -13,10 +12,10 @@ fn a_goal_that_nobody_takes_says_why_once_and_what_to_do() {
     let bench = Bench::new();
     let folder = checkout(&bench);
     bench.up(1);
-    let between = Between::new(&bench, Twist::NobodyTakes);
     // No command, and no agent that has one.
-    let mut run = between
-        .devlab(&bench, &folder, &["run", "Do"])
+    let mut run = bench
+        .devlab(&["run", "Do"])
+        .current_dir(&folder)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
