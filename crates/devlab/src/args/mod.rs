@@ -141,3 +141,33 @@ pub(crate) enum Command {
     #[command(hide = true)]
     SuperviseExec(SuperviseExecArgs),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Result<Args, clap::Error> {
+        Args::try_parse_from([&["devlab"], words].concat())
+    }
+
+    #[test]
+    fn words_about_a_patch_are_given_in_one_way() {
+        for verb in ["comment", "accept", "reject"] {
+            for words in [&["so"][..], &["-m", "so"], &["--message", "so"]] {
+                let args = parse(&[&["patch", verb, "ID"], words].concat()).unwrap();
+                let said = match args.command {
+                    Command::Patch(PatchCommand::Accept { words, .. }) => words.text(),
+                    Command::Patch(
+                        PatchCommand::Comment { words, .. } | PatchCommand::Reject { words, .. },
+                    ) => words.text(),
+                    other => panic!("{other:?}"),
+                };
+                assert_eq!(said, "so", "{verb}");
+            }
+            assert!(parse(&["patch", verb, "ID", "so", "-m", "so"]).is_err());
+        }
+        assert!(parse(&["patch", "accept", "ID"]).is_ok());
+        assert!(parse(&["patch", "comment", "ID"]).is_err());
+        assert!(parse(&["patch", "reject", "ID"]).is_err());
+    }
+}

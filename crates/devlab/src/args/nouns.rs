@@ -282,25 +282,59 @@ pub(crate) enum PatchCommand {
     Comment {
         /// Id of the patch
         name: String,
-        /// The words
-        message: String,
+        #[command(flatten)]
+        words: Words,
     },
     /// Let its head in
     Accept {
         /// Id of the patch
         name: String,
-        /// Words to go with it
-        #[arg(short, long, default_value = "")]
-        message: String,
+        #[command(flatten)]
+        words: OptionalWords,
     },
     /// Send it back to work, with words
     Reject {
         /// Id of the patch
         name: String,
-        /// What has to change
-        #[arg(short, long)]
-        message: String,
+        #[command(flatten)]
+        words: Words,
     },
+}
+
+/// What a person says of a patch.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Words {
+    /// The words
+    words: Option<String>,
+    /// The same, as a flag
+    #[arg(short, long, value_name = "WORDS")]
+    message: Option<String>,
+}
+
+impl Words {
+    /// The words, however they were given; the parser made sure that they were.
+    pub(crate) fn text(self) -> String {
+        self.words.or(self.message).unwrap_or_default()
+    }
+}
+
+/// What a person says of a patch, if anything.
+#[derive(Debug, Args)]
+#[group(required = false, multiple = false)]
+pub(crate) struct OptionalWords {
+    /// Words to go with it
+    words: Option<String>,
+    /// The same, as a flag
+    #[arg(short, long, value_name = "WORDS")]
+    message: Option<String>,
+}
+
+impl OptionalWords {
+    /// The words, however they were given; empty if there are none.
+    pub(crate) fn text(self) -> String {
+        self.words.or(self.message).unwrap_or_default()
+    }
 }
 
 /// `devlab agents`.

@@ -99,7 +99,7 @@ pub(crate) async fn stop_all(server: Server, runtime: &LocalRuntime, stop: &Stop
 
 fn announce(server: &Server, agents: usize) -> anyhow::Result<()> {
     let with = if agents > 0 {
-        format!(", {agents} local agents")
+        format!(", {}", show::count(agents as u64, "local agent"))
     } else {
         String::new()
     };

@@ -128,6 +128,14 @@ pub(crate) fn short(text: &str, chars: usize) -> String {
     format!("{start}…")
 }
 
+/// A number of things: `1 file`, `2 files`.
+pub(crate) fn count(number: impl Into<u64>, noun: &str) -> String {
+    match number.into() {
+        1 => format!("1 {noun}"),
+        number => format!("{number} {noun}s"),
+    }
+}
+
 /// Quiet.
 pub(crate) const DIM: anstyle::Style = anstyle::Style::new().dimmed();
 /// Loud.
@@ -140,3 +148,14 @@ pub(crate) const YELLOW: anstyle::Style = anstyle::AnsiColor::Yellow.on_default(
 pub(crate) const RED: anstyle::Style = anstyle::AnsiColor::Red.on_default();
 /// On its way.
 pub(crate) const CYAN: anstyle::Style = anstyle::AnsiColor::Cyan.on_default();
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_thing_is_no_plural() {
+        let counts = [0_u32, 1, 2].map(|number| count(number, "file"));
+        assert_eq!(counts, ["0 files", "1 file", "2 files"]);
+    }
+}
