@@ -3,7 +3,6 @@
 use std::io::Read;
 use std::path::Path;
 
-use anyhow::Context as _;
 use devlab_api::client::{Client, TaskQuery};
 use devlab_api::task::{Schedule, Task};
 use devlab_core::TaskId;
@@ -82,7 +81,8 @@ fn read(file: &Path) -> anyhow::Result<Schedule> {
         let opened = std::fs::File::open(file);
         opened.and_then(|opened| opened.take(FILE_BYTES_MAX).read_to_string(&mut text))
     };
-    read.with_context(|| format!("cannot read {}", file.display()))?;
+    // A name that leads nowhere is a mistake in the command line.
+    read.map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))?;
     serde_json::from_str(&text)
         .map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
 }
