@@ -238,6 +238,12 @@ impl Settings {
         self.parse(Key::Bind, "an address and a port, such as 127.0.0.1:18080")
     }
 
+    /// Whether somebody has set that address.
+    pub(crate) fn bind_is_set(&self) -> bool {
+        let source = self.values.get(&Key::Bind).map(|(_, source)| source);
+        source.is_some_and(|source| *source != Source::Default)
+    }
+
     /// Further names the server answers to.
     pub(crate) fn allowed_hosts(&self) -> Vec<String> {
         let text = self.get(Key::AllowedHosts).unwrap_or_default();
