@@ -153,7 +153,13 @@ async fn run(context: &Context, command: Command) -> anyhow::Result<()> {
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut args::command_line(), "devlab", &mut script);
-            show::bytes(&script)
+            match context.output {
+                Output::Json => show::json(&serde_json::json!({
+                    "shell": shell.to_string(),
+                    "script": String::from_utf8_lossy(&script),
+                })),
+                Output::Table => show::bytes(&script),
+            }
         }
         // Both were taken care of before there was a runtime.
         Command::Supervise(_) | Command::SuperviseExec(_) => Ok(()),

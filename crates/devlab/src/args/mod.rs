@@ -113,7 +113,7 @@ pub(crate) enum Command {
     Demo(Demo),
     /// Say what is missing on this machine, and how to get it
     Doctor,
-    /// The log of the lab and its local agents
+    /// The log of the lab and its local agents; as JSON, an object a line
     Logs(Logs),
     /// Orgs
     #[command(subcommand)]
@@ -136,7 +136,7 @@ pub(crate) enum Command {
     /// Tokens
     #[command(subcommand)]
     Token(TokenCommand),
-    /// What happened
+    /// What happened; as JSON, an object a line
     Events {
         /// Go on as things happen
         #[arg(short, long)]

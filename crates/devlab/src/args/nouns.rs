@@ -154,7 +154,7 @@ pub(crate) enum TaskCommand {
     Archive(Named),
     /// Let a draft begin
     Approve(Named),
-    /// Its log
+    /// Its log; with --output json, an object for each line of it, one a line
     Logs {
         /// Id of the task
         name: String,

@@ -29,7 +29,13 @@ pub(crate) async fn run(context: &Context, push: Option<&str>) -> anyhow::Result
         place.checkout.run(&["push", remote, &refspec]).await?;
         show::note(&format!("pushed to {remote}/{branch}"));
     }
-    Ok(())
+    let landed = place.checkout.resolve(&tracking).await?;
+    show::done(
+        context.output,
+        &serde_json::json!({
+            "project": place.project.id, "branch": branch, "landed": landed, "pushed": push,
+        }),
+    )
 }
 
 async fn bring(client: &Client, place: &Place) -> anyhow::Result<()> {

@@ -6,6 +6,7 @@ use std::path::Path;
 use devlab_api::client::{Client, TaskQuery};
 use devlab_api::task::{Schedule, Task};
 use devlab_core::TaskId;
+use serde_json::json;
 
 use super::find::brief;
 use super::tasks::{proof, state};
@@ -102,11 +103,12 @@ pub(crate) async fn tasks_of(client: &Client, goal: TaskId) -> anyhow::Result<Ve
 }
 
 async fn show_goal(context: &Context, client: &Client, id: TaskId) -> anyhow::Result<()> {
+    let goal = client.task(id).await?;
     let tasks = tasks_of(client, id).await?;
     if context.output == Output::Json {
-        return show::json(&tasks);
+        return show::json(&json!({ "goal": goal, "tasks": tasks }));
     }
-    tasks::show_task(context, &client.task(id).await?)?;
+    tasks::show_task(context, &goal)?;
     show::line("")?;
     let mut rows = Vec::new();
     below(&tasks, Some(id), 0, &mut rows);

@@ -2,6 +2,7 @@
 
 use devlab_api::client::Client;
 use devlab_api::project::{CreateOrg, CreateProject, Org, Project};
+use serde_json::json;
 
 use super::{all, find};
 use crate::args::{OrgCommand, Output, ProjectCommand};
@@ -80,7 +81,11 @@ pub(crate) async fn project(context: &Context, command: ProjectCommand) -> anyho
         ProjectCommand::Settings(named) => settings(context, &client, &named.name).await,
         ProjectCommand::CloneUrl(named) => {
             let project = find::project(&client, None, &named.name).await?;
-            show::line(&git_url(&client, &project))
+            let url = git_url(&client, &project);
+            match context.output {
+                Output::Json => show::json(&json!({ "project": project.id, "url": url })),
+                Output::Table => show::line(&url),
+            }
         }
         ProjectCommand::Sync { push } => crate::checkout::sync::run(context, push.as_deref()).await,
     }

@@ -36,7 +36,7 @@ pub(crate) async fn run(context: &Context, command: PatchCommand) -> anyhow::Res
         }
         PatchCommand::Diff(named) => {
             let id = find::patch(&client, &named.name).await?;
-            show::bytes(&client.patch_diff(id).await?)
+            show::diff(context.output, &id, &client.patch_diff(id).await?)
         }
         PatchCommand::Comment { name, words } => {
             speak(context, &client, &name, words.text(), None).await

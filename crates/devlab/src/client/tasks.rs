@@ -46,7 +46,7 @@ pub(crate) async fn run(context: &Context, command: TaskCommand) -> anyhow::Resu
             attempt,
         } => {
             let id = find::task(client, &name).await?;
-            logs::print(client, id, attempt, follow).await
+            logs::print(context.output, client, id, attempt, follow).await
         }
         TaskCommand::Attempts(named) => {
             let id = find::task(client, &named.name).await?;
@@ -62,7 +62,7 @@ pub(crate) async fn run(context: &Context, command: TaskCommand) -> anyhow::Resu
         }
         TaskCommand::Diff(named) => {
             let id = find::task(client, &named.name).await?;
-            show::bytes(&client.task_diff(id).await?)
+            show::diff(context.output, &id, &client.task_diff(id).await?)
         }
         TaskCommand::Log(named) => {
             let id = find::task(client, &named.name).await?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use devlab_api::client::{Client, Timeouts};
 use rustix::process::Signal;
+use serde_json::json;
 use tokio::process::{Child, Command};
 
 use crate::args::{Down, Output, Up};
@@ -138,7 +139,7 @@ pub(crate) async fn down(context: &Context, down: &Down) -> anyhow::Result<()> {
     let home = context.home()?;
     let Some(server) = home.server() else {
         show::note(&format!("no lab runs on {}", home.path().display()));
-        return Ok(());
+        return show::done(context.output, &json!({ "stopped": false }));
     };
     let pid = server.process.pid;
     server.process.signal(Signal::TERM);
@@ -150,7 +151,8 @@ pub(crate) async fn down(context: &Context, down: &Down) -> anyhow::Result<()> {
             "asked the lab (process {pid}) to stop; running work may finish first"
         ));
     }
-    if !gone(&server, wait).await {
+    let in_time = gone(&server, wait).await;
+    if !in_time {
         show::note("it is told to stop at once");
         server.process.signal(Signal::TERM);
         if !gone(&server, HARD_STOP).await {
@@ -165,7 +167,10 @@ pub(crate) async fn down(context: &Context, down: &Down) -> anyhow::Result<()> {
     show::note(&format!(
         "the lab (process {pid}) has stopped, and its agents with it"
     ));
-    Ok(())
+    show::done(
+        context.output,
+        &json!({ "stopped": true, "process": pid, "work_finished": in_time }),
+    )
 }
 
 async fn gone(server: &ServerFile, wait: Duration) -> bool {

@@ -49,6 +49,25 @@ pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     line(&serde_json::to_string_pretty(value)?)
 }
 
+/// Says to a program what a command did that a person has heard of in remarks.
+pub(crate) fn done(output: Output, value: &impl Serialize) -> anyhow::Result<()> {
+    match output {
+        Output::Json => json(value),
+        Output::Table => Ok(()),
+    }
+}
+
+/// Prints a diff, which need not be UTF-8: as it is, or as a text in an object.
+pub(crate) fn diff(output: Output, id: &impl Serialize, diff: &[u8]) -> anyhow::Result<()> {
+    match output {
+        Output::Json => json(&serde_json::json!({
+            "id": id,
+            "diff": String::from_utf8_lossy(diff),
+        })),
+        Output::Table => bytes(diff),
+    }
+}
+
 /// Whether a person looks at standard output.
 pub(crate) fn is_terminal() -> bool {
     io::stdout().is_terminal()

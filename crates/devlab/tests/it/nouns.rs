@@ -1,0 +1,122 @@
+//! Commands that talk to a lab, as programs and people use them.
+
+#![expect(clippy::unwrap_used, reason = "a failing fixture fails its test")]
+
+use serde_json::Value;
+
+use crate::bench::{Bench, until};
+
+/// Runs a command and reads the object that it prints.
+fn json(bench: &Bench, args: &[&str]) -> Value {
+    let value = bench.run(&[&["--output", "json"], args].concat()).ok();
+    value.json()
+}
+
+/// The objects of a stream, one a line.
+fn stream(text: &str) -> Vec<Value> {
+    let lines = text.lines();
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn every_answer_is_one_object_for_programs() {
+    let bench = Bench::new();
+    bench.up(1);
+    let token = json(&bench, &["token", "create", "viewer", "--org", "default"]);
+    let id = token["id"]
+        .as_str()
+        .or(token["token"]["id"].as_str())
+        .unwrap();
+    let revoked = json(&bench, &["token", "revoke", id]);
+    assert_eq!(revoked["revoked"], true, "{revoked}");
+
+    let project = json(&bench, &["project", "create", "parser"]);
+    let url = json(&bench, &["project", "clone-url", "parser"]);
+    assert_eq!(url["project"], project["id"]);
+    assert!(
+        url["url"]
+            .as_str()
+            .unwrap()
+            .ends_with("/default/parser.git")
+    );
+
+    let say = ["--", "sh", "-c", "echo one; printf two"];
+    let task = json(&bench, &[&["task", "create", "Say"][..], &say].concat());
+    let id = task["id"].as_str().unwrap();
+    until("the end of the task", || {
+        let goal = json(&bench, &["goal", "show", id]);
+        assert_eq!(goal["goal"]["id"], id, "{goal}");
+        assert!(goal["tasks"].is_array(), "{goal}");
+        (goal["goal"]["state"] == "done").then_some(())
+    });
+    let log = bench
+        .run(&["task", "logs", id, "--output", "json"])
+        .ok()
+        .out;
+    let lines: Vec<Value> = stream(&log)
+        .iter()
+        .map(|line| line["line"].clone())
+        .collect();
+    assert!(lines.ends_with(&["one".into(), "two".into()]), "{log}");
+    let log = bench.run(&["logs", "lab", "--output", "json"]).ok().out;
+    assert!(stream(&log).iter().all(|line| line["name"] == "lab"));
+
+    let down = json(&bench, &["down"]);
+    assert_eq!(down["stopped"], true, "{down}");
+    assert_eq!(json(&bench, &["down"])["stopped"], false);
+}
+
+#[test]
+fn what_comes_out_of_a_checkout_is_told_to_programs() {
+    let bench = Bench::new();
+    bench.up(0);
+    let folder = bench.checkout("tool");
+    let run = [
+        "run",
+        "Later",
+        "--no-wait",
+        "--output",
+        "json",
+        "--",
+        "true",
+    ];
+    let goal = bench.run_in(&folder, &run).ok().json();
+    let goal = goal["goal"].as_str().unwrap();
+    let sync = ["project", "sync", "--output", "json"];
+    let sync = bench.run_in(&folder, &sync).ok().json();
+    let head = bench.git(&folder, &["rev-parse", "HEAD"]);
+    assert_eq!(sync["branch"], "main", "{sync}");
+    assert_eq!(sync["landed"], head.as_str(), "{sync}");
+
+    // Nobody has worked on it: there is nothing to show, and the token is not to blame.
+    let diff = bench.run(&["task", "diff", goal]).fails_with(1);
+    assert!(diff.err.contains("has no result yet"), "{}", diff.err);
+    let error = bench.run(&["task", "diff", goal, "--output", "json"]);
+    let error: Value = serde_json::from_str(&error.fails_with(1).err).unwrap();
+    assert_eq!(error["code"], "conflict");
+    assert!(error["request_id"].is_string() && error["help"].is_string());
+
+    // What is called off can be tried again, as `devlab run` says of it.
+    assert_eq!(
+        json(&bench, &["task", "cancel", goal])["state"],
+        "cancelled"
+    );
+    assert_eq!(json(&bench, &["task", "retry", goal])["state"], "ready");
+}
+
+#[test]
+fn a_graph_in_a_circle_is_wrong_usage() {
+    let bench = Bench::new();
+    bench.up(0);
+    let graph = r#"{"title": "Round", "tasks": [
+        {"key": "a", "title": "A", "depends_on": ["b"]},
+        {"key": "b", "title": "B", "depends_on": ["a"]}
+    ]}"#;
+    std::fs::write(bench.path().join("graph.json"), graph).unwrap();
+    let ended = bench.run(&["goal", "schedule", "graph.json"]).fails_with(2);
+    let place = "tasks[0].depends_on: this dependency would make a cycle";
+    assert!(ended.err.contains(place), "{}", ended.err);
+    assert_eq!(ended.err.matches("tasks[0]").count(), 1, "{}", ended.err);
+}
