@@ -179,6 +179,16 @@ fn text_of(cause: &(dyn std::error::Error + 'static)) -> String {
     }
 }
 
+/// Whether a server wants to know which org is meant.
+pub(crate) fn asks_for_org(error: &anyhow::Error) -> bool {
+    let problem = client(error).and_then(ClientError::problem);
+    problem.is_some_and(|problem| {
+        problem.code == "invalid"
+            && problem.field.as_deref() == Some("org")
+            && problem.detail.starts_with("say which org")
+    })
+}
+
 fn client(error: &anyhow::Error) -> Option<&ClientError> {
     error.chain().find_map(|cause| cause.downcast_ref())
 }

@@ -88,7 +88,12 @@ fn start(args: Args) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let result = runtime.block_on(run(&context, args.command));
+    let result = runtime.block_on(async {
+        match run(&context, args.command).await {
+            Err(error) => Err(client::orgs::with_orgs(&context, error).await),
+            Ok(()) => Ok(()),
+        }
+    });
     // What is still in a blocking call (a read of standard input) is not waited for.
     runtime.shutdown_background();
     result

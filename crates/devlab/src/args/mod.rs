@@ -11,8 +11,8 @@ pub(crate) use lab::{
     AgentArgs, Demo, Down, Logs, ServerArgs, SuperviseArgs, SuperviseExecArgs, Up,
 };
 pub(crate) use nouns::{
-    AgentsCommand, GoalCommand, OrgCommand, Paging, PatchCommand, ProjectCommand, Run, TaskCommand,
-    TaskNew, TokenCommand,
+    AgentsCommand, GoalCommand, OrgCommand, Paging, PatchCommand, ProjectCommand, ProjectNamed,
+    Run, TaskCommand, TaskNew, TokenCommand,
 };
 
 /// What `--help` says of exit codes.

@@ -30,6 +30,16 @@ pub(crate) enum OrgCommand {
     Show(Named),
 }
 
+/// A project by id or name.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ProjectNamed {
+    /// Id or name
+    pub(crate) name: String,
+    /// Org, by id or name; a project's name is unique in its org only
+    #[arg(long)]
+    pub(crate) org: Option<String>,
+}
+
 /// `devlab project`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ProjectCommand {
@@ -69,11 +79,11 @@ pub(crate) enum ProjectCommand {
         default_branch: Option<String>,
     },
     /// Show one
-    Show(Named),
+    Show(ProjectNamed),
     /// What .devlab/project.toml says on the default branch
-    Settings(Named),
+    Settings(ProjectNamed),
     /// Address for git
-    CloneUrl(Named),
+    CloneUrl(ProjectNamed),
     /// Exchange commits between this checkout and its project
     Sync {
         /// Push what landed to this remote's branch too, with your own git credentials

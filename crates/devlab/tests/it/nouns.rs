@@ -120,3 +120,31 @@ fn a_graph_in_a_circle_is_wrong_usage() {
     assert!(ended.err.contains(place), "{}", ended.err);
     assert_eq!(ended.err.matches("tasks[0]").count(), 1, "{}", ended.err);
 }
+
+#[test]
+fn with_a_second_org_the_flag_and_the_orgs_are_named() {
+    let bench = Bench::new();
+    bench.up(0);
+    bench.run(&["project", "create", "parser"]).ok();
+    let alone = bench.run(&["project", "list"]).ok().out;
+    assert!(!alone.contains("ORG"), "{alone}");
+    bench.run(&["org", "create", "other"]).ok();
+    let taken = bench.run(&["org", "create", "other"]).fails_with(1);
+    assert!(taken.err.contains("an org named other"), "{}", taken.err);
+
+    let which = bench.run(&["project", "create", "parser"]).fails_with(2);
+    for part in ["--org", "default", "other"] {
+        assert!(which.err.contains(part), "{}", which.err);
+    }
+    assert!(!which.err.contains("field"), "{}", which.err);
+    bench
+        .run(&["project", "create", "parser", "--org", "other"])
+        .ok();
+    let both = bench.run(&["project", "list"]).ok().out;
+    for part in ["ORG", "default", "other"] {
+        assert!(both.contains(part), "{both}");
+    }
+    let one = ["project", "show", "parser", "--org", "other"];
+    assert_ne!(json(&bench, &one)["org"], Value::Null);
+    bench.run(&["project", "show", "parser"]).fails_with(2);
+}
