@@ -9,6 +9,7 @@ use rustix::process::Signal;
 use serde_json::json;
 use tokio::process::{Child, Command};
 
+use super::drain;
 use crate::args::{Down, Output, Up};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
@@ -151,7 +152,7 @@ pub(crate) async fn down(context: &Context, down: &Down) -> anyhow::Result<()> {
             "asked the lab (process {pid}) to stop; running work may finish first"
         ));
     }
-    let in_time = gone(&server, wait).await;
+    let in_time = finished(context, &server, wait).await;
     if !in_time {
         show::note("it is told to stop at once");
         server.process.signal(Signal::TERM);
@@ -171,6 +172,22 @@ pub(crate) async fn down(context: &Context, down: &Down) -> anyhow::Result<()> {
         context.output,
         &json!({ "stopped": true, "process": pid, "work_finished": in_time }),
     )
+}
+
+/// Waits for the lab to end, and says meanwhile what it is that takes time.
+async fn finished(context: &Context, server: &ServerFile, wait: Duration) -> bool {
+    let Ok(lab) = context.lab_at(server.url.clone()) else {
+        return gone(server, wait).await;
+    };
+    if wait.is_zero() {
+        return gone(server, wait).await;
+    }
+    let in_time = tokio::select! {
+        in_time = gone(server, wait) => in_time,
+        never = drain::show(&lab.client, server.agents, wait) => match never {},
+    };
+    drain::clear();
+    in_time
 }
 
 async fn gone(server: &ServerFile, wait: Duration) -> bool {

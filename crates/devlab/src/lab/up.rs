@@ -69,10 +69,15 @@ pub(crate) fn runtime(context: &Context, home: &Home) -> anyhow::Result<LocalRun
     }))
 }
 
+/// Name of a local agent.
+pub(super) fn local_agent(number: usize) -> String {
+    format!("local-{number}")
+}
+
 async fn start_agents(server: &Server, runtime: &LocalRuntime, count: usize) -> anyhow::Result<()> {
     let token = server.agent_token().await?;
     for number in 1..=count {
-        let name = format!("local-{number}");
+        let name = local_agent(number);
         let spec = AgentSpec {
             home: server.home.agent(&name),
             name,

@@ -148,3 +148,32 @@ fn with_a_second_org_the_flag_and_the_orgs_are_named() {
     assert_ne!(json(&bench, &one)["org"], Value::Null);
     bench.run(&["project", "show", "parser"]).fails_with(2);
 }
+
+#[test]
+fn down_says_what_it_waits_for() {
+    let bench = Bench::new();
+    bench.up(1);
+    let go = bench.path().join("go");
+    // It works until somebody writes into the pipe.
+    let wait = format!("mkfifo '{0}' && cat '{0}'", go.display());
+    let wait = ["task", "create", "Slow work", "--", "sh", "-c", &wait];
+    let task = json(&bench, &wait);
+    let id = task["id"].as_str().unwrap();
+    until("the work", || {
+        let task = json(&bench, &["task", "show", id]);
+        (task["state"] == "running" && go.exists()).then_some(())
+    });
+    let said = bench.path().join("said");
+    let down = bench
+        .devlab(&["down"])
+        .stderr(std::fs::File::create(&said).unwrap())
+        .spawn()
+        .unwrap();
+    until("its words", || {
+        let said = std::fs::read_to_string(&said).unwrap();
+        said.contains("s at most: Slow work").then_some(())
+    });
+    std::fs::write(&go, "").unwrap();
+    assert_eq!(crate::bench::wait(down), Some(0));
+    bench.assert_nothing_left();
+}
