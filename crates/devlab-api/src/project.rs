@@ -102,7 +102,8 @@ pub struct ProjectSettings {
     pub protected_paths: Vec<String>,
 }
 
-/// Brings commits of the upstream in. Push them first, to `refs/devlab/upstream/<name>`.
+/// Brings commits of the upstream in. Push them first, to a branch or a tag: other refs are refused.
+/// The command line pushes to `refs/heads/upstream/<branch>-<commit>`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SyncProject {

@@ -31,7 +31,7 @@ pub enum Refusal {
         problem: String,
     },
     /// A name is taken.
-    #[error("a {kind} named {name} exists already")]
+    #[error("{} {kind} named {name} exists already", article(kind))]
     NameTaken {
         /// What it names.
         kind: &'static str,
@@ -84,6 +84,15 @@ pub enum Refusal {
     /// The caller's role does not allow this.
     #[error("this token may not do that")]
     Forbidden,
+}
+
+/// `a` or `an`, as the noun wants it.
+fn article(noun: &str) -> &'static str {
+    if noun.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        "an"
+    } else {
+        "a"
+    }
 }
 
 impl Refusal {
@@ -168,5 +177,20 @@ impl fmt::Display for StorageError {
             StorageErrorKind::Other => "the database failed",
         };
         write!(f, "{what}: {}", self.detail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_noun_has_its_article() {
+        let taken = |kind| {
+            let name = "x".to_owned();
+            Refusal::NameTaken { kind, name }.to_string()
+        };
+        assert_eq!(taken("org"), "an org named x exists already");
+        assert_eq!(taken("project"), "a project named x exists already");
     }
 }

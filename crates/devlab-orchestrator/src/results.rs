@@ -42,7 +42,11 @@ impl Lab {
                 Some(project) => view.project(project)?,
                 None => None,
             };
-            let project = project.ok_or(Refusal::NotFound("commit"))?;
+            let project = project.ok_or_else(|| {
+                Refusal::Conflict(
+                    "the task has no project, so its result is in no commit".to_owned(),
+                )
+            })?;
             let target = task.target(&project.default_branch);
             let target_head = view.branch_head(project.id, &target)?;
             Ok((task, project, target_head))
@@ -73,8 +77,9 @@ impl Lab {
             });
         }
         let head = task.head.clone().or_else(|| task.prior.clone());
-        let head = head.ok_or(Refusal::NotFound("commit"))?;
-        let target = target.ok_or(Refusal::NotFound("commit"))?;
+        let none = || Refusal::Conflict("the task has no result yet".to_owned());
+        let head = head.ok_or_else(none)?;
+        let target = target.ok_or_else(none)?;
         let base = repo.merge_base(&target, &head).await?.unwrap_or(target);
         Ok(Span { repo, base, head })
     }
@@ -82,7 +87,8 @@ impl Lab {
     /// Commits that a task's result adds to its target, newest first.
     ///
     /// # Errors
-    /// [`Refusal::NotFound`] for a task that the caller may not see, or that has no result yet.
+    /// [`Refusal::NotFound`] for a task that the caller may not see; [`Refusal::Conflict`] for one
+    /// that has no result yet.
     pub async fn task_commits(
         &self,
         who: &Principal,

@@ -118,7 +118,11 @@ impl From<Refusal> for ApiError {
                 error.0.detail = problem.into();
                 error.0.field = Some(field);
             }
-            Refusal::Cycle { field } => error.0.field = Some(field),
+            // The field stands beside the detail: words that name it too would say it twice.
+            Refusal::Cycle { field } => {
+                error.0.detail = "this dependency would make a cycle".into();
+                error.0.field = Some(field);
+            }
             Refusal::LogGap { expected } => error.0.expected_offset = Some(expected),
             Refusal::NotFound(_)
             | Refusal::NameTaken { .. }
@@ -216,6 +220,17 @@ mod tests {
         assert_eq!(problem.detail, "is used twice");
         assert_eq!(problem.request_id, "r-1");
         assert!(!problem.help.is_empty());
+    }
+
+    #[test]
+    fn a_place_is_named_once() {
+        let cycle = Refusal::Cycle {
+            field: "tasks[0].depends_on".to_owned(),
+        };
+        let problem = document(&cycle.into());
+        assert_eq!((problem.status, problem.code.as_str()), (409, "cycle"));
+        assert_eq!(problem.field.as_deref(), Some("tasks[0].depends_on"));
+        assert_eq!(problem.detail, "this dependency would make a cycle");
     }
 
     #[test]

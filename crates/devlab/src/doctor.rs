@@ -83,7 +83,10 @@ pub(crate) async fn run(context: &Context) -> anyhow::Result<()> {
     if bad > 0 {
         return Err(Failure::new(
             Exit::Failed,
-            format!("{bad} things have to be put right"),
+            match bad {
+                1 => "one thing has to be put right".to_owned(),
+                bad => format!("{bad} things have to be put right"),
+            },
         ));
     }
     Ok(())
@@ -313,7 +316,10 @@ async fn lab(context: &Context) -> Vec<Finding> {
         findings.push(not_good(
             "tasks",
             Health::Warning,
-            format!("{stuck} wait for a person"),
+            match stuck {
+                1 => "1 waits for a person".to_owned(),
+                stuck => format!("{stuck} wait for a person"),
+            },
             "`devlab task list --state waiting` shows them",
         ));
     }

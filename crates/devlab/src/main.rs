@@ -20,9 +20,7 @@ mod show;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
-
-use args::{Args, Command, ProjectCommand, ServerArgs};
+use args::{Args, Command, Output, ProjectCommand, ServerArgs};
 use context::Context;
 use environment::Environment;
 use settings::{Key, Settings};
@@ -31,7 +29,12 @@ fn main() -> ExitCode {
     // One provider for TLS, before anything can ask for one. That another is there already cannot
     // be: nothing ran before.
     drop(rustls::crypto::ring::default_provider().install_default());
-    let args = Args::parse();
+    let words: Vec<_> = std::env::args_os().collect();
+    let args = match Args::read(&words) {
+        Ok(args) => args,
+        Err(error) => return refused(&error, args::asks_for_json(&words)),
+    };
+    let output = args.global.output;
     match &args.command {
         // These two come before everything else: they are small processes with one thread.
         Command::Supervise(own) => {
@@ -43,15 +46,33 @@ fn main() -> ExitCode {
         _ => match start(args) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                show::note(&format!(
-                    "{0}error:{0:#} {1}",
-                    show::RED,
-                    failure::words(&error)
-                ));
+                match output {
+                    Output::Json => report(&failure::report(&error)),
+                    Output::Table => {
+                        let words = failure::words(&error);
+                        show::note(&format!("{0}error:{0:#} {words}", show::RED));
+                    }
+                }
                 ExitCode::from(failure::exit_of(&error) as u8)
             }
         },
     }
+}
+
+/// The parser has no command for us: help and the version are that too.
+fn refused(error: &clap::Error, json: bool) -> ExitCode {
+    if json && error.use_stderr() {
+        report(&failure::report_of_parser(error));
+    } else {
+        // If it cannot be written, nobody is there to be told.
+        error.print().ok();
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(failure::Exit::Usage as u8))
+}
+
+/// One line, after whatever remarks came before, so that a program finds it.
+fn report(report: &failure::Report) {
+    show::note(&serde_json::to_string(report).unwrap_or_default());
 }
 
 fn start(args: Args) -> anyhow::Result<()> {
@@ -67,7 +88,12 @@ fn start(args: Args) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let result = runtime.block_on(run(&context, args.command));
+    let result = runtime.block_on(async {
+        match run(&context, args.command).await {
+            Err(error) => Err(client::orgs::with_orgs(&context, error).await),
+            Ok(()) => Ok(()),
+        }
+    });
     // What is still in a blocking call (a read of standard input) is not waited for.
     runtime.shutdown_background();
     result
@@ -131,8 +157,14 @@ async fn run(context: &Context, command: Command) -> anyhow::Result<()> {
         Command::Config => config(context),
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Args::command(), "devlab", &mut script);
-            show::bytes(&script)
+            clap_complete::generate(shell, &mut args::command_line(), "devlab", &mut script);
+            match context.output {
+                Output::Json => show::json(&serde_json::json!({
+                    "shell": shell.to_string(),
+                    "script": String::from_utf8_lossy(&script),
+                })),
+                Output::Table => show::bytes(&script),
+            }
         }
         // Both were taken care of before there was a runtime.
         Command::Supervise(_) | Command::SuperviseExec(_) => Ok(()),

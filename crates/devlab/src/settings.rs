@@ -43,6 +43,8 @@ struct Row {
     /// Name in `devlab.toml`; settings of tests have none.
     toml: Option<&'static str>,
     secret: bool,
+    /// A hook of tests: people are not told of it unless it is set.
+    hook: bool,
     about: &'static str,
 }
 
@@ -52,6 +54,7 @@ const fn row(key: Key, env: &'static str, toml: &'static str, about: &'static st
         env,
         toml: Some(toml),
         secret: false,
+        hook: false,
         about,
     }
 }
@@ -69,13 +72,14 @@ const fn for_tests(key: Key, env: &'static str, about: &'static str) -> Row {
         env,
         toml: None,
         secret: false,
+        hook: true,
         about,
     }
 }
 
 #[rustfmt::skip]
 const TABLE: &[Row] = &[
-    Row { key: Key::Home, env: "DEVLAB_HOME", toml: None, secret: false, about: "data folder" },
+    Row { key: Key::Home, env: "DEVLAB_HOME", toml: None, secret: false, hook: false, about: "data folder" },
     row(Key::Bind, "DEVLAB_BIND", "bind", "address the server listens on"),
     row(Key::AllowedHosts, "DEVLAB_ALLOWED_HOSTS", "allowed_hosts", "further names the server answers to, by commas"),
     row(Key::Url, "DEVLAB_URL", "url", "server that commands talk to"),
@@ -238,6 +242,12 @@ impl Settings {
         self.parse(Key::Bind, "an address and a port, such as 127.0.0.1:18080")
     }
 
+    /// Whether somebody has set that address.
+    pub(crate) fn bind_is_set(&self) -> bool {
+        let source = self.values.get(&Key::Bind).map(|(_, source)| source);
+        source.is_some_and(|source| *source != Source::Default)
+    }
+
     /// Further names the server answers to.
     pub(crate) fn allowed_hosts(&self) -> Vec<String> {
         let text = self.get(Key::AllowedHosts).unwrap_or_default();
@@ -318,9 +328,11 @@ impl Settings {
         self.get(Key::Withhold)
     }
 
-    /// Everything, for people; secrets masked.
+    /// Everything, for people; secrets masked, hooks of tests only if they are set.
     pub(crate) fn shown(&self) -> Vec<Shown> {
-        let shown = TABLE.iter().map(|row| {
+        let rows = TABLE.iter();
+        let rows = rows.filter(|row| !row.hook || self.values.contains_key(&row.key));
+        let shown = rows.map(|row| {
             let found = self.values.get(&row.key);
             Shown {
                 name: row.env,
@@ -472,5 +484,30 @@ mod tests {
         let home = dir.path().to_str().unwrap();
         let error = load(&[("DEVLAB_HOME", home)], &[]).unwrap_err().to_string();
         assert!(error.contains("\"bnid\" is no setting"), "{error}");
+    }
+
+    #[test]
+    fn hooks_of_tests_are_shown_only_if_they_are_set() {
+        let names = |env: &[(&str, &str)]| {
+            let settings = load(env, &[]).unwrap();
+            let names: Vec<_> = settings.shown().iter().map(|row| row.name).collect();
+            names
+        };
+        let hook = "DEVLAB_TEST_CLOCK_FILE";
+        assert!(!names(&[("HOME", "/h")]).contains(&hook));
+        assert!(names(&[("HOME", "/h"), (hook, "/c")]).contains(&hook));
+    }
+
+    #[test]
+    fn the_example_of_an_environment_has_every_setting() {
+        let text = include_str!("../../../.env.example");
+        let given = text.lines().filter_map(|line| {
+            let (name, _) = line.strip_prefix('#')?.split_once('=')?;
+            let plain = |c: char| c.is_ascii_uppercase() || c == '_';
+            name.chars().all(plain).then_some(name)
+        });
+        let given: std::collections::BTreeSet<_> = given.collect();
+        let known = TABLE.iter().filter(|row| !row.hook).map(|row| row.env);
+        assert_eq!(given, known.collect());
     }
 }

@@ -428,3 +428,20 @@ async fn every_change_by_a_person_is_audited_and_no_work_of_agents_is() {
     assert_eq!(actions().await[expected.len()..], later);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_task_without_a_result_says_so_when_it_is_asked_for_it() {
+    let server = TestServer::start().await;
+    let (project, _checkout) = server.project_with("default", &[("README", "hello")]).await;
+    let new = CreateTask {
+        title: "Later".to_owned(),
+        project: Some(project.id.to_string()),
+        driver: Some(crate::driver()),
+        ..CreateTask::default()
+    };
+    let task = server.admin().create_task(&new).await.unwrap();
+    let error = server.admin().task_diff(task.id).await.unwrap_err();
+    assert_eq!(error.code(), Some("conflict"));
+    assert_eq!(error.to_string(), "the task has no result yet");
+    server.stop().await;
+}

@@ -3,14 +3,16 @@
 mod lab;
 mod nouns;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub(crate) use lab::{
     AgentArgs, Demo, Down, Logs, ServerArgs, SuperviseArgs, SuperviseExecArgs, Up,
 };
 pub(crate) use nouns::{
-    AgentsCommand, GoalCommand, OrgCommand, Paging, PatchCommand, ProjectCommand, Run, TaskCommand,
-    TaskNew, TokenCommand,
+    AgentsCommand, GoalCommand, OrgCommand, Paging, PatchCommand, ProjectCommand, ProjectNamed,
+    Run, TaskCommand, TaskNew, TokenCommand,
 };
 
 /// What `--help` says of exit codes.
@@ -23,19 +25,52 @@ Exit codes:
   4  the token is missing, unknown, or not allowed to
   5  there is no such thing
   6  it took too long
-  7  the work is done, and waits for a review before it is merged
+  7  the work is done, and waits for a review before it is merged";
 
+/// What `devlab --help` says on top.
+const SETTINGS: &str = "\
 Settings come from defaults, devlab.toml in DEVLAB_HOME, the environment and flags, in this
 order; `devlab config` prints them and where each comes from.";
 
 /// devlab: a lab in which people and coding agents build software together
 #[derive(Debug, Parser)]
-#[command(name = "devlab", version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "devlab", version, max_term_width = 100)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// The whole command line. Every command says what its exit codes mean, because nobody looks for
+/// that one level up.
+pub(crate) fn command_line() -> clap::Command {
+    with_exit_codes(Args::command()).after_help(format!("{EXIT_CODES}\n\n{SETTINGS}"))
+}
+
+fn with_exit_codes(command: clap::Command) -> clap::Command {
+    command
+        .after_help(EXIT_CODES)
+        .mut_subcommands(with_exit_codes)
+}
+
+impl Args {
+    /// Reads a command line; its first word is the program's name.
+    ///
+    /// # Errors
+    /// What the parser says, `--help` and `--version` included.
+    pub(crate) fn read(words: &[OsString]) -> Result<Self, clap::Error> {
+        Self::from_arg_matches(&command_line().try_get_matches_from(words)?)
+    }
+}
+
+/// Whether a command line asks for JSON, as far as that can be told of one that is wrong.
+pub(crate) fn asks_for_json(words: &[OsString]) -> bool {
+    let flags: Vec<&str> = words
+        .iter()
+        .map_while(|word| word.to_str().filter(|word| *word != "--"))
+        .collect();
+    flags.contains(&"--output=json") || flags.windows(2).any(|pair| pair == ["--output", "json"])
 }
 
 /// Flags of all commands.
@@ -79,7 +114,7 @@ pub(crate) enum Command {
     Demo(Demo),
     /// Say what is missing on this machine, and how to get it
     Doctor,
-    /// The log of the lab and its local agents
+    /// The log of the lab and its local agents; as JSON, an object a line
     Logs(Logs),
     /// Orgs
     #[command(subcommand)]
@@ -102,7 +137,7 @@ pub(crate) enum Command {
     /// Tokens
     #[command(subcommand)]
     Token(TokenCommand),
-    /// What happened
+    /// What happened; as JSON, an object a line
     Events {
         /// Go on as things happen
         #[arg(short, long)]
@@ -141,4 +176,86 @@ pub(crate) enum Command {
     /// The last step before a driver
     #[command(hide = true)]
     SuperviseExec(SuperviseExecArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(words: &[&str]) -> Vec<OsString> {
+        [&["devlab"], words]
+            .concat()
+            .iter()
+            .map(OsString::from)
+            .collect()
+    }
+
+    fn parse(of: &[&str]) -> Result<Args, clap::Error> {
+        Args::read(&words(of))
+    }
+
+    /// Commands that do something, each with its name from the top.
+    fn leaves(command: &clap::Command, name: &str, found: &mut Vec<(String, clap::Command)>) {
+        let below: Vec<_> = command.get_subcommands().collect();
+        for one in below.iter().filter(|one| one.get_name() != "help") {
+            leaves(one, &format!("{name} {}", one.get_name()), found);
+        }
+        if below.is_empty() {
+            found.push((name.to_owned(), command.clone()));
+        }
+    }
+
+    #[test]
+    fn every_command_takes_output_and_says_its_exit_codes() {
+        let mut whole = command_line();
+        whole.build();
+        let mut found = Vec::new();
+        leaves(&whole, "devlab", &mut found);
+        assert!(found.len() > 50, "{}", found.len());
+        for (name, command) in &mut found {
+            let output = command
+                .get_arguments()
+                .find(|arg| arg.get_long() == Some("output"));
+            let forms = output
+                .map(clap::Arg::get_possible_values)
+                .unwrap_or_default();
+            let forms: Vec<&str> = forms.iter().map(|form| form.get_name()).collect();
+            assert_eq!(forms, ["table", "json"], "{name}");
+            let help = command.render_long_help().to_string();
+            assert!(help.contains("3  no lab answers"), "{name}: {help}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_command_line_may_ask_for_json_too() {
+        for (line, json) in [
+            (&["nonsense", "--output", "json"][..], true),
+            (&["--output=json", "nonsense"], true),
+            (&["nonsense", "--output", "table"], false),
+            (&["run", "x", "--", "tool", "--output=json"], false),
+        ] {
+            assert_eq!(asks_for_json(&words(line)), json, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn words_about_a_patch_are_given_in_one_way() {
+        for verb in ["comment", "accept", "reject"] {
+            for words in [&["so"][..], &["-m", "so"], &["--message", "so"]] {
+                let args = parse(&[&["patch", verb, "ID"], words].concat()).unwrap();
+                let said = match args.command {
+                    Command::Patch(PatchCommand::Accept { words, .. }) => words.text(),
+                    Command::Patch(
+                        PatchCommand::Comment { words, .. } | PatchCommand::Reject { words, .. },
+                    ) => words.text(),
+                    other => panic!("{other:?}"),
+                };
+                assert_eq!(said, "so", "{verb}");
+            }
+            assert!(parse(&["patch", verb, "ID", "so", "-m", "so"]).is_err());
+        }
+        assert!(parse(&["patch", "accept", "ID"]).is_ok());
+        assert!(parse(&["patch", "comment", "ID"]).is_err());
+        assert!(parse(&["patch", "reject", "ID"]).is_err());
+    }
 }

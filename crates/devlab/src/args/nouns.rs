@@ -30,6 +30,16 @@ pub(crate) enum OrgCommand {
     Show(Named),
 }
 
+/// A project by id or name.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ProjectNamed {
+    /// Id or name
+    pub(crate) name: String,
+    /// Org, by id or name; a project's name is unique in its org only
+    #[arg(long)]
+    pub(crate) org: Option<String>,
+}
+
 /// `devlab project`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ProjectCommand {
@@ -69,11 +79,11 @@ pub(crate) enum ProjectCommand {
         default_branch: Option<String>,
     },
     /// Show one
-    Show(Named),
+    Show(ProjectNamed),
     /// What .devlab/project.toml says on the default branch
-    Settings(Named),
+    Settings(ProjectNamed),
     /// Address for git
-    CloneUrl(Named),
+    CloneUrl(ProjectNamed),
     /// Exchange commits between this checkout and its project
     Sync {
         /// Push what landed to this remote's branch too, with your own git credentials
@@ -154,7 +164,7 @@ pub(crate) enum TaskCommand {
     Archive(Named),
     /// Let a draft begin
     Approve(Named),
-    /// Its log
+    /// Its log; with --output json, an object for each line of it, one a line
     Logs {
         /// Id of the task
         name: String,
@@ -285,25 +295,59 @@ pub(crate) enum PatchCommand {
     Comment {
         /// Id of the patch
         name: String,
-        /// The words
-        message: String,
+        #[command(flatten)]
+        words: Words,
     },
     /// Let its head in
     Accept {
         /// Id of the patch
         name: String,
-        /// Words to go with it
-        #[arg(short, long, default_value = "")]
-        message: String,
+        #[command(flatten)]
+        words: OptionalWords,
     },
     /// Send it back to work, with words
     Reject {
         /// Id of the patch
         name: String,
-        /// What has to change
-        #[arg(short, long)]
-        message: String,
+        #[command(flatten)]
+        words: Words,
     },
+}
+
+/// What a person says of a patch.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Words {
+    /// The words
+    words: Option<String>,
+    /// The same, as a flag
+    #[arg(short, long, value_name = "WORDS")]
+    message: Option<String>,
+}
+
+impl Words {
+    /// The words, however they were given; the parser made sure that they were.
+    pub(crate) fn text(self) -> String {
+        self.words.or(self.message).unwrap_or_default()
+    }
+}
+
+/// What a person says of a patch, if anything.
+#[derive(Debug, Args)]
+#[group(required = false, multiple = false)]
+pub(crate) struct OptionalWords {
+    /// Words to go with it
+    words: Option<String>,
+    /// The same, as a flag
+    #[arg(short, long, value_name = "WORDS")]
+    message: Option<String>,
+}
+
+impl OptionalWords {
+    /// The words, however they were given; empty if there are none.
+    pub(crate) fn text(self) -> String {
+        self.words.or(self.message).unwrap_or_default()
+    }
 }
 
 /// `devlab agents`.

@@ -35,7 +35,13 @@ pub(crate) async fn run(context: &Context, push: Option<&str>) -> anyhow::Result
         place.checkout.run(&["push", remote, &refspec]).await?;
         show::note(&format!("pushed to {remote}/{branch}"));
     }
-    Ok(())
+    let landed = place.checkout.resolve(&tracking).await?;
+    show::done(
+        context.output,
+        &serde_json::json!({
+            "project": place.project.id, "branch": branch, "landed": landed, "pushed": push,
+        }),
+    )
 }
 
 /// Brings the branch's state in the lab into its tracking ref.

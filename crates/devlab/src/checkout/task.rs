@@ -61,5 +61,8 @@ pub(crate) async fn checkout(
         "on {branch}, at {short}: {}",
         show::printable(&task.title)
     ));
-    Ok(())
+    show::done(
+        context.output,
+        &serde_json::json!({ "task": id, "branch": branch, "commit": head }),
+    )
 }

@@ -1,6 +1,7 @@
 //! Agents.
 
 use devlab_api::agent::Agent;
+use serde_json::json;
 
 use super::{all, find};
 use crate::args::AgentsCommand;
@@ -38,7 +39,10 @@ pub(crate) async fn run(context: &Context, command: AgentsCommand) -> anyhow::Re
             let agent = find::agent(&client, &named.name).await?;
             client.delete_agent(agent.id).await?;
             show::note(&format!("{} is forgotten", agent.name));
-            Ok(())
+            show::done(
+                context.output,
+                &json!({ "id": agent.id, "name": agent.name, "removed": true }),
+            )
         }
     }
 }

@@ -3,10 +3,10 @@
 use std::io::Read;
 use std::path::Path;
 
-use anyhow::Context as _;
 use devlab_api::client::{Client, TaskQuery};
 use devlab_api::task::{Schedule, Task};
 use devlab_core::TaskId;
+use serde_json::json;
 
 use super::find::brief;
 use super::tasks::{proof, state};
@@ -82,7 +82,8 @@ fn read(file: &Path) -> anyhow::Result<Schedule> {
         let opened = std::fs::File::open(file);
         opened.and_then(|opened| opened.take(FILE_BYTES_MAX).read_to_string(&mut text))
     };
-    read.with_context(|| format!("cannot read {}", file.display()))?;
+    // A name that leads nowhere is a mistake in the command line.
+    read.map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))?;
     serde_json::from_str(&text)
         .map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
 }
@@ -102,11 +103,12 @@ pub(crate) async fn tasks_of(client: &Client, goal: TaskId) -> anyhow::Result<Ve
 }
 
 async fn show_goal(context: &Context, client: &Client, id: TaskId) -> anyhow::Result<()> {
+    let goal = client.task(id).await?;
     let tasks = tasks_of(client, id).await?;
     if context.output == Output::Json {
-        return show::json(&tasks);
+        return show::json(&json!({ "goal": goal, "tasks": tasks }));
     }
-    tasks::show_task(context, &client.task(id).await?)?;
+    tasks::show_task(context, &goal)?;
     show::line("")?;
     let mut rows = Vec::new();
     below(&tasks, Some(id), 0, &mut rows);

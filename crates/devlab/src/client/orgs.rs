@@ -2,11 +2,16 @@
 
 use devlab_api::client::Client;
 use devlab_api::project::{CreateOrg, CreateProject, Org, Project};
+use serde_json::json;
 
 use super::{all, find};
-use crate::args::{OrgCommand, Output, ProjectCommand};
+use crate::args::{OrgCommand, Output, ProjectCommand, ProjectNamed};
 use crate::context::Context;
+use crate::failure::{self, Failure};
 use crate::show::{self, time};
+
+/// Most orgs that an error names.
+const ORGS_NAMED_MAX: u32 = 20;
 
 /// `devlab org`.
 pub(crate) async fn org(context: &Context, command: OrgCommand) -> anyhow::Result<()> {
@@ -27,6 +32,28 @@ pub(crate) async fn org(context: &Context, command: OrgCommand) -> anyhow::Resul
     }
 }
 
+/// A server that wants to know which org is meant cannot know how a person says it: the flag and
+/// the orgs that there are. Other failures stay as they are.
+pub(crate) async fn with_orgs(context: &Context, error: anyhow::Error) -> anyhow::Error {
+    if !failure::asks_for_org(&error) {
+        return error;
+    }
+    let Ok(client) = context.client() else {
+        return error;
+    };
+    let listed = all(Some(ORGS_NAMED_MAX), async |page| client.orgs(&page).await).await;
+    // That it has to be given is true without their names too.
+    let names: Vec<String> = listed
+        .unwrap_or_default()
+        .into_iter()
+        .map(|org| org.name)
+        .collect();
+    Failure::usage(format!(
+        "there are several orgs: say which one with --org\n  → --org NAME, where NAME is one of {}",
+        names.join(", ")
+    ))
+}
+
 fn show_org(context: &Context, org: &Org) -> anyhow::Result<()> {
     let fields = [
         ("name", org.name.clone()),
@@ -42,7 +69,7 @@ pub(crate) async fn project(context: &Context, command: ProjectCommand) -> anyho
     match command {
         ProjectCommand::List { org, paging } => {
             let list = async |page| client.projects(org.as_deref(), &page).await;
-            list_projects(context, &all(paging.limit, list).await?)
+            list_projects(context, &client, &all(paging.limit, list).await?).await
         }
         ProjectCommand::Create {
             name,
@@ -74,15 +101,23 @@ pub(crate) async fn project(context: &Context, command: ProjectCommand) -> anyho
             };
             show_project(context, &client.create_project(&new).await?)
         }
-        ProjectCommand::Show(named) => {
-            show_project(context, &find::project(&client, None, &named.name).await?)
-        }
-        ProjectCommand::Settings(named) => settings(context, &client, &named.name).await,
+        ProjectCommand::Show(named) => show_project(context, &named.find(&client).await?),
+        ProjectCommand::Settings(named) => settings(context, &client, &named).await,
         ProjectCommand::CloneUrl(named) => {
-            let project = find::project(&client, None, &named.name).await?;
-            show::line(&git_url(&client, &project))
+            let project = named.find(&client).await?;
+            let url = git_url(&client, &project);
+            match context.output {
+                Output::Json => show::json(&json!({ "project": project.id, "url": url })),
+                Output::Table => show::line(&url),
+            }
         }
         ProjectCommand::Sync { push } => crate::checkout::sync::run(context, push.as_deref()).await,
+    }
+}
+
+impl ProjectNamed {
+    async fn find(&self, client: &Client) -> anyhow::Result<Project> {
+        find::project(client, self.org.as_deref(), &self.name).await
     }
 }
 
@@ -92,17 +127,36 @@ pub(crate) fn git_url(client: &Client, project: &Project) -> String {
     format!("{base}{}", project.git_path)
 }
 
-fn list_projects(context: &Context, projects: &[Project]) -> anyhow::Result<()> {
-    let columns = ["name", "branch", "head", "upstream", "id"];
+/// A name is unique in its org only: a list of several orgs says which one each is of.
+async fn list_projects(
+    context: &Context,
+    client: &Client,
+    projects: &[Project],
+) -> anyhow::Result<()> {
+    let several = projects
+        .iter()
+        .any(|project| project.org != projects[0].org);
+    let mut columns = vec!["name", "branch", "head", "upstream", "id"];
+    let mut orgs = Vec::new();
+    if several && context.output == Output::Table {
+        columns.insert(0, "org");
+        orgs = all(None, async |page| client.orgs(&page).await).await?;
+    }
     show::list(context.output, projects, &columns, |project| {
         let head = project.head.as_deref().unwrap_or("(empty)");
-        vec![
+        let mut row = vec![
             project.name.clone(),
             project.default_branch.clone(),
             head.chars().take(10).collect(),
             project.upstream.clone().unwrap_or_default(),
             project.id.to_string(),
-        ]
+        ];
+        if several {
+            let org = orgs.iter().find(|org| org.id == project.org);
+            let name = org.map_or_else(|| project.org.to_string(), |org| org.name.clone());
+            row.insert(0, name);
+        }
+        row
     })
 }
 
@@ -130,8 +184,8 @@ fn show_project(context: &Context, project: &Project) -> anyhow::Result<()> {
     show::fields(context.output, project, &fields)
 }
 
-async fn settings(context: &Context, client: &Client, name: &str) -> anyhow::Result<()> {
-    let project = find::project(client, None, name).await?;
+async fn settings(context: &Context, client: &Client, named: &ProjectNamed) -> anyhow::Result<()> {
+    let project = named.find(client).await?;
     let settings = client.project_settings(project.id).await?;
     if context.output == Output::Json {
         return show::json(&settings);

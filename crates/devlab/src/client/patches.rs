@@ -36,16 +36,16 @@ pub(crate) async fn run(context: &Context, command: PatchCommand) -> anyhow::Res
         }
         PatchCommand::Diff(named) => {
             let id = find::patch(&client, &named.name).await?;
-            show::bytes(&client.patch_diff(id).await?)
+            show::diff(context.output, &id, &client.patch_diff(id).await?)
         }
-        PatchCommand::Comment { name, message } => {
-            speak(context, &client, &name, message, None).await
+        PatchCommand::Comment { name, words } => {
+            speak(context, &client, &name, words.text(), None).await
         }
-        PatchCommand::Accept { name, message } => {
-            speak(context, &client, &name, message, Some(Verdict::Accept)).await
+        PatchCommand::Accept { name, words } => {
+            speak(context, &client, &name, words.text(), Some(Verdict::Accept)).await
         }
-        PatchCommand::Reject { name, message } => {
-            speak(context, &client, &name, message, Some(Verdict::Reject)).await
+        PatchCommand::Reject { name, words } => {
+            speak(context, &client, &name, words.text(), Some(Verdict::Reject)).await
         }
     }
 }
@@ -77,7 +77,8 @@ fn state(patch: &Patch) -> &'static str {
 }
 
 fn change(patch: &Patch) -> String {
-    format!("{} files +{} -{}", patch.files, patch.added, patch.removed)
+    let files = show::count(patch.files, "file");
+    format!("{files} +{} -{}", patch.added, patch.removed)
 }
 
 fn row(context: &Context, patch: &Patch) -> Vec<String> {

@@ -3,6 +3,7 @@
 use devlab_api::client::{Client, TaskQuery};
 use devlab_api::task::{Attempt, Check, Command, CreateTask, Driver, Receipt, Task, TaskDetail};
 use devlab_core::TaskId;
+use devlab_core::attempt::AttemptState;
 use devlab_core::state::{StateName, TaskKind, WaitReason};
 use devlab_core::task::Proof;
 
@@ -45,7 +46,7 @@ pub(crate) async fn run(context: &Context, command: TaskCommand) -> anyhow::Resu
             attempt,
         } => {
             let id = find::task(client, &name).await?;
-            logs::print(client, id, attempt, follow).await
+            logs::print(context.output, client, id, attempt, follow).await
         }
         TaskCommand::Attempts(named) => {
             let id = find::task(client, &named.name).await?;
@@ -61,7 +62,7 @@ pub(crate) async fn run(context: &Context, command: TaskCommand) -> anyhow::Resu
         }
         TaskCommand::Diff(named) => {
             let id = find::task(client, &named.name).await?;
-            show::bytes(&client.task_diff(id).await?)
+            show::diff(context.output, &id, &client.task_diff(id).await?)
         }
         TaskCommand::Log(named) => {
             let id = find::task(client, &named.name).await?;
@@ -283,7 +284,7 @@ fn list_attempts(context: &Context, attempts: &[Attempt]) -> anyhow::Result<()> 
             attempt.number.to_string(),
             word(&attempt.kind),
             word(&attempt.state),
-            word(&attempt.phase),
+            phase(attempt),
             attempt.failure.as_ref().map(word).unwrap_or_default(),
             brief(&attempt.agent),
             time::span(end.since(attempt.created_at)),
@@ -291,6 +292,19 @@ fn list_attempts(context: &Context, attempts: &[Attempt]) -> anyhow::Result<()> 
             attempt.id.to_string(),
         ]
     })
+}
+
+/// What it is doing. An attempt that is over does nothing: the last phase that it reported would
+/// read as if it did.
+fn phase(attempt: &Attempt) -> String {
+    match attempt.state {
+        AttemptState::Live => word(&attempt.phase),
+        AttemptState::Lost
+        | AttemptState::Superseded
+        | AttemptState::Succeeded
+        | AttemptState::Failed
+        | AttemptState::Cancelled => String::new(),
+    }
 }
 
 /// The wire's word for an enum of words.
@@ -342,4 +356,32 @@ async fn log(context: &Context, client: &Client, id: TaskId) -> anyhow::Result<(
             ]
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempt(state: &str) -> Attempt {
+        serde_json::from_value(serde_json::json!({
+            "id": "att_01jd3v6p5x8e9rk2m4n6q8t0vw",
+            "task": "task_01jd3v6p5x8e9rk2m4n6q8t0vw",
+            "number": 1,
+            "kind": "verify",
+            "agent": "agent_01jd3v6p5x8e9rk2m4n6q8t0vw",
+            "state": state,
+            "phase": "preparing",
+            "log_bytes": 0,
+            "created_at": "2026-01-01T00:00:00Z",
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn only_a_live_attempt_has_a_phase() {
+        assert_eq!(phase(&attempt("live")), "preparing");
+        for over in ["lost", "superseded", "succeeded", "failed", "cancelled"] {
+            assert_eq!(phase(&attempt(over)), "", "{over}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Tokens.
 
 use devlab_api::token::{CreateToken, Token};
+use serde_json::json;
 
 use super::{all, find};
 use crate::args::{Output, TokenCommand};
@@ -58,7 +59,7 @@ pub(crate) async fn run(context: &Context, command: TokenCommand) -> anyhow::Res
             let id = find::token(&client, &named.name).await?;
             client.revoke_token(id).await?;
             show::note(&format!("{id} is revoked"));
-            Ok(())
+            show::done(context.output, &json!({ "id": id, "revoked": true }))
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::args::AgentArgs;
 use crate::checkout::slug;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::show;
 
 /// Longest token that is read from standard input.
 const TOKEN_BYTES_MAX: u64 = 4096;
@@ -42,6 +43,10 @@ pub(crate) async fn run(context: &Context, args: AgentArgs) -> anyhow::Result<()
         Some(home) => std::path::absolute(home)?,
         None => context.home()?.agent(&name),
     };
+    show::done(
+        context.output,
+        &serde_json::json!({ "name": name, "url": lab.url, "home": home }),
+    )?;
     let path = context.environment.raw("PATH").unwrap_or_default();
     let executable: PathBuf = std::env::current_exe().context("cannot find this program")?;
     let mut config = AgentConfig::new(lab.url, token, name, home, executable, path);

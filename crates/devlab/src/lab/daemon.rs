@@ -6,8 +6,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use devlab_api::client::{Client, Timeouts};
 use rustix::process::Signal;
+use serde_json::json;
 use tokio::process::{Child, Command};
 
+use super::drain;
 use crate::args::{Down, Output, Up};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
@@ -138,7 +140,7 @@ pub(crate) async fn down(context: &Context, down: &Down) -> anyhow::Result<()> {
     let home = context.home()?;
     let Some(server) = home.server() else {
         show::note(&format!("no lab runs on {}", home.path().display()));
-        return Ok(());
+        return show::done(context.output, &json!({ "stopped": false }));
     };
     let pid = server.process.pid;
     server.process.signal(Signal::TERM);
@@ -150,7 +152,8 @@ pub(crate) async fn down(context: &Context, down: &Down) -> anyhow::Result<()> {
             "asked the lab (process {pid}) to stop; running work may finish first"
         ));
     }
-    if !gone(&server, wait).await {
+    let in_time = finished(context, &server, wait).await;
+    if !in_time {
         show::note("it is told to stop at once");
         server.process.signal(Signal::TERM);
         if !gone(&server, HARD_STOP).await {
@@ -165,7 +168,26 @@ pub(crate) async fn down(context: &Context, down: &Down) -> anyhow::Result<()> {
     show::note(&format!(
         "the lab (process {pid}) has stopped, and its agents with it"
     ));
-    Ok(())
+    show::done(
+        context.output,
+        &json!({ "stopped": true, "process": pid, "work_finished": in_time }),
+    )
+}
+
+/// Waits for the lab to end, and says meanwhile what it is that takes time.
+async fn finished(context: &Context, server: &ServerFile, wait: Duration) -> bool {
+    let Ok(lab) = context.lab_at(server.url.clone()) else {
+        return gone(server, wait).await;
+    };
+    if wait.is_zero() {
+        return gone(server, wait).await;
+    }
+    let in_time = tokio::select! {
+        in_time = gone(server, wait) => in_time,
+        never = drain::show(&lab.client, server.agents, wait) => match never {},
+    };
+    drain::clear();
+    in_time
 }
 
 async fn gone(server: &ServerFile, wait: Duration) -> bool {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use crate::args::Logs;
+use crate::args::{Logs, Output};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::show;
@@ -18,6 +18,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 const TAIL_BYTES_MAX: u64 = 1024 * 1024;
 
 struct Followed {
+    output: Output,
     name: String,
     path: PathBuf,
     offset: u64,
@@ -34,6 +35,7 @@ pub(crate) async fn run(context: &Context, args: &Logs) -> anyhow::Result<()> {
                 continue;
             }
             let mut file = Followed {
+                output: context.output,
                 name,
                 path,
                 offset: 0,
@@ -123,6 +125,10 @@ impl Followed {
     }
 
     fn print(&self, line: &str) -> anyhow::Result<()> {
+        if self.output == Output::Json {
+            let line = serde_json::json!({ "name": self.name, "line": line });
+            return show::line(&line.to_string());
+        }
         let dim = show::DIM;
         show::line(&format!(
             "{dim}{:>8} │{dim:#} {}",

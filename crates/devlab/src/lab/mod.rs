@@ -2,7 +2,8 @@
 
 pub(crate) mod agent;
 pub(crate) mod daemon;
-pub(crate) mod faults;
+pub(crate) mod drain;
+mod faults;
 pub(crate) mod logs;
 pub(crate) mod serve;
 pub(crate) mod signals;

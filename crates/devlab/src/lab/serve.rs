@@ -132,7 +132,7 @@ impl Server {
 }
 
 /// How this machine reaches what listens there: a wildcard address is reached on loopback.
-fn local_url(bound: SocketAddr) -> String {
+pub(crate) fn local_url(bound: SocketAddr) -> String {
     let ip = match bound.ip() {
         ip if !ip.is_unspecified() => ip,
         std::net::IpAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),

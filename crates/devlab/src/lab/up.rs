@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use super::serve::Server;
 use super::signals::Stop;
 use super::{daemon, telemetry};
-use crate::args::Up;
+use crate::args::{Output, Up};
 use crate::context::Context;
 use crate::home::Home;
 use crate::show;
@@ -25,7 +25,7 @@ pub(crate) async fn server(context: &Context) -> anyhow::Result<()> {
     let tracker = TaskTracker::new();
     let stop = Stop::listen(&tracker)?;
     let server = Server::start(context, 0).await?;
-    announce(&server, 0)?;
+    announce(context, &server, 0)?;
     stop.soft.cancelled().await;
     tokio::select! {
         () = server.shut_down() => {}
@@ -51,7 +51,7 @@ pub(crate) async fn up(context: &Context, up: &Up) -> anyhow::Result<()> {
     let server = Server::start(context, count).await?;
     let runtime = runtime(context, &server.home)?;
     start_agents(&server, &runtime, count).await?;
-    announce(&server, count)?;
+    announce(context, &server, count)?;
     show::note("Ctrl-C stops it; `devlab logs -f` shows what it does");
     stop.soft.cancelled().await;
     show::note("stopping: running work gets 30 s to finish; Ctrl-C again stops at once");
@@ -69,10 +69,15 @@ pub(crate) fn runtime(context: &Context, home: &Home) -> anyhow::Result<LocalRun
     }))
 }
 
+/// Name of a local agent.
+pub(super) fn local_agent(number: usize) -> String {
+    format!("local-{number}")
+}
+
 async fn start_agents(server: &Server, runtime: &LocalRuntime, count: usize) -> anyhow::Result<()> {
     let token = server.agent_token().await?;
     for number in 1..=count {
-        let name = format!("local-{number}");
+        let name = local_agent(number);
         let spec = AgentSpec {
             home: server.home.agent(&name),
             name,
@@ -97,9 +102,16 @@ pub(crate) async fn stop_all(server: Server, runtime: &LocalRuntime, stop: &Stop
     server.shut_down().await;
 }
 
-fn announce(server: &Server, agents: usize) -> anyhow::Result<()> {
+fn announce(context: &Context, server: &Server, agents: usize) -> anyhow::Result<()> {
+    if context.output == Output::Json {
+        return show::json(&serde_json::json!({
+            "url": server.url,
+            "agents": agents,
+            "login": server.login,
+        }));
+    }
     let with = if agents > 0 {
-        format!(", {agents} local agents")
+        format!(", {}", show::count(agents as u64, "local agent"))
     } else {
         String::new()
     };

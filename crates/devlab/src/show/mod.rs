@@ -49,6 +49,25 @@ pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     line(&serde_json::to_string_pretty(value)?)
 }
 
+/// Says to a program what a command did that a person has heard of in remarks.
+pub(crate) fn done(output: Output, value: &impl Serialize) -> anyhow::Result<()> {
+    match output {
+        Output::Json => json(value),
+        Output::Table => Ok(()),
+    }
+}
+
+/// Prints a diff, which need not be UTF-8: as it is, or as a text in an object.
+pub(crate) fn diff(output: Output, id: &impl Serialize, diff: &[u8]) -> anyhow::Result<()> {
+    match output {
+        Output::Json => json(&serde_json::json!({
+            "id": id,
+            "diff": String::from_utf8_lossy(diff),
+        })),
+        Output::Table => bytes(diff),
+    }
+}
+
 /// Whether a person looks at standard output.
 pub(crate) fn is_terminal() -> bool {
     io::stdout().is_terminal()
@@ -128,6 +147,14 @@ pub(crate) fn short(text: &str, chars: usize) -> String {
     format!("{start}…")
 }
 
+/// A number of things: `1 file`, `2 files`.
+pub(crate) fn count(number: impl Into<u64>, noun: &str) -> String {
+    match number.into() {
+        1 => format!("1 {noun}"),
+        number => format!("{number} {noun}s"),
+    }
+}
+
 /// Quiet.
 pub(crate) const DIM: anstyle::Style = anstyle::Style::new().dimmed();
 /// Loud.
@@ -140,3 +167,14 @@ pub(crate) const YELLOW: anstyle::Style = anstyle::AnsiColor::Yellow.on_default(
 pub(crate) const RED: anstyle::Style = anstyle::AnsiColor::Red.on_default();
 /// On its way.
 pub(crate) const CYAN: anstyle::Style = anstyle::AnsiColor::Cyan.on_default();
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_thing_is_no_plural() {
+        let counts = [0_u32, 1, 2].map(|number| count(number, "file"));
+        assert_eq!(counts, ["0 files", "1 file", "2 files"]);
+    }
+}

@@ -96,9 +96,32 @@ fn exit_codes_say_what_kind_of_failure_it_was() {
         .run(&["whoami", "--url", &url, "--token", "x"])
         .fails_with(3);
     assert!(away.err.contains("devlab up"), "{}", away.err);
+    let missing = bench.run(&["goal", "schedule", "nothing.json", "--url", &url]);
+    let missing = missing.fails_with(2);
+    assert!(missing.err.contains("nothing.json"), "{}", missing.err);
     // Not in a checkout.
     let nowhere = bench.run(&["run", "do it", "--", "true"]).fails_with(2);
     assert!(nowhere.err.contains("no git checkout"), "{}", nowhere.err);
+}
+
+#[test]
+fn a_program_gets_an_error_as_one_object() {
+    let bench = Bench::new();
+    let error = |args: &[&str], code| {
+        let ended = bench.run(args).fails_with(code);
+        assert_eq!(ended.out, "", "{ended:#?}");
+        let error: serde_json::Value = serde_json::from_str(&ended.err).unwrap();
+        assert_eq!(error["exit_code"], code);
+        error
+    };
+    let parser = error(&["nonsense", "--output", "json"], 2);
+    assert_eq!(parser["code"], "usage");
+    assert_eq!(parser["message"], "unrecognized subcommand 'nonsense'");
+    assert!(parser["help"].as_str().unwrap().contains("--help"));
+    let away = ["whoami", "--url", "http://127.0.0.1:1", "--token", "x"];
+    let away = error(&[&away[..], &["--output=json"]].concat(), 3);
+    assert_eq!(away["code"], "unreachable");
+    assert!(away["help"].as_str().unwrap().contains("devlab up"));
 }
 
 #[test]

@@ -4,5 +4,6 @@ mod bench;
 mod chaos;
 mod cli;
 mod demo;
+mod nouns;
 mod run;
 mod up;
