@@ -1,6 +1,6 @@
 //! One round, from its set-up to the last look at the process table.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -24,9 +24,10 @@ const END_MAX: Duration = Duration::from_secs(20);
 pub(super) struct Outcome {
     pub(super) name: String,
     pub(super) kills: BTreeMap<String, u32>,
-    pub(super) reached: BTreeSet<String>,
+    /// Points that were reached, and how often.
+    pub(super) reached: BTreeMap<String, u64>,
     pub(super) problems: Vec<String>,
-    blows: Vec<String>,
+    pub(super) blows: Vec<String>,
     took: Duration,
 }
 
@@ -87,7 +88,7 @@ pub(super) async fn run(round: Round) -> Outcome {
     let mut outcome = Outcome {
         name: round.name,
         kills: BTreeMap::new(),
-        reached: BTreeSet::new(),
+        reached: BTreeMap::new(),
         problems,
         blows,
         took: began.elapsed(),
@@ -96,7 +97,9 @@ pub(super) async fn run(round: Round) -> Outcome {
         for (point, count) in &proc.kills {
             *outcome.kills.entry(point.clone()).or_default() += count;
         }
-        outcome.reached.extend(proc.reached());
+        for (point, hits) in proc.reached() {
+            *outcome.reached.entry(point).or_default() += hits;
+        }
         outcome.problems.append(&mut proc.problems);
         outcome.problems.extend(proc.panics());
         if round.is_exact {
