@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use devlab_agent::harness::points;
 use devlab_agent::journal::FAULT_WRITE;
 use devlab_core::attempt::Phase;
 use devlab_testing::Faults;
 
 use super::plan::{Arm, Blow, Round, Who, all_points, full, kill, round};
+
+/// Reached only if a lease ends.
+const EXPIRE: &str = "server.before_expire";
 
 /// A round that depends on its seed alone.
 pub(super) fn round_of(seed: u64) -> Round {
@@ -25,7 +29,17 @@ pub(super) fn round_of(seed: u64) -> Round {
             _ => made.blows.push(dice.blow(made.agents)),
         }
     }
+    bring_about(&mut made);
     made
+}
+
+/// Some points are reached only if something else happens.
+fn bring_about(made: &mut Round) {
+    if made.arms.iter().any(|arm| arm.point == EXPIRE) {
+        // A lease ends: its agent dies at work, and stays away for longer than that.
+        made.slow_restart = true;
+        made.arms.push(kill(Who::Agent(0), points::DURING_DRIVE, 1));
+    }
 }
 
 /// SplitMix64 (Steele, Lea, Flood 2014): small, and the same everywhere.
