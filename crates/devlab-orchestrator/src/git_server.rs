@@ -103,6 +103,7 @@ impl Lab {
         });
         let response = response.await?;
         if call.who.attempt.is_none() && response.pushed.iter().any(|pushed| pushed.applied) {
+            self.fault("push.after_ref")?;
             self.after_push(&call.who, call.request_id, &project, &response.pushed)
                 .await?;
         }

@@ -332,7 +332,10 @@ impl Lab {
         };
         if is_ahead {
             match publish::publish(&repo, branch, head.as_ref(), commit).await {
-                Ok(()) => return Ok(begun(SyncStep::Moved, commit)),
+                Ok(()) => {
+                    self.fault("sync.after_ref")?;
+                    return Ok(begun(SyncStep::Moved, commit));
+                }
                 Err(devlab_forge::Error::RefMoved { .. }) => {
                     let text = "the branch has moved meanwhile: try again".to_owned();
                     return Err(Refusal::Conflict(text).into());

@@ -13,6 +13,7 @@ use devlab_testing::Faults;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::plan::{Blow, Who};
+use super::side;
 use super::world::{World, within};
 
 /// Longest wait for the moment of a blow; the goal may be done before it comes.
@@ -39,6 +40,7 @@ pub(super) async fn deal(world: &World, blow: &Blow) -> Result<String, String> {
             faults,
             lasts,
         } => cut(world, *agent, *phase, *faults, *lasts).await?,
+        Blow::Side => side::push_and_sync(world).await?,
         Blow::Clock { hours, after } => {
             tokio::time::sleep(*after).await;
             std::fs::write(world.clock_file(), (hours * HOUR_MS).to_string()).unwrap();

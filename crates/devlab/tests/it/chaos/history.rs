@@ -1,6 +1,7 @@
 //! The repository after a round, looked at with plain git.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use devlab_core::state::TaskKind;
 
@@ -10,9 +11,14 @@ use super::world::World;
 
 /// Runs git on the project's repository.
 async fn git(world: &World, args: &[&str]) -> Result<String, String> {
+    git_in(&world.repository(), args).await
+}
+
+/// Runs git on a repository.
+pub(super) async fn git_in(repository: &Path, args: &[&str]) -> Result<String, String> {
     let output = tokio::process::Command::new("git")
         .arg("--git-dir")
-        .arg(world.repository())
+        .arg(repository)
         .args(args)
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .kill_on_drop(true)

@@ -7,7 +7,7 @@ use devlab_agent::journal::FAULT_WRITE;
 use devlab_core::attempt::Phase;
 use devlab_testing::Faults;
 
-use super::plan::{Arm, Blow, Round, Who, all_points, full, kill, round};
+use super::plan::{Arm, Blow, PUSHED, Round, SYNCED, Who, all_points, full, kill, round};
 
 /// Reached only if a lease ends.
 const EXPIRE: &str = "server.before_expire";
@@ -20,8 +20,6 @@ pub(super) fn round_of(seed: u64) -> Round {
     made.agents = 2 + dice.below(2);
     made.hard_end = dice.below(2) == 0;
     made.slow_restart = dice.below(4) == 0;
-    let turn = dice.turn(seed, made.agents);
-    made.arms.push(turn);
     for _ in 0..dice.below(4) {
         match dice.below(8) {
             0..3 => made.arms.push(dice.arm(made.agents)),
@@ -29,13 +27,21 @@ pub(super) fn round_of(seed: u64) -> Round {
             _ => made.blows.push(dice.blow(made.agents)),
         }
     }
+    // The last of two for one point counts.
+    let turn = dice.turn(seed, made.agents);
+    made.arms.push(turn);
     bring_about(&mut made);
     made
 }
 
 /// Some points are reached only if something else happens.
 fn bring_about(made: &mut Round) {
-    if made.arms.iter().any(|arm| arm.point == EXPIRE) {
+    let is_armed = |made: &Round, point| made.arms.iter().any(|arm| arm.point == point);
+    if is_armed(made, PUSHED) || is_armed(made, SYNCED) {
+        made.blows.retain(|blow| *blow != Blow::Side);
+        made.blows.push(Blow::Side);
+    }
+    if is_armed(made, EXPIRE) {
         // A lease ends: its agent dies at work, and stays away for longer than that.
         made.slow_restart = true;
         made.arms.push(kill(Who::Agent(0), points::DURING_DRIVE, 1));
@@ -89,10 +95,11 @@ impl Dice {
         } else {
             Who::Server
         };
-        let most = if point.starts_with("store.") {
-            most * 15
-        } else {
-            most
+        let most = match point {
+            SYNCED => 1,
+            PUSHED => most.min(2),
+            _ if point.starts_with("store.") => most * 15,
+            _ => most,
         };
         kill(who, point, 1 + self.below(most) as u64)
     }

@@ -20,6 +20,7 @@ mod project;
 mod report;
 mod round;
 mod short;
+mod side;
 mod verify;
 mod world;
 

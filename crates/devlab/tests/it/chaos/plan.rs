@@ -8,8 +8,12 @@ use devlab_core::attempt::Phase;
 use devlab_store::sqlite::FaultPoint;
 use devlab_testing::Faults;
 
+/// A push has moved a ref; the database does not know.
+pub(super) const PUSHED: &str = "push.after_ref";
+/// A sync has moved a branch; the database does not know.
+pub(super) const SYNCED: &str = "sync.after_ref";
 /// Points of the server, besides those of its store.
-const SERVER_POINTS: [&str; 11] = [
+const SERVER_POINTS: [&str; 13] = [
     "server.before_complete",
     "server.after_complete",
     "server.before_log",
@@ -21,6 +25,8 @@ const SERVER_POINTS: [&str; 11] = [
     "publish.before_ref",
     "publish.after_ref",
     "publish.after_done",
+    PUSHED,
+    SYNCED,
 ];
 
 /// A process of a round.
@@ -61,6 +67,8 @@ pub(super) enum Blow {
         faults: Faults,
         lasts: Duration,
     },
+    /// A second project is pushed, synced with its upstream, and worked on.
+    Side,
     /// The server's clock jumps by hours, and back again.
     Clock { hours: i64, after: Duration },
     /// The disk of a process, a small one of its own, is full for a while.

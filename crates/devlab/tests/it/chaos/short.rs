@@ -6,7 +6,7 @@ use devlab_agent::journal::FAULT_WRITE;
 use devlab_core::attempt::Phase;
 use devlab_testing::Faults;
 
-use super::plan::{Blow, Round, Who, full, kill, round};
+use super::plan::{Blow, PUSHED, Round, SYNCED, Who, full, kill, round};
 
 /// Every point at least once, every kind of blow at least once.
 pub(super) fn set() -> Vec<Round> {
@@ -76,6 +76,14 @@ fn kill_rounds() -> Vec<Round> {
                 (0, "agent.before_ack", 1),
             ],
         ),
+        Round {
+            blows: vec![Blow::Side],
+            ..kills("kills 7", &[(PUSHED, 1), (SYNCED, 1)], &[])
+        },
+        Round {
+            blows: vec![Blow::Side],
+            ..kills("kills 8", &[(PUSHED, 2)], &[])
+        },
         Round {
             slow_restart: true,
             ..kills(

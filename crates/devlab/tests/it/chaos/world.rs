@@ -44,6 +44,9 @@ pub(super) struct World {
     /// Starts again what dies.
     pub(super) keeper: JoinSet<()>,
     pub(super) proxies: Vec<CutProxy>,
+    /// Address of the server, and its administrator's token.
+    pub(super) url: String,
+    pub(super) admin: String,
     pub(super) client: Client,
     pub(super) agent_client: Client,
     pub(super) project: Project,
@@ -103,6 +106,8 @@ impl World {
             keeper,
             proxies,
             agent_client: self::client(&url, &token),
+            url,
+            admin,
             client,
             project,
             base,
@@ -118,7 +123,11 @@ impl World {
 
     /// The project's repository.
     pub(super) fn repository(&self) -> PathBuf {
-        let (org, project) = (self.project.org, self.project.id);
+        self.repository_of(&self.project)
+    }
+
+    pub(super) fn repository_of(&self, project: &Project) -> PathBuf {
+        let (org, project) = (project.org, project.id);
         self.path
             .join("home/repos")
             .join(org.to_string())
@@ -347,7 +356,11 @@ impl Drop for Disk {
 fn disks(round: &Round, path: &Path) -> (Vec<Disk>, BTreeSet<PathBuf>) {
     let small = round.blows.iter().filter_map(|blow| match blow {
         Blow::FillDisk { who, .. } => Some(data_of(path, *who)),
-        Blow::Kill { .. } | Blow::Freeze { .. } | Blow::Cut { .. } | Blow::Clock { .. } => None,
+        Blow::Kill { .. }
+        | Blow::Freeze { .. }
+        | Blow::Cut { .. }
+        | Blow::Side
+        | Blow::Clock { .. } => None,
     });
     let small: BTreeSet<PathBuf> = small.collect();
     let disks: Vec<Disk> = small.into_iter().filter_map(Disk::mount).collect();
