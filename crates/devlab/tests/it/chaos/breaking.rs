@@ -13,6 +13,7 @@ use devlab_testing::Faults;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::plan::{Blow, Who};
+use super::project::RESOLVING;
 use super::side;
 use super::world::{World, within};
 
@@ -28,10 +29,17 @@ pub(super) async fn deal(world: &World, blow: &Blow) -> Result<String, String> {
     Ok(match blow {
         Blow::Kill { who, after } => {
             tokio::time::sleep(*after).await;
-            for who in who {
-                world.procs.with(*who, |proc| proc.signal(Signal::KILL));
-            }
+            kill_all(world, who);
             format!("killed {who:?} after {after:?}")
+        }
+        Blow::KillInConflict { who } => {
+            let file = world.path().join(RESOLVING);
+            let there = within(MOMENT_MAX, || async { file.exists().then_some(()) });
+            if there.await.is_none() {
+                return Err("no driver ever had a conflict".to_owned());
+            }
+            kill_all(world, who);
+            format!("killed {who:?} while a conflict was resolved")
         }
         Blow::Freeze { agent, successor } => freeze(world, *agent, *successor).await?,
         Blow::Cut {
@@ -60,6 +68,12 @@ pub(super) async fn deal(world: &World, blow: &Blow) -> Result<String, String> {
             format!("filled the disk of {who:?} with {written} bytes")
         }
     })
+}
+
+fn kill_all(world: &World, who: &[Who]) {
+    for who in who {
+        world.procs.with(*who, |proc| proc.signal(Signal::KILL));
+    }
 }
 
 /// Every byte there is.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use devlab_core::state::TaskKind;
 
-use super::project::TASKS;
+use super::project::{SHARED, TASKS};
 use super::verify::Known;
 use super::world::World;
 
@@ -140,11 +140,15 @@ async fn content(world: &World, main: &str) -> Result<Vec<String>, String> {
         }
     }
     let files = git(world, &["ls-tree", "-r", "--name-only", main]).await?;
-    let wanted = TASKS.len() + 5;
+    let wanted = TASKS.len() + 6;
     if files.lines().count() != wanted {
         problems.push(format!("the tree has other files than {wanted}: {files:?}"));
     }
     let repair = git(world, &["show", &format!("{main}:repair.txt")]).await?;
+    let shared = git(world, &["show", &format!("{main}:shared.txt")]).await?;
+    if shared != SHARED {
+        problems.push(format!("shared.txt says {shared:?}"));
+    }
     if !repair.starts_with("mended ") {
         problems.push(format!("repair.txt says {repair:?}"));
     }

@@ -37,8 +37,9 @@ pub(super) fn round_of(seed: u64) -> Round {
 /// Some points are reached only if something else happens.
 fn bring_about(made: &mut Round) {
     let is_armed = |made: &Round, point| made.arms.iter().any(|arm| arm.point == point);
-    if is_armed(made, PUSHED) || is_armed(made, SYNCED) {
-        made.blows.retain(|blow| *blow != Blow::Side);
+    let is_side = made.blows.contains(&Blow::Side);
+    made.blows.retain(|blow| *blow != Blow::Side);
+    if is_side || is_armed(made, PUSHED) || is_armed(made, SYNCED) {
         made.blows.push(Blow::Side);
     }
     if is_armed(made, EXPIRE) {
@@ -119,7 +120,7 @@ impl Dice {
     }
 
     fn blow(&mut self, agents: usize) -> Blow {
-        match self.below(6) {
+        match self.below(8) {
             0 => Blow::Kill {
                 who: vec![self.who(agents)],
                 after: self.millis(0, 4_000),
@@ -138,6 +139,14 @@ impl Dice {
             3 => Blow::Clock {
                 hours: if self.below(2) == 0 { 1 } else { -1 },
                 after: self.millis(0, 3_000),
+            },
+            5 => Blow::Side,
+            6 => Blow::KillInConflict {
+                who: match self.below(3) {
+                    0 => vec![Who::Server],
+                    1 => (0..agents).map(Who::Agent).collect(),
+                    _ => (0..agents).map(Who::Agent).chain([Who::Server]).collect(),
+                },
             },
             4 => Blow::FillDisk {
                 who: self.who(agents),

@@ -67,6 +67,8 @@ pub(super) enum Blow {
         faults: Faults,
         lasts: Duration,
     },
+    /// SIGKILL to each of them, while a driver resolves a conflict.
+    KillInConflict { who: Vec<Who> },
     /// A second project is pushed, synced with its upstream, and worked on.
     Side,
     /// The server's clock jumps by hours, and back again.

@@ -21,6 +21,7 @@ pub(super) struct Report {
     unknown: Vec<String>,
     failed: Vec<String>,
     rounds: usize,
+    conflicts: u32,
 }
 
 impl Report {
@@ -51,6 +52,7 @@ impl Report {
                 .collect(),
             failed: lost.map(|outcome| outcome.name.clone()).collect(),
             rounds: outcomes.len(),
+            conflicts: outcomes.iter().map(|outcome| outcome.conflicts).sum(),
             points,
         }
     }
@@ -68,7 +70,8 @@ impl Report {
             } = row;
             text.push_str(&format!("{point:<26} {hits:>8} {rounds:>6} {kills:>5}\n"));
         }
-        text.push_str(&format!("{} rounds", self.rounds));
+        let (rounds, conflicts) = (self.rounds, self.conflicts);
+        text.push_str(&format!("{rounds} rounds, {conflicts} conflicts resolved"));
         say(&text);
     }
 
@@ -96,6 +99,7 @@ impl Report {
             .map(|(point, _)| point)
             .collect();
         assert!(never.is_empty(), "never killed at {never:?}");
+        assert!(self.conflicts > 0, "no two tasks ever conflicted");
     }
 }
 

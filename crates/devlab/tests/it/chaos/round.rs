@@ -28,6 +28,8 @@ pub(super) struct Outcome {
     pub(super) reached: BTreeMap<String, u64>,
     pub(super) problems: Vec<String>,
     pub(super) blows: Vec<String>,
+    /// Conflicts that were resolved.
+    pub(super) conflicts: u32,
     took: Duration,
 }
 
@@ -83,6 +85,7 @@ pub(super) async fn run(round: Round) -> Outcome {
     if problems.is_empty() {
         problems.extend(no_driver_is_left(&world).await);
     }
+    let conflicts = verify::conflicts(&world).await;
     problems.extend(end(&world, round.hard_end).await);
     world.keeper.abort_all();
     let mut outcome = Outcome {
@@ -91,6 +94,7 @@ pub(super) async fn run(round: Round) -> Outcome {
         reached: BTreeMap::new(),
         problems,
         blows,
+        conflicts,
         took: began.elapsed(),
     };
     drop(world.procs.each(|proc| {

@@ -110,10 +110,15 @@ fn blow_rounds() -> Vec<Round> {
         after: ms(after),
         lasts: ms(lasts),
     };
-    let all = vec![Who::Server, Who::Agent(0), Who::Agent(1)];
+    let all = || vec![Who::Server, Who::Agent(0), Who::Agent(1)];
     vec![
         round("woken before its successor", vec![], freeze(false)),
         round("woken after its successor", vec![], freeze(true)),
+        round(
+            "a kill of all in a conflict",
+            vec![],
+            vec![Blow::KillInConflict { who: all() }],
+        ),
         round("cuts and a forward clock", vec![], cuts()),
         round(
             "injected full disks and a backward clock",
@@ -135,7 +140,7 @@ fn blow_rounds() -> Vec<Round> {
                 fill(Who::Server, 600, 700),
                 fill(Who::Agent(0), 300, 900),
                 Blow::Kill {
-                    who: all,
+                    who: all(),
                     after: ms(2_500),
                 },
             ],

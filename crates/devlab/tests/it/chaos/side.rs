@@ -1,6 +1,7 @@
 //! A project beside the goal's: filled by a push and brought forward by a sync, while the server may
 //! die after either has moved a ref and before the database knows.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use devlab_api::client::Client;
@@ -65,11 +66,15 @@ async fn push(
 ) -> Result<(), String> {
     let address = format!("{}{}", world.url, project.git_path);
     let refspec = format!("HEAD:{to}");
+    let said = Mutex::new(String::new());
     let pushed = within(PATIENCE, || async {
         let ran = checkout.try_git(&["push", "-q", &address, &refspec]).await;
+        *said.lock().unwrap() = ran.stderr;
         ran.ok.then_some(())
     });
-    pushed.await.ok_or(format!("cannot push to {to}"))
+    pushed
+        .await
+        .ok_or(format!("cannot push to {to}: {}", said.lock().unwrap()))
 }
 
 async fn fetch(checkout: &Checkout, from: &str) -> Result<(), String> {

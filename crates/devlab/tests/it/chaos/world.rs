@@ -357,6 +357,7 @@ fn disks(round: &Round, path: &Path) -> (Vec<Disk>, BTreeSet<PathBuf>) {
     let small = round.blows.iter().filter_map(|blow| match blow {
         Blow::FillDisk { who, .. } => Some(data_of(path, *who)),
         Blow::Kill { .. }
+        | Blow::KillInConflict { .. }
         | Blow::Freeze { .. }
         | Blow::Cut { .. }
         | Blow::Side
