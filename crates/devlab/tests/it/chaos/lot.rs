@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use devlab_agent::harness::points;
 use devlab_agent::journal::FAULT_WRITE;
-use devlab_core::attempt::Phase;
 use devlab_testing::Faults;
 
 use super::plan::{Arm, Blow, PUSHED, Round, SYNCED, Who, all_points, full, kill, round};
@@ -120,7 +119,7 @@ impl Dice {
     }
 
     fn blow(&mut self, agents: usize) -> Blow {
-        match self.below(8) {
+        match self.below(9) {
             0 => Blow::Kill {
                 who: vec![self.who(agents)],
                 after: self.millis(0, 4_000),
@@ -140,6 +139,9 @@ impl Dice {
                 hours: if self.below(2) == 0 { 1 } else { -1 },
                 after: self.millis(0, 3_000),
             },
+            7 => Blow::LoseClaim {
+                agent: self.below(agents),
+            },
             5 => Blow::Side,
             6 => Blow::KillInConflict {
                 who: match self.below(3) {
@@ -158,13 +160,6 @@ impl Dice {
     }
 
     fn cut(&mut self, agents: usize) -> Blow {
-        let phases = [
-            None,
-            Some(Phase::Preparing),
-            Some(Phase::Driving),
-            Some(Phase::Delivering),
-            Some(Phase::Checking),
-        ];
         let bytes = Some(100 + self.next() % 6_000);
         let faults = match self.below(4) {
             0 => Faults {
@@ -186,7 +181,7 @@ impl Dice {
         };
         Blow::Cut {
             agent: self.below(agents),
-            phase: phases[self.below(phases.len())],
+            at: points::ALL[self.below(points::ALL.len())],
             faults,
             lasts: self.millis(100, 2_000),
         }

@@ -12,6 +12,7 @@
 )]
 
 mod breaking;
+mod cutting;
 mod history;
 mod lot;
 mod plan;

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use devlab_agent::harness::points;
 use devlab_agent::journal::FAULT_WRITE;
-use devlab_core::attempt::Phase;
 use devlab_store::sqlite::FaultPoint;
 use devlab_testing::Faults;
 
@@ -60,10 +59,10 @@ pub(super) enum Blow {
     /// An agent stands still until its lease is over, and until its task was claimed again if
     /// `successor`.
     Freeze { agent: usize, successor: bool },
-    /// The network of an agent breaks once it is in a phase, or while it claims.
+    /// The network of an agent breaks once it comes to a point.
     Cut {
         agent: usize,
-        phase: Option<Phase>,
+        at: &'static str,
         faults: Faults,
         lasts: Duration,
     },
@@ -71,6 +70,8 @@ pub(super) enum Blow {
     KillInConflict { who: Vec<Who> },
     /// A second project is pushed, synced with its upstream, and worked on.
     Side,
+    /// An agent does not hear the answer to a claim.
+    LoseClaim { agent: usize },
     /// The server's clock jumps by hours, and back again.
     Clock { hours: i64, after: Duration },
     /// The disk of a process, a small one of its own, is full for a while.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::sync::Once;
 
 use super::plan;
 use super::round::Outcome;
@@ -22,6 +23,8 @@ pub(super) struct Report {
     failed: Vec<String>,
     rounds: usize,
     conflicts: u32,
+    dealt: usize,
+    missed: usize,
 }
 
 impl Report {
@@ -53,6 +56,8 @@ impl Report {
             failed: lost.map(|outcome| outcome.name.clone()).collect(),
             rounds: outcomes.len(),
             conflicts: outcomes.iter().map(|outcome| outcome.conflicts).sum(),
+            dealt: outcomes.iter().map(|outcome| outcome.blows.len()).sum(),
+            missed: outcomes.iter().map(|outcome| outcome.missed).sum(),
             points,
         }
     }
@@ -71,7 +76,10 @@ impl Report {
             text.push_str(&format!("{point:<26} {hits:>8} {rounds:>6} {kills:>5}\n"));
         }
         let (rounds, conflicts) = (self.rounds, self.conflicts);
-        text.push_str(&format!("{rounds} rounds, {conflicts} conflicts resolved"));
+        let (dealt, missed) = (self.dealt, self.missed);
+        text.push_str(&format!(
+            "{rounds} rounds, {conflicts} conflicts resolved, {dealt} blows of which {missed} missed"
+        ));
         say(&text);
     }
 
@@ -106,4 +114,10 @@ impl Report {
 /// Past libtest, which keeps what the print macros of a passing test say to itself.
 pub(super) fn say(text: &str) {
     writeln!(std::io::stderr(), "{text}").unwrap();
+}
+
+/// For what holds of every round.
+pub(super) fn say_once(text: &str) {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| say(text));
 }

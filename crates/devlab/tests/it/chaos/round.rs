@@ -9,11 +9,12 @@ use futures::future::join_all;
 use rustix::process::Signal;
 use tokio::time::Instant;
 
+use super::breaking::Miss;
 use super::plan::{Round, Who};
 use super::process::{self, Proc};
 use super::project::MARK;
 use super::world::{World, within};
-use super::{breaking, verify};
+use super::{breaking, report, verify};
 
 /// Longest time that a goal may take, with everything that is done to it.
 const GOAL_MAX: Duration = Duration::from_secs(90);
@@ -28,6 +29,8 @@ pub(super) struct Outcome {
     pub(super) reached: BTreeMap<String, u64>,
     pub(super) problems: Vec<String>,
     pub(super) blows: Vec<String>,
+    /// Blows whose moment never came.
+    pub(super) missed: usize,
     /// Conflicts that were resolved.
     pub(super) conflicts: u32,
     took: Duration,
@@ -63,21 +66,26 @@ pub(super) async fn run(round: Round) -> Outcome {
     let began = Instant::now();
     let mut world = World::open(&round).await;
     let blows = join_all(round.blows.iter().map(|blow| breaking::deal(&world, blow)));
-    let (blows, done) = tokio::join!(blows, goal_is_done(&world));
-    // Drawn by lot, a blow may come too late. In the short set each has its meaning, but a short
-    // phase may be over before it was seen.
-    let missed: Vec<String> = blows
-        .iter()
-        .filter_map(|blow| blow.as_ref().err().cloned())
-        .collect();
-    let mut problems = Vec::new();
-    if round.is_exact && missed.len() * 2 > blows.len() {
-        problems.extend(missed);
+    let (dealt, done) = tokio::join!(blows, goal_is_done(&world));
+    let (mut problems, mut blows, mut missed) = (Vec::new(), Vec::new(), 0);
+    for blow in dealt {
+        match blow {
+            Ok(said) => blows.push(said),
+            Err(Miss::NotAllowed(why)) => {
+                report::say_once(why);
+                blows.push(why.to_owned());
+            }
+            Err(Miss::Late(why)) => {
+                missed += 1;
+                // Drawn by lot, one may come too late.
+                if round.is_exact {
+                    problems.push(why.clone());
+                }
+                blows.push(format!("missed: {why}"));
+            }
+            Err(Miss::Wrong(why)) => problems.push(why),
+        }
     }
-    let blows = blows
-        .into_iter()
-        .map(|blow| blow.unwrap_or_else(|missed| missed))
-        .collect();
     match done {
         Ok(()) => problems.extend(verify::everything(&world).await),
         Err(why) => problems.push(why),
@@ -94,6 +102,7 @@ pub(super) async fn run(round: Round) -> Outcome {
         reached: BTreeMap::new(),
         problems,
         blows,
+        missed,
         conflicts,
         took: began.elapsed(),
     };

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use devlab_agent::harness::points;
 use devlab_agent::journal::FAULT_WRITE;
-use devlab_core::attempt::Phase;
 use devlab_testing::Faults;
 
 use super::plan::{Blow, PUSHED, Round, SYNCED, Who, full, kill, round};
@@ -148,12 +148,12 @@ fn blow_rounds() -> Vec<Round> {
     ]
 }
 
-/// A cut in every phase of an attempt, and a clock that jumps on top.
+/// A cut of everything that an agent does with the server, and a clock that jumps on top.
 fn cuts() -> Vec<Blow> {
     let ms = Duration::from_millis;
-    let cut = |phase, faults| Blow::Cut {
-        agent: 0,
-        phase,
+    let cut = |agent, at, faults| Blow::Cut {
+        agent,
+        at,
         faults,
         lasts: ms(400),
     };
@@ -166,10 +166,11 @@ fn cuts() -> Vec<Blow> {
         ..Faults::default()
     };
     vec![
-        cut(None, silent),
-        cut(Some(Phase::Driving), up(900)),
-        cut(Some(Phase::Delivering), up(2_500)),
-        cut(Some(Phase::Checking), silent),
+        cut(0, points::DURING_DRIVE, up(900)),
+        cut(0, points::BEFORE_COMPLETE, silent),
+        cut(1, points::AFTER_COMMIT, up(2_500)),
+        cut(1, points::DURING_CHECKS, silent),
+        Blow::LoseClaim { agent: 1 },
         Blow::Clock {
             hours: 1,
             after: ms(1_200),

@@ -14,6 +14,7 @@ use devlab_testing::git::Checkout;
 use rustix::process::Signal;
 use secrecy::SecretString;
 use tempfile::TempDir;
+use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -54,8 +55,10 @@ pub(super) struct World {
     pub(super) base: String,
     pub(super) goal: TaskId,
     pub(super) keys: BTreeMap<String, TaskId>,
-    /// Disks that can be filled.
-    pub(super) small: BTreeSet<PathBuf>,
+    /// Held by who cuts the network of an agent.
+    pub(super) cutting: Vec<Mutex<()>>,
+    /// Folders that should have a small disk of their own and have none, and why.
+    pub(super) not_small: BTreeMap<PathBuf, String>,
 }
 
 impl World {
@@ -67,7 +70,7 @@ impl World {
             .tempdir()
             .unwrap();
         let path = folder.path().to_owned();
-        let (disks, small) = disks(round, &path);
+        let (disks, not_small) = disks(round, &path);
         let mut server = Proc::new(server(&path));
         server.start();
         let (url, admin) = credentials(&path).await;
@@ -113,7 +116,8 @@ impl World {
             base,
             goal: scheduled.goal,
             keys: scheduled.tasks,
-            small,
+            cutting: (0..round.agents).map(|_| Mutex::new(())).collect(),
+            not_small,
         }
     }
 
@@ -327,17 +331,19 @@ where
 struct Disk(PathBuf);
 
 impl Disk {
-    /// `None` if this user may not mount.
-    fn mount(at: PathBuf) -> Option<Self> {
-        std::fs::create_dir_all(&at).unwrap();
+    /// `Err` says why there is none.
+    fn mount(at: &Path) -> Result<Self, String> {
+        std::fs::create_dir_all(at).unwrap();
         let size = format!("size={DISK_MIB}m,mode=0700");
         let mount = std::process::Command::new("mount")
             .args(["-t", "tmpfs", "-o", &size, "devlab-chaos"])
-            .arg(&at)
+            .arg(at)
             .output();
-        mount
-            .is_ok_and(|ran| ran.status.success())
-            .then_some(Self(at))
+        match mount {
+            Ok(ran) if ran.status.success() => Ok(Self(at.to_owned())),
+            Ok(ran) => Err(String::from_utf8_lossy(&ran.stderr).trim().to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
     }
 }
 
@@ -353,18 +359,24 @@ impl Drop for Disk {
 }
 
 /// A small disk for each process whose disk is going to be full.
-fn disks(round: &Round, path: &Path) -> (Vec<Disk>, BTreeSet<PathBuf>) {
+fn disks(round: &Round, path: &Path) -> (Vec<Disk>, BTreeMap<PathBuf, String>) {
     let small = round.blows.iter().filter_map(|blow| match blow {
         Blow::FillDisk { who, .. } => Some(data_of(path, *who)),
         Blow::Kill { .. }
         | Blow::KillInConflict { .. }
         | Blow::Freeze { .. }
         | Blow::Cut { .. }
+        | Blow::LoseClaim { .. }
         | Blow::Side
         | Blow::Clock { .. } => None,
     });
     let small: BTreeSet<PathBuf> = small.collect();
-    let disks: Vec<Disk> = small.into_iter().filter_map(Disk::mount).collect();
-    let small = disks.iter().map(|disk| disk.0.clone()).collect();
-    (disks, small)
+    let (mut disks, mut not_small) = (Vec::new(), BTreeMap::new());
+    for at in small {
+        match Disk::mount(&at) {
+            Ok(disk) => disks.push(disk),
+            Err(why) => drop(not_small.insert(at, why)),
+        }
+    }
+    (disks, not_small)
 }
