@@ -7,21 +7,20 @@ use std::time::Duration;
 
 use devlab_api::client::Page;
 use devlab_api::task::Attempt;
-use devlab_core::attempt::{AttemptState, Phase};
 use devlab_core::{AttemptId, TaskId};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
 use super::plan::{Blow, Who};
 use super::project::RESOLVING;
 use super::world::{World, within};
-use super::{cutting, side};
+use super::{asleep, cutting, side};
 
 /// Longest wait for the moment of a blow; the goal may be done before it comes.
 pub(super) const MOMENT_MAX: Duration = Duration::from_secs(20);
 /// Said instead of filling a disk.
 const NOT_ROOT: &str = "chaos: the blow of a full disk is left out: a small disk is mounted by root, which this is not";
 /// Milliseconds of an hour.
-const HOUR_MS: i64 = 3_600_000;
+pub(super) const HOUR_MS: i64 = 3_600_000;
 /// How long a moved clock stays moved.
 const CLOCK_LASTS: Duration = Duration::from_millis(1_500);
 
@@ -52,7 +51,11 @@ pub(super) async fn deal(world: &World, blow: &Blow) -> Result<String, Miss> {
             kill_all(world, who);
             format!("killed {who:?} while a conflict was resolved")
         }
-        Blow::Freeze { agent, successor } => freeze(world, *agent, *successor).await?,
+        Blow::Freeze {
+            agent,
+            successor,
+            hours,
+        } => asleep::freeze(world, *agent, *successor, *hours).await?,
         Blow::Cut {
             agent,
             at,
@@ -127,62 +130,7 @@ pub(super) async fn held(world: &World, agent: usize) -> Option<(TaskId, Attempt
     None
 }
 
-async fn attempt_of(world: &World, task: TaskId, attempt: AttemptId) -> Option<Attempt> {
+pub(super) async fn attempt_of(world: &World, task: TaskId, attempt: AttemptId) -> Option<Attempt> {
     let attempts = world.client.attempts(task).await.ok()?.items;
     attempts.into_iter().find(|found| found.id == attempt)
-}
-
-async fn freeze(world: &World, agent: usize, successor: bool) -> Result<String, Miss> {
-    let driving = || async {
-        let (task, attempt) = held(world, agent).await?;
-        let phase = attempt_of(world, task, attempt).await?.phase;
-        (phase == Phase::Driving).then_some((task, attempt))
-    };
-    let Some((task, attempt)) = within(MOMENT_MAX, driving).await else {
-        return Err(Miss::Late(format!("agent {agent} was never at work")));
-    };
-    let all: Vec<usize> = (0..world.proxies.len()).collect();
-    // Without a successor nobody else may be able to claim.
-    let still: Vec<usize> = if successor { vec![agent] } else { all };
-    let stopped: Vec<i32> = still
-        .iter()
-        .flat_map(|agent| world.procs.with(Who::Agent(*agent), |p| p.tree()))
-        .collect();
-    signal_all(&stopped, Signal::STOP);
-    let wanted = if successor {
-        AttemptState::Superseded
-    } else {
-        AttemptState::Lost
-    };
-    let over = || async {
-        let now = attempt_of(world, task, attempt).await?.state;
-        (now == wanted).then_some(())
-    };
-    let lost = within(MOMENT_MAX, over).await;
-    // The sleeper alone first, so that it speaks before the others.
-    signal_all(
-        &world.procs.with(Who::Agent(agent), |proc| proc.tree()),
-        Signal::CONT,
-    );
-    let back = || async {
-        let now = attempt_of(world, task, attempt).await?.state;
-        (now != AttemptState::Lost).then_some(now)
-    };
-    let became = within(MOMENT_MAX, back).await;
-    signal_all(&stopped, Signal::CONT);
-    if lost.is_none() || became == Some(AttemptState::Superseded) && !successor {
-        return Err(Miss::Late(format!(
-            "agent {agent} slept; its attempt never was {wanted:?}, now {became:?}"
-        )));
-    }
-    Ok(format!(
-        "froze agent {agent} until its attempt was {wanted:?}; then it was {became:?}"
-    ))
-}
-
-fn signal_all(pids: &[i32], signal: Signal) {
-    for pid in pids.iter().filter_map(|pid| Pid::from_raw(*pid)) {
-        // One that has ended needs no signal.
-        kill_process(pid, signal).ok();
-    }
 }

@@ -134,6 +134,7 @@ impl Dice {
             2 => Blow::Freeze {
                 agent: self.below(agents),
                 successor: self.below(2) == 0,
+                hours: i64::from(self.below(2) == 0),
             },
             3 => Blow::Clock {
                 hours: if self.below(2) == 0 { 1 } else { -1 },

@@ -11,6 +11,7 @@
     reason = "a test fails by panicking, says what it did, and starts programs with the caller's PATH"
 )]
 
+mod asleep;
 mod breaking;
 mod cutting;
 mod history;

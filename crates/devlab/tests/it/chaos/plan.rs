@@ -57,8 +57,12 @@ pub(super) enum Blow {
     /// SIGKILL to each of them, after a while.
     Kill { who: Vec<Who>, after: Duration },
     /// An agent stands still until its lease is over, and until its task was claimed again if
-    /// `successor`.
-    Freeze { agent: usize, successor: bool },
+    /// `successor`. When it wakes, its clock has gone on by so many hours.
+    Freeze {
+        agent: usize,
+        successor: bool,
+        hours: i64,
+    },
     /// The network of an agent breaks once it comes to a point.
     Cut {
         agent: usize,

@@ -81,10 +81,6 @@ fn kill_rounds() -> Vec<Round> {
             ..kills("kills 7", &[(PUSHED, 1), (SYNCED, 1)], &[])
         },
         Round {
-            blows: vec![Blow::Side],
-            ..kills("kills 8", &[(PUSHED, 2)], &[])
-        },
-        Round {
             slow_restart: true,
             ..kills(
                 "kills 6",
@@ -97,10 +93,11 @@ fn kill_rounds() -> Vec<Round> {
 
 fn blow_rounds() -> Vec<Round> {
     let ms = Duration::from_millis;
-    let freeze = |successor| {
+    let hour_of_sleep = |successor| {
         vec![Blow::Freeze {
             agent: 0,
             successor,
+            hours: 1,
         }]
     };
     let server = |point, nth| full(Who::Server, point, nth);
@@ -112,8 +109,16 @@ fn blow_rounds() -> Vec<Round> {
     };
     let all = || vec![Who::Server, Who::Agent(0), Who::Agent(1)];
     vec![
-        round("woken before its successor", vec![], freeze(false)),
-        round("woken after its successor", vec![], freeze(true)),
+        round(
+            "woken before its successor, an hour later",
+            vec![],
+            hour_of_sleep(false),
+        ),
+        round(
+            "woken after its successor, an hour later",
+            vec![],
+            hour_of_sleep(true),
+        ),
         round(
             "a kill of all in a conflict",
             vec![],

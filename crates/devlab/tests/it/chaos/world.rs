@@ -148,6 +148,11 @@ impl World {
         self.path.join("clock")
     }
 
+    /// File that moves the clock of an agent.
+    pub(super) fn agent_clock(&self, number: usize) -> PathBuf {
+        agent_clock(&self.path, number)
+    }
+
     /// Leaves the folder for whoever looks into it.
     pub(super) fn keep(&mut self) {
         if let Some(folder) = self.folder.take() {
@@ -189,6 +194,10 @@ fn data_of(path: &Path, who: Who) -> PathBuf {
     }
 }
 
+fn agent_clock(path: &Path, number: usize) -> PathBuf {
+    path.join(format!("agent-{number}.clock"))
+}
+
 fn text(path: &Path) -> String {
     path.to_str().unwrap().to_owned()
 }
@@ -217,6 +226,7 @@ fn agent(path: &Path, number: usize, round: &Round, url: &str, token: &str) -> S
         ("DEVLAB_HOME", text(&path.join("unused"))),
         ("DEVLAB_URL", url.to_owned()),
         ("DEVLAB_TOKEN", token.to_owned()),
+        ("DEVLAB_TEST_CLOCK_FILE", text(&agent_clock(path, number))),
         ("DEVLAB_LOG", "info".to_owned()),
     ];
     let home = text(&data_of(path, who));
