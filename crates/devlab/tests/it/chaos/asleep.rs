@@ -5,7 +5,7 @@ use devlab_core::attempt::{AttemptState, Phase};
 use devlab_core::{AttemptId, TaskId};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::breaking::{HOUR_MS, MOMENT_MAX, Miss, attempt_of, held};
+use super::breaking::{HOUR_MS, MOMENT_MAX, Miss, attempt_of, held, moment};
 use super::plan::Who;
 use super::world::{World, insist, within};
 
@@ -25,7 +25,7 @@ pub(super) async fn freeze(
         let phase = attempt_of(world, task, attempt).await?.phase;
         (phase == Phase::Driving).then_some((task, attempt))
     };
-    let Some((task, attempt)) = within(MOMENT_MAX, driving).await else {
+    let Some((task, attempt)) = moment(world, driving).await else {
         return Err(Miss::Late(format!("agent {agent} was never at work")));
     };
     let all: Vec<usize> = (0..world.proxies.len()).collect();

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use devlab_api::client::Page;
@@ -44,7 +45,7 @@ pub(super) async fn deal(world: &World, blow: &Blow) -> Result<String, Miss> {
         }
         Blow::KillInConflict { who } => {
             let file = world.path().join(RESOLVING);
-            let there = within(MOMENT_MAX, || async { file.exists().then_some(()) });
+            let there = moment(world, || async { file.exists().then_some(()) });
             if there.await.is_none() {
                 return Err(Miss::Late("no driver ever had a conflict".to_owned()));
             }
@@ -92,6 +93,23 @@ fn kill_all(world: &World, who: &[Who]) {
     for who in who {
         world.procs.with(*who, |proc| proc.signal(Signal::KILL));
     }
+}
+
+/// Waits for the moment of a blow, which cannot come any more once the goal is done.
+pub(super) async fn moment<T, F, Fut>(world: &World, mut look: F) -> Option<T>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Option<T>>,
+{
+    let found = within(MOMENT_MAX, || {
+        let looked = look();
+        async move {
+            let found = looked.await;
+            let is_over = world.is_over.load(Ordering::Relaxed);
+            (found.is_some() || is_over).then_some(found)
+        }
+    });
+    found.await.flatten()
 }
 
 /// Every byte there is.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use devlab_agent::harness::points;
 use devlab_testing::Faults;
 
-use super::breaking::{MOMENT_MAX, Miss, held};
+use super::breaking::{Miss, held, moment};
 use super::plan::Who;
 use super::world::{World, within};
 
@@ -42,7 +42,7 @@ pub(super) async fn lose_claim(world: &World, agent: usize) -> Result<String, Mi
         drop_answers: true,
         ..Faults::default()
     };
-    let lost = within(MOMENT_MAX, || async {
+    let lost = moment(world, || async {
         // It has told what came of its work, and asks for more next.
         comes_to(world, agent, points::BEFORE_ACK).await.ok()?;
         let known = hits(world, agent, points::AFTER_CLAIM);
@@ -70,7 +70,7 @@ fn hits(world: &World, agent: usize, point: &str) -> u64 {
 /// Waits until an agent comes to a point, once more than it has so far.
 async fn comes_to(world: &World, agent: usize, point: &str) -> Result<(), Miss> {
     let before = hits(world, agent, point);
-    let there = within(MOMENT_MAX, || async {
+    let there = moment(world, || async {
         (hits(world, agent, point) > before).then_some(())
     });
     there

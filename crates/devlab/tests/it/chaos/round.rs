@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use devlab_core::state::StateName;
@@ -133,6 +134,7 @@ async fn goal_is_done(world: &World) -> Result<(), String> {
         (goal.task.state == StateName::Done).then_some(())
     });
     if done.await.is_some() {
+        world.is_over.store(true, Ordering::Relaxed);
         return Ok(());
     }
     let mut states = vec!["the goal is not done in time".to_owned()];

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use devlab_api::client::{Client, ClientError, Timeouts};
@@ -55,6 +56,8 @@ pub(super) struct World {
     pub(super) base: String,
     pub(super) goal: TaskId,
     pub(super) keys: BTreeMap<String, TaskId>,
+    /// The goal is done: nothing comes any more that could be broken.
+    pub(super) is_over: AtomicBool,
     /// Held by who cuts the network of an agent.
     pub(super) cutting: Vec<Mutex<()>>,
     /// Folders that should have a small disk of their own and have none, and why.
@@ -116,6 +119,7 @@ impl World {
             base,
             goal: scheduled.goal,
             keys: scheduled.tasks,
+            is_over: AtomicBool::new(false),
             cutting: (0..round.agents).map(|_| Mutex::new(())).collect(),
             not_small,
         }
