@@ -25,6 +25,7 @@ pub(super) struct Report {
     conflicts: u32,
     dealt: usize,
     missed: usize,
+    left_out: usize,
 }
 
 impl Report {
@@ -58,6 +59,7 @@ impl Report {
             conflicts: outcomes.iter().map(|outcome| outcome.conflicts).sum(),
             dealt: outcomes.iter().map(|outcome| outcome.blows.len()).sum(),
             missed: outcomes.iter().map(|outcome| outcome.missed).sum(),
+            left_out: outcomes.iter().map(|outcome| outcome.left_out).sum(),
             points,
         }
     }
@@ -76,9 +78,9 @@ impl Report {
             text.push_str(&format!("{point:<26} {hits:>8} {rounds:>6} {kills:>5}\n"));
         }
         let (rounds, conflicts) = (self.rounds, self.conflicts);
-        let (dealt, missed) = (self.dealt, self.missed);
+        let (dealt, missed, left_out) = (self.dealt, self.missed, self.left_out);
         text.push_str(&format!(
-            "{rounds} rounds, {conflicts} conflicts resolved, {dealt} blows of which {missed} missed"
+            "{rounds} rounds, {conflicts} conflicts resolved, {dealt} blows ({missed} missed, {left_out} left out)"
         ));
         say(&text);
     }

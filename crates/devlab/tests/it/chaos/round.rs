@@ -32,6 +32,8 @@ pub(super) struct Outcome {
     pub(super) blows: Vec<String>,
     /// Blows whose moment never came.
     pub(super) missed: usize,
+    /// Blows that this user may not deal.
+    pub(super) left_out: usize,
     /// Conflicts that were resolved.
     pub(super) conflicts: u32,
     took: Duration,
@@ -69,10 +71,12 @@ pub(super) async fn run(round: Round) -> Outcome {
     let blows = join_all(round.blows.iter().map(|blow| breaking::deal(&world, blow)));
     let (dealt, done) = tokio::join!(blows, goal_is_done(&world));
     let (mut problems, mut blows, mut missed) = (Vec::new(), Vec::new(), 0);
+    let mut left_out = 0;
     for blow in dealt {
         match blow {
             Ok(said) => blows.push(said),
             Err(Miss::NotAllowed(why)) => {
+                left_out += 1;
                 report::say_once(why);
                 blows.push(why.to_owned());
             }
@@ -104,6 +108,7 @@ pub(super) async fn run(round: Round) -> Outcome {
         problems,
         blows,
         missed,
+        left_out,
         conflicts,
         took: began.elapsed(),
     };
