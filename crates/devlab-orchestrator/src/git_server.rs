@@ -24,6 +24,8 @@ struct GitAccess {
     receive: ReceivePolicy,
 }
 
+/// What a git client asks for before it pushes.
+const RECEIVE_PACK_SERVICE: &str = "service=git-receive-pack";
 /// The call of git's that changes refs.
 const RECEIVE_PACK: &str = "/git-receive-pack";
 
@@ -83,6 +85,10 @@ impl Lab {
 
     async fn serve_git(&self, call: GitCall) -> Result<GitReply> {
         let (access, project) = self.git_access(&call.who, &call.org, &call.project).await?;
+        if call.who.attempt.is_none() && call.query.contains(RECEIVE_PACK_SERVICE) {
+            // A push whose record failed is not sent again: git says that all is there already.
+            self.reconcile_branch(&project).await?;
+        }
         let response = self.git_http.serve(GitHttpRequest {
             repo: self.repo_dir(project.org, project.id),
             path_info: call.path_info,
@@ -98,6 +104,7 @@ impl Lab {
         });
         let response = response.await?;
         if call.who.attempt.is_none() && response.pushed.iter().any(|pushed| pushed.applied) {
+            self.fault("push.after_ref")?;
             self.after_push(&call.who, call.request_id, &project, &response.pushed)
                 .await?;
         }

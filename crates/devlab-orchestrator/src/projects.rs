@@ -361,6 +361,8 @@ impl Lab {
         project: &Project,
         commit: &Oid,
     ) -> Result<BegunSync> {
+        // A sync or a push whose record failed has left them apart.
+        self.reconcile_branch(project).await?;
         let repo = self.repo(project.org, project.id).await?;
         if !is_commit(&repo, commit).await? {
             return Err(Refusal::invalid(
@@ -387,7 +389,10 @@ impl Lab {
         };
         if is_ahead {
             match publish::publish(&repo, branch, head.as_ref(), commit).await {
-                Ok(()) => return Ok(begun(SyncStep::Moved(head.clone()), commit)),
+                Ok(()) => {
+                    self.fault("sync.after_ref")?;
+                    return Ok(begun(SyncStep::Moved(head.clone()), commit));
+                }
                 Err(devlab_forge::Error::RefMoved { .. }) => {
                     let text = "the branch has moved meanwhile: try again".to_owned();
                     return Err(Refusal::Conflict(text).into());
@@ -500,7 +505,7 @@ impl Lab {
         self.drop_old_keeps(&repo).await
     }
 
-    async fn reconcile_branch(&self, project: &Project) -> Result<()> {
+    pub(crate) async fn reconcile_branch(&self, project: &Project) -> Result<()> {
         let repo = self.repo(project.org, project.id).await?;
         let actual = repo.resolve(&project.default_branch).await?;
         let (id, branch) = (project.id, project.default_branch.clone());

@@ -35,6 +35,7 @@ impl Exit {
             Self::NotAllowed => "not_allowed",
             Self::NotFound => "not_found",
             Self::Timeout => "timeout",
+            Self::Review => "review",
         }
     }
 }

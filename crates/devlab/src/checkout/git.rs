@@ -208,9 +208,9 @@ impl Checkout {
     }
 
     /// Files with changes that are in no commit; untracked ones count.
-    pub(crate) async fn dirty(&self) -> anyhow::Result<usize> {
+    pub(crate) async fn dirty(&self) -> anyhow::Result<u64> {
         let status = self.run(&["status", "--porcelain"]).await?;
-        Ok(status.lines().count())
+        Ok(status.lines().count() as u64)
     }
 
     /// Whether one commit is in the history of another. Both have to be here.

@@ -35,8 +35,9 @@ pub(crate) async fn run(context: &Context, run: Run) -> anyhow::Result<()> {
     let dirty = checkout.dirty().await?;
     if dirty > 0 {
         show::note(&format!(
-            "{0}note:{0:#} {dirty} files have changes that are in no commit; agents see commits only",
-            show::YELLOW
+            "{0}note:{0:#} {1} with changes that are in no commit; agents see commits only",
+            show::YELLOW,
+            show::count(dirty, "file")
         ));
     }
     let asked = Asked {

@@ -31,7 +31,10 @@ pub(crate) async fn checkout(
     if dirty > 0 {
         return Err(Failure::new(
             Exit::Failed,
-            format!("{dirty} files have changes that are in no commit: commit or stash them first"),
+            format!(
+                "{} with changes that are in no commit: commit or stash them first",
+                show::count(dirty, "file")
+            ),
         ));
     }
     let branch = into.unwrap_or_else(|| format!("devlab/{}", slug(&task.title)));

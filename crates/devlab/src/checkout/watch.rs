@@ -173,7 +173,7 @@ fn words(detail: &TaskDetail) -> String {
     let task = &detail.task;
     let base = match task.state {
         StateName::Draft => "a draft: it waits for an approval".to_owned(),
-        StateName::Blocked => format!("waits for {} other tasks", task.unmet),
+        StateName::Blocked => format!("waits for {}", show::count(task.unmet, "other task")),
         StateName::Ready if task.attempts > 0 => format!("waits for its try {}", task.attempts + 1),
         StateName::Ready => "waits for an agent".to_owned(),
         StateName::Running => format!("an agent works on it (try {})", task.attempts),

@@ -1,18 +1,24 @@
 //! The repository after a round, looked at with plain git.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use devlab_core::state::TaskKind;
 
-use super::project::TASKS;
+use super::project::{SHARED, TASKS};
 use super::verify::Known;
 use super::world::World;
 
 /// Runs git on the project's repository.
 async fn git(world: &World, args: &[&str]) -> Result<String, String> {
+    git_in(&world.repository(), args).await
+}
+
+/// Runs git on a repository.
+pub(super) async fn git_in(repository: &Path, args: &[&str]) -> Result<String, String> {
     let output = tokio::process::Command::new("git")
         .arg("--git-dir")
-        .arg(world.repository())
+        .arg(repository)
         .args(args)
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .kill_on_drop(true)
@@ -134,11 +140,15 @@ async fn content(world: &World, main: &str) -> Result<Vec<String>, String> {
         }
     }
     let files = git(world, &["ls-tree", "-r", "--name-only", main]).await?;
-    let wanted = TASKS.len() + 5;
+    let wanted = TASKS.len() + 6;
     if files.lines().count() != wanted {
         problems.push(format!("the tree has other files than {wanted}: {files:?}"));
     }
     let repair = git(world, &["show", &format!("{main}:repair.txt")]).await?;
+    let shared = git(world, &["show", &format!("{main}:shared.txt")]).await?;
+    if shared != SHARED {
+        problems.push(format!("shared.txt says {shared:?}"));
+    }
     if !repair.starts_with("mended ") {
         problems.push(format!("repair.txt says {repair:?}"));
     }

@@ -1,6 +1,6 @@
 //! Processes that are started again when they have died, and what they died of.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
@@ -74,9 +74,12 @@ impl Proc {
     }
 
     fn record(&self) -> PathBuf {
-        self.spec
-            .folder
-            .join(format!("{}.points.{}", self.name(), self.starts))
+        self.record_of(self.starts)
+    }
+
+    fn record_of(&self, start: u32) -> PathBuf {
+        let name = self.name();
+        self.spec.folder.join(format!("{name}.points.{start}"))
     }
 
     fn log(&self) -> PathBuf {
@@ -223,16 +226,15 @@ impl Proc {
         self.spec.arms.retain(|arm| !over.contains(&arm));
     }
 
-    /// Every point that any of its lives has reached.
-    pub(super) fn reached(&self) -> BTreeSet<String> {
-        let records = (1..=self.starts).map(|start| {
-            self.spec
-                .folder
-                .join(format!("{}.points.{start}", self.name()))
-        });
-        records
-            .flat_map(|record| counts(&record).into_keys())
-            .collect()
+    /// Points that its lives have reached, and how often.
+    pub(super) fn reached(&self) -> BTreeMap<String, u64> {
+        let mut all: BTreeMap<String, u64> = BTreeMap::new();
+        for start in 1..=self.starts {
+            for (point, hits) in counts(&self.record_of(start)) {
+                *all.entry(point).or_default() += hits;
+            }
+        }
+        all
     }
 
     /// What was armed, and never came to it.

@@ -9,15 +9,22 @@ pub(super) const MARK: &str = "DEVLAB_CHAOS_MARK";
 /// Lines that each driver writes to its log.
 pub(super) const LOG_LINES: u32 = 150;
 /// The graph: key, what it depends on.
-pub(super) const TASKS: [(&str, &[&str]); 7] = [
+pub(super) const TASKS: [(&str, &[&str]); 9] = [
+    ("north", &[]),
+    ("south", &[]),
     ("alpha", &[]),
     ("beta", &[]),
     ("gamma", &[]),
     ("repair", &["alpha"]),
     ("strays", &["beta"]),
-    ("delta", &["alpha", "beta", "gamma"]),
+    ("delta", &["alpha", "beta", "gamma", "north", "south"]),
     ("omega", &["delta", "repair", "strays"]),
 ];
+/// Two that change the same line, and what that line says in the end.
+pub(super) const RIVALS: [&str; 2] = ["north", "south"];
+pub(super) const SHARED: &str = "names: north south";
+/// File of a round's folder that is there once a driver has a conflict before it.
+pub(super) const RESOLVING: &str = "resolving";
 
 const SETTINGS: &str = "[[check]]\nname = 'sound'\nrun = 'sh sound.sh'\n";
 
@@ -27,6 +34,16 @@ for file in out/*.txt; do
     [ -e "$file" ] || continue
     [ -s "$file" ] || { echo "$file is empty"; exit 1; }
 done
+for key in north south; do
+    if [ -e "out/$key.txt" ] && ! grep -q "^names:.* $key" shared.txt; then
+        echo "shared.txt does not name $key"
+        exit 1
+    fi
+done
+if [ "$(wc -l <shared.txt)" -ne 1 ]; then
+    echo "shared.txt must have one line"
+    exit 1
+fi
 if [ -e repair.txt ]; then
     wanted="mended $(cksum <sound.sh | cut -d' ' -f1)"
     if ! grep -qx "$wanted" repair.txt; then
@@ -63,6 +80,25 @@ else
 fi
 "#;
 
+/// Begins before the other has landed, unless the other has died; writes its own name into the one
+/// line of a file. In a conflict, both sides' names are between the markers.
+const RIVAL: &str = r#"
+: >"$DEVLAB_CHAOS_MARK/begun-$KEY"
+looks=0
+until [ -e "$DEVLAB_CHAOS_MARK/begun-north" ] && [ -e "$DEVLAB_CHAOS_MARK/begun-south" ]; do
+    looks=$((looks + 1))
+    [ "$looks" -le 40 ] || break
+    sleep 0.1
+done
+if grep -q '^<<<<<<<' shared.txt; then
+    grep -q 'shared.txt' "$DEVLAB_CONTEXT/conflict.json" || exit 1
+    : >"$DEVLAB_CHAOS_MARK/resolving"
+    sleep 0.3
+fi
+names=$(sed -n 's/^names://p' shared.txt | tr ' ' '\n')
+echo "names:" $(printf '%s\n' $names "$KEY" | sort -u) >shared.txt
+"#;
+
 /// One that keeps the output open, and one that has let go of everything.
 const STRAYS: &str = r"
 setsid sh -c 'setsid sleep 611 & setsid sleep 612 >/dev/null 2>&1 </dev/null &' &
@@ -77,6 +113,7 @@ pub(super) fn files() -> Vec<(&'static str, String)> {
         ("sound.sh", CHECK.to_owned()),
         ("list.txt", TASKS.iter().map(heading).collect()),
         ("out/.keep", String::new()),
+        ("shared.txt", "names:\n".to_owned()),
     ]
 }
 
@@ -87,6 +124,8 @@ pub(super) fn goal(project: String, mark: &str) -> Schedule {
         title: format!("Do {key}"),
         depends_on: depends_on.iter().map(|key| (*key).to_owned()).collect(),
         driver: Some(driver(key, mark)),
+        // Both at once, while everybody is free.
+        priority: i16::from(RIVALS.contains(key)),
         ..GraphTask::default()
     });
     Schedule {
@@ -101,6 +140,7 @@ pub(super) fn goal(project: String, mark: &str) -> Schedule {
 fn driver(key: &str, mark: &str) -> Driver {
     let own = match key {
         "repair" => REPAIR,
+        "north" | "south" => RIVAL,
         "strays" => STRAYS,
         _ => "",
     };

@@ -1,7 +1,8 @@
 //! One round, from its set-up to the last look at the process table.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use devlab_core::state::StateName;
@@ -9,11 +10,12 @@ use futures::future::join_all;
 use rustix::process::Signal;
 use tokio::time::Instant;
 
+use super::breaking::Miss;
 use super::plan::{Round, Who};
 use super::process::{self, Proc};
 use super::project::MARK;
 use super::world::{World, within};
-use super::{breaking, verify};
+use super::{breaking, report, verify};
 
 /// Longest time that a goal may take, with everything that is done to it.
 const GOAL_MAX: Duration = Duration::from_secs(90);
@@ -24,9 +26,16 @@ const END_MAX: Duration = Duration::from_secs(20);
 pub(super) struct Outcome {
     pub(super) name: String,
     pub(super) kills: BTreeMap<String, u32>,
-    pub(super) reached: BTreeSet<String>,
+    /// Points that were reached, and how often.
+    pub(super) reached: BTreeMap<String, u64>,
     pub(super) problems: Vec<String>,
-    blows: Vec<String>,
+    pub(super) blows: Vec<String>,
+    /// Blows whose moment never came.
+    pub(super) missed: usize,
+    /// Blows that this user may not deal.
+    pub(super) left_out: usize,
+    /// Conflicts that were resolved.
+    pub(super) conflicts: u32,
     took: Duration,
 }
 
@@ -60,21 +69,28 @@ pub(super) async fn run(round: Round) -> Outcome {
     let began = Instant::now();
     let mut world = World::open(&round).await;
     let blows = join_all(round.blows.iter().map(|blow| breaking::deal(&world, blow)));
-    let (blows, done) = tokio::join!(blows, goal_is_done(&world));
-    // Drawn by lot, a blow may come too late. In the short set each has its meaning, but a short
-    // phase may be over before it was seen.
-    let missed: Vec<String> = blows
-        .iter()
-        .filter_map(|blow| blow.as_ref().err().cloned())
-        .collect();
-    let mut problems = Vec::new();
-    if round.is_exact && missed.len() * 2 > blows.len() {
-        problems.extend(missed);
+    let (dealt, done) = tokio::join!(blows, goal_is_done(&world));
+    let (mut problems, mut blows, mut missed) = (Vec::new(), Vec::new(), 0);
+    let mut left_out = 0;
+    for blow in dealt {
+        match blow {
+            Ok(said) => blows.push(said),
+            Err(Miss::NotAllowed(why)) => {
+                left_out += 1;
+                report::say_once(why);
+                blows.push(why.to_owned());
+            }
+            Err(Miss::Late(why)) => {
+                missed += 1;
+                // Drawn by lot, one may come too late.
+                if round.is_exact {
+                    problems.push(why.clone());
+                }
+                blows.push(format!("missed: {why}"));
+            }
+            Err(Miss::Wrong(why)) => problems.push(why),
+        }
     }
-    let blows = blows
-        .into_iter()
-        .map(|blow| blow.unwrap_or_else(|missed| missed))
-        .collect();
     match done {
         Ok(()) => problems.extend(verify::everything(&world).await),
         Err(why) => problems.push(why),
@@ -82,21 +98,27 @@ pub(super) async fn run(round: Round) -> Outcome {
     if problems.is_empty() {
         problems.extend(no_driver_is_left(&world).await);
     }
+    let conflicts = verify::conflicts(&world).await;
     problems.extend(end(&world, round.hard_end).await);
     world.keeper.abort_all();
     let mut outcome = Outcome {
         name: round.name,
         kills: BTreeMap::new(),
-        reached: BTreeSet::new(),
+        reached: BTreeMap::new(),
         problems,
         blows,
+        missed,
+        left_out,
+        conflicts,
         took: began.elapsed(),
     };
     drop(world.procs.each(|proc| {
         for (point, count) in &proc.kills {
             *outcome.kills.entry(point.clone()).or_default() += count;
         }
-        outcome.reached.extend(proc.reached());
+        for (point, hits) in proc.reached() {
+            *outcome.reached.entry(point).or_default() += hits;
+        }
         outcome.problems.append(&mut proc.problems);
         outcome.problems.extend(proc.panics());
         if round.is_exact {
@@ -117,6 +139,7 @@ async fn goal_is_done(world: &World) -> Result<(), String> {
         (goal.task.state == StateName::Done).then_some(())
     });
     if done.await.is_some() {
+        world.is_over.store(true, Ordering::Relaxed);
         return Ok(());
     }
     let mut states = vec!["the goal is not done in time".to_owned()];

@@ -14,7 +14,7 @@ use devlab_core::task::Proof;
 use devlab_core::train::CandidateState;
 
 use super::history;
-use super::project::LOG_LINES;
+use super::project::{LOG_LINES, RIVALS};
 use super::world::{PATIENCE, World, insist, within};
 
 /// Length of a page of events.
@@ -44,6 +44,17 @@ pub(super) async fn everything(world: &World) -> Vec<String> {
         problems.extend(found.unwrap_or_else(|error| vec![format!("cannot be read: {error}")]));
     }
     problems
+}
+
+/// How often one of the two that change the same line met the other's work, and resolved it.
+pub(super) async fn conflicts(world: &World) -> u32 {
+    let mut count = 0;
+    for key in RIVALS {
+        if let Ok(found) = insist(|| world.client.task(world.keys[key])).await {
+            count += u32::from(found.task.tries.sent_back);
+        }
+    }
+    count
 }
 
 async fn look(world: &World) -> Result<Known, ClientError> {
@@ -143,8 +154,13 @@ fn all_done(known: &Known) -> Vec<String> {
                 && attempt.state == AttemptState::Succeeded
         });
         let adopted = adopted.count();
-        if task.kind == TaskKind::Leaf && adopted != 1 {
-            problems.push(format!("{} has {adopted} adopted attempts", task.title));
+        // What its target did not take was adopted before, and once more after that.
+        let wanted = 1 + usize::from(task.tries.sent_back);
+        if task.kind == TaskKind::Leaf && adopted != wanted {
+            problems.push(format!(
+                "{} has {adopted} adopted attempts, not {wanted}",
+                task.title
+            ));
         }
     }
     problems

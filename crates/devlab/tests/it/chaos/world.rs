@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use devlab_api::client::{Client, ClientError, Timeouts};
@@ -14,6 +15,7 @@ use devlab_testing::git::Checkout;
 use rustix::process::Signal;
 use secrecy::SecretString;
 use tempfile::TempDir;
+use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -44,6 +46,9 @@ pub(super) struct World {
     /// Starts again what dies.
     pub(super) keeper: JoinSet<()>,
     pub(super) proxies: Vec<CutProxy>,
+    /// Address of the server, and its administrator's token.
+    pub(super) url: String,
+    pub(super) admin: String,
     pub(super) client: Client,
     pub(super) agent_client: Client,
     pub(super) project: Project,
@@ -51,8 +56,12 @@ pub(super) struct World {
     pub(super) base: String,
     pub(super) goal: TaskId,
     pub(super) keys: BTreeMap<String, TaskId>,
-    /// Disks that can be filled.
-    pub(super) small: BTreeSet<PathBuf>,
+    /// The goal is done: nothing comes any more that could be broken.
+    pub(super) is_over: AtomicBool,
+    /// Held by who cuts the network of an agent.
+    pub(super) cutting: Vec<Mutex<()>>,
+    /// Folders that should have a small disk of their own and have none, and why.
+    pub(super) not_small: BTreeMap<PathBuf, String>,
 }
 
 impl World {
@@ -64,7 +73,7 @@ impl World {
             .tempdir()
             .unwrap();
         let path = folder.path().to_owned();
-        let (disks, small) = disks(round, &path);
+        let (disks, not_small) = disks(round, &path);
         let mut server = Proc::new(server(&path));
         server.start();
         let (url, admin) = credentials(&path).await;
@@ -103,12 +112,16 @@ impl World {
             keeper,
             proxies,
             agent_client: self::client(&url, &token),
+            url,
+            admin,
             client,
             project,
             base,
             goal: scheduled.goal,
             keys: scheduled.tasks,
-            small,
+            is_over: AtomicBool::new(false),
+            cutting: (0..round.agents).map(|_| Mutex::new(())).collect(),
+            not_small,
         }
     }
 
@@ -118,7 +131,11 @@ impl World {
 
     /// The project's repository.
     pub(super) fn repository(&self) -> PathBuf {
-        let (org, project) = (self.project.org, self.project.id);
+        self.repository_of(&self.project)
+    }
+
+    pub(super) fn repository_of(&self, project: &Project) -> PathBuf {
+        let (org, project) = (project.org, project.id);
         self.path
             .join("home/repos")
             .join(org.to_string())
@@ -133,6 +150,11 @@ impl World {
     /// File that moves the server's clock.
     pub(super) fn clock_file(&self) -> PathBuf {
         self.path.join("clock")
+    }
+
+    /// File that moves the clock of an agent.
+    pub(super) fn agent_clock(&self, number: usize) -> PathBuf {
+        agent_clock(&self.path, number)
     }
 
     /// Leaves the folder for whoever looks into it.
@@ -176,6 +198,10 @@ fn data_of(path: &Path, who: Who) -> PathBuf {
     }
 }
 
+fn agent_clock(path: &Path, number: usize) -> PathBuf {
+    path.join(format!("agent-{number}.clock"))
+}
+
 fn text(path: &Path) -> String {
     path.to_str().unwrap().to_owned()
 }
@@ -204,6 +230,7 @@ fn agent(path: &Path, number: usize, round: &Round, url: &str, token: &str) -> S
         ("DEVLAB_HOME", text(&path.join("unused"))),
         ("DEVLAB_URL", url.to_owned()),
         ("DEVLAB_TOKEN", token.to_owned()),
+        ("DEVLAB_TEST_CLOCK_FILE", text(&agent_clock(path, number))),
         ("DEVLAB_LOG", "info".to_owned()),
     ];
     let home = text(&data_of(path, who));
@@ -318,17 +345,19 @@ where
 struct Disk(PathBuf);
 
 impl Disk {
-    /// `None` if this user may not mount.
-    fn mount(at: PathBuf) -> Option<Self> {
-        std::fs::create_dir_all(&at).unwrap();
+    /// `Err` says why there is none.
+    fn mount(at: &Path) -> Result<Self, String> {
+        std::fs::create_dir_all(at).unwrap();
         let size = format!("size={DISK_MIB}m,mode=0700");
         let mount = std::process::Command::new("mount")
             .args(["-t", "tmpfs", "-o", &size, "devlab-chaos"])
-            .arg(&at)
+            .arg(at)
             .output();
-        mount
-            .is_ok_and(|ran| ran.status.success())
-            .then_some(Self(at))
+        match mount {
+            Ok(ran) if ran.status.success() => Ok(Self(at.to_owned())),
+            Ok(ran) => Err(String::from_utf8_lossy(&ran.stderr).trim().to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
     }
 }
 
@@ -344,13 +373,24 @@ impl Drop for Disk {
 }
 
 /// A small disk for each process whose disk is going to be full.
-fn disks(round: &Round, path: &Path) -> (Vec<Disk>, BTreeSet<PathBuf>) {
+fn disks(round: &Round, path: &Path) -> (Vec<Disk>, BTreeMap<PathBuf, String>) {
     let small = round.blows.iter().filter_map(|blow| match blow {
         Blow::FillDisk { who, .. } => Some(data_of(path, *who)),
-        Blow::Kill { .. } | Blow::Freeze { .. } | Blow::Cut { .. } | Blow::Clock { .. } => None,
+        Blow::Kill { .. }
+        | Blow::KillInConflict { .. }
+        | Blow::Freeze { .. }
+        | Blow::Cut { .. }
+        | Blow::LoseClaim { .. }
+        | Blow::Side
+        | Blow::Clock { .. } => None,
     });
     let small: BTreeSet<PathBuf> = small.collect();
-    let disks: Vec<Disk> = small.into_iter().filter_map(Disk::mount).collect();
-    let small = disks.iter().map(|disk| disk.0.clone()).collect();
-    (disks, small)
+    let (mut disks, mut not_small) = (Vec::new(), BTreeMap::new());
+    for at in small {
+        match Disk::mount(&at) {
+            Ok(disk) => disks.push(disk),
+            Err(why) => drop(not_small.insert(at, why)),
+        }
+    }
+    (disks, not_small)
 }
