@@ -142,7 +142,7 @@ impl Auth {
             return Ok(principal);
         }
         if !self.has_seen(&digest) {
-            limiter.check_unknown()?;
+            limiter.check_guess()?;
         }
         // Read before the look: if a token changes during it, what it found counts as old.
         let generation = self.directory.generation();
