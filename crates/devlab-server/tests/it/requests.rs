@@ -318,6 +318,25 @@ async fn a_token_has_its_rate_and_agents_a_larger_one() {
 }
 
 #[tokio::test]
+async fn guesses_are_slowed_down_and_shut_out_nobody_with_a_token() {
+    let server = limited(Rates {
+        people: None,
+        agents: None,
+        unknown: Rate::new(1, 10),
+    })
+    .await;
+    let mut refused = 0;
+    for i in 0..20 {
+        refused += usize::from(server.get("/who", &format!("guess{i}")).await.status == 429);
+    }
+    assert!(refused >= 5, "guesses are slowed down: {refused}");
+    // These were not seen since the start.
+    for fresh in ["agent", "viewer", "admin"] {
+        assert_eq!(server.get("/who", fresh).await.status, 200, "{fresh}");
+    }
+}
+
+#[tokio::test]
 async fn changes_without_a_token_are_slowed_down() {
     let server = limited(Rates {
         people: None,
