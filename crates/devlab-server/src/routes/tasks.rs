@@ -154,6 +154,10 @@ async fn create(
     caller: Caller,
     Mutation { body, idempotency }: Mutation<CreateTask>,
 ) -> Result<Response> {
+    // First: what was asked before is answered even if its project has changed since.
+    if let Some(answer) = support::replayed(&lab, idempotency.as_ref()).await? {
+        return Ok(answer);
+    }
     let place = place(&lab, &caller, &body).await?;
     let new = NewTask {
         key: String::new(),
