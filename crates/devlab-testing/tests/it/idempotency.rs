@@ -240,3 +240,17 @@ fn with_org(body: &Value) -> Value {
     body["org"] = json!("default");
     body
 }
+
+#[tokio::test]
+async fn a_token_is_not_made_for_a_key_since_its_secret_cannot_be_shown_twice() {
+    let server = TestServer::start().await;
+    let admin = server.admin_secret();
+    let body = json!({"role": "viewer", "org": "default", "note": "once"});
+    let refused = send(&server, "/v1/tokens", admin, "k", &body).await;
+    let problem = refused.problem();
+    assert_eq!((problem.status, problem.code.as_str()), (422, "invalid"));
+    assert_eq!(problem.field.as_deref(), Some("Idempotency-Key"));
+    assert!(problem.detail.contains("leave the header out"));
+    assert_eq!(audited(&server.admin(), "token.create").await, 0);
+    server.stop().await;
+}
