@@ -28,6 +28,10 @@ impl From<devlab_orchestrator::Error> for ApiError {
             Error::Git(error) if error.is_transient() => {
                 Self::new(Kind::UNAVAILABLE, "the repository is busy").retry_after(1)
             }
+            // Whoever put it into the repository can make it smaller; the server is well.
+            Error::Git(error) if error.is_too_large() => {
+                Self::new(Kind::TOO_LARGE, error.to_string())
+            }
             Error::Git(error) => Self::internal(format!("git: {error}")),
             Error::Io { .. } | Error::Injected(_) => Self::internal(error.to_string()),
         }
