@@ -1,8 +1,35 @@
-//! A project file that is too large.
+//! Receipts that cannot be, and a project file that is too large.
 
 use devlab_testing::TestServer;
 use devlab_testing::raw::Request;
 use serde_json::json;
+
+use super::Target;
+
+#[tokio::test]
+async fn receipts_of_logs_and_times_that_cannot_be_are_refused() {
+    let target = Target::new().await;
+    let receipt = |member: &str| {
+        let mut receipt = json!({"check": "c", "tree": "0".repeat(40), "exit_code": 0,
+            "duration_ms": 1, "log_offset": 0, "log_len": 0, "log_tail": "",
+            "isolation": "process"});
+        receipt[member] = json!(u64::MAX);
+        receipt
+    };
+    for (member, field) in [
+        ("duration_ms", "duration_ms"),
+        ("log_offset", "log_offset"),
+        ("log_len", "log_offset"),
+    ] {
+        let body = json!({"task": target.task, "attempt": target.attempt,
+            "complete": {"delivered": {"receipts": [receipt(member)]}}});
+        let request = Request::post("/v1/tasks/update", &body).token(&target.agent.secret);
+        let problem = target.server.send(&request).await.problem();
+        let place = format!("complete.delivered.receipts[0].{field}");
+        assert_eq!((problem.status, problem.field), (422, Some(place)));
+    }
+    target.server.stop().await;
+}
 
 #[tokio::test]
 async fn a_project_file_that_is_too_large_is_a_problem_of_its_owner() {
