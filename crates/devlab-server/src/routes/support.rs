@@ -164,6 +164,27 @@ pub(super) fn list<E, T>(
     }
 }
 
+/// A page of a list that is read whole, because what belongs to one task is short as a rule.
+pub(super) fn part<E>(
+    found: Vec<E>,
+    page: Page,
+    id: impl Fn(&E) -> Uuid,
+) -> Result<(Vec<E>, Option<String>)> {
+    let from = match page.after {
+        None => 0,
+        Some(after) => match found.iter().position(|one| id(one) == after) {
+            Some(place) => place + 1,
+            None => return Err(Refusal::invalid("cursor", "is not the `next` of a page").into()),
+        },
+    };
+    let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+    let has_more = found.len() - from > limit;
+    let items: Vec<E> = found.into_iter().skip(from).take(limit).collect();
+    let last = items.last().filter(|_| has_more);
+    let next = last.map(|last| id(last).simple().to_string());
+    Ok((items, next))
+}
+
 /// A unified diff.
 pub(super) fn diff(bytes: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(bytes));
