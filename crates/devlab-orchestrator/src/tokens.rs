@@ -8,7 +8,7 @@ use devlab_core::event::{EventKind, NewEvent};
 use devlab_core::limits::PAGE_MAX;
 use devlab_core::name::Name;
 use devlab_core::org::Org;
-use devlab_core::tx::{Effect, Tx};
+use devlab_core::tx::{Effect, Read, Tx};
 use devlab_core::{OrgId, Refusal, TokenId};
 use devlab_store::StoreExt;
 
@@ -164,20 +164,19 @@ impl Lab {
         Ok(done.await?)
     }
 
-    /// Exchanges a one-time login code for an admin's token, and leaves an audit entry.
+    /// Exchanges a one-time login code for an admin's token, and leaves an audit entry. A wrong code
+    /// writes nothing: anybody may send one.
     ///
     /// # Errors
     /// [`Refusal::NotFound`] if the code is wrong, used or over: which of these is not said.
     pub async fn login(&self, code: Secret, request_id: String) -> Result<(Token, Secret)> {
+        let hash = code.hash();
+        self.store()
+            .read(move |view| check_login(view, &hash))
+            .await?;
         let done = self.store().write(move |tx| {
-            let stored = tx.setting(LOGIN_SETTING)?.unwrap_or_default();
-            let (hash, end) = stored.split_once(' ').unwrap_or(("", "0"));
-            let is_open = end
-                .parse::<i64>()
-                .is_ok_and(|end| tx.now().as_millis() < end);
-            if hash.parse::<Sha256Hex>().ok() != Some(code.hash()) || !is_open {
-                return Err(Refusal::NotFound("login code").into());
-            }
+            // Again, since another may have used it in the meantime.
+            check_login(tx, &code.hash())?;
             tx.put_setting(LOGIN_SETTING, "")?;
             let secret = Secret::new(tx);
             let token = insert(
@@ -222,6 +221,18 @@ impl Lab {
             (principal, token)
         }))
     }
+}
+
+/// Whether a login code may be used now.
+fn check_login<R: Read + ?Sized>(view: &mut R, hash: &Sha256Hex) -> devlab_core::Result<()> {
+    let stored = view.setting(LOGIN_SETTING)?.unwrap_or_default();
+    let (good, end) = stored.split_once(' ').unwrap_or(("", "0"));
+    let now = view.now().as_millis();
+    let is_open = end.parse::<i64>().is_ok_and(|end| now < end);
+    if !is_open || good.parse::<Sha256Hex>().ok().as_ref() != Some(hash) {
+        return Err(Refusal::NotFound("login code").into());
+    }
+    Ok(())
 }
 
 /// Stores a new org.

@@ -141,9 +141,6 @@ impl Auth {
         if let Some(principal) = self.remembered(&digest)? {
             return Ok(principal);
         }
-        if !self.has_seen(&digest) {
-            limiter.check_unknown()?;
-        }
         // Read before the look: if a token changes during it, what it found counts as old.
         let generation = self.directory.generation();
         let token = self.directory.token(Sha256Hex::of(secret.as_bytes()));
@@ -152,6 +149,9 @@ impl Auth {
             .filter(|token| token.is_valid(self.clock.now()));
         let Some(token) = valid else {
             self.forget(&digest);
+            // Only who shows a token that is not valid pays: those who do so must not be able to
+            // shut out a token that is, and was not seen before. A look is one indexed read.
+            limiter.check_guess()?;
             return Err(unauthorized("it is unknown, revoked or over"));
         };
         let principal = Principal {
@@ -182,11 +182,6 @@ impl Auth {
         let age = self.clock.monotonic().saturating_sub(entry.asked_at);
         let fresh = age < REMEMBERED_FOR && entry.generation == self.directory.generation();
         Ok(fresh.then(|| entry.principal.clone()))
-    }
-
-    fn has_seen(&self, digest: &Digest32) -> bool {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.contains_key(digest)
     }
 
     fn forget(&self, digest: &Digest32) {

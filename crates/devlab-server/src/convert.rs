@@ -11,6 +11,7 @@ use devlab_core::auth::Token;
 use devlab_core::check::{CheckSet, Receipt};
 use devlab_core::event::Event;
 use devlab_core::git::RefName;
+use devlab_core::limits::{LOG_BYTES_MAX, TIMEOUT_SECS_MAX};
 use devlab_core::org::{Org, Project, ProjectSettings};
 use devlab_core::patch::{Patch, PatchComment};
 use devlab_core::rules::agents;
@@ -20,6 +21,11 @@ use devlab_core::task::{Feedback, Task, TaskSpec};
 use devlab_core::train::Candidate;
 use devlab_core::{Oid, Refusal, Timestamp};
 use devlab_orchestrator::{Assignment, CommitView};
+
+/// How long after its time limit a check may end: a busy machine takes its time to end it.
+const CHECK_SLACK_MS: u64 = 3_600_000;
+/// Longest run of a check that a receipt may tell of, in milliseconds.
+const CHECK_MS_MAX: u64 = TIMEOUT_SECS_MAX as u64 * 1_000 + CHECK_SLACK_MS;
 
 fn text(oid: &Oid) -> String {
     oid.to_string()
@@ -287,12 +293,24 @@ pub fn claimed(got: Assignment, git_token: String, lease_ms: u64) -> Claimed {
 /// A check that an agent ran.
 ///
 /// # Errors
-/// [`Refusal::Invalid`] for a tree that is none.
+/// [`Refusal::Invalid`] for a tree that is none, a piece of a log that no log has, and a duration
+/// that no check reaches.
 pub fn check_run(i: usize, receipt: wire_agent::NewReceipt) -> Result<CheckRun, Refusal> {
     let tree = receipt.tree.parse().map_err(|_| {
         let field = format!("complete.delivered.receipts[{i}].tree");
         Refusal::invalid(field, "is not the id of a tree")
     })?;
+    let end = receipt.log_offset.checked_add(receipt.log_len);
+    if end.is_none_or(|end| end > LOG_BYTES_MAX) {
+        let field = format!("complete.delivered.receipts[{i}].log_offset");
+        let problem = format!("with log_len it ends beyond the longest log, {LOG_BYTES_MAX} bytes");
+        return Err(Refusal::invalid(field, problem));
+    }
+    if receipt.duration_ms > CHECK_MS_MAX {
+        let field = format!("complete.delivered.receipts[{i}].duration_ms");
+        let problem = format!("no check runs for longer than {CHECK_MS_MAX} ms");
+        return Err(Refusal::invalid(field, problem));
+    }
     Ok(CheckRun {
         check: receipt.check,
         tree,
@@ -377,5 +395,57 @@ pub fn commit(commit: CommitView) -> wire::Commit {
         author: commit.author,
         at: commit.at.to_string(),
         subject: commit.subject,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use devlab_core::check::Isolation;
+
+    use super::*;
+
+    fn receipt(duration_ms: u64, log_offset: u64, log_len: u64) -> wire_agent::NewReceipt {
+        wire_agent::NewReceipt {
+            check: "c".to_owned(),
+            tree: "0".repeat(40),
+            exit_code: 0,
+            duration_ms,
+            log_offset,
+            log_len,
+            log_tail: String::new(),
+            isolation: Isolation::Process,
+        }
+    }
+
+    fn field(receipt: wire_agent::NewReceipt) -> Option<String> {
+        match check_run(3, receipt) {
+            Ok(_) => None,
+            Err(Refusal::Invalid { field, .. }) => Some(field),
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn a_receipt_tells_of_a_log_and_a_time_that_there_can_be() {
+        assert_eq!(field(receipt(0, 0, 0)), None);
+        assert_eq!(
+            field(receipt(CHECK_MS_MAX, LOG_BYTES_MAX - 5, 5)),
+            None,
+            "the bounds themselves are fine"
+        );
+        for (offset, len) in [
+            (LOG_BYTES_MAX, 1),
+            (LOG_BYTES_MAX - 5, 6),
+            (u64::MAX, 0),
+            (u64::MAX, 1),
+            (1, u64::MAX),
+        ] {
+            let field = field(receipt(1, offset, len));
+            assert!(field.is_some_and(|field| field.ends_with("receipts[3].log_offset")));
+        }
+        for duration_ms in [CHECK_MS_MAX + 1, u64::MAX] {
+            let field = field(receipt(duration_ms, 0, 0));
+            assert!(field.is_some_and(|field| field.ends_with("receipts[3].duration_ms")));
+        }
     }
 }

@@ -37,6 +37,8 @@ struct Inner {
     app: Arc<App>,
     policy: Policy,
     metrics: RouteMetrics,
+    /// Whether it changes something.
+    changes: bool,
     /// Method and path, for the log.
     name: String,
 }
@@ -48,6 +50,7 @@ impl Guard {
             app: Arc::clone(app),
             policy,
             metrics: app.metrics.route(method, path),
+            changes: matches!(method, "POST" | "PUT" | "PATCH" | "DELETE"),
             name: format!("{method} {path}"),
         }))
     }
@@ -132,7 +135,12 @@ impl Inner {
     async fn admit(&self, headers: &HeaderMap) -> Result<Option<Principal>> {
         let app = &self.app;
         let (principal, roles) = match self.policy.access {
-            Access::Public => return Ok(None),
+            Access::Public => {
+                if self.changes {
+                    app.limiter.check_public()?;
+                }
+                return Ok(None);
+            }
             Access::Roles(roles) => (app.auth.caller(headers, &app.limiter).await?, roles),
             Access::Git(roles) => (app.auth.git_caller(headers, &app.limiter).await?, roles),
         };

@@ -91,7 +91,7 @@ pub(crate) fn document(api: OpenApi, root: OpenApi) -> OpenApi {
             "A lab in which people and coding agents build software together.\n\n\
              Every path below `/v1` works without that prefix too. Errors are RFC 9457 problem \
              documents with a stable `code`. Lists are read in pages: pass `next` as `cursor`. \
-             Mutations accept an `Idempotency-Key`.",
+             Mutations accept an `Idempotency-Key`, but for the one that makes a token.",
         ))
         .build();
     let token = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));

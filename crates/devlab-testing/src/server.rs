@@ -55,6 +55,7 @@ impl Default for Setup {
     fn default() -> Self {
         let rates = Rates {
             people: None,
+            agents: None,
             unknown: devlab_server::rate::Rate::new(100_000, 100_000),
         };
         Self {

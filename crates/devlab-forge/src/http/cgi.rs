@@ -11,11 +11,11 @@ use futures::future::BoxFuture;
 use futures::stream::{BoxStream, Stream, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::io::ReaderStream;
 
 use crate::error::{Error, Result, tail};
 use crate::git::{Cmd, GroupChild};
+use crate::http::slots::Slot;
 
 /// A body, in either direction.
 pub type Body = BoxStream<'static, io::Result<Bytes>>;
@@ -34,7 +34,7 @@ pub(crate) struct Running {
     stdout: ReaderStream<ChildStdout>,
     feeding: Option<BoxFuture<'static, ()>>,
     deadline: Pin<Box<tokio::time::Sleep>>,
-    _permit: OwnedSemaphorePermit,
+    _slot: Slot,
 }
 
 /// The status and headers that the program wrote, and the first bytes after them.
@@ -50,7 +50,7 @@ impl Running {
         body: Body,
         body_bytes_max: u64,
         limit: Duration,
-        permit: OwnedSemaphorePermit,
+        slot: Slot,
     ) -> Result<Self> {
         let mut group = command.spawn(Stdio::piped())?;
         let pipes = (
@@ -69,7 +69,7 @@ impl Running {
             stdout: ReaderStream::with_capacity(stdout, CHUNK_BYTES),
             feeding: Some(Box::pin(feeding)),
             deadline: Box::pin(tokio::time::sleep(limit)),
-            _permit: permit,
+            _slot: slot,
         })
     }
 

@@ -8,14 +8,15 @@ mod cgi;
 mod inflate;
 mod pktline;
 mod policy;
+mod slots;
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures::stream::{self, StreamExt};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Error, Result};
 use crate::git::{Cmd, Git};
@@ -23,6 +24,7 @@ use crate::http::cgi::Running;
 use crate::http::pktline::{
     COMMAND_BYTES_MAX, Command, Commands, add_haves, parse_commands, refusal_report,
 };
+use crate::http::slots::{Slot, Slots};
 use crate::name::{Oid, RefName};
 use crate::repo::{BareRepo, PUSH_BYTES_MAX};
 
@@ -35,14 +37,27 @@ const FETCH_BODY_BYTES_MAX: u64 = 32 << 20;
 const ANSWER_BYTES_MAX: usize = 16 << 20;
 /// Most of a refused push that is read and thrown away, so that its sender gets to the answer.
 const DRAIN_BYTES_MAX: usize = 64 << 20;
+/// Longest that this takes.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(120);
+/// Most of a push that is read before it has its place: whoever has a connection can have this much
+/// kept. All but pushes of hundreds of refs name them in less.
+const EARLY_BYTES_MAX: usize = 64 << 10;
 
 /// Bounds of the server.
 #[derive(Debug, Clone, Copy)]
 pub struct HttpLimits {
     /// Requests served at the same time.
     pub concurrent_max: usize,
+    /// How many of them may be for the repositories of one org, which lie in one folder: the rest
+    /// is left for the others, whatever one org's clients do.
+    pub of_one_max: usize,
     /// How long a request waits for its turn before it is told to come again.
     pub wait: Duration,
+    /// How long the list of refs of a push may take to arrive, and the first bytes of a fetch.
+    /// They come before a request has its place, so that a client that says nothing holds none.
+    pub start: Duration,
+    /// How long a client may pause within its request. git sends a pack as it makes it.
+    pub idle: Duration,
     /// How long a request may take.
     pub timeout: Duration,
 }
@@ -51,7 +66,10 @@ impl Default for HttpLimits {
     fn default() -> Self {
         Self {
             concurrent_max: 32,
+            of_one_max: 24,
             wait: Duration::from_secs(30),
+            start: Duration::from_secs(20),
+            idle: Duration::from_secs(60),
             timeout: Duration::from_secs(1_800),
         }
     }
@@ -135,7 +153,7 @@ impl Service {
 pub struct GitHttp {
     git: Git,
     backend: PathBuf,
-    slots: Arc<Semaphore>,
+    slots: Arc<Slots>,
     limits: HttpLimits,
 }
 
@@ -146,7 +164,7 @@ impl GitHttp {
         Self {
             git,
             backend,
-            slots: Arc::new(Semaphore::new(limits.concurrent_max)),
+            slots: Arc::new(Slots::new(limits.concurrent_max, limits.of_one_max)),
             limits,
         }
     }
@@ -169,23 +187,30 @@ impl GitHttp {
         if refused {
             return Ok(plain(403, "this token may not do that in this repository"));
         }
+        request.body = with_idle_limit(request.body, self.limits.idle);
         match request.content_encoding.take().as_deref() {
             None | Some("" | "identity") => {}
             Some("gzip" | "x-gzip") => request.body = inflate::gunzip(request.body),
             Some(_) => return Ok(plain(415, "only gzip is understood as Content-Encoding")),
         }
-        let Ok(Ok(permit)) =
-            tokio::time::timeout(self.limits.wait, Arc::clone(&self.slots).acquire_owned()).await
-        else {
-            let mut busy = plain(503, "too many git requests at the moment; try again");
-            busy.headers.push(("retry-after".into(), "5".into()));
-            return Ok(busy);
+        match route {
+            Route::Call(Service::Push) => return self.push(request).await,
+            Route::Call(Service::Fetch) => {
+                let first = tokio::time::timeout(self.limits.start, request.body.next());
+                let Ok(first) = first.await else {
+                    return Ok(late());
+                };
+                request.body = stream::iter(first).chain(request.body).boxed();
+            }
+            Route::Advertise(_) => {}
+        }
+        let Some(slot) = self.slots.take(&request.repo, self.limits.wait).await else {
+            return Ok(busy());
         };
         match route {
-            Route::Advertise(Service::Push) => self.advertise_push(request, permit).await,
-            Route::Call(Service::Push) => self.push(request, permit).await,
-            Route::Advertise(Service::Fetch) | Route::Call(Service::Fetch) => {
-                self.stream(request, route, permit).await
+            Route::Advertise(Service::Push) => self.advertise_push(request, slot).await,
+            Route::Advertise(Service::Fetch) | Route::Call(_) => {
+                self.stream(request, route, slot).await
             }
         }
     }
@@ -194,9 +219,9 @@ impl GitHttp {
         &self,
         request: GitHttpRequest,
         route: Route,
-        permit: OwnedSemaphorePermit,
+        slot: Slot,
     ) -> Result<GitHttpResponse> {
-        let mut running = self.start(request, route, FETCH_BODY_BYTES_MAX, permit)?;
+        let mut running = self.start(request, route, FETCH_BODY_BYTES_MAX, slot)?;
         let head = running.head().await?;
         let body = stream::once(async move { Ok(head.rest) })
             .chain(running)
@@ -209,16 +234,12 @@ impl GitHttp {
         })
     }
 
-    async fn advertise_push(
-        &self,
-        request: GitHttpRequest,
-        permit: OwnedSemaphorePermit,
-    ) -> Result<GitHttpResponse> {
+    async fn advertise_push(&self, request: GitHttpRequest, slot: Slot) -> Result<GitHttpResponse> {
         let haves = match &request.receive {
             ReceivePolicy::Only { haves, .. } => haves.clone(),
             ReceivePolicy::Refused | ReceivePolicy::Branches { .. } => Vec::new(),
         };
-        let mut running = self.start(request, Route::Advertise(Service::Push), 0, permit)?;
+        let mut running = self.start(request, Route::Advertise(Service::Push), 0, slot)?;
         let head = running.head().await?;
         let mut answer = running.finish(head.rest, ANSWER_BYTES_MAX).await?;
         if head.status == 200 {
@@ -232,38 +253,77 @@ impl GitHttp {
         })
     }
 
-    async fn push(
-        &self,
-        mut request: GitHttpRequest,
-        permit: OwnedSemaphorePermit,
-    ) -> Result<GitHttpResponse> {
-        let (prefix, commands) = match read_commands(&mut request.body).await {
-            Ok(read) => read,
-            Err(Error::Invalid { why, .. }) => {
-                return Ok(plain(
-                    400,
-                    &format!("this is not a push that devlab accepts: {why}"),
-                ));
-            }
-            Err(other) => return Err(other),
+    async fn push(&self, mut request: GitHttpRequest) -> Result<GitHttpResponse> {
+        let mut read = BytesMut::new();
+        let early = self.commands(&mut request.body, &mut read, EARLY_BYTES_MAX);
+        let early = match early.await {
+            Ok(early) => early,
+            Err(answer) => return Ok(answer),
         };
-        if commands
-            .list
-            .iter()
-            .any(|command| request.receive.objection(command).is_some())
+        if let Some(commands) = &early
+            && is_refused(&request.receive, commands)
         {
+            drain(request.body).await;
+            return Ok(refuse(&request.receive, commands));
+        }
+        let Some(slot) = self.slots.take(&request.repo, self.limits.wait).await else {
+            return Ok(busy());
+        };
+        let commands = match early {
+            Some(commands) => commands,
+            None => {
+                let rest = self.commands(&mut request.body, &mut read, COMMAND_BYTES_MAX);
+                match rest.await {
+                    Ok(Some(commands)) => commands,
+                    Ok(None) => return Ok(not_a_push("its list of refs is too long")),
+                    Err(answer) => return Ok(answer),
+                }
+            }
+        };
+        if is_refused(&request.receive, &commands) {
+            drop(slot);
             drain(request.body).await;
             return Ok(refuse(&request.receive, &commands));
         }
-        let repo = BareRepo::open(&self.git, &request.repo).await?;
+        let prefix = read.freeze();
         request.body = stream::once(async move { Ok(prefix) })
             .chain(request.body)
             .boxed();
+        self.receive(request, &commands, slot).await
+    }
+
+    /// What a push asks for, `None` if there are more than `bytes_max` bytes of it; all that was
+    /// read is in `read`, objects included. The error is the answer.
+    async fn commands(
+        &self,
+        body: &mut Body,
+        read: &mut BytesMut,
+        bytes_max: usize,
+    ) -> std::result::Result<Option<Commands>, GitHttpResponse> {
+        let reading = read_commands(body, read, bytes_max);
+        match tokio::time::timeout(self.limits.start, reading).await {
+            Ok(Ok(commands)) => Ok(commands),
+            Ok(Err(error)) => Err(not_a_push(match &error {
+                Error::Invalid { why, .. } => why,
+                _ => "its list of refs cannot be read",
+            })),
+            Err(_) => Err(late()),
+        }
+    }
+
+    /// Hands a push that is allowed to git.
+    async fn receive(
+        &self,
+        request: GitHttpRequest,
+        commands: &Commands,
+        slot: Slot,
+    ) -> Result<GitHttpResponse> {
+        let repo = BareRepo::open(&self.git, &request.repo).await?;
         let mut running = self.start(
             request,
             Route::Call(Service::Push),
             PUSH_BYTES_MAX + COMMAND_BYTES_MAX as u64,
-            permit,
+            slot,
         )?;
         let head = running.head().await?;
         let answer = running.finish(head.rest, ANSWER_BYTES_MAX).await?;
@@ -281,7 +341,7 @@ impl GitHttp {
         request: GitHttpRequest,
         route: Route,
         body_bytes_max: u64,
-        permit: OwnedSemaphorePermit,
+        slot: Slot,
     ) -> Result<Running> {
         let command = self.command(&request, route);
         Running::start(
@@ -289,7 +349,7 @@ impl GitHttp {
             request.body,
             body_bytes_max,
             self.limits.timeout,
-            permit,
+            slot,
         )
     }
 
@@ -355,32 +415,61 @@ fn route(request: &GitHttpRequest) -> Result<Route, (u16, &'static str)> {
     }
 }
 
-/// Reads until all commands are there; returns all that was read, objects included.
-async fn read_commands(body: &mut Body) -> Result<(Bytes, Commands)> {
-    let mut bytes = BytesMut::new();
-    let incomplete = |why| Error::invalid("push", "", why);
-    loop {
-        if let Some(commands) = parse_commands(&bytes)? {
-            return Ok((bytes.freeze(), commands));
+/// Ends a body whose sender pauses for too long, as if it had been cut off.
+fn with_idle_limit(body: Body, limit: Duration) -> Body {
+    stream::try_unfold(body, move |mut body| async move {
+        match tokio::time::timeout(limit, body.next()).await {
+            Ok(Some(chunk)) => Ok(Some((chunk?, body))),
+            Ok(None) => Ok(None),
+            Err(_) => Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "the client went silent",
+            )),
         }
-        if bytes.len() > COMMAND_BYTES_MAX {
-            return Err(incomplete("its list of refs is too long"));
+    })
+    .boxed()
+}
+
+/// Reads until all commands are there, or `bytes_max` bytes that are not all of them.
+async fn read_commands(
+    body: &mut Body,
+    read: &mut BytesMut,
+    bytes_max: usize,
+) -> Result<Option<Commands>> {
+    loop {
+        if let Some(commands) = parse_commands(read)? {
+            return Ok(Some(commands));
+        }
+        if read.len() > bytes_max {
+            return Ok(None);
         }
         match body.next().await {
-            Some(Ok(chunk)) => bytes.extend_from_slice(&chunk),
-            Some(Err(_)) | None => return Err(incomplete("it ended in its list of refs")),
+            Some(Ok(chunk)) => read.extend_from_slice(&chunk),
+            Some(Err(_)) | None => {
+                return Err(Error::invalid("push", "", "it ended in its list of refs"));
+            }
         }
     }
 }
 
+/// Takes what is left of a body, within bounds.
 async fn drain(mut body: Body) {
     let mut left = DRAIN_BYTES_MAX;
-    while let Some(Ok(chunk)) = body.next().await {
-        let Some(rest) = left.checked_sub(chunk.len()) else {
-            return;
-        };
-        left = rest;
-    }
+    let draining = async {
+        while let Some(Ok(chunk)) = body.next().await {
+            let Some(rest) = left.checked_sub(chunk.len()) else {
+                return;
+            };
+            left = rest;
+        }
+    };
+    // Its sender is answered in any case; whether it gets to the answer is its own affair.
+    let _was_slow = tokio::time::timeout(DRAIN_TIMEOUT, draining).await.is_err();
+}
+
+fn is_refused(policy: &ReceivePolicy, commands: &Commands) -> bool {
+    let mut commands = commands.list.iter();
+    commands.any(|command| policy.objection(command).is_some())
 }
 
 fn refuse(policy: &ReceivePolicy, commands: &Commands) -> GitHttpResponse {
@@ -470,5 +559,31 @@ fn plain(status: u16, text: &str) -> GitHttpResponse {
         headers,
         body: one(Bytes::copy_from_slice(format!("{text}\n").as_bytes())),
         pushed: Vec::new(),
+    }
+}
+
+fn busy() -> GitHttpResponse {
+    let mut busy = plain(503, "too many git requests at the moment; try again");
+    busy.headers.push(("retry-after".into(), "5".into()));
+    busy
+}
+
+fn late() -> GitHttpResponse {
+    plain(408, "the request did not come in time; try again")
+}
+
+fn not_a_push(why: &str) -> GitHttpResponse {
+    plain(
+        400,
+        &format!("this is not a push that devlab accepts: {why}"),
+    )
+}
+
+impl Error {
+    /// Whether something in a repository is larger than its limit: a problem of whoever put it
+    /// there, not of the server.
+    #[must_use]
+    pub fn is_too_large(&self) -> bool {
+        matches!(self, Self::TooLarge { .. })
     }
 }

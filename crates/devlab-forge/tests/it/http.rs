@@ -1,5 +1,7 @@
 //! Clone, fetch and push by real git through the server.
 
+mod slots;
+
 use std::io::Write as _;
 
 use bytes::Bytes;

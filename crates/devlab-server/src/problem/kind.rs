@@ -200,6 +200,13 @@ impl Kind {
         "A limit was reached",
         "Ask for less, or make room; the detail names the limit.",
     );
+    /// Something in the repository is larger than its limit.
+    pub const TOO_LARGE: Self = Self::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "too_large",
+        "Something in the repository is too large",
+        "Make what the detail names smaller, bring that into the repository, and try again.",
+    );
     /// The key was used with another request.
     pub const IDEMPOTENCY_MISMATCH: Self = Self::new(
         StatusCode::UNPROCESSABLE_ENTITY,
@@ -237,7 +244,7 @@ impl Kind {
     );
 
     /// All of them, for the documentation.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::BAD_REQUEST,
         Self::MALFORMED_JSON,
         Self::UNAUTHORIZED,
@@ -258,6 +265,7 @@ impl Kind {
         Self::HOST_NOT_ALLOWED,
         Self::INVALID,
         Self::LIMIT_REACHED,
+        Self::TOO_LARGE,
         Self::IDEMPOTENCY_MISMATCH,
         Self::RATE_LIMITED,
         Self::INTERNAL,

@@ -34,6 +34,11 @@ const LOG_LENGTH: HeaderName = HeaderName::from_static("x-log-length");
 const LOG_OFFSET: HeaderName = HeaderName::from_static("x-log-offset");
 /// How long after an attempt's end its log may still grow: its agent sends the rest.
 const LINGER: Duration = Duration::from_secs(2);
+/// Time between the growth of a log and the look at it: many small chunks come with one look.
+const PACE: Duration = Duration::from_millis(20);
+/// The same for a commit, which may have ended the attempt and most often is somebody else's: under
+/// load there are thousands per second.
+const COMMIT_PACE: Duration = Duration::from_millis(200);
 /// How often a stream looks by itself.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
@@ -175,7 +180,9 @@ async fn next(mut follow: Follow) -> Option<(SseEvent, Follow)> {
             .ok()??
             .state;
         match state {
-            AttemptState::Live | AttemptState::Lost => wait(&mut follow, LOOK_AGAIN).await,
+            AttemptState::Live | AttemptState::Lost => {
+                wait(attempt, &mut follow.grown, &mut follow.commits).await;
+            }
             AttemptState::Superseded
             | AttemptState::Succeeded
             | AttemptState::Failed
@@ -188,20 +195,29 @@ async fn next(mut follow: Follow) -> Option<(SseEvent, Follow)> {
 }
 
 /// Waits until this log has grown, or something else was committed (the attempt may have ended).
-async fn wait(follow: &mut Follow, longest: Duration) {
-    let attempt = follow.attempt;
+async fn wait(
+    attempt: AttemptId,
+    grown: &mut broadcast::Receiver<AttemptId>,
+    commits: &mut watch::Receiver<u64>,
+) {
     let grown = async {
         loop {
-            match follow.grown.recv().await {
+            match grown.recv().await {
                 Ok(id) if id != attempt => {}
-                Ok(_) | Err(_) => return,
+                Ok(_) | Err(_) => break,
             }
         }
+        tokio::time::sleep(PACE).await;
+    };
+    let committed = async {
+        // A closed channel is the end of the lab, which ends the stream too.
+        let _is_over = commits.changed().await.is_err();
+        tokio::time::sleep(COMMIT_PACE).await;
     };
     tokio::select! {
         () = grown => {}
-        _ = follow.commits.changed() => {}
-        () = tokio::time::sleep(longest) => {}
+        () = committed => {}
+        () = tokio::time::sleep(LOOK_AGAIN) => {}
     }
 }
 
@@ -219,4 +235,37 @@ async fn wait_for_growth(follow: &mut Follow, longest: Duration) {
     };
     // Nothing more is the usual case.
     let _nothing_more = tokio::time::timeout(longest, grown).await.is_err();
+}
+
+#[cfg(test)]
+mod tests {
+    use devlab_core::Timestamp;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn commits_of_others_are_looked_at_seldom_and_growth_at_once() {
+        let id = |n| AttemptId::new(Timestamp::from_millis(1), n);
+        let (grow, mut grown) = broadcast::channel(16);
+        let (commit, mut commits) = watch::channel(0);
+        let waited = async |grown: &mut _, commits: &mut _| {
+            let began = Instant::now();
+            wait(id(1), grown, commits).await;
+            began.elapsed()
+        };
+        commit.send_replace(1);
+        let pause = waited(&mut grown, &mut commits).await;
+        assert!((COMMIT_PACE..LOOK_AGAIN).contains(&pause), "{pause:?}");
+        commit.send_replace(2);
+        grow.send(id(1)).unwrap();
+        let pause = waited(&mut grown, &mut commits).await;
+        assert!((PACE..COMMIT_PACE).contains(&pause), "{pause:?}");
+        // Another's log is not looked at, however much it grows.
+        commits.borrow_and_update();
+        for _ in 0..10 {
+            grow.send(id(2)).unwrap();
+        }
+        assert!(waited(&mut grown, &mut commits).await >= LOOK_AGAIN);
+    }
 }

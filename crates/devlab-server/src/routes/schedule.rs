@@ -16,7 +16,7 @@ use devlab_orchestrator::{Lab, scope};
 use hyper::StatusCode;
 use utoipa_axum::routes;
 
-use super::support::{done, mutate};
+use super::support::{self, done, mutate};
 use crate::extract::{Caller, Mutation};
 use crate::openapi::Routes;
 use crate::policy::{Policy, Roles};
@@ -37,6 +37,10 @@ async fn schedule_it(
     caller: Caller,
     Mutation { body, idempotency }: Mutation<Schedule>,
 ) -> Result<Response> {
+    // First: what was asked before is answered even if its project has changed since.
+    if let Some(answer) = support::replayed(&lab, idempotency.as_ref()).await? {
+        return Ok(answer);
+    }
     let place = place(&lab, &caller, &body).await?;
     let new = goal(body, place.project.is_some())?;
     mutate(&lab, &caller, "schedule", idempotency, move |tx| {

@@ -28,6 +28,10 @@ impl From<devlab_orchestrator::Error> for ApiError {
             Error::Git(error) if error.is_transient() => {
                 Self::new(Kind::UNAVAILABLE, "the repository is busy").retry_after(1)
             }
+            // Whoever put it into the repository can make it smaller; the server is well.
+            Error::Git(error) if error.is_too_large() => {
+                Self::new(Kind::TOO_LARGE, error.to_string())
+            }
             Error::Git(error) => Self::internal(format!("git: {error}")),
             Error::Io { .. } | Error::Injected(_) => Self::internal(error.to_string()),
         }
@@ -158,6 +162,27 @@ pub(super) fn list<E, T>(
         items: found.into_iter().map(convert).collect(),
         next,
     }
+}
+
+/// A page of a list that is read whole, because what belongs to one task is short as a rule.
+pub(super) fn part<E>(
+    found: Vec<E>,
+    page: Page,
+    id: impl Fn(&E) -> Uuid,
+) -> Result<(Vec<E>, Option<String>)> {
+    let from = match page.after {
+        None => 0,
+        Some(after) => match found.iter().position(|one| id(one) == after) {
+            Some(place) => place + 1,
+            None => return Err(Refusal::invalid("cursor", "is not the `next` of a page").into()),
+        },
+    };
+    let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+    let has_more = found.len() - from > limit;
+    let items: Vec<E> = found.into_iter().skip(from).take(limit).collect();
+    let last = items.last().filter(|_| has_more);
+    let next = last.map(|last| id(last).simple().to_string());
+    Ok((items, next))
 }
 
 /// A unified diff.

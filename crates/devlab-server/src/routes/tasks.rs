@@ -10,11 +10,12 @@ use devlab_api::task::{
 };
 use devlab_core::id::kind;
 use devlab_core::label::Labels;
+use devlab_core::limits::PAGE_MAX;
 use devlab_core::rules::schedule::{self, NewTask, Place};
 use devlab_core::rules::{person, stuck};
 use devlab_core::state::StateName;
 use devlab_core::task::TaskSpec;
-use devlab_core::tx::{Read, TaskFilter, Tx};
+use devlab_core::tx::{Page, Read, TaskFilter, Tx};
 use devlab_core::{ProjectId, Refusal, TaskId};
 use devlab_orchestrator::{Lab, scope};
 use hyper::StatusCode;
@@ -29,8 +30,8 @@ use crate::openapi::Routes;
 use crate::policy::{Policy, Roles};
 use crate::problem::Result;
 
-/// Most commits of a task's log.
-const COMMITS_MAX: usize = 500;
+/// Furthest commit of a task's log that a page may begin at: each page reads all before it.
+const COMMITS_DEEP_MAX: usize = 10_000;
 /// Largest diff that is sent, in bytes.
 const DIFF_BYTES_MAX: usize = 8 * 1024 * 1024;
 
@@ -154,6 +155,10 @@ async fn create(
     caller: Caller,
     Mutation { body, idempotency }: Mutation<CreateTask>,
 ) -> Result<Response> {
+    // First: what was asked before is answered even if its project has changed since.
+    if let Some(answer) = support::replayed(&lab, idempotency.as_ref()).await? {
+        return Ok(answer);
+    }
     let place = place(&lab, &caller, &body).await?;
     let new = NewTask {
         key: String::new(),
@@ -361,77 +366,123 @@ async fn activate(
     act(&lab, &caller, "task.activate", id, idempotency, rule).await
 }
 
+/// Part of a list that belongs to one task.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+struct PartQuery {
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// Most items: 1 to 500, which is the default.
+    limit: Option<u32>,
+}
+
+impl PartQuery {
+    fn limit(&self) -> Result<u32> {
+        support::limit(Some(self.limit.unwrap_or(PAGE_MAX)))
+    }
+
+    fn page(&self) -> Result<Page> {
+        support::page(self.cursor.as_deref(), Some(self.limit()?))
+    }
+}
+
 /// Attempts of a task, oldest first.
 #[utoipa::path(get, path = "/tasks/{id}/attempts", tag = "tasks", operation_id = "task.attempts",
-    params(("id" = String, Path, description = "The task")),
-    responses((status = 200, description = "All of them", body = List<Attempt>)))]
+    params(("id" = String, Path, description = "The task"), PartQuery),
+    responses((status = 200, description = "A page", body = List<Attempt>)))]
 async fn attempts(
     Extension(lab): Extension<Arc<Lab>>,
     caller: Caller,
     PathId(id): PathId<kind::Task>,
+    Query(query): Query<PartQuery>,
 ) -> Result<AxumJson<List<Attempt>>> {
+    let page = query.page()?;
     let who = caller.principal;
     let found = lab.read(move |view| {
         scope::task(view, &who, id)?;
         view.attempts(id)
     });
+    let (found, next) = support::part(found.await?, page, |attempt| attempt.id.uuid())?;
     let mut items = Vec::new();
-    for attempt in found.await? {
+    for attempt in found {
         let log_bytes = lab.log_len(attempt.id).await?;
         items.push(convert::attempt(attempt, log_bytes));
     }
-    Ok(AxumJson(List { items, next: None }))
+    Ok(AxumJson(List { items, next }))
 }
 
 /// Receipts of a task, oldest first.
 #[utoipa::path(get, path = "/tasks/{id}/receipts", tag = "tasks", operation_id = "task.receipts",
-    params(("id" = String, Path, description = "The task")),
-    responses((status = 200, description = "All of them", body = List<Receipt>)))]
+    params(("id" = String, Path, description = "The task"), PartQuery),
+    responses((status = 200, description = "A page", body = List<Receipt>)))]
 async fn receipts(
     Extension(lab): Extension<Arc<Lab>>,
     caller: Caller,
     PathId(id): PathId<kind::Task>,
+    Query(query): Query<PartQuery>,
 ) -> Result<AxumJson<List<Receipt>>> {
+    let page = query.page()?;
     let who = caller.principal;
     let found = lab.read(move |view| {
         scope::task(view, &who, id)?;
         view.receipts(id)
     });
-    let items = found.await?.into_iter().map(convert::receipt).collect();
-    Ok(AxumJson(List { items, next: None }))
+    let (found, next) = support::part(found.await?, page, |receipt| receipt.id.uuid())?;
+    let items = found.into_iter().map(convert::receipt).collect();
+    Ok(AxumJson(List { items, next }))
 }
 
 /// Candidates that a task was part of, oldest first.
 #[utoipa::path(get, path = "/tasks/{id}/candidates", tag = "tasks",
     operation_id = "task.candidates",
-    params(("id" = String, Path, description = "The task")),
-    responses((status = 200, description = "All of them", body = List<Candidate>)))]
+    params(("id" = String, Path, description = "The task"), PartQuery),
+    responses((status = 200, description = "A page", body = List<Candidate>)))]
 async fn candidates(
     Extension(lab): Extension<Arc<Lab>>,
     caller: Caller,
     PathId(id): PathId<kind::Task>,
+    Query(query): Query<PartQuery>,
 ) -> Result<AxumJson<List<Candidate>>> {
+    let page = query.page()?;
     let who = caller.principal;
     let found = lab.read(move |view| {
         scope::task(view, &who, id)?;
         view.candidates_of(id)
     });
-    let items = found.await?.into_iter().map(convert::candidate).collect();
-    Ok(AxumJson(List { items, next: None }))
+    let (found, next) = support::part(found.await?, page, |candidate| candidate.id.uuid())?;
+    let items = found.into_iter().map(convert::candidate).collect();
+    Ok(AxumJson(List { items, next }))
 }
 
 /// Commits that a task's result adds to its target, newest first.
 #[utoipa::path(get, path = "/tasks/{id}/commits", tag = "tasks", operation_id = "task.commits",
-    params(("id" = String, Path, description = "The task")),
-    responses((status = 200, description = "At most 500", body = List<Commit>)))]
+    params(("id" = String, Path, description = "The task"), PartQuery),
+    responses((status = 200, description = "A page", body = List<Commit>)))]
 async fn commits(
     Extension(lab): Extension<Arc<Lab>>,
     caller: Caller,
     PathId(id): PathId<kind::Task>,
+    Query(query): Query<PartQuery>,
 ) -> Result<AxumJson<List<Commit>>> {
-    let items = lab.task_commits(&caller.principal, id, COMMITS_MAX).await?;
-    let items = items.into_iter().map(convert::commit).collect();
-    Ok(AxumJson(List { items, next: None }))
+    let limit = usize::try_from(query.limit()?).unwrap_or(usize::MAX);
+    let from = match &query.cursor {
+        None => 0,
+        Some(text) => text
+            .parse::<usize>()
+            .map_err(|_| Refusal::invalid("cursor", "is not the `next` of a page"))?,
+    };
+    if from > COMMITS_DEEP_MAX {
+        let problem = format!("only the newest {COMMITS_DEEP_MAX} are listed; fetch the branch");
+        return Err(Refusal::invalid("cursor", problem).into());
+    }
+    // One more than asked for, to know whether there is more.
+    let end = from + limit;
+    let found = lab.task_commits(&caller.principal, id, end + 1).await?;
+    let next = (found.len() > end).then(|| end.to_string());
+    let items = found.into_iter().skip(from).take(limit);
+    let items = items.map(convert::commit).collect();
+    Ok(AxumJson(List { items, next }))
 }
 
 /// What a task's result changes in its target, as a unified diff. A diff over 8 MiB is cut, and its

@@ -24,6 +24,10 @@ use crate::openapi::Routes;
 use crate::policy::{Policy, Roles};
 use crate::problem::Result;
 
+/// Why making a token is not repeatable.
+const NO_KEY: &str = "making a token is not repeatable, because its secret is stored nowhere: leave \
+    the header out; if an answer was lost, revoke the token that was made and make another";
+
 /// The list.
 #[must_use]
 pub fn list(routes: Routes) -> Routes {
@@ -80,15 +84,20 @@ async fn all(
     )))
 }
 
-/// Makes a token. Its secret is shown this once, and is not remembered for an `Idempotency-Key`.
+/// Makes a token. Its secret is shown this once and stored nowhere, so it cannot be shown again for
+/// an `Idempotency-Key`: a request that has one is refused. If an answer was lost, look for the
+/// token in the list by its note, revoke it, and make another.
 #[utoipa::path(post, path = "/tokens", tag = "tokens", operation_id = "token.create",
     request_body = CreateToken,
     responses((status = 201, description = "The token and its secret", body = NewToken)))]
 async fn create(
     Extension(lab): Extension<Arc<Lab>>,
     caller: Caller,
-    Mutation { body, .. }: Mutation<CreateToken>,
+    Mutation { body, idempotency }: Mutation<CreateToken>,
 ) -> Result<Response> {
+    if idempotency.is_some() {
+        return Err(Refusal::invalid("Idempotency-Key", NO_KEY).into());
+    }
     let role: Role = body.role.parse()?;
     let who = caller.principal.clone();
     mutate(&lab, &caller, "token.create", None, move |tx| {

@@ -282,15 +282,20 @@ async fn a_key_is_of_its_caller_and_route_and_hashes_what_was_asked() {
     }
 }
 
-#[tokio::test]
-async fn a_token_has_its_rate_and_agents_have_none() {
-    let rates = Rates {
-        people: Some(Rate::new(1, 2)),
-        unknown: Rate::new(1, 10),
-    };
-    let server = server_with(Setup {
+async fn limited(rates: Rates) -> crate::fixture::Server {
+    server_with(Setup {
         rates,
         ..Setup::default()
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_token_has_its_rate_and_agents_a_larger_one() {
+    let server = limited(Rates {
+        people: Some(Rate::new(1, 2)),
+        agents: Some(Rate::new(1, 6)),
+        unknown: Rate::new(1, 10),
     })
     .await;
     let mut statuses = Vec::new();
@@ -302,15 +307,54 @@ async fn a_token_has_its_rate_and_agents_have_none() {
     assert_eq!(reply.problem().code, "rate_limited");
     assert_eq!(reply.header("retry-after"), Some("1"));
     assert_eq!(server.get("/who", "admin").await.status, 200);
-    for _ in 0..5 {
-        assert_eq!(server.get("/who", "agent").await.status, 200);
+    let mut served = 0;
+    for _ in 0..20 {
+        served += usize::from(server.get("/who", "agent").await.status == 200);
     }
+    assert!((6..20).contains(&served), "{served}");
+    // Four times what the benchmark's agents send with one token.
+    let default = Rates::default().agents.unwrap();
+    assert!(default.per_sec.get() >= 60_000);
+}
+
+#[tokio::test]
+async fn guesses_are_slowed_down_and_shut_out_nobody_with_a_token() {
+    let server = limited(Rates {
+        people: None,
+        agents: None,
+        unknown: Rate::new(1, 10),
+    })
+    .await;
     let mut refused = 0;
     for i in 0..20 {
         refused += usize::from(server.get("/who", &format!("guess{i}")).await.status == 429);
     }
-    assert!(refused >= 10, "guesses are slowed down: {refused}");
-    assert_eq!(server.get("/who", "agent").await.status, 200);
+    assert!(refused >= 5, "guesses are slowed down: {refused}");
+    // These were not seen since the start.
+    for fresh in ["agent", "viewer", "admin"] {
+        assert_eq!(server.get("/who", fresh).await.status, 200, "{fresh}");
+    }
+}
+
+#[tokio::test]
+async fn changes_without_a_token_are_slowed_down() {
+    let server = limited(Rates {
+        people: None,
+        agents: None,
+        unknown: Rate::new(1, 10),
+    })
+    .await;
+    let body = br#"{"text":"a"}"#;
+    let mut refused = 0;
+    for _ in 0..20 {
+        let headers = ["content-type: application/json"];
+        let reply = server.send("POST /door", &headers, body).await;
+        refused += usize::from(reply.status == 429);
+    }
+    assert!(refused >= 5, "they are slowed down: {refused}");
+    // Neither what only reads nor those who have a token notice.
+    assert_eq!(server.send("GET /health", &[], b"").await.status, 200);
+    assert_eq!(server.post("/notes", body).await.status, 200);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! What the earlier prototype promised its scripts, with the program that they use: curl.
 
 use devlab_core::auth::Role;
+use devlab_server::rate::Rate;
 use devlab_testing::{Setup, TestServer};
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -376,5 +377,31 @@ async fn the_login_link_works_once_and_is_audited() {
     let audit = server.admin().audit(&Default::default()).await.unwrap();
     let logins = audit.items.iter().filter(|entry| entry.action == "login");
     assert_eq!(logins.count(), 1);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn guesses_at_the_login_code_write_nothing_and_are_slowed_down() {
+    let mut setup = Setup::default();
+    setup.rates.unknown = Rate::new(1, 5);
+    let server = TestServer::start_with(setup).await;
+    let curl = Curl::new(&server, None);
+    let mut statuses = Vec::new();
+    for i in 0..12 {
+        let guess = json!({"code": format!("guess-{i}")});
+        statuses.push(curl.post("/login", &guess).await.status);
+    }
+    assert_eq!(statuses[..5], [404; 5]);
+    assert!(statuses.contains(&429), "{statuses:?}");
+    assert_eq!(curl.get("/health").await.status, 200);
+    let admin = Curl::with_x_auth_token(&server, server.admin_secret());
+    assert_eq!(admin.get("/whoami").await.status, 200);
+    // The code itself is as good as before.
+    let code = json!({"code": server.login_code().unwrap()});
+    let login = devlab_testing::until("a login", || async {
+        let got = curl.post("/login", &code).await;
+        (got.status == 200).then_some(())
+    });
+    login.await;
     server.stop().await;
 }

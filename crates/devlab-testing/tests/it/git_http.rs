@@ -6,6 +6,8 @@ use devlab_core::auth::Role;
 use devlab_testing::git::Checkout;
 use devlab_testing::raw::Request;
 use devlab_testing::{ScriptedAgent, TestServer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 async fn schedule(server: &TestServer, project: &str) -> devlab_core::TaskId {
     let wanted = Schedule {
@@ -230,5 +232,35 @@ async fn a_foreign_repository_is_answered_like_one_that_is_not_there() {
             );
         }
     }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn silent_pushes_keep_nobody_from_git() {
+    /// More than there are places.
+    const SILENT: usize = 40;
+    let server = TestServer::start().await;
+    let (project, _checkout) = server.project_with("default", &[("a.txt", "a\n")]).await;
+    let head = format!(
+        "POST {}/git-receive-pack HTTP/1.1\r\nhost: localhost\r\nx-auth-token: {}\r\n\
+         content-type: application/x-git-receive-pack-request\r\n\
+         content-length: 1000\r\nexpect: 100-continue\r\n\r\n",
+        project.git_path,
+        server.admin_secret()
+    );
+    let mut silent = Vec::new();
+    for _ in 0..SILENT {
+        let mut stream = TcpStream::connect(server.addr()).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // The server says so when it begins to wait for the body.
+        let mut got = vec![0; 12];
+        stream.read_exact(&mut got).await.unwrap();
+        assert_eq!(got, b"HTTP/1.1 100");
+        silent.push(stream);
+    }
+    let own = Checkout::new().await.with_token(server.admin_secret());
+    let looked = own.try_git(&["ls-remote", &server.git_url(&project)]).await;
+    assert!(looked.ok, "{}", looked.stderr);
+    drop(silent);
     server.stop().await;
 }

@@ -199,3 +199,58 @@ async fn a_sync_that_is_repeated_or_refused_merges_once_or_not_at_all() {
     assert_eq!(titles(&server.admin()).await.len(), 1);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn an_answer_is_repeated_though_the_project_takes_no_new_work_any_more() {
+    let server = TestServer::start().await;
+    let (project, _checkout) = server.project_with("default", &[("a.txt", "a\n")]).await;
+    let admin = server.admin_secret();
+    let asked = [
+        (
+            "/v1/schedule",
+            json!({"project": project.name, "task": "One"}),
+        ),
+        ("/v1/tasks", json!({"project": project.id, "title": "Two"})),
+    ];
+    let mut answers = Vec::new();
+    for (target, body) in &asked {
+        let body = with_org(body);
+        let made = send(&server, target, admin, "k", &body).await;
+        assert_eq!(made.status, 201, "{}", made.text());
+        answers.push(made.body);
+    }
+    let archive = Request::new("PATCH", format!("/v1/projects/{}", project.id))
+        .token(admin)
+        .json(&json!({"archived": true}));
+    assert_eq!(server.send(&archive).await.status, 200);
+    for ((target, body), first) in asked.iter().zip(&answers) {
+        let body = with_org(body);
+        let again = send(&server, target, admin, "k", &body).await;
+        assert_eq!((again.status, &again.body), (201, first), "{target}");
+        assert_eq!(again.header("idempotency-replayed"), Some("true"));
+        let new = send(&server, target, admin, "another", &body).await;
+        assert_eq!(new.problem().code, "conflict", "{target}");
+    }
+    assert_eq!(titles(&server.admin()).await.len(), 2);
+    server.stop().await;
+}
+
+fn with_org(body: &Value) -> Value {
+    let mut body = body.clone();
+    body["org"] = json!("default");
+    body
+}
+
+#[tokio::test]
+async fn a_token_is_not_made_for_a_key_since_its_secret_cannot_be_shown_twice() {
+    let server = TestServer::start().await;
+    let admin = server.admin_secret();
+    let body = json!({"role": "viewer", "org": "default", "note": "once"});
+    let refused = send(&server, "/v1/tokens", admin, "k", &body).await;
+    let problem = refused.problem();
+    assert_eq!((problem.status, problem.code.as_str()), (422, "invalid"));
+    assert_eq!(problem.field.as_deref(), Some("Idempotency-Key"));
+    assert!(problem.detail.contains("leave the header out"));
+    assert_eq!(audited(&server.admin(), "token.create").await, 0);
+    server.stop().await;
+}

@@ -11,6 +11,7 @@ mod edges;
 mod git_http;
 mod idempotency;
 mod openapi;
+mod pages;
 mod tenancy;
 mod work;
 
