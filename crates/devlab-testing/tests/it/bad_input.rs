@@ -1,6 +1,7 @@
 //! Hostile input: always a 4xx that explains itself, and nothing is stored.
 
 mod bodies;
+mod no_work;
 mod results;
 
 use devlab_core::auth::Role;
