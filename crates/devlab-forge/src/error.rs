@@ -172,6 +172,13 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether something in a repository is larger than its limit: a problem of whoever put it
+    /// there, not of the server.
+    #[must_use]
+    pub fn is_too_large(&self) -> bool {
+        matches!(self, Self::TooLarge { .. })
+    }
+
     pub(crate) fn invalid(what: &'static str, value: &str, why: &'static str) -> Self {
         Self::Invalid {
             what,

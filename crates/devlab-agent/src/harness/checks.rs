@@ -10,7 +10,7 @@ use devlab_api::task::Check;
 use devlab_core::Oid;
 use devlab_core::attempt::Phase;
 use devlab_core::check::Isolation;
-use devlab_core::limits::{LOG_TAIL_BYTES_MAX, TIMEOUT_SECS_DEFAULT};
+use devlab_core::limits::{LOG_BYTES_MAX, LOG_TAIL_BYTES_MAX, TIMEOUT_SECS_DEFAULT};
 use devlab_forge::worktree::Tree;
 
 use super::points;
@@ -166,8 +166,9 @@ impl Work {
             tree: tree.to_string(),
             exit_code: exit_code(&ran.outcome),
             duration_ms: ran.outcome.duration_ms,
-            log_offset: ran.from,
-            log_len: ran.len,
+            // The server takes no more of a log than this, so there is nothing further to point at.
+            log_offset: ran.from.min(LOG_BYTES_MAX),
+            log_len: ran.len.min(LOG_BYTES_MAX.saturating_sub(ran.from)),
             log_tail,
             isolation: Isolation::Process,
         };

@@ -578,12 +578,3 @@ fn not_a_push(why: &str) -> GitHttpResponse {
         &format!("this is not a push that devlab accepts: {why}"),
     )
 }
-
-impl Error {
-    /// Whether something in a repository is larger than its limit: a problem of whoever put it
-    /// there, not of the server.
-    #[must_use]
-    pub fn is_too_large(&self) -> bool {
-        matches!(self, Self::TooLarge { .. })
-    }
-}
