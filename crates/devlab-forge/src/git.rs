@@ -39,6 +39,9 @@ const HARDENING: &[(&str, &str)] = &[
     ("core.quotePath", "false"),
     ("core.askPass", ""),
     ("core.sshCommand", "false"),
+    // A push is quarantined beside what is there, which git takes for an alternate and asks, with a
+    // process more, for refs to tell the client of: it knows them already.
+    ("core.alternateRefsCommand", ":"),
     ("core.filesRefLockTimeout", "3000"),
     ("core.packedRefsTimeout", "3000"),
     ("core.fsync", "objects,reference"),

@@ -64,7 +64,7 @@ export function createLab(repository, folder, head, { withhold = [], kill = null
     if (before?.log && !withhold.includes('log')) writeFileSync(join(context, 'failed-check.log'), before.log);
     if (lab.prior.has(task.key) && !(before?.theirs && withhold.includes('conflict'))) {
       const paths = mergePrior(worktree, lab.prior.get(task.key));
-      if (paths.length > 0 && !withhold.includes('note')) writeFileSync(join(context, 'conflict.json'), JSON.stringify({ paths, theirs: lab.prior.get(task.key) }));
+      if (paths.length > 0 && !withhold.includes('note')) writeFileSync(join(context, 'conflict.json'), JSON.stringify({ paths, mine: lab.prior.get(task.key) }));
     }
     return context;
   }

@@ -61,8 +61,10 @@ pub(super) fn write(
     if let Some(conflict) = marked.filter(|conflict| !conflict.paths.is_empty()) {
         let body = json!({
             "paths": conflict.paths,
-            "theirs": conflict.theirs,
-            "ours": conflict.ours,
+            // Not `ours` and `theirs`: those are the other way round for git, whose markers have
+            // what landed on top.
+            "landed": conflict.theirs,
+            "mine": conflict.ours,
             "messages": conflict.messages,
         });
         fs::write(folder.join(CONFLICT), serde_json::to_vec_pretty(&body)?)?;

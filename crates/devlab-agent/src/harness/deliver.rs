@@ -46,7 +46,8 @@ impl Work {
             self.say("the driver changed nothing");
         } else {
             let (commit, files) = (snapshot.commit.short(), snapshot.changes.len());
-            self.say(&format!("commit {commit}, {files} files changed"));
+            let s = if files == 1 { "" } else { "s" };
+            self.say(&format!("commit {commit}, {files} file{s} changed"));
         }
         self.tree = Some(snapshot.tree);
         self.record(Entry::Committed(Some(snapshot.commit.clone())))

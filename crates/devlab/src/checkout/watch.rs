@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use devlab_api::client::{Client, ClientError, LogChunk};
 use devlab_api::task::TaskDetail;
+use devlab_core::TaskId;
+use devlab_core::attempt::AttemptKind;
 use devlab_core::state::{StateName, WaitReason};
-use devlab_core::{AttemptId, TaskId};
 use futures::{Stream, StreamExt};
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -30,8 +31,10 @@ struct Watch<'a> {
     task: TaskId,
     shown: String,
     held: Held,
+    /// The log of the latest try that was told of.
     log: Option<Chunks>,
-    attempt: Option<AttemptId>,
+    /// Tries that were told of.
+    tries: u32,
     rest: Vec<u8>,
     spinner: Spinner,
 }
@@ -47,7 +50,7 @@ pub(crate) async fn until_settled(client: &Client, task: TaskId) -> anyhow::Resu
         shown: String::new(),
         held: Held::default(),
         log: None,
-        attempt: None,
+        tries: 0,
         rest: Vec::new(),
         spinner: Spinner::new(),
     };
@@ -99,24 +102,44 @@ async fn next(log: &mut Option<Chunks>) -> Option<Result<LogChunk, ClientError>>
 
 impl Watch<'_> {
     async fn see(&mut self, detail: &TaskDetail) -> anyhow::Result<()> {
+        if detail.task.attempts != self.tries {
+            self.begin_new_tries(detail.task.attempts).await?;
+        }
         let words = words(detail);
         if words != self.shown {
-            self.spinner.clear();
-            show::note(&format!("{0}•{0:#} {words}", show::CYAN));
-            self.shown = words;
+            if detail.task.state != StateName::Running {
+                // What a try has said comes before what became of it.
+                self.last_words().await?;
+            }
+            self.tell(words);
         }
         if let Some(why) = self.held.look(detail, Instant::now()) {
             self.spinner.clear();
             show::note(&format!("{0}•{0:#} {why}", show::YELLOW));
         }
-        if let Some(live) = detail.task.live_attempt
-            && self.attempt != Some(live)
-        {
-            self.last_words().await?;
-            self.attempt = Some(live);
-            self.log = Some(Box::pin(self.client.follow_log(self.task, live, 0)));
-        }
         self.spinner.say(&self.shown);
+        Ok(())
+    }
+
+    fn tell(&mut self, words: String) {
+        self.spinner.clear();
+        show::note(&format!("{0}•{0:#} {words}", show::CYAN));
+        self.shown = words;
+    }
+
+    /// A try may begin and end between two looks: each gets its heading and its log all the same.
+    async fn begin_new_tries(&mut self, tries: u32) -> anyhow::Result<()> {
+        let attempts = self.client.attempts(self.task).await?;
+        for attempt in attempts.items {
+            if attempt.kind != AttemptKind::Work || attempt.number <= self.tries {
+                continue;
+            }
+            self.last_words().await?;
+            self.tell(works(attempt.number));
+            self.tries = attempt.number;
+            self.log = Some(Box::pin(self.client.follow_log(self.task, attempt.id, 0)));
+        }
+        self.tries = tries;
         Ok(())
     }
 
@@ -168,6 +191,10 @@ impl Watch<'_> {
     }
 }
 
+fn works(number: u32) -> String {
+    format!("an agent works on it (try {number})")
+}
+
 /// The state in words.
 fn words(detail: &TaskDetail) -> String {
     let task = &detail.task;
@@ -176,7 +203,7 @@ fn words(detail: &TaskDetail) -> String {
         StateName::Blocked => format!("waits for {}", show::count(task.unmet, "other task")),
         StateName::Ready if task.attempts > 0 => format!("waits for its try {}", task.attempts + 1),
         StateName::Ready => "waits for an agent".to_owned(),
-        StateName::Running => format!("an agent works on it (try {})", task.attempts),
+        StateName::Running => works(task.attempts),
         StateName::Integrating => "is being merged and checked".to_owned(),
         StateName::Waiting => {
             let reason = task.waiting_for.unwrap_or(WaitReason::Attention);
