@@ -23,8 +23,15 @@ pub enum Probe {
     },
 }
 
-/// Moves `name` from `old` (`None`: it does not exist) to `new`, which holds what `keep` kept: that
-/// goes in the same transaction, if it is there. One process.
+/// Moves `name` from `old` (`None`: it does not exist) to `new`. One process.
+///
+/// # Errors
+/// [`crate::Error::RefMoved`] if it is not at `old`.
+pub async fn publish(repo: &BareRepo, name: &RefName, old: Option<&Oid>, new: &Oid) -> Result<()> {
+    publish_and_let_go(repo, name, old, new, None).await
+}
+
+/// The same for what `keep` has kept so far: that goes in the same transaction, if it is there.
 ///
 /// # Errors
 /// [`crate::Error::RefMoved`] if `name` is not at `old`, or `keep` moves meanwhile.
@@ -35,12 +42,24 @@ pub async fn publish_kept(
     new: &Oid,
     keep: &RefName,
 ) -> Result<()> {
+    publish_and_let_go(repo, name, old, new, Some(keep)).await
+}
+
+async fn publish_and_let_go(
+    repo: &BareRepo,
+    name: &RefName,
+    old: Option<&Oid>,
+    new: &Oid,
+    keep: Option<&RefName>,
+) -> Result<()> {
     let mut updates = vec![RefUpdate {
         name: name.clone(),
         old: old.cloned(),
         new: Some(new.clone()),
     }];
-    if let Some(at) = repo.resolve(keep).await? {
+    if let Some(keep) = keep
+        && let Some(at) = repo.resolve(keep).await?
+    {
         updates.push(RefUpdate {
             name: keep.clone(),
             old: Some(at),
@@ -48,19 +67,6 @@ pub async fn publish_kept(
         });
     }
     repo.update_refs(&updates).await
-}
-
-/// Moves `name` from `old` (`None`: it does not exist) to `new`. One process.
-///
-/// # Errors
-/// [`crate::Error::RefMoved`] if it is not at `old`.
-pub async fn publish(repo: &BareRepo, name: &RefName, old: Option<&Oid>, new: &Oid) -> Result<()> {
-    let update = RefUpdate {
-        name: name.clone(),
-        old: old.cloned(),
-        new: Some(new.clone()),
-    };
-    repo.update_refs(&[update]).await
 }
 
 /// Says how far an intent got. At most two processes, none if the ref is at `old` or `new`.
