@@ -21,14 +21,28 @@ use super::{finish, review, schedule, train};
 /// # Errors
 /// [`Refusal::NotFound`], [`Refusal::BadState`].
 pub fn activate(tx: &mut dyn Tx, id: TaskId, settings: Option<&ProjectSettings>) -> Result<Task> {
-    let mut task = step::load(tx, id)?;
-    if let Some(settings) = settings.filter(|_| task.project.is_some()) {
-        let spec = tx.task_spec(id)?.ok_or(Refusal::NotFound("task"))?;
-        task.check_set = Some(schedule::fix_checks(tx, settings, &spec)?);
+    if let Some(settings) = settings {
+        judge_by(tx, id, settings)?;
     }
+    let mut task = step::load(tx, id)?;
     step(tx, &mut task, Cause::Activate, "it was approved", None)?;
     step::settle(tx, &mut task)?;
     step::load(tx, id)
+}
+
+/// Fixes what a draft and everything below it is judged by.
+fn judge_by(tx: &mut dyn Tx, id: TaskId, settings: &ProjectSettings) -> Result<()> {
+    let mut task = step::load(tx, id)?;
+    if task.state.has_started() || task.project.is_none() {
+        return Ok(());
+    }
+    let spec = tx.task_spec(id)?.ok_or(Refusal::NotFound("task"))?;
+    task.check_set = Some(schedule::fix_checks(tx, settings, &spec)?);
+    tx.put_task(&task)?;
+    for child in tx.children(id)? {
+        judge_by(tx, child, settings)?;
+    }
+    Ok(())
 }
 
 /// Calls a task off, and everything below it. A task that is cancelled already stays so.

@@ -1,6 +1,7 @@
 //! What persons do, and how composites start and end.
 
 use devlab_core::attempt::AttemptState;
+use devlab_core::org::ProjectSettings;
 use devlab_core::rules::person;
 use devlab_core::rules::schedule::Place;
 use devlab_core::rules::stuck;
@@ -8,7 +9,7 @@ use devlab_core::state::{ResumeTo, State, WaitReason};
 use devlab_core::task::Proof;
 
 use crate::graph::id;
-use crate::lab::{Lab, code, composite, leaf};
+use crate::lab::{Lab, check, code, composite, leaf};
 
 #[test]
 fn a_draft_waits_for_its_approval() {
@@ -34,6 +35,32 @@ fn a_draft_waits_for_its_approval() {
         code(lab.unit(|tx| person::activate(tx, goal.id, None))),
         "bad_state"
     );
+}
+
+#[test]
+fn a_draft_is_judged_by_what_its_project_says_when_it_is_approved() {
+    let mut lab = Lab::new(1);
+    let place = Place {
+        draft: true,
+        ..lab.place(true)
+    };
+    let goal = lab
+        .create(&place, &composite("", &[], vec![leaf("a", &[])]))
+        .unwrap();
+    let mut settings = lab.settings.clone();
+    settings.checks.checks.push(check("security"));
+    lab.unit(|tx| person::activate(tx, goal.id, Some(&settings)))
+        .unwrap();
+    for task in [goal.id, id(&goal, "a")] {
+        let set = lab.task(task).check_set.clone();
+        assert_eq!(set, Some(settings.checks.hash()));
+    }
+    // Once it runs, what it is judged by is fixed.
+    let none = ProjectSettings::default();
+    let again = lab.unit(|tx| person::activate(tx, goal.id, Some(&none)));
+    assert_eq!(code(again), "bad_state");
+    let set = lab.task(goal.id).check_set.clone();
+    assert_eq!(set, Some(settings.checks.hash()));
 }
 
 #[test]

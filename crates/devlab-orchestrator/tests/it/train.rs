@@ -2,6 +2,7 @@
 
 use devlab_core::attempt::AttemptKind;
 use devlab_core::patch::{Patch, PatchState, Verdict};
+use devlab_core::rules::agents;
 use devlab_core::rules::review::{self, Remark};
 use devlab_core::state::StateName;
 use devlab_core::task::{Feedback, Proof};
@@ -314,4 +315,21 @@ async fn what_a_creation_that_was_cut_off_left_is_removed_at_the_next_start() {
     }
     assert!(kept.exists());
     lab.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_was_lost_is_given_again_to_an_agent_that_drains() {
+    let t = TestLab::new(CHECKED).await;
+    t.schedule(leaf("only", &[])).await;
+    let claim = || t.lab.claim(&t.who, t.agent, "c".to_owned(), PATIENCE);
+    let first = claim().await.unwrap().unwrap();
+    let agent = t.agent;
+    t.lab
+        .store()
+        .write(move |tx| agents::drain(tx, agent, true))
+        .await
+        .unwrap();
+    let again = claim().await.unwrap().unwrap();
+    assert_eq!(again.attempt.id, first.attempt.id);
+    t.lab.shut_down().await;
 }
