@@ -159,11 +159,11 @@ impl ScriptedAgent {
         (commit, done)
     }
 
-    /// The first half of [`ScriptedAgent::deliver`]: fetches, commits and pushes.
+    /// A checkout of an attempt's base that may push its result, and the address to push to.
     ///
     /// # Panics
     /// If git fails.
-    pub async fn push_work(&self, work: &Claimed, files: &[(&str, &str)]) -> (Checkout, String) {
+    pub async fn check_out(&self, work: &Claimed) -> (Checkout, String) {
         let repository = work.repository.as_ref().unwrap();
         let url = format!("{}{}", self.url, repository.git_path);
         let checkout = Checkout::new().await.with_token(&repository.git_token);
@@ -173,6 +173,16 @@ impl ScriptedAgent {
         checkout
             .git(&["checkout", "-q", "--detach", &repository.base])
             .await;
+        (checkout, url)
+    }
+
+    /// The first half of [`ScriptedAgent::deliver`]: fetches, commits and pushes.
+    ///
+    /// # Panics
+    /// If git fails.
+    pub async fn push_work(&self, work: &Claimed, files: &[(&str, &str)]) -> (Checkout, String) {
+        let repository = work.repository.as_ref().unwrap();
+        let (checkout, url) = self.check_out(work).await;
         if work.kind == AttemptKind::Verify {
             return (checkout, repository.base.clone());
         }

@@ -18,14 +18,11 @@ async fn make(checkout: &Checkout, what: &str) -> String {
     }
 }
 
-// Needs an orchestrator that looks at what was delivered: before it does, a tree and an orphan are
-// taken, and a blob is a 500.
 #[tokio::test]
 async fn what_is_no_commit_on_its_base_is_not_taken() {
     let server = TestServer::start().await;
     let (project, _checkout) = server.project_with("default", &[("a.txt", "a\n")]).await;
     let agent = server.agent("default", "one", 4).await;
-    let url = server.git_url(&project);
     let mut accepted = Vec::new();
     for what in ["a blob", "a tree", "an orphan"] {
         let wanted = devlab_api::task::Schedule {
@@ -38,13 +35,7 @@ async fn what_is_no_commit_on_its_base_is_not_taken() {
         server.admin().schedule(&wanted).await.unwrap();
         let work = agent.claim().await;
         let repository = work.repository.as_ref().unwrap();
-        let checkout = Checkout::new().await.with_token(&repository.git_token);
-        checkout
-            .git(&["fetch", "-q", &url, &repository.base_ref])
-            .await;
-        checkout
-            .git(&["checkout", "-q", "--detach", &repository.base])
-            .await;
+        let (checkout, url) = agent.check_out(&work).await;
         let pushed = make(&checkout, what).await;
         let to = format!("{pushed}:{}", repository.push_ref);
         // A push that is refused is as good: then there is nothing of that name to take.
