@@ -8,7 +8,7 @@ use crate::id::{AttemptId, CandidateId, OrgId, ProjectId, TaskId};
 use crate::time::Timestamp;
 
 /// The target of a train.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Target {
     /// Project.
     pub project: ProjectId,

@@ -10,6 +10,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::attempt::{Agent, Attempt};
@@ -75,7 +76,8 @@ impl Queued {
 
 /// What to do after a commit: wake somebody who looks at stored state. Losing one costs time, never
 /// correctness, because every loop also runs on a period.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Effect {
     /// One entry of this queue can be claimed.
     Ready(OrgId, Labels),

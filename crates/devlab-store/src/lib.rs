@@ -16,6 +16,10 @@ use devlab_core::{AttemptId, Error, Result, StorageError};
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod faults;
+mod jobs;
+pub mod postgres;
+mod sql;
 pub mod sqlite;
 
 /// A unit of work that writes.
@@ -25,6 +29,9 @@ pub type ReadUnit = Box<dyn FnOnce(&mut dyn Read) -> Result<()> + Send>;
 /// Told after every commit what its units left to do (perhaps nothing), before their callers get
 /// their answers. Called on the writer's thread: it must be quick and must not call the store.
 pub type EffectSink = Arc<dyn Fn(&[Effect]) + Send + Sync>;
+
+/// Gives 128 fresh random bits.
+pub type RandomSource = Arc<dyn Fn() -> u128 + Send + Sync>;
 
 /// Durable state.
 #[async_trait]
@@ -122,5 +129,16 @@ fn take<T>(slot: &std::sync::Mutex<Option<T>>) -> Result<T> {
             devlab_core::error::StorageErrorKind::Other,
             "the store reported success without running the unit",
         ))
+    })
+}
+
+/// Runs a caller's code; a panic in it is an error of its own, not the end of the thread.
+pub(crate) fn guarded(unit: impl FnOnce() -> Result<()>) -> Result<()> {
+    let unit = std::panic::AssertUnwindSafe(unit);
+    std::panic::catch_unwind(unit).unwrap_or_else(|_| {
+        Err(Error::Storage(StorageError::new(
+            devlab_core::error::StorageErrorKind::Other,
+            "a unit of work panicked; what it wrote was taken back",
+        )))
     })
 }

@@ -11,6 +11,7 @@ mod accounts;
 mod fixtures;
 mod lists;
 mod logs;
+pub mod postgres;
 mod queues;
 mod tasks;
 mod transactions;

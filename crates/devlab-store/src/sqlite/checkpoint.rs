@@ -12,7 +12,7 @@ use devlab_core::StorageError;
 use rusqlite::Connection;
 
 use super::errors::storage_error;
-use super::jobs::Jobs;
+use crate::jobs::Jobs;
 
 /// Pages in the log (4 MiB) from which on they are moved.
 pub(super) const MOVE_PAGES: u32 = 1024;

@@ -2,69 +2,9 @@
 
 use std::io;
 
+use devlab_core::StorageError;
 use devlab_core::error::StorageErrorKind;
-use devlab_core::{Error, Refusal, StorageError};
 use rusqlite::ffi;
-
-/// Result inside this module.
-pub(super) type DbResult<T> = Result<T, DbError>;
-
-/// Why a statement of ours did not do what it should.
-#[derive(Debug)]
-pub(super) enum DbError {
-    /// SQLite failed.
-    Sql(rusqlite::Error),
-    /// A bound or a rule of the store says no.
-    Refused(Refusal),
-    /// A stored value is none that we write; names the column or entity.
-    Damaged(String),
-    /// Something to replace is not there.
-    Missing(&'static str),
-    /// Known already.
-    Storage(StorageError),
-}
-
-impl From<rusqlite::Error> for DbError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sql(error)
-    }
-}
-
-impl From<Refusal> for DbError {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-impl From<serde_json::Error> for DbError {
-    fn from(error: serde_json::Error) -> Self {
-        Self::Damaged(format!("a JSON column: {error}"))
-    }
-}
-
-impl From<StorageError> for DbError {
-    fn from(error: StorageError) -> Self {
-        Self::Storage(error)
-    }
-}
-
-impl From<DbError> for Error {
-    fn from(error: DbError) -> Self {
-        match error {
-            DbError::Refused(refusal) => Self::Refused(refusal),
-            DbError::Sql(error) => Self::Storage(storage_error(&error)),
-            DbError::Storage(error) => Self::Storage(error),
-            DbError::Damaged(what) => Self::Storage(StorageError::new(
-                StorageErrorKind::Corrupt,
-                format!("{what} has a value that devlab never writes"),
-            )),
-            DbError::Missing(what) => Self::Storage(StorageError::new(
-                StorageErrorKind::Other,
-                format!("there is no {what} to replace"),
-            )),
-        }
-    }
-}
 
 /// The kind of an error of SQLite. Unknown ones are `Other`, never a guess.
 pub(super) fn storage_error(error: &rusqlite::Error) -> StorageError {

@@ -3,13 +3,14 @@
 use devlab_core::limits::{LOG_BYTES_MAX, LOG_CHUNK_BYTES_MAX};
 use devlab_core::tx::Effect;
 use devlab_core::{AttemptId, Refusal, Result};
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::codec::int;
-use super::errors::{DbError, DbResult};
-use super::rows::{change, first};
 use super::writer::Job;
+use crate::sql::codec::int;
+use crate::sql::error::{DbError, DbResult};
+use crate::sql::params;
+use crate::sql::rows::{change, first};
 
 /// A chunk to append, and who waits for it.
 pub(super) struct AppendJob {
@@ -23,7 +24,7 @@ pub(super) struct AppendJob {
 
 impl Job for AppendJob {
     fn run(&mut self, conn: &Connection) -> Result<()> {
-        let savepoint = |sql: &str| change(conn, sql, []).map(drop);
+        let savepoint = |sql: &str| change(conn, sql, params![]).map(drop);
         savepoint("SAVEPOINT unit")?;
         match append(conn, self.attempt, self.offset, &self.bytes) {
             Ok(len) => {
@@ -53,7 +54,7 @@ impl Job for AppendJob {
 
 fn len(conn: &Connection, attempt: AttemptId) -> DbResult<u64> {
     const SQL: &str = "SELECT len FROM heads WHERE attempt = ?1";
-    Ok(first(conn, SQL, [attempt.bytes()], |cols| cols.int())?.unwrap_or(0))
+    Ok(first(conn, SQL, params![attempt], |cols| cols.int())?.unwrap_or(0))
 }
 
 /// Appends what is new of a chunk and returns the log's length.
@@ -79,10 +80,10 @@ fn append(conn: &Connection, attempt: AttemptId, offset: u64, bytes: &[u8]) -> D
     let mut start = len;
     // Rows stay small enough that a reader of one byte does not load megabytes.
     for piece in bytes[known..].chunks(LOG_CHUNK_BYTES_MAX) {
-        change(conn, CHUNK, params![attempt.bytes(), int(start), piece])?;
+        change(conn, CHUNK, params![attempt, int(start), piece])?;
         start += piece.len() as u64;
     }
-    change(conn, HEAD, params![attempt.bytes(), int(end)])?;
+    change(conn, HEAD, params![attempt, int(end)])?;
     Ok(end)
 }
 
@@ -100,23 +101,22 @@ pub(super) fn read(
     let mut bytes = Vec::new();
     let mut at = offset;
     while bytes.len() < max && at < len {
-        let mut statement = conn.prepare_cached(CHUNK)?;
-        let mut rows = statement.query(params![attempt.bytes(), int(at)])?;
-        let damaged = || DbError::Damaged(format!("the log of {attempt} at {at}"));
-        let row = rows.next()?.ok_or_else(damaged)?;
-        let start: i64 = row.get(0)?;
-        let chunk = row.get_ref(1)?.as_blob().map_err(|_| damaged())?;
-        let skip = u64::try_from(start)
-            .ok()
-            .and_then(|start| at.checked_sub(start));
-        let skip = skip.and_then(|skip| usize::try_from(skip).ok());
-        let rest = skip.and_then(|skip| chunk.get(skip..)).unwrap_or_default();
-        if rest.is_empty() {
-            return Err(damaged());
+        let piece = first(conn, CHUNK, params![attempt, int(at)], |cols| {
+            let start: u64 = cols.int()?;
+            let chunk = cols.bytes()?;
+            let skip = at.checked_sub(start);
+            let skip = skip.and_then(|skip| usize::try_from(skip).ok());
+            let rest = skip.and_then(|skip| chunk.get(skip..)).unwrap_or_default();
+            let piece = &rest[..rest.len().min(max - bytes.len())];
+            bytes.extend_from_slice(piece);
+            Ok(piece.len() as u64)
+        })?;
+        match piece {
+            None | Some(0) => {
+                return Err(DbError::Damaged(format!("the log of {attempt} at {at}")));
+            }
+            Some(len) => at += len,
         }
-        let piece = &rest[..rest.len().min(max - bytes.len())];
-        bytes.extend_from_slice(piece);
-        at += piece.len() as u64;
     }
     Ok((bytes, len))
 }

@@ -6,25 +6,14 @@
 //! *Invariant:* one process has the folder open at a time.
 //! *Invariant:* effects run after the commit that they belong to, and before its answers.
 
-mod accounts;
-mod attempts;
 mod checkpoint;
-mod codec;
+pub(crate) mod conn;
 mod errors;
-mod events;
 mod files;
-mod jobs;
-mod lists;
 mod logs;
 mod options;
-mod patches;
-mod queues;
 mod reader;
-mod rows;
 mod schema;
-mod session;
-mod tasks;
-mod trains;
 mod units;
 mod writer;
 
@@ -37,15 +26,13 @@ use devlab_core::error::StorageErrorKind;
 use devlab_core::{AttemptId, Error, Result, StorageError};
 use tokio::sync::oneshot;
 
-pub use options::{
-    BATCH_TIME_MAX, BATCH_UNITS_MAX, FaultHook, FaultPoint, QUEUE_UNITS_MAX, READERS, RandomSource,
-    SqliteOptions,
-};
+pub use options::{BATCH_TIME_MAX, BATCH_UNITS_MAX, QUEUE_UNITS_MAX, READERS, SqliteOptions};
 
+use crate::faults::FaultPoint;
+use crate::jobs::{Jobs, closed};
 use crate::{ReadUnit, Store, WriteUnit};
 use checkpoint::Checkpoints;
 use files::Database;
-use jobs::{Jobs, closed};
 use logs::AppendJob;
 use reader::{ReadJob, Reader};
 use units::{Inspect, MainJob, Surroundings, UnitJob};

@@ -5,15 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use devlab_core::Clock;
-use devlab_core::error::StorageErrorKind;
 
-use crate::EffectSink;
-
-/// Gives 128 fresh random bits.
-pub type RandomSource = Arc<dyn Fn() -> u128 + Send + Sync>;
-/// Asked at every [`FaultPoint`]; an error makes the step fail with that kind of trouble. It may
-/// also end the process.
-pub type FaultHook = Arc<dyn Fn(FaultPoint) -> Result<(), StorageErrorKind> + Send + Sync>;
+use crate::faults::FaultHook;
+use crate::{EffectSink, RandomSource};
 
 /// Most units of work in one commit: at some 50 µs each, a batch stays below the time of a few
 /// fsyncs.
@@ -24,40 +18,6 @@ pub const BATCH_TIME_MAX: Duration = Duration::from_millis(5);
 pub const QUEUE_UNITS_MAX: usize = 8192;
 /// Reading connections.
 pub const READERS: usize = 2;
-
-/// Where a test may break a write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FaultPoint {
-    /// Units ran, nothing is committed.
-    BeforeCommit,
-    /// Units are durable, nobody was told.
-    AfterCommit,
-    /// Chunks of logs are written, nothing is committed.
-    BeforeLogCommit,
-    /// Chunks of logs are durable, nobody was told.
-    AfterLogCommit,
-}
-
-impl FaultPoint {
-    /// All of them.
-    pub const ALL: [Self; 4] = [
-        Self::BeforeCommit,
-        Self::AfterCommit,
-        Self::BeforeLogCommit,
-        Self::AfterLogCommit,
-    ];
-
-    /// Its name in reports: `store.before_commit`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::BeforeCommit => "store.before_commit",
-            Self::AfterCommit => "store.after_commit",
-            Self::BeforeLogCommit => "store.before_log_commit",
-            Self::AfterLogCommit => "store.after_log_commit",
-        }
-    }
-}
 
 /// What [`super::SqliteStore::open`] needs.
 #[derive(Clone)]

@@ -8,13 +8,15 @@ use devlab_core::{AttemptId, Error, Result, StorageError};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::errors::{DbError, DbResult, storage_error};
-use super::jobs::Jobs;
+use super::errors::storage_error;
 use super::logs;
-use super::rows::first;
-use super::session::Session;
-use super::units::{Surroundings, guarded};
+use super::units::Surroundings;
 use crate::ReadUnit;
+use crate::guarded;
+use crate::jobs::Jobs;
+use crate::sql::error::{DbError, DbResult};
+use crate::sql::rows::first;
+use crate::sql::{Session, params};
 
 /// What a reader does.
 pub(super) enum ReadJob {
@@ -84,7 +86,7 @@ impl Reader {
 
 /// Reads the whole database and says what is wrong with its structure.
 fn check(conn: &Connection) -> DbResult<()> {
-    let said = first(conn, "PRAGMA quick_check(1)", [], |cols| cols.text())?;
+    let said = first(conn, "PRAGMA quick_check(1)", params![], |cols| cols.text())?;
     match said.as_deref() {
         Some("ok") => Ok(()),
         said => Err(DbError::Storage(StorageError::new(

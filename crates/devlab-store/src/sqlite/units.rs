@@ -1,19 +1,17 @@
 //! Units of work as jobs of the writer.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use devlab_core::error::StorageErrorKind;
 use devlab_core::tx::Effect;
-use devlab_core::{Clock, Error, Result, StorageError};
+use devlab_core::{Clock, Error, Result};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::errors::storage_error;
-use super::options::RandomSource;
-use super::session::Session;
 use super::writer::Job;
 use crate::WriteUnit;
+use crate::sql::Session;
+use crate::{RandomSource, guarded};
 
 /// What every unit needs from its store.
 pub(super) struct Surroundings {
@@ -78,16 +76,6 @@ impl UnitJob {
         self.effects = session.finish(outcome)?;
         Ok(())
     }
-}
-
-/// Runs a caller's code; a panic in it is an error of its own, not the end of the thread.
-pub(super) fn guarded(unit: impl FnOnce() -> Result<()>) -> Result<()> {
-    catch_unwind(AssertUnwindSafe(unit)).unwrap_or_else(|_| {
-        Err(Error::Storage(StorageError::new(
-            StorageErrorKind::Other,
-            "a unit of work panicked; what it wrote was taken back",
-        )))
-    })
 }
 
 fn inspect(conn: &Connection) -> rusqlite::Result<Vec<(String, String)>> {

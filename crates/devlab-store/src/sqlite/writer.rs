@@ -14,10 +14,9 @@ use rusqlite::Connection;
 use super::checkpoint::Checkpoints;
 use super::errors::storage_error;
 use super::files;
-use super::jobs::Jobs;
-use super::options::{FaultHook, FaultPoint};
-use super::units;
 use crate::EffectSink;
+use crate::faults::{FaultHook, FaultPoint};
+use crate::jobs::Jobs;
 
 /// Something that is written as part of a batch.
 pub(super) trait Job: Send + 'static {
@@ -98,7 +97,7 @@ impl<J: Job> Writer<J> {
                 effects.append(&mut job.effects());
             }
         }
-        let told = units::guarded(|| {
+        let told = crate::guarded(|| {
             (self.effects)(&effects);
             Ok(())
         });

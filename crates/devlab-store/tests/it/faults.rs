@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex};
 use devlab_core::error::StorageErrorKind;
 use devlab_core::tx::Effect;
 use devlab_core::{AttemptId, Error, Result};
-use devlab_store::sqlite::{FaultPoint, SqliteStore};
+use devlab_store::faults::FaultPoint;
+use devlab_store::sqlite::SqliteStore;
 use devlab_store::{Store, StoreExt};
 use futures::future::join_all;
 

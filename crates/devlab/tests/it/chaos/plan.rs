@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use devlab_agent::harness::points;
 use devlab_agent::journal::FAULT_WRITE;
-use devlab_store::sqlite::FaultPoint;
+use devlab_store::faults::FaultPoint;
 use devlab_testing::Faults;
 
 /// A push has moved a ref; the database does not know.

@@ -14,15 +14,15 @@ use devlab_core::state::{ResumeTo, State, StateName, TaskKind, WaitReason};
 use devlab_core::task::{Proof, Tries};
 use devlab_core::train::CandidateState;
 use devlab_core::{Oid, Timestamp};
-use rusqlite::Row;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::errors::{DbError, DbResult};
+use super::error::{DbError, DbResult};
+use super::{Param, Row};
 
 /// An enumeration stored as an integer.
-pub(super) trait Code: Copy + 'static {
+pub(crate) trait Code: Copy + 'static {
     /// All of its values.
     const ALL: &'static [Self];
     /// The stored integer.
@@ -252,7 +252,7 @@ impl Code for EventKind {
 }
 
 /// What a waiting task waits for and where it goes then, in one integer.
-pub(super) fn waits_code(state: State) -> Option<i64> {
+pub(crate) fn waits_code(state: State) -> Option<i64> {
     match state {
         State::Waiting(reason, to) => Some(reason.code() * 16 + to.code()),
         State::Draft
@@ -267,7 +267,7 @@ pub(super) fn waits_code(state: State) -> Option<i64> {
 }
 
 /// The state of its two columns.
-pub(super) fn decode_state(code: i64, waits: Option<i64>) -> DbResult<State> {
+pub(crate) fn decode_state(code: i64, waits: Option<i64>) -> DbResult<State> {
     Ok(match StateName::decode(code)? {
         StateName::Draft => State::Draft,
         StateName::Blocked => State::Blocked,
@@ -288,7 +288,7 @@ pub(super) fn decode_state(code: i64, waits: Option<i64>) -> DbResult<State> {
 }
 
 /// Four counters of eight bits.
-pub(super) fn tries_code(tries: Tries) -> i64 {
+pub(crate) fn tries_code(tries: Tries) -> i64 {
     i64::from(u32::from_le_bytes([
         tries.lost,
         tries.check,
@@ -298,7 +298,7 @@ pub(super) fn tries_code(tries: Tries) -> i64 {
 }
 
 /// See [`tries_code`].
-pub(super) fn decode_tries(code: i64) -> DbResult<Tries> {
+pub(crate) fn decode_tries(code: i64) -> DbResult<Tries> {
     let bits = u32::try_from(code).map_err(|_| DbError::Damaged("tasks.tries".into()))?;
     let [lost, check, driver, sent_back] = bits.to_le_bytes();
     Ok(Tries {
@@ -310,33 +310,43 @@ pub(super) fn decode_tries(code: i64) -> DbResult<Tries> {
 }
 
 /// An unsigned number as a column; SQLite has no integer above `i64::MAX`, and neither do we.
-pub(super) fn int(value: u64) -> i64 {
+pub(crate) fn int(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
+/// An optional id.
+pub(crate) fn opt_id<K>(id: Option<Id<K>>) -> Param<'static> {
+    id.map_or(Param::Null, |id| Param::Id(id.bytes()))
+}
+
+/// An optional time.
+pub(crate) fn opt_time(time: Option<Timestamp>) -> Param<'static> {
+    time.map_or(Param::Null, |time| Param::Int(time.as_millis()))
+}
+
+/// Optional text.
+pub(crate) fn opt_text(text: Option<&str>) -> Param<'_> {
+    text.map_or(Param::Null, Param::Text)
+}
+
 /// A value as JSON text.
-pub(super) fn json<T: Serialize>(value: &T) -> DbResult<String> {
+pub(crate) fn json<T: Serialize>(value: &T) -> DbResult<String> {
     Ok(serde_json::to_string(value)?)
 }
 
-/// Bytes of an optional id.
-pub(super) fn opt_id<K>(id: Option<Id<K>>) -> Option<[u8; 16]> {
-    id.map(Id::bytes)
-}
-
 /// Digits of an optional object id.
-pub(super) fn opt_oid(oid: Option<&Oid>) -> Option<&str> {
+pub(crate) fn opt_oid(oid: Option<&Oid>) -> Option<&str> {
     oid.map(Oid::as_str)
 }
 
 /// Reads the columns of a row from left to right.
-pub(super) struct Cols<'r> {
-    row: &'r Row<'r>,
+pub(crate) struct Cols<'r> {
+    row: &'r dyn Row,
     at: usize,
 }
 
 impl<'r> Cols<'r> {
-    pub(super) fn new(row: &'r Row<'r>) -> Self {
+    pub(crate) fn new(row: &'r dyn Row) -> Self {
         Self { row, at: 0 }
     }
 
@@ -346,103 +356,97 @@ impl<'r> Cols<'r> {
     }
 
     fn damaged(&self) -> DbError {
-        let at = self.at - 1;
-        let name = self.row.as_ref().column_name(at).unwrap_or("?");
-        DbError::Damaged(format!("column {name}"))
+        DbError::Damaged(format!("column {}", self.row.name(self.at - 1)))
     }
 
-    pub(super) fn id<K>(&mut self) -> DbResult<Id<K>> {
-        let at = self.next();
-        let bytes: [u8; 16] = self.row.get(at)?;
-        Ok(Id::from_uuid(Uuid::from_bytes(bytes)))
+    fn there<T>(&self, value: Option<T>) -> DbResult<T> {
+        value.ok_or_else(|| self.damaged())
     }
 
-    pub(super) fn opt_id<K>(&mut self) -> DbResult<Option<Id<K>>> {
+    pub(crate) fn id<K>(&mut self) -> DbResult<Id<K>> {
+        let id = self.opt_id()?;
+        self.there(id)
+    }
+
+    pub(crate) fn opt_id<K>(&mut self) -> DbResult<Option<Id<K>>> {
         let at = self.next();
-        let bytes: Option<[u8; 16]> = self.row.get(at)?;
+        let bytes = self.row.id(at)?;
         Ok(bytes.map(|bytes| Id::from_uuid(Uuid::from_bytes(bytes))))
     }
 
-    pub(super) fn int<T: TryFrom<i64>>(&mut self) -> DbResult<T> {
-        let at = self.next();
-        let value: i64 = self.row.get(at)?;
+    pub(crate) fn int<T: TryFrom<i64>>(&mut self) -> DbResult<T> {
+        let value = self.opt_int()?;
+        let value = self.there(value)?;
         T::try_from(value).map_err(|_| self.damaged())
     }
 
-    pub(super) fn opt_int(&mut self) -> DbResult<Option<i64>> {
+    pub(crate) fn opt_int(&mut self) -> DbResult<Option<i64>> {
         let at = self.next();
-        Ok(self.row.get(at)?)
+        self.row.int(at)
     }
 
-    pub(super) fn flag(&mut self) -> DbResult<bool> {
+    pub(crate) fn flag(&mut self) -> DbResult<bool> {
         let at = self.next();
-        Ok(self.row.get(at)?)
+        let flag = self.row.flag(at)?;
+        self.there(flag)
     }
 
-    pub(super) fn time(&mut self) -> DbResult<Timestamp> {
-        let at = self.next();
-        Ok(Timestamp::from_millis(self.row.get(at)?))
+    pub(crate) fn time(&mut self) -> DbResult<Timestamp> {
+        self.int().map(Timestamp::from_millis)
     }
 
-    pub(super) fn opt_time(&mut self) -> DbResult<Option<Timestamp>> {
-        let at = self.next();
-        let millis: Option<i64> = self.row.get(at)?;
-        Ok(millis.map(Timestamp::from_millis))
+    pub(crate) fn opt_time(&mut self) -> DbResult<Option<Timestamp>> {
+        Ok(self.opt_int()?.map(Timestamp::from_millis))
     }
 
-    pub(super) fn code<E: Code>(&mut self) -> DbResult<E> {
-        let at = self.next();
-        E::decode(self.row.get(at)?)
+    pub(crate) fn code<E: Code>(&mut self) -> DbResult<E> {
+        E::decode(self.int()?)
     }
 
-    pub(super) fn opt_code<E: Code>(&mut self) -> DbResult<Option<E>> {
-        let at = self.next();
-        let code: Option<i64> = self.row.get(at)?;
-        code.map(E::decode).transpose()
+    pub(crate) fn opt_code<E: Code>(&mut self) -> DbResult<Option<E>> {
+        self.opt_int()?.map(E::decode).transpose()
     }
 
-    pub(super) fn text(&mut self) -> DbResult<String> {
+    fn str(&mut self) -> DbResult<Option<&'r str>> {
         let at = self.next();
-        Ok(self.row.get(at)?)
+        self.row.text(at)
     }
 
-    pub(super) fn opt_text(&mut self) -> DbResult<Option<String>> {
+    /// Bytes, as they are.
+    pub(crate) fn bytes(&mut self) -> DbResult<&'r [u8]> {
         let at = self.next();
-        Ok(self.row.get(at)?)
+        let bytes = self.row.bytes(at)?;
+        self.there(bytes)
+    }
+
+    pub(crate) fn text(&mut self) -> DbResult<String> {
+        let text = self.str()?;
+        self.there(text).map(str::to_owned)
+    }
+
+    pub(crate) fn opt_text(&mut self) -> DbResult<Option<String>> {
+        Ok(self.str()?.map(str::to_owned))
     }
 
     /// A value with a text form that is checked when it is read: object ids, hashes, names.
-    pub(super) fn parsed<T: FromStr>(&mut self) -> DbResult<T> {
-        let at = self.next();
-        let text = self.row.get_ref(at)?.as_str().map_err(|_| self.damaged())?;
-        text.parse().map_err(|_| self.damaged())
+    pub(crate) fn parsed<T: FromStr>(&mut self) -> DbResult<T> {
+        let value = self.opt_parsed()?;
+        self.there(value)
     }
 
-    pub(super) fn opt_parsed<T: FromStr>(&mut self) -> DbResult<Option<T>> {
-        let at = self.next();
-        let text = self
-            .row
-            .get_ref(at)?
-            .as_str_or_null()
-            .map_err(|_| self.damaged())?;
+    pub(crate) fn opt_parsed<T: FromStr>(&mut self) -> DbResult<Option<T>> {
+        let text = self.str()?;
         text.map(|text| text.parse().map_err(|_| self.damaged()))
             .transpose()
     }
 
-    pub(super) fn json<T: DeserializeOwned>(&mut self) -> DbResult<T> {
-        let at = self.next();
-        let text = self.row.get_ref(at)?.as_str().map_err(|_| self.damaged())?;
-        Ok(serde_json::from_str(text)?)
+    pub(crate) fn json<T: DeserializeOwned>(&mut self) -> DbResult<T> {
+        let value = self.opt_json()?;
+        self.there(value)
     }
 
-    pub(super) fn opt_json<T: DeserializeOwned>(&mut self) -> DbResult<Option<T>> {
-        let at = self.next();
-        let text = self
-            .row
-            .get_ref(at)?
-            .as_str_or_null()
-            .map_err(|_| self.damaged())?;
-        Ok(text.map(serde_json::from_str).transpose()?)
+    pub(crate) fn opt_json<T: DeserializeOwned>(&mut self) -> DbResult<Option<T>> {
+        Ok(self.str()?.map(serde_json::from_str).transpose()?)
     }
 }
 

@@ -1,18 +1,18 @@
 //! Orgs, projects, tokens, remembered answers and settings.
 
+use super::{Sql, params};
 use devlab_core::auth::Token;
 use devlab_core::check::Sha256Hex;
 use devlab_core::name::Name;
 use devlab_core::org::{Org, Project};
 use devlab_core::tx::{Page, Remembered};
 use devlab_core::{Oid, OrgId, ProjectId, RefName, Timestamp, TokenId};
-use rusqlite::{Connection, params};
 
-use super::codec::{Code, Cols, opt_id};
-use super::errors::{DbError, DbResult};
+use super::codec::{Code, Cols};
+use super::error::{DbError, DbResult};
 use super::rows::{above, all, below, change, first};
 
-fn read_org(cols: &mut Cols<'_>) -> DbResult<Org> {
+pub(crate) fn read_org(cols: &mut Cols<'_>) -> DbResult<Org> {
     Ok(Org {
         id: cols.id()?,
         name: cols.parsed()?,
@@ -20,35 +20,38 @@ fn read_org(cols: &mut Cols<'_>) -> DbResult<Org> {
     })
 }
 
-pub(super) fn org(conn: &Connection, id: OrgId) -> DbResult<Option<Org>> {
+pub(crate) fn org(conn: &dyn Sql, id: OrgId) -> DbResult<Option<Org>> {
     const SQL: &str = "SELECT id, name, created_at FROM orgs WHERE id = ?1";
-    first(conn, SQL, [id.bytes()], read_org)
+    first(conn, SQL, params![id], read_org)
 }
 
-pub(super) fn org_by_name(conn: &Connection, name: &Name) -> DbResult<Option<Org>> {
+pub(crate) fn org_by_name(conn: &dyn Sql, name: &Name) -> DbResult<Option<Org>> {
     const SQL: &str = "SELECT id, name, created_at FROM orgs WHERE name = ?1";
-    first(conn, SQL, [name.as_str()], read_org)
+    first(conn, SQL, params![name.as_str()], read_org)
 }
 
-pub(super) fn orgs(conn: &Connection, only: Option<OrgId>, page: Page) -> DbResult<Vec<Org>> {
+pub(crate) fn orgs(conn: &dyn Sql, only: Option<OrgId>, page: Page) -> DbResult<Vec<Org>> {
     const SQL: &str = "SELECT id, name, created_at FROM orgs WHERE id > ?1 \
-        AND (?3 IS NULL OR id = ?3) ORDER BY id LIMIT ?2";
-    let of = params![above(page.after), page.limit, opt_id(only)];
-    all(conn, SQL, of, read_org)
+        AND (id = ?3 OR ?3 IS NULL) ORDER BY id LIMIT ?2";
+    all(
+        conn,
+        SQL,
+        params![above(page.after), page.limit, only],
+        read_org,
+    )
 }
 
-pub(super) fn insert_org(conn: &Connection, org: &Org) -> DbResult<()> {
+pub(crate) fn insert_org(conn: &dyn Sql, org: &Org) -> DbResult<()> {
     const SQL: &str = "INSERT INTO orgs (id, name, created_at) VALUES (?1, ?2, ?3)";
-    let of = params![
-        org.id.bytes(),
-        org.name.as_str(),
-        org.created_at.as_millis()
-    ];
-    change(conn, SQL, of)?;
+    change(
+        conn,
+        SQL,
+        params![org.id, org.name.as_str(), org.created_at.as_millis()],
+    )?;
     Ok(())
 }
 
-fn read_project(cols: &mut Cols<'_>) -> DbResult<Project> {
+pub(crate) fn read_project(cols: &mut Cols<'_>) -> DbResult<Project> {
     Ok(Project {
         id: cols.id()?,
         org: cols.id()?,
@@ -60,44 +63,35 @@ fn read_project(cols: &mut Cols<'_>) -> DbResult<Project> {
     })
 }
 
-pub(super) fn project(conn: &Connection, id: ProjectId) -> DbResult<Option<Project>> {
+pub(crate) fn project(conn: &dyn Sql, id: ProjectId) -> DbResult<Option<Project>> {
     const SQL: &str = "SELECT id, org, name, default_branch, upstream, archived, created_at \
         FROM projects WHERE id = ?1";
-    first(conn, SQL, [id.bytes()], read_project)
+    first(conn, SQL, params![id], read_project)
 }
 
-pub(super) fn project_by_name(
-    conn: &Connection,
+pub(crate) fn project_by_name(
+    conn: &dyn Sql,
     org: OrgId,
     name: &Name,
 ) -> DbResult<Option<Project>> {
     const SQL: &str = "SELECT id, org, name, default_branch, upstream, archived, created_at \
         FROM projects WHERE org = ?1 AND name = ?2";
-    first(conn, SQL, params![org.bytes(), name.as_str()], read_project)
+    first(conn, SQL, params![org, name.as_str()], read_project)
 }
 
-pub(super) fn projects(
-    conn: &Connection,
-    org: Option<OrgId>,
-    page: Page,
-) -> DbResult<Vec<Project>> {
+pub(crate) fn projects(conn: &dyn Sql, org: Option<OrgId>, page: Page) -> DbResult<Vec<Project>> {
     const ALL: &str = "SELECT id, org, name, default_branch, upstream, archived, created_at \
         FROM projects WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
     const OF_ORG: &str = "SELECT id, org, name, default_branch, upstream, archived, created_at \
         FROM projects WHERE id < ?1 AND org = ?3 ORDER BY id DESC LIMIT ?2";
     let after = below(page.after);
     match org {
-        Some(org) => all(
-            conn,
-            OF_ORG,
-            params![after, page.limit, org.bytes()],
-            read_project,
-        ),
+        Some(org) => all(conn, OF_ORG, params![after, page.limit, org], read_project),
         None => all(conn, ALL, params![after, page.limit], read_project),
     }
 }
 
-pub(super) fn insert_project(conn: &Connection, project: &Project) -> DbResult<()> {
+pub(crate) fn insert_project(conn: &dyn Sql, project: &Project) -> DbResult<()> {
     const SQL: &str = "INSERT INTO projects \
         (id, name, default_branch, upstream, archived, org, created_at) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
@@ -105,26 +99,26 @@ pub(super) fn insert_project(conn: &Connection, project: &Project) -> DbResult<(
         conn,
         SQL,
         params![
-            project.id.bytes(),
+            project.id,
             project.name.as_str(),
             project.default_branch.as_str(),
             project.upstream,
             project.archived,
-            project.org.bytes(),
+            project.org,
             project.created_at.as_millis(),
         ],
     )?;
     Ok(())
 }
 
-pub(super) fn put_project(conn: &Connection, project: &Project) -> DbResult<()> {
+pub(crate) fn put_project(conn: &dyn Sql, project: &Project) -> DbResult<()> {
     const SQL: &str = "UPDATE projects SET name = ?2, default_branch = ?3, upstream = ?4, \
         archived = ?5 WHERE id = ?1";
     let changed = change(
         conn,
         SQL,
         params![
-            project.id.bytes(),
+            project.id,
             project.name.as_str(),
             project.default_branch.as_str(),
             project.upstream,
@@ -137,22 +131,19 @@ pub(super) fn put_project(conn: &Connection, project: &Project) -> DbResult<()> 
     }
 }
 
-pub(super) fn branch_head(
-    conn: &Connection,
+pub(crate) fn branch_head(
+    conn: &dyn Sql,
     project: ProjectId,
     branch: &RefName,
 ) -> DbResult<Option<Oid>> {
     const SQL: &str = "SELECT head FROM branch_heads WHERE project = ?1 AND branch = ?2";
-    first(
-        conn,
-        SQL,
-        params![project.bytes(), branch.as_str()],
-        |cols| cols.parsed(),
-    )
+    first(conn, SQL, params![project, branch.as_str()], |cols| {
+        cols.parsed()
+    })
 }
 
-pub(super) fn set_branch_head(
-    conn: &Connection,
+pub(crate) fn set_branch_head(
+    conn: &dyn Sql,
     project: ProjectId,
     branch: &RefName,
     head: Option<&Oid>,
@@ -160,7 +151,7 @@ pub(super) fn set_branch_head(
     const SET: &str = "INSERT INTO branch_heads (project, branch, head) VALUES (?1, ?2, ?3) \
         ON CONFLICT (project, branch) DO UPDATE SET head = excluded.head";
     const UNSET: &str = "DELETE FROM branch_heads WHERE project = ?1 AND branch = ?2";
-    let project = project.bytes();
+    let project = project;
     match head {
         Some(head) => change(conn, SET, params![project, branch.as_str(), head.as_str()])?,
         None => change(conn, UNSET, params![project, branch.as_str()])?,
@@ -181,36 +172,31 @@ fn read_token(cols: &mut Cols<'_>) -> DbResult<Token> {
     })
 }
 
-pub(super) fn token_by_hash(conn: &Connection, hash: &Sha256Hex) -> DbResult<Option<Token>> {
+pub(crate) fn token_by_hash(conn: &dyn Sql, hash: &Sha256Hex) -> DbResult<Option<Token>> {
     const SQL: &str = "SELECT id, hash, role, org, note, expires_at, revoked_at, created_at \
         FROM tokens WHERE hash = ?1";
-    first(conn, SQL, [hash.as_str()], read_token)
+    first(conn, SQL, params![hash.as_str()], read_token)
 }
 
-pub(super) fn token(conn: &Connection, id: TokenId) -> DbResult<Option<Token>> {
+pub(crate) fn token(conn: &dyn Sql, id: TokenId) -> DbResult<Option<Token>> {
     const SQL: &str = "SELECT id, hash, role, org, note, expires_at, revoked_at, created_at \
         FROM tokens WHERE id = ?1";
-    first(conn, SQL, [id.bytes()], read_token)
+    first(conn, SQL, params![id], read_token)
 }
 
-pub(super) fn tokens(conn: &Connection, org: Option<OrgId>, page: Page) -> DbResult<Vec<Token>> {
+pub(crate) fn tokens(conn: &dyn Sql, org: Option<OrgId>, page: Page) -> DbResult<Vec<Token>> {
     const ALL: &str = "SELECT id, hash, role, org, note, expires_at, revoked_at, created_at \
         FROM tokens WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
     const OF_ORG: &str = "SELECT id, hash, role, org, note, expires_at, revoked_at, created_at \
         FROM tokens WHERE id < ?1 AND org = ?3 ORDER BY id DESC LIMIT ?2";
     let after = below(page.after);
     match org {
-        Some(org) => all(
-            conn,
-            OF_ORG,
-            params![after, page.limit, org.bytes()],
-            read_token,
-        ),
+        Some(org) => all(conn, OF_ORG, params![after, page.limit, org], read_token),
         None => all(conn, ALL, params![after, page.limit], read_token),
     }
 }
 
-pub(super) fn put_token(conn: &Connection, token: &Token) -> DbResult<()> {
+pub(crate) fn put_token(conn: &dyn Sql, token: &Token) -> DbResult<()> {
     const SQL: &str = "INSERT INTO tokens \
         (id, hash, role, org, note, expires_at, revoked_at, created_at) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
@@ -220,10 +206,10 @@ pub(super) fn put_token(conn: &Connection, token: &Token) -> DbResult<()> {
         conn,
         SQL,
         params![
-            token.id.bytes(),
+            token.id,
             token.hash.as_str(),
             token.role.code(),
-            opt_id(token.org),
+            token.org,
             token.note,
             token.expires_at.map(Timestamp::as_millis),
             token.revoked_at.map(Timestamp::as_millis),
@@ -233,8 +219,8 @@ pub(super) fn put_token(conn: &Connection, token: &Token) -> DbResult<()> {
     Ok(())
 }
 
-pub(super) fn remembered(
-    conn: &Connection,
+pub(crate) fn remembered(
+    conn: &dyn Sql,
     key: &str,
     now: Timestamp,
 ) -> DbResult<Option<Remembered>> {
@@ -250,7 +236,7 @@ pub(super) fn remembered(
     })
 }
 
-pub(super) fn remember(conn: &Connection, key: &str, answer: &Remembered) -> DbResult<()> {
+pub(crate) fn remember(conn: &dyn Sql, key: &str, answer: &Remembered) -> DbResult<()> {
     const SQL: &str = "INSERT INTO remembered (key, body, status, answer, expires_at) \
         VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (key) DO UPDATE SET body = excluded.body, \
         status = excluded.status, answer = excluded.answer, expires_at = excluded.expires_at";
@@ -268,24 +254,24 @@ pub(super) fn remember(conn: &Connection, key: &str, answer: &Remembered) -> DbR
     Ok(())
 }
 
-pub(super) fn forget_expired(conn: &Connection, now: Timestamp, limit: u32) -> DbResult<u64> {
-    const SQL: &str = "DELETE FROM remembered WHERE rowid IN \
-        (SELECT rowid FROM remembered WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
-    Ok(change(conn, SQL, params![now.as_millis(), limit])? as u64)
+pub(crate) fn forget_expired(conn: &dyn Sql, now: Timestamp, limit: u32) -> DbResult<u64> {
+    const SQL: &str = "DELETE FROM remembered WHERE key IN \
+        (SELECT key FROM remembered WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
+    change(conn, SQL, params![now.as_millis(), limit])
 }
 
-pub(super) fn setting(conn: &Connection, key: &str) -> DbResult<Option<String>> {
+pub(crate) fn setting(conn: &dyn Sql, key: &str) -> DbResult<Option<String>> {
     first(
         conn,
         "SELECT value FROM settings WHERE key = ?1",
-        [key],
+        params![key],
         |cols| cols.text(),
     )
 }
 
-pub(super) fn put_setting(conn: &Connection, key: &str, value: &str) -> DbResult<()> {
+pub(crate) fn put_setting(conn: &dyn Sql, key: &str, value: &str) -> DbResult<()> {
     const SQL: &str = "INSERT INTO settings (key, value) VALUES (?1, ?2) \
         ON CONFLICT (key) DO UPDATE SET value = excluded.value";
-    change(conn, SQL, [key, value])?;
+    change(conn, SQL, params![key, value])?;
     Ok(())
 }

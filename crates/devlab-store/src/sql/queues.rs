@@ -1,13 +1,13 @@
 //! The ready queues, and tasks that back off.
 
+use super::{Param, Sql, params};
 use devlab_core::label::Labels;
 use devlab_core::limits::LABEL_SETS_MAX;
 use devlab_core::tx::{Queued, Work};
 use devlab_core::{OrgId, TaskId, Timestamp};
-use rusqlite::{Connection, params};
 
 use super::codec::{Cols, int};
-use super::errors::{DbError, DbResult};
+use super::error::{DbError, DbResult};
 use super::rows::{all, change, first};
 
 /// The head of the first queue after the given one: one step in the tree, because the key of the
@@ -20,7 +20,7 @@ const EMPTY_HEAD: &str = "SELECT requires, neg_priority, verify_first, neg_path,
     FROM ready WHERE org = ?1 AND requires = '' \
     ORDER BY neg_priority, verify_first, neg_path, seq LIMIT 1";
 
-fn read_queued(org: OrgId, cols: &mut Cols<'_>) -> DbResult<Queued> {
+pub(crate) fn read_queued(org: OrgId, cols: &mut Cols<'_>) -> DbResult<Queued> {
     let requires = cols.parsed()?;
     let neg_priority: i32 = cols.int()?;
     let verify_first: u8 = cols.int()?;
@@ -40,20 +40,20 @@ fn read_queued(org: OrgId, cols: &mut Cols<'_>) -> DbResult<Queued> {
 }
 
 /// Steps from queue to queue and shows each head.
-fn walk_heads(conn: &Connection, org: OrgId, mut visit: impl FnMut(Queued)) -> DbResult<()> {
+fn walk_heads(conn: &dyn Sql, org: OrgId, mut visit: impl FnMut(Queued)) -> DbResult<()> {
     let read = |cols: &mut Cols<'_>| read_queued(org, cols);
-    if let Some(head) = first(conn, EMPTY_HEAD, [org.bytes()], read)? {
+    if let Some(head) = first(conn, EMPTY_HEAD, params![org], read)? {
         visit(head);
     }
     let mut last = Labels::default();
-    while let Some(head) = first(conn, NEXT_HEAD, params![org.bytes(), last.as_str()], read)? {
+    while let Some(head) = first(conn, NEXT_HEAD, params![org, last.as_str()], read)? {
         last = head.requires.clone();
         visit(head);
     }
     Ok(())
 }
 
-pub(super) fn heads(conn: &Connection, org: OrgId, agent: &Labels) -> DbResult<Vec<Queued>> {
+pub(crate) fn heads(conn: &dyn Sql, org: OrgId, agent: &Labels) -> DbResult<Vec<Queued>> {
     let mut heads = Vec::new();
     walk_heads(conn, org, |head| {
         if agent.satisfies(&head.requires) {
@@ -63,56 +63,69 @@ pub(super) fn heads(conn: &Connection, org: OrgId, agent: &Labels) -> DbResult<V
     Ok(heads)
 }
 
-pub(super) fn len(conn: &Connection, org: Option<OrgId>) -> DbResult<u64> {
+pub(crate) fn len(conn: &dyn Sql, org: Option<OrgId>) -> DbResult<u64> {
     let count = match org {
         Some(org) => first(
             conn,
             "SELECT count(*) FROM ready WHERE org = ?1",
-            [org.bytes()],
+            params![org],
             |cols| cols.int(),
         )?,
-        None => first(conn, "SELECT count(*) FROM ready", [], |cols| cols.int())?,
+        None => first(conn, "SELECT count(*) FROM ready", params![], |cols| {
+            cols.int()
+        })?,
     };
     Ok(count.unwrap_or(0))
 }
 
-fn key(entry: &Queued) -> (i32, u8, i64, i64, [u8; 16]) {
-    let (neg_priority, verify_first, neg_path, seq) = entry.rank();
-    let work = match entry.work {
+/// Id of what an entry hands out.
+pub(crate) fn work_bytes(entry: &Queued) -> [u8; 16] {
+    match entry.work {
         Work::Verify(candidate) => candidate.bytes(),
         Work::Task(task) => task.bytes(),
-    };
-    (neg_priority, verify_first, neg_path, int(seq), work)
+    }
 }
 
-pub(super) fn enqueue(conn: &Connection, entry: &Queued) -> DbResult<bool> {
+/// Columns of [`row`] in their order: the whole key.
+pub(crate) const COLUMNS: [&str; 7] = [
+    "org",
+    "requires",
+    "neg_priority",
+    "verify_first",
+    "neg_path",
+    "seq",
+    "work",
+];
+
+/// A whole entry.
+pub(crate) fn row(entry: &Queued) -> [Param<'_>; 7] {
+    let (neg_priority, verify_first, neg_path, seq) = entry.rank();
+    [
+        Param::Id(entry.org.bytes()),
+        Param::Text(entry.requires.as_str()),
+        Param::Int(neg_priority.into()),
+        Param::Int(verify_first.into()),
+        Param::Int(neg_path),
+        Param::Int(int(seq)),
+        Param::Id(work_bytes(entry)),
+    ]
+}
+
+pub(crate) fn enqueue(conn: &dyn Sql, entry: &Queued) -> DbResult<bool> {
     const SQL: &str = "INSERT INTO ready \
         (org, requires, neg_priority, verify_first, neg_path, seq, work) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING";
     if !has_room(conn, entry)? {
         return Ok(false);
     }
-    let (neg_priority, verify_first, neg_path, seq, work) = key(entry);
-    change(
-        conn,
-        SQL,
-        params![
-            entry.org.bytes(),
-            entry.requires.as_str(),
-            neg_priority,
-            verify_first,
-            neg_path,
-            seq,
-            work
-        ],
-    )?;
+    change(conn, SQL, &row(entry))?;
     Ok(true)
 }
 
 /// A claim looks at the head of every queue, so their number is bounded. The usual entry joins a
 /// queue that is there, and costs one look. Candidates are few, one for each target, and always
 /// have room.
-fn has_room(conn: &Connection, entry: &Queued) -> DbResult<bool> {
+fn has_room(conn: &dyn Sql, entry: &Queued) -> DbResult<bool> {
     const SQL: &str = "SELECT 1 FROM ready WHERE org = ?1 AND requires = ?2 LIMIT 1";
     if matches!(entry.work, Work::Verify(_)) {
         return Ok(true);
@@ -120,7 +133,7 @@ fn has_room(conn: &Connection, entry: &Queued) -> DbResult<bool> {
     let found = first(
         conn,
         SQL,
-        params![entry.org.bytes(), entry.requires.as_str()],
+        params![entry.org, entry.requires.as_str()],
         |cols| cols.int::<i64>(),
     )?;
     if found.is_some() {
@@ -131,51 +144,40 @@ fn has_room(conn: &Connection, entry: &Queued) -> DbResult<bool> {
     Ok(queues < LABEL_SETS_MAX)
 }
 
-pub(super) fn dequeue(conn: &Connection, entry: &Queued) -> DbResult<bool> {
+pub(crate) fn dequeue(conn: &dyn Sql, entry: &Queued) -> DbResult<bool> {
     const SQL: &str = "DELETE FROM ready WHERE org = ?1 AND requires = ?2 AND neg_priority = ?3 \
         AND verify_first = ?4 AND neg_path = ?5 AND seq = ?6 AND work = ?7";
-    let (neg_priority, verify_first, neg_path, seq, work) = key(entry);
-    let gone = change(
-        conn,
-        SQL,
-        params![
-            entry.org.bytes(),
-            entry.requires.as_str(),
-            neg_priority,
-            verify_first,
-            neg_path,
-            seq,
-            work
-        ],
-    )?;
-    Ok(gone == 1)
+    Ok(change(conn, SQL, &row(entry))? == 1)
 }
 
-pub(super) fn set_due(conn: &Connection, task: TaskId, at: Option<Timestamp>) -> DbResult<()> {
+pub(crate) fn set_due(conn: &dyn Sql, task: TaskId, at: Option<Timestamp>) -> DbResult<()> {
     const SET: &str = "INSERT INTO due (task, at) VALUES (?1, ?2) \
         ON CONFLICT (task) DO UPDATE SET at = excluded.at";
     match at {
-        Some(at) => change(conn, SET, params![task.bytes(), at.as_millis()])?,
-        None => change(conn, "DELETE FROM due WHERE task = ?1", [task.bytes()])?,
+        Some(at) => change(conn, SET, params![task, at.as_millis()])?,
+        None => change(conn, "DELETE FROM due WHERE task = ?1", params![task])?,
     };
     Ok(())
 }
 
-pub(super) fn due(conn: &Connection, now: Timestamp, limit: u32) -> DbResult<Vec<TaskId>> {
+pub(crate) fn due(conn: &dyn Sql, now: Timestamp, limit: u32) -> DbResult<Vec<TaskId>> {
     const SQL: &str = "SELECT task FROM due WHERE at <= ?1 ORDER BY at, task LIMIT ?2";
     all(conn, SQL, params![now.as_millis(), limit], |cols| cols.id())
 }
 
-pub(super) fn next_due(conn: &Connection) -> DbResult<Option<Timestamp>> {
-    first(conn, "SELECT at FROM due ORDER BY at LIMIT 1", [], |cols| {
-        cols.time()
-    })
+pub(crate) fn next_due(conn: &dyn Sql) -> DbResult<Option<Timestamp>> {
+    first(
+        conn,
+        "SELECT at FROM due ORDER BY at LIMIT 1",
+        params![],
+        |cols| cols.time(),
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sqlite::rows::plan;
+    use crate::sqlite::conn::plan;
 
     #[test]
     fn a_claim_steps_from_queue_to_queue_and_scans_none() {

@@ -16,15 +16,15 @@ use devlab_core::{
     AgentId, AttemptId, CandidateId, Error, Oid, OrgId, PatchId, ProjectId, RefName, Result,
     StorageError, TaskId, Timestamp, TokenId,
 };
-use rusqlite::Connection;
 
-use super::errors::DbResult;
-use super::options::RandomSource;
+use super::error::DbResult;
+use super::{Sql, params};
 use super::{accounts, attempts, events, lists, patches, queues, tasks, trains};
+use crate::RandomSource;
 
 /// A unit of work under way.
-pub(super) struct Session<'c> {
-    conn: &'c Connection,
+pub(crate) struct Session<'c> {
+    conn: &'c dyn Sql,
     now: Timestamp,
     random: &'c RandomSource,
     effects: Vec<Effect>,
@@ -36,7 +36,7 @@ pub(super) struct Session<'c> {
 }
 
 impl<'c> Session<'c> {
-    pub(super) fn new(conn: &'c Connection, now: Timestamp, random: &'c RandomSource) -> Self {
+    pub(crate) fn new(conn: &'c dyn Sql, now: Timestamp, random: &'c RandomSource) -> Self {
         Self {
             conn,
             now,
@@ -47,18 +47,25 @@ impl<'c> Session<'c> {
         }
     }
 
+    /// Begins the unit with its savepoint: in PostgreSQL a statement that fails spoils everything
+    /// back to the last one, even if it only reads.
+    pub(crate) fn begin(&mut self) -> Result<()> {
+        let saved = self.save();
+        self.note(saved)
+    }
+
     /// Ends the unit: keeps what it wrote if `outcome` is good, and takes it back if not. Returns
     /// what it left to do after the commit.
     ///
     /// # Errors
     /// What the unit failed with, or what keeping or taking back failed with.
-    pub(super) fn finish(mut self, outcome: Result<()>) -> Result<Vec<Effect>> {
+    pub(crate) fn finish(mut self, outcome: Result<()>) -> Result<Vec<Effect>> {
         let outcome = match self.failed.take() {
             Some(error) => Err(Error::Storage(error)),
             None => outcome,
         };
         // After a full disk SQLite has taken back the whole transaction, savepoints included.
-        if !self.saved || self.conn.is_autocommit() {
+        if !self.saved || !self.conn.in_transaction() {
             return outcome.map(|()| self.effects);
         }
         match outcome {
@@ -80,8 +87,7 @@ impl<'c> Session<'c> {
     }
 
     fn statement(&self, sql: &str) -> DbResult<()> {
-        self.conn.prepare_cached(sql)?.execute([])?;
-        Ok(())
+        self.conn.execute(sql, params![]).map(drop)
     }
 
     fn refuse_after_failure(&self) -> Result<()> {
@@ -102,13 +108,13 @@ impl<'c> Session<'c> {
         Err(error)
     }
 
-    fn look<T>(&mut self, read: impl FnOnce(&Connection) -> DbResult<T>) -> Result<T> {
+    fn look<T>(&mut self, read: impl FnOnce(&dyn Sql) -> DbResult<T>) -> Result<T> {
         self.refuse_after_failure()?;
         let result = read(self.conn);
         self.note(result)
     }
 
-    fn change<T>(&mut self, write: impl FnOnce(&Connection) -> DbResult<T>) -> Result<T> {
+    fn change<T>(&mut self, write: impl FnOnce(&dyn Sql) -> DbResult<T>) -> Result<T> {
         self.refuse_after_failure()?;
         let result = self.save().and_then(|()| write(self.conn));
         self.note(result)

@@ -7,7 +7,7 @@ use devlab_core::StorageError;
 use devlab_core::error::StorageErrorKind;
 
 /// Jobs that wait for a thread. Never blocks who puts one in.
-pub(super) struct Jobs<J> {
+pub(crate) struct Jobs<J> {
     state: Mutex<State<J>>,
     filled: Condvar,
     max: usize,
@@ -19,7 +19,7 @@ struct State<J> {
 }
 
 impl<J> Jobs<J> {
-    pub(super) fn new(max: usize) -> Self {
+    pub(crate) fn new(max: usize) -> Self {
         Self {
             state: Mutex::new(State {
                 waiting: VecDeque::new(),
@@ -39,7 +39,7 @@ impl<J> Jobs<J> {
     ///
     /// # Errors
     /// `Busy` if too many wait; `Closed` after [`Self::close`].
-    pub(super) fn push(&self, job: J) -> Result<(), StorageError> {
+    pub(crate) fn push(&self, job: J) -> Result<(), StorageError> {
         let mut state = self.lock();
         if state.closed {
             return Err(closed());
@@ -58,7 +58,7 @@ impl<J> Jobs<J> {
 
     /// Moves at most `max` jobs to `into`, after waiting until there is one. Returns whether there
     /// was; if not, the queue is closed and empty.
-    pub(super) fn wait(&self, into: &mut VecDeque<J>, max: usize) -> bool {
+    pub(crate) fn wait(&self, into: &mut VecDeque<J>, max: usize) -> bool {
         let mut state = self.lock();
         while state.waiting.is_empty() && !state.closed {
             state = self
@@ -70,18 +70,18 @@ impl<J> Jobs<J> {
     }
 
     /// Moves at most `max` jobs that wait now to `into` and returns how many.
-    pub(super) fn take(&self, into: &mut VecDeque<J>, max: usize) -> usize {
+    pub(crate) fn take(&self, into: &mut VecDeque<J>, max: usize) -> usize {
         take(&mut self.lock(), into, max)
     }
 
     /// Lets nothing more in. What waits is still handed out.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.filled.notify_all();
     }
 
     /// Jobs that wait.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.lock().waiting.len()
     }
 }
@@ -93,7 +93,7 @@ fn take<J>(state: &mut State<J>, into: &mut VecDeque<J>, max: usize) -> usize {
 }
 
 /// The answer after the end.
-pub(super) fn closed() -> StorageError {
+pub(crate) fn closed() -> StorageError {
     StorageError::new(StorageErrorKind::Closed, "it takes no more work")
 }
 

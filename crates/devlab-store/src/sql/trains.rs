@@ -1,12 +1,12 @@
 //! Trains, candidates and receipts.
 
+use super::{Sql, params};
 use devlab_core::check::Receipt;
 use devlab_core::train::{Candidate, Target, TrainEntry};
 use devlab_core::{CandidateId, Oid, ProjectId, TaskId};
-use rusqlite::{Connection, params};
 
-use super::codec::{Code, Cols, int, json, opt_id, opt_oid};
-use super::errors::{DbError, DbResult};
+use super::codec::{Code, Cols, int, json, opt_oid};
+use super::error::{DbError, DbResult};
 use super::rows::{all, change, first};
 
 fn read_entry(cols: &mut Cols<'_>) -> DbResult<TrainEntry> {
@@ -23,23 +23,27 @@ fn read_entry(cols: &mut Cols<'_>) -> DbResult<TrainEntry> {
     })
 }
 
-pub(super) fn entry(conn: &Connection, task: TaskId) -> DbResult<Option<TrainEntry>> {
+pub(crate) fn entry(conn: &dyn Sql, task: TaskId) -> DbResult<Option<TrainEntry>> {
     const SQL: &str = "SELECT seq, task, project, branch, head, batch_max, candidate \
         FROM train_entries WHERE task = ?1";
-    first(conn, SQL, [task.bytes()], read_entry)
+    first(conn, SQL, params![task], read_entry)
 }
 
-pub(super) fn train(conn: &Connection, target: &Target, limit: u32) -> DbResult<Vec<TrainEntry>> {
+pub(crate) fn train(conn: &dyn Sql, target: &Target, limit: u32) -> DbResult<Vec<TrainEntry>> {
     const SQL: &str = "SELECT seq, task, project, branch, head, batch_max, candidate \
         FROM train_entries WHERE project = ?1 AND branch = ?2 ORDER BY seq LIMIT ?3";
-    let of = params![target.project.bytes(), target.branch.as_str(), limit];
-    all(conn, SQL, of, read_entry)
+    all(
+        conn,
+        SQL,
+        params![target.project, target.branch.as_str(), limit],
+        read_entry,
+    )
 }
 
-pub(super) fn targets(conn: &Connection, limit: u32) -> DbResult<Vec<Target>> {
+pub(crate) fn targets(conn: &dyn Sql, limit: u32) -> DbResult<Vec<Target>> {
     const SQL: &str = "SELECT DISTINCT project, branch FROM train_entries \
         ORDER BY project, branch LIMIT ?1";
-    all(conn, SQL, [limit], |cols| {
+    all(conn, SQL, params![limit], |cols| {
         Ok(Target {
             project: cols.id()?,
             branch: cols.parsed()?,
@@ -47,38 +51,38 @@ pub(super) fn targets(conn: &Connection, limit: u32) -> DbResult<Vec<Target>> {
     })
 }
 
-pub(super) fn insert_entry(conn: &Connection, entry: &TrainEntry) -> DbResult<()> {
+pub(crate) fn insert_entry(conn: &dyn Sql, entry: &TrainEntry) -> DbResult<()> {
     const SQL: &str = "INSERT INTO train_entries \
         (task, project, branch, head, batch_max, candidate) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     change(
         conn,
         SQL,
         params![
-            entry.task.bytes(),
-            entry.target.project.bytes(),
+            entry.task,
+            entry.target.project,
             entry.target.branch.as_str(),
             entry.head.as_str(),
             entry.batch_max,
-            opt_id(entry.candidate),
+            entry.candidate,
         ],
     )?;
     Ok(())
 }
 
 /// Replaces an entry; its place in the queue stays.
-pub(super) fn put_entry(conn: &Connection, entry: &TrainEntry) -> DbResult<()> {
+pub(crate) fn put_entry(conn: &dyn Sql, entry: &TrainEntry) -> DbResult<()> {
     const SQL: &str = "UPDATE train_entries SET project = ?2, branch = ?3, head = ?4, \
         batch_max = ?5, candidate = ?6 WHERE task = ?1";
     let changed = change(
         conn,
         SQL,
         params![
-            entry.task.bytes(),
-            entry.target.project.bytes(),
+            entry.task,
+            entry.target.project,
             entry.target.branch.as_str(),
             entry.head.as_str(),
             entry.batch_max,
-            opt_id(entry.candidate),
+            entry.candidate,
         ],
     )?;
     match changed {
@@ -87,11 +91,11 @@ pub(super) fn put_entry(conn: &Connection, entry: &TrainEntry) -> DbResult<()> {
     }
 }
 
-pub(super) fn delete_entry(conn: &Connection, task: TaskId) -> DbResult<()> {
+pub(crate) fn delete_entry(conn: &dyn Sql, task: TaskId) -> DbResult<()> {
     change(
         conn,
         "DELETE FROM train_entries WHERE task = ?1",
-        [task.bytes()],
+        params![task],
     )?;
     Ok(())
 }
@@ -118,32 +122,36 @@ fn read_candidate(cols: &mut Cols<'_>) -> DbResult<Candidate> {
     })
 }
 
-pub(super) fn candidate(conn: &Connection, id: CandidateId) -> DbResult<Option<Candidate>> {
+pub(crate) fn candidate(conn: &dyn Sql, id: CandidateId) -> DbResult<Option<Candidate>> {
     const SQL: &str = "SELECT id, org, project, branch, state, entries, base, tip, tree, \
         check_set, live, lost, attempts, stamp, updated_at FROM candidates WHERE id = ?1";
-    first(conn, SQL, [id.bytes()], read_candidate)
+    first(conn, SQL, params![id], read_candidate)
 }
 
-pub(super) fn live_candidate(conn: &Connection, target: &Target) -> DbResult<Option<Candidate>> {
+pub(crate) fn live_candidate(conn: &dyn Sql, target: &Target) -> DbResult<Option<Candidate>> {
     const SQL: &str = "SELECT id, org, project, branch, state, entries, base, tip, tree, \
         check_set, live, lost, attempts, stamp, updated_at FROM candidates \
         WHERE project = ?1 AND branch = ?2 AND state < 3 ORDER BY seq LIMIT 1";
-    let of = params![target.project.bytes(), target.branch.as_str()];
-    first(conn, SQL, of, read_candidate)
+    first(
+        conn,
+        SQL,
+        params![target.project, target.branch.as_str()],
+        read_candidate,
+    )
 }
 
-pub(super) fn candidates_of(conn: &Connection, task: TaskId) -> DbResult<Vec<Candidate>> {
+pub(crate) fn candidates_of(conn: &dyn Sql, task: TaskId) -> DbResult<Vec<Candidate>> {
     const SQL: &str = "SELECT c.id, c.org, c.project, c.branch, c.state, c.entries, c.base, \
         c.tip, c.tree, c.check_set, c.live, c.lost, c.attempts, c.stamp, c.updated_at \
         FROM candidate_tasks t JOIN candidates c ON c.id = t.candidate \
         WHERE t.task = ?1 ORDER BY c.seq";
-    let mut found = all(conn, SQL, [task.bytes()], read_candidate)?;
+    let mut found = all(conn, SQL, params![task], read_candidate)?;
     // The table remembers every task that was ever in; a candidate may have dropped it since.
     found.retain(|candidate| candidate.entries.iter().any(|entry| entry.task == task));
     Ok(found)
 }
 
-pub(super) fn insert_candidate(conn: &Connection, candidate: &Candidate) -> DbResult<()> {
+pub(crate) fn insert_candidate(conn: &dyn Sql, candidate: &Candidate) -> DbResult<()> {
     const SQL: &str = "INSERT INTO candidates (id, project, branch, state, entries, base, tip, \
         tree, check_set, live, lost, attempts, stamp, updated_at, org) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
@@ -151,7 +159,7 @@ pub(super) fn insert_candidate(conn: &Connection, candidate: &Candidate) -> DbRe
     Ok(())
 }
 
-pub(super) fn put_candidate(conn: &Connection, candidate: &Candidate) -> DbResult<()> {
+pub(crate) fn put_candidate(conn: &dyn Sql, candidate: &Candidate) -> DbResult<()> {
     const SQL: &str = "UPDATE candidates SET project = ?2, branch = ?3, state = ?4, entries = ?5, \
         base = ?6, tip = ?7, tree = ?8, check_set = ?9, live = ?10, lost = ?11, attempts = ?12, \
         stamp = ?13, updated_at = ?14, org = ?15 WHERE id = ?1";
@@ -161,15 +169,15 @@ pub(super) fn put_candidate(conn: &Connection, candidate: &Candidate) -> DbResul
     }
 }
 
-fn write_candidate(conn: &Connection, sql: &str, candidate: &Candidate) -> DbResult<usize> {
+fn write_candidate(conn: &dyn Sql, sql: &str, candidate: &Candidate) -> DbResult<u64> {
     const TASK: &str = "INSERT INTO candidate_tasks (task, candidate) VALUES (?1, ?2) \
         ON CONFLICT DO NOTHING";
     let changed = change(
         conn,
         sql,
         params![
-            candidate.id.bytes(),
-            candidate.target.project.bytes(),
+            candidate.id,
+            candidate.target.project,
             candidate.target.branch.as_str(),
             candidate.state.code(),
             json(&candidate.entries)?,
@@ -177,16 +185,16 @@ fn write_candidate(conn: &Connection, sql: &str, candidate: &Candidate) -> DbRes
             opt_oid(candidate.tip.as_ref()),
             opt_oid(candidate.tree.as_ref()),
             candidate.check_set.as_str(),
-            opt_id(candidate.live),
-            opt_id(candidate.lost),
+            candidate.live,
+            candidate.lost,
             candidate.attempts,
             candidate.stamp.as_millis(),
             candidate.updated_at.as_millis(),
-            candidate.org.bytes(),
+            candidate.org,
         ],
     )?;
     for entry in &candidate.entries {
-        change(conn, TASK, [entry.task.bytes(), candidate.id.bytes()])?;
+        change(conn, TASK, params![entry.task, candidate.id])?;
     }
     Ok(changed)
 }
@@ -215,30 +223,25 @@ fn read_receipt(cols: &mut Cols<'_>) -> DbResult<Receipt> {
     })
 }
 
-pub(super) fn receipts_for_tree(
-    conn: &Connection,
+pub(crate) fn receipts_for_tree(
+    conn: &dyn Sql,
     project: ProjectId,
     tree: &Oid,
 ) -> DbResult<Vec<Receipt>> {
     const SQL: &str = "SELECT id, project, task, attempt, agent, candidate, name, command, \
         check_hash, check_set, git_commit, tree, exit_code, passed, duration_ms, log_offset, \
         log_len, isolation, at FROM receipts WHERE project = ?1 AND tree = ?2 ORDER BY seq DESC";
-    all(
-        conn,
-        SQL,
-        params![project.bytes(), tree.as_str()],
-        read_receipt,
-    )
+    all(conn, SQL, params![project, tree.as_str()], read_receipt)
 }
 
-pub(super) fn receipts(conn: &Connection, task: TaskId) -> DbResult<Vec<Receipt>> {
+pub(crate) fn receipts(conn: &dyn Sql, task: TaskId) -> DbResult<Vec<Receipt>> {
     const SQL: &str = "SELECT id, project, task, attempt, agent, candidate, name, command, \
         check_hash, check_set, git_commit, tree, exit_code, passed, duration_ms, log_offset, \
         log_len, isolation, at FROM receipts WHERE task = ?1 ORDER BY seq";
-    all(conn, SQL, [task.bytes()], read_receipt)
+    all(conn, SQL, params![task], read_receipt)
 }
 
-pub(super) fn insert_receipt(conn: &Connection, receipt: &Receipt) -> DbResult<()> {
+pub(crate) fn insert_receipt(conn: &dyn Sql, receipt: &Receipt) -> DbResult<()> {
     const SQL: &str = "INSERT INTO receipts (id, project, task, attempt, agent, candidate, name, \
         command, check_hash, check_set, git_commit, tree, exit_code, passed, duration_ms, \
         log_offset, log_len, isolation, at) \
@@ -248,12 +251,12 @@ pub(super) fn insert_receipt(conn: &Connection, receipt: &Receipt) -> DbResult<(
         conn,
         SQL,
         params![
-            receipt.id.bytes(),
-            receipt.project.bytes(),
-            receipt.task.bytes(),
-            receipt.attempt.bytes(),
-            receipt.agent.bytes(),
-            opt_id(receipt.candidate),
+            receipt.id,
+            receipt.project,
+            receipt.task,
+            receipt.attempt,
+            receipt.agent,
+            receipt.candidate,
             receipt.check,
             receipt.command,
             receipt.check_hash.as_str(),

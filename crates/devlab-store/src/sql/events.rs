@@ -1,13 +1,13 @@
 //! The event stream and the audit log.
 
+use super::{Number, Sql, params};
 use devlab_core::auth::AuditEntry;
 use devlab_core::event::{Event, NewEvent};
 use devlab_core::tx::StoredAudit;
 use devlab_core::{OrgId, Timestamp};
-use rusqlite::{Connection, params};
 
-use super::codec::{Code, Cols, int, json, opt_id};
-use super::errors::DbResult;
+use super::codec::{Code, Cols, int, json};
+use super::error::DbResult;
 use super::rows::{all, change, first};
 
 fn read_event(cols: &mut Cols<'_>) -> DbResult<Event> {
@@ -25,8 +25,8 @@ fn read_event(cols: &mut Cols<'_>) -> DbResult<Event> {
     })
 }
 
-pub(super) fn after(
-    conn: &Connection,
+pub(crate) fn after(
+    conn: &dyn Sql,
     org: Option<OrgId>,
     after: u64,
     limit: u32,
@@ -36,42 +36,38 @@ pub(super) fn after(
     const OF_ORG: &str = "SELECT seq, at, org, kind, project, task, attempt, data FROM events \
         WHERE org = ?3 AND seq > ?1 ORDER BY seq LIMIT ?2";
     match org {
-        Some(org) => all(
-            conn,
-            OF_ORG,
-            params![int(after), limit, org.bytes()],
-            read_event,
-        ),
+        Some(org) => all(conn, OF_ORG, params![int(after), limit, org], read_event),
         None => all(conn, ALL, params![int(after), limit], read_event),
     }
 }
 
-pub(super) fn last(conn: &Connection) -> DbResult<u64> {
+pub(crate) fn last(conn: &dyn Sql) -> DbResult<u64> {
     const SQL: &str = "SELECT seq FROM events ORDER BY seq DESC LIMIT 1";
-    Ok(first(conn, SQL, [], |cols| cols.int())?.unwrap_or(0))
+    Ok(first(conn, SQL, params![], |cols| cols.int())?.unwrap_or(0))
 }
 
-pub(super) fn append(conn: &Connection, event: &NewEvent, at: Timestamp) -> DbResult<()> {
-    const SQL: &str = "INSERT INTO events (org, at, kind, project, task, attempt, data) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+pub(crate) fn append(conn: &dyn Sql, event: &NewEvent, at: Timestamp) -> DbResult<()> {
+    const SQL: &str = "INSERT INTO events (seq, org, at, kind, project, task, attempt, data) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     change(
         conn,
         SQL,
         params![
-            event.org.bytes(),
+            conn.next_number(Number::Event).map(int),
+            event.org,
             at.as_millis(),
             event.kind.code(),
-            opt_id(event.project),
-            opt_id(event.task),
-            opt_id(event.attempt),
+            event.project,
+            event.task,
+            event.attempt,
             json(&event.data)?,
         ],
     )?;
     Ok(())
 }
 
-pub(super) fn audit_log(
-    conn: &Connection,
+pub(crate) fn audit_log(
+    conn: &dyn Sql,
     org: Option<OrgId>,
     before: Option<u64>,
     limit: u32,
@@ -95,19 +91,19 @@ pub(super) fn audit_log(
         ))
     };
     match org {
-        Some(org) => all(conn, OF_ORG, params![before, limit, org.bytes()], read),
+        Some(org) => all(conn, OF_ORG, params![before, limit, org], read),
         None => all(conn, ALL, params![before, limit], read),
     }
 }
 
-pub(super) fn append_audit(conn: &Connection, entry: &AuditEntry, at: Timestamp) -> DbResult<()> {
+pub(crate) fn append_audit(conn: &dyn Sql, entry: &AuditEntry, at: Timestamp) -> DbResult<()> {
     const SQL: &str = "INSERT INTO audit (org, at, actor, action, target, request_id) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     change(
         conn,
         SQL,
         params![
-            opt_id(entry.org),
+            entry.org,
             at.as_millis(),
             entry.actor,
             entry.action,

@@ -1,14 +1,13 @@
 //! Patches and what is said of them.
 
+use super::{Param, Sql, params};
 use devlab_core::patch::{Patch, PatchComment, PatchState};
 use devlab_core::tx::Page;
 use devlab_core::{OrgId, PatchId, ProjectId, TaskId};
-use rusqlite::types::Value;
-use rusqlite::{Connection, params, params_from_iter};
 
 use super::codec::{Code, Cols};
-use super::errors::{DbError, DbResult};
-use super::rows::{all, below, change, first};
+use super::error::{DbError, DbResult};
+use super::rows::{Conditions, all, below, change, first};
 
 fn read_patch(cols: &mut Cols<'_>) -> DbResult<Patch> {
     Ok(Patch {
@@ -32,57 +31,59 @@ fn read_patch(cols: &mut Cols<'_>) -> DbResult<Patch> {
     })
 }
 
-pub(super) fn get(conn: &Connection, id: PatchId) -> DbResult<Option<Patch>> {
+pub(crate) fn get(conn: &dyn Sql, id: PatchId) -> DbResult<Option<Patch>> {
     const SQL: &str = "SELECT id, org, project, task, title, description, target, base, head, \
         files, added, removed, state, created_at, updated_at, told, told_remarks FROM patches WHERE id = ?1";
-    first(conn, SQL, [id.bytes()], read_patch)
+    first(conn, SQL, params![id], read_patch)
 }
 
 /// The newest, should there ever be several.
-pub(super) fn of_task(conn: &Connection, task: TaskId) -> DbResult<Option<Patch>> {
+pub(crate) fn of_task(conn: &dyn Sql, task: TaskId) -> DbResult<Option<Patch>> {
     const SQL: &str = "SELECT id, org, project, task, title, description, target, base, head, \
         files, added, removed, state, created_at, updated_at, told, told_remarks FROM patches WHERE task = ?1 \
         ORDER BY id DESC LIMIT 1";
-    first(conn, SQL, [task.bytes()], read_patch)
+    first(conn, SQL, params![task], read_patch)
 }
 
-pub(super) fn list(
-    conn: &Connection,
+pub(crate) fn list(
+    conn: &dyn Sql,
     org: Option<OrgId>,
     project: Option<ProjectId>,
     state: Option<PatchState>,
     page: Page,
 ) -> DbResult<Vec<Patch>> {
-    let mut sql = String::from(
+    let mut list = Conditions::new(
         "SELECT id, org, project, task, title, description, target, base, head, files, added, \
          removed, state, created_at, updated_at, told, told_remarks FROM patches WHERE id < ?",
+        Param::Id(below(page.after)),
     );
-    let mut values = vec![Value::Blob(below(page.after))];
     if let Some(org) = org {
-        sql.push_str(" AND org = ?");
-        values.push(Value::Blob(org.bytes().to_vec()));
+        list.and("org = ?", Param::Id(org.bytes()));
     }
     if let Some(project) = project {
-        sql.push_str(" AND project = ?");
-        values.push(Value::Blob(project.bytes().to_vec()));
+        list.and("project = ?", Param::Id(project.bytes()));
     }
     if let Some(state) = state {
-        sql.push_str(" AND state = ?");
-        values.push(Value::Integer(state.code()));
+        list.and("state = ?", Param::Int(state.code()));
     }
-    sql.push_str(" ORDER BY id DESC LIMIT ?");
-    values.push(Value::Integer(i64::from(page.limit)));
-    all(conn, &sql, params_from_iter(values), read_patch)
+    list.more(
+        " ORDER BY id DESC LIMIT ?",
+        Param::Int(i64::from(page.limit)),
+    );
+    all(conn, list.sql(), list.params(), read_patch)
 }
 
-pub(super) fn untold(conn: &Connection, limit: u32) -> DbResult<Vec<Patch>> {
-    const SQL: &str = "SELECT id, org, project, task, title, description, target, base, head, \
-        files, added, removed, state, created_at, updated_at, told, told_remarks FROM patches \
-        WHERE told = 0 ORDER BY id LIMIT ?1";
-    all(conn, SQL, [limit], read_patch)
+pub(crate) fn untold(conn: &dyn Sql, limit: u32) -> DbResult<Vec<Patch>> {
+    let sql = format!(
+        "SELECT id, org, project, task, title, description, target, base, head, files, added, \
+         removed, state, created_at, updated_at, told, told_remarks FROM patches \
+         WHERE told = {} ORDER BY id LIMIT ?1",
+        conn.dialect().no()
+    );
+    all(conn, &sql, params![limit], read_patch)
 }
 
-pub(super) fn put(conn: &Connection, patch: &Patch) -> DbResult<()> {
+pub(crate) fn put(conn: &dyn Sql, patch: &Patch) -> DbResult<()> {
     const SQL: &str = "INSERT INTO patches (id, org, project, task, title, description, target, \
         base, head, files, added, removed, state, created_at, updated_at, told, told_remarks) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) \
@@ -93,10 +94,10 @@ pub(super) fn put(conn: &Connection, patch: &Patch) -> DbResult<()> {
         conn,
         SQL,
         params![
-            patch.id.bytes(),
-            patch.org.bytes(),
-            patch.project.bytes(),
-            patch.task.bytes(),
+            patch.id,
+            patch.org,
+            patch.project,
+            patch.task,
             patch.title,
             patch.description,
             patch.target.as_str(),
@@ -115,10 +116,10 @@ pub(super) fn put(conn: &Connection, patch: &Patch) -> DbResult<()> {
     Ok(())
 }
 
-pub(super) fn comments(conn: &Connection, patch: PatchId) -> DbResult<Vec<PatchComment>> {
+pub(crate) fn comments(conn: &dyn Sql, patch: PatchId) -> DbResult<Vec<PatchComment>> {
     const SQL: &str = "SELECT patch, number, author, head, body, verdict, at \
         FROM patch_comments WHERE patch = ?1 ORDER BY number";
-    all(conn, SQL, [patch.bytes()], |cols| {
+    all(conn, SQL, params![patch], |cols| {
         Ok(PatchComment {
             patch: cols.id()?,
             number: cols.int()?,
@@ -131,7 +132,7 @@ pub(super) fn comments(conn: &Connection, patch: PatchId) -> DbResult<Vec<PatchC
     })
 }
 
-pub(super) fn add_comment(conn: &Connection, comment: &PatchComment) -> DbResult<u32> {
+pub(crate) fn add_comment(conn: &dyn Sql, comment: &PatchComment) -> DbResult<u32> {
     const SQL: &str = "INSERT INTO patch_comments (patch, number, author, head, body, verdict, at) \
         SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4, ?5, ?6 \
         FROM patch_comments WHERE patch = ?1 RETURNING number";
@@ -139,7 +140,7 @@ pub(super) fn add_comment(conn: &Connection, comment: &PatchComment) -> DbResult
         conn,
         SQL,
         params![
-            comment.patch.bytes(),
+            comment.patch,
             comment.author,
             comment.head.as_str(),
             comment.body,

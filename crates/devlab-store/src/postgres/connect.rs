@@ -1,0 +1,249 @@
+//! Where the database is, and how it is spoken to.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::{ClientWrapper, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use devlab_core::StorageError;
+use devlab_core::error::StorageErrorKind;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{Config, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::errors::storage_error;
+use super::options::TURN_IDLE_MAX;
+
+/// How long one address may take to answer.
+const CONNECT_MAX: Duration = Duration::from_secs(5);
+/// How long data may stay unacknowledged before a connection counts as cut.
+const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(10);
+/// How long a read waits for a connection that is free.
+const POOL_WAIT: Duration = Duration::from_secs(20);
+/// How long one statement may run. Nothing of ours takes long; what does would hold its turn.
+const STATEMENT_MAX: Duration = Duration::from_secs(30);
+/// How long a writer waits for its turn.
+const TURN_WAIT: Duration = Duration::from_secs(20);
+
+/// What every connection is made from.
+#[derive(Clone)]
+pub(super) struct Target {
+    config: Config,
+    tls: Option<MakeRustlsConnect>,
+}
+
+impl Target {
+    /// Reads an address.
+    ///
+    /// # Errors
+    /// What is wrong with it, without its password.
+    pub(super) fn parse(url: &str) -> Result<Self, StorageError> {
+        let (url, root) = take_root(url);
+        let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            wrong(format!(
+                "the address of the database cannot be read: {error}{}",
+                cause.map_or_else(String::new, |cause| format!(": {cause}"))
+            ))
+        })?;
+        config.connect_timeout(CONNECT_MAX);
+        config.tcp_user_timeout(UNACKNOWLEDGED_MAX);
+        config.keepalives_idle(UNACKNOWLEDGED_MAX);
+        let tls = match config.get_ssl_mode() {
+            SslMode::Disable => None,
+            _ => Some(MakeRustlsConnect::new(tls_config(root.as_deref())?)),
+        };
+        Ok(Self { config, tls })
+    }
+
+    /// A host and a database, for people.
+    pub(super) fn describe(&self) -> String {
+        let hosts: Vec<String> = self
+            .config
+            .get_hosts()
+            .iter()
+            .map(|host| match host {
+                tokio_postgres::config::Host::Tcp(name) => name.clone(),
+                tokio_postgres::config::Host::Unix(path) => path.display().to_string(),
+            })
+            .collect();
+        let database = self.config.get_dbname().unwrap_or_default();
+        format!("{}/{database}", hosts.join(","))
+    }
+
+    /// The configuration for connections of one kind, named as `pg_stat_activity` shows them.
+    fn named(&self, purpose: &str, settings: &str) -> Config {
+        let mut config = self.config.clone();
+        config.application_name(format!("devlab {purpose}"));
+        let given = self.config.get_options().unwrap_or_default();
+        config.options(
+            format!(
+                "{given} -c lock_timeout={} {settings}",
+                TURN_WAIT.as_millis()
+            )
+            .trim()
+            .to_owned(),
+        );
+        config
+    }
+
+    /// A connection for writing. Its settings let PostgreSQL end a turn that stands still.
+    pub(super) async fn writer(&self) -> Result<ClientWrapper, tokio_postgres::Error> {
+        let settings = format!(
+            "-c idle_in_transaction_session_timeout={} -c statement_timeout={} -c jit=off",
+            TURN_IDLE_MAX.as_millis(),
+            STATEMENT_MAX.as_millis()
+        );
+        self.connect(&self.named("writer", &settings)).await
+    }
+
+    /// A connection for anything else, without limits of its own.
+    pub(super) async fn plain(
+        &self,
+        purpose: &str,
+    ) -> Result<ClientWrapper, tokio_postgres::Error> {
+        self.connect(&self.named(purpose, "")).await
+    }
+
+    async fn connect(&self, config: &Config) -> Result<ClientWrapper, tokio_postgres::Error> {
+        match &self.tls {
+            Some(tls) => {
+                let (client, connection) = config.connect(tls.clone()).await?;
+                Ok(ClientWrapper::new(client, drive(connection)))
+            }
+            None => {
+                let (client, connection) = config.connect(NoTls).await?;
+                Ok(ClientWrapper::new(client, drive(connection)))
+            }
+        }
+    }
+
+    /// A connection that gives its messages to `tell`, for LISTEN. The task ends with the
+    /// connection.
+    pub(super) async fn listener(
+        &self,
+        tell: tokio::sync::mpsc::UnboundedSender<tokio_postgres::Notification>,
+    ) -> Result<(tokio_postgres::Client, tokio::task::JoinHandle<()>), tokio_postgres::Error> {
+        let config = self.named("listener", "");
+        match &self.tls {
+            Some(tls) => {
+                let (client, connection) = config.connect(tls.clone()).await?;
+                Ok((client, super::wake::drive(connection, tell)))
+            }
+            None => {
+                let (client, connection) = config.connect(NoTls).await?;
+                Ok((client, super::wake::drive(connection, tell)))
+            }
+        }
+    }
+
+    /// Connections that read.
+    pub(super) fn pool(&self, size: usize) -> Result<Pool, StorageError> {
+        let settings = format!(
+            "-c default_transaction_read_only=on -c statement_timeout={} -c jit=off",
+            STATEMENT_MAX.as_millis()
+        );
+        let config = self.named("reader", &settings);
+        let manager = ManagerConfig {
+            recycling_method: RecyclingMethod::Fast,
+        };
+        let manager = match &self.tls {
+            Some(tls) => Manager::from_config(config, tls.clone(), manager),
+            None => Manager::from_config(config, NoTls, manager),
+        };
+        Pool::builder(manager)
+            .max_size(size.max(1))
+            .wait_timeout(Some(POOL_WAIT))
+            .create_timeout(Some(CONNECT_MAX * 2))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| wrong(error.to_string()))
+    }
+}
+
+fn drive<S, T>(connection: tokio_postgres::Connection<S, T>) -> tokio::task::JoinHandle<()>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::warn!(error = %storage_error(&error), "a connection to the database ended");
+        }
+    })
+}
+
+/// Takes `sslrootcert=FILE` out of an address: the client library does not know it.
+fn take_root(url: &str) -> (String, Option<String>) {
+    let Some((before, query)) = url.split_once('?') else {
+        return (url.to_owned(), None);
+    };
+    let (mut kept, mut root) = (Vec::new(), None);
+    for pair in query.split('&') {
+        match pair.split_once('=') {
+            Some(("sslrootcert", file)) => root = Some(file.replace("%2F", "/")),
+            Some(_) | None => kept.push(pair),
+        }
+    }
+    let url = if kept.is_empty() {
+        before.to_owned()
+    } else {
+        format!("{before}?{}", kept.join("&"))
+    };
+    (url, root)
+}
+
+fn tls_config(root: Option<&str>) -> Result<rustls::ClientConfig, StorageError> {
+    let mut roots = rustls::RootCertStore::empty();
+    match root {
+        Some(file) => {
+            let found = CertificateDer::pem_file_iter(file)
+                .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+                .map_err(|error| wrong(format!("sslrootcert {file} cannot be read: {error}")))?;
+            for certificate in found {
+                roots
+                    .add(certificate)
+                    .map_err(|error| wrong(format!("sslrootcert {file}: {error}")))?;
+            }
+        }
+        // What the system trusts; a certificate in it that cannot be read is as good as absent.
+        None => {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| wrong(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
+}
+
+fn wrong(what: String) -> StorageError {
+    StorageError::new(StorageErrorKind::Other, what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_certificate_is_taken_out_of_the_address() {
+        let (url, root) = take_root("postgres://h/d?sslmode=require&sslrootcert=%2Fetc%2Fca.pem");
+        assert_eq!(url, "postgres://h/d?sslmode=require");
+        assert_eq!(root.as_deref(), Some("/etc/ca.pem"));
+        assert_eq!(
+            take_root("postgres://h/d?sslrootcert=a").0,
+            "postgres://h/d"
+        );
+    }
+
+    #[test]
+    fn a_wrong_address_is_refused_without_its_password() {
+        let Err(error) = Target::parse("postgres://me:secret@host:notaport/db") else {
+            panic!("it was taken");
+        };
+        assert!(!error.detail.contains("secret"), "{error}");
+    }
+}

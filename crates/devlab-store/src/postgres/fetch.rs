@@ -1,0 +1,510 @@
+//! Fetching what the units of a batch need to know, all at once.
+
+use std::collections::{BTreeMap, HashSet};
+
+use deadpool_postgres::ClientWrapper;
+use devlab_core::attempt::Attempt;
+use devlab_core::tx::{Queued, Remembered};
+use devlab_core::{AgentId, OrgId, TaskId};
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use super::errors::{is_lost, storage_error};
+use super::overlay::{Known, Need, Overlay, Window};
+use super::writer::Trouble;
+use crate::sql::codec::Cols;
+use crate::sql::error::{DbError, DbResult};
+use crate::sql::{accounts, attempts, queues, tasks};
+
+/// Entries of each queue that are fetched with its head.
+const HEADS: i64 = 16;
+/// Entries that are fetched when those are used up.
+const MORE: i64 = 128;
+
+const ORGS: &str = "SELECT id, name, created_at FROM orgs WHERE id = ANY($1)";
+const ORGS_BY_NAME: &str = "SELECT id, name, created_at FROM orgs WHERE name = ANY($1)";
+const PROJECTS: &str = "SELECT id, org, name, default_branch, upstream, archived, created_at \
+    FROM projects WHERE id = ANY($1)";
+const PROJECTS_BY_NAME: &str = "SELECT id, org, name, default_branch, upstream, archived, \
+    created_at FROM projects WHERE (org, name) IN (SELECT * FROM unnest($1::uuid[], $2::text[]))";
+const BRANCH_HEADS: &str = "SELECT project, branch, head FROM branch_heads \
+    WHERE (project, branch) IN (SELECT * FROM unnest($1::uuid[], $2::text[]))";
+const SPECS: &str = "SELECT t.id, s.title, s.goal, s.driver, s.checks FROM tasks t \
+    JOIN task_specs s ON s.seq = t.seq WHERE t.id = ANY($1)";
+const CHILDREN: &str = "SELECT parent, id FROM tasks WHERE parent = ANY($1) ORDER BY seq";
+const DEPENDENCIES: &str = "SELECT dependent, dependency FROM edges WHERE dependent = ANY($1)";
+const DEPENDENTS: &str = "SELECT dependency, dependent FROM edges WHERE dependency = ANY($1)";
+const CHECK_SETS: &str = "SELECT hash, body FROM check_sets WHERE hash = ANY($1)";
+const REMEMBERED: &str = "SELECT key, body, status, answer, expires_at FROM remembered \
+    WHERE key = ANY($1)";
+const SETTINGS: &str = "SELECT key, value FROM settings WHERE key = ANY($1)";
+const ATTEMPT_COLUMNS: &str = "id, org, task, number, kind, candidate, agent, claim_id, state, \
+    phase, lease_until, base, prior, merges, result, failure, created_at, ended_at";
+const AGENTS: &str = "SELECT id, org, name, labels, capacity, runtime, draining, created_at, \
+    seen_at FROM agents WHERE id = ANY($1)";
+/// Steps from queue to queue, and reads the beginning of each.
+const QUEUES: &str = "WITH RECURSIVE names(requires) AS ( \
+    (SELECT requires FROM ready WHERE org = $1 ORDER BY requires LIMIT 1) \
+    UNION ALL SELECT (SELECT r.requires FROM ready r WHERE r.org = $1 \
+    AND r.requires > names.requires ORDER BY r.requires LIMIT 1) \
+    FROM names WHERE names.requires IS NOT NULL) \
+    SELECT e.requires, e.neg_priority, e.verify_first, e.neg_path, e.seq, e.work FROM names, \
+    LATERAL (SELECT requires, neg_priority, verify_first, neg_path, seq, work FROM ready \
+    WHERE org = $1 AND requires = names.requires \
+    ORDER BY neg_priority, verify_first, neg_path, seq LIMIT $2) e \
+    WHERE names.requires IS NOT NULL";
+const WINDOW: &str = "SELECT requires, neg_priority, verify_first, neg_path, seq, work FROM ready \
+    WHERE org = $1 AND requires = $2 \
+    AND (neg_priority, verify_first, neg_path, seq) > ($3, $4, $5, $6) \
+    ORDER BY neg_priority, verify_first, neg_path, seq LIMIT $7";
+
+/// What is needed, by kind.
+#[derive(Default)]
+struct Wanted {
+    orgs: Vec<Uuid>,
+    org_names: Vec<String>,
+    projects: Vec<Uuid>,
+    project_names: (Vec<Uuid>, Vec<String>),
+    heads: (Vec<Uuid>, Vec<String>),
+    tasks: Vec<Uuid>,
+    specs: Vec<Uuid>,
+    children: Vec<Uuid>,
+    dependencies: Vec<Uuid>,
+    dependents: Vec<Uuid>,
+    check_sets: Vec<String>,
+    attempts: Vec<Uuid>,
+    claims: (Vec<Uuid>, Vec<String>),
+    held: Vec<Uuid>,
+    agents: Vec<Uuid>,
+    remembered: Vec<String>,
+    settings: Vec<String>,
+    queues: Vec<OrgId>,
+    windows: Vec<(OrgId, String)>,
+}
+
+/// Fetches, and says for the rest that there is no such thing.
+pub(super) async fn fetch(
+    client: &ClientWrapper,
+    overlay: &mut Overlay,
+    needs: HashSet<Need>,
+) -> Result<(), Trouble> {
+    let mut wanted = Wanted::default();
+    for need in needs {
+        wanted.sort_in(need, &mut overlay.known);
+    }
+    wanted.fetch(client, overlay).await?;
+    // Who claims reads the task next, and who completes reads its task and what waits for it.
+    let mut next = Wanted::default();
+    for task in overlay.queued_tasks() {
+        next.want_task(task, &mut overlay.known);
+    }
+    let of_attempts: Vec<TaskId> = overlay
+        .known
+        .attempts
+        .values()
+        .flatten()
+        .map(|a| a.task)
+        .collect();
+    for task in of_attempts {
+        next.want_task(task, &mut overlay.known);
+        if !overlay.known.dependents.contains_key(&task) {
+            overlay.known.dependents.insert(task, Vec::new());
+            next.dependents.push(task.uuid());
+        }
+    }
+    if !wanted.agents.is_empty() {
+        for id in &wanted.agents {
+            let agent = AgentId::from_uuid(*id);
+            if !overlay.known.held.contains_key(&agent) {
+                overlay.known.held.insert(agent, Vec::new());
+                next.held.push(*id);
+            }
+        }
+    }
+    next.fetch(client, overlay).await
+}
+
+impl Wanted {
+    fn want_task(&mut self, task: TaskId, known: &mut Known) {
+        if !known.tasks.contains_key(&task) {
+            known.tasks.insert(task, None);
+            self.tasks.push(task.uuid());
+        }
+    }
+
+    /// Sorts a need in. What is not found is known to be absent.
+    fn sort_in(&mut self, need: Need, known: &mut Known) {
+        match need {
+            Need::Org(id) => {
+                known.orgs.insert(id, None);
+                self.orgs.push(id.uuid());
+            }
+            Need::OrgByName(name) => {
+                self.org_names.push(name.as_str().to_owned());
+                known.orgs_by_name.insert(name, None);
+            }
+            Need::Project(id) => {
+                known.projects.insert(id, None);
+                self.projects.push(id.uuid());
+            }
+            Need::ProjectByName(org, name) => {
+                self.project_names.0.push(org.uuid());
+                self.project_names.1.push(name.as_str().to_owned());
+                known.projects_by_name.insert((org, name), None);
+            }
+            Need::BranchHead(project, branch) => {
+                self.heads.0.push(project.uuid());
+                self.heads.1.push(branch.as_str().to_owned());
+                known.heads.insert((project, branch), None);
+            }
+            Need::Task(id) => self.want_task(id, known),
+            Need::Spec(id) => {
+                known.specs.insert(id, None);
+                self.specs.push(id.uuid());
+            }
+            Need::Children(id) => {
+                known.children.insert(id, Vec::new());
+                self.children.push(id.uuid());
+            }
+            Need::Dependencies(id) => {
+                known.dependencies.insert(id, Vec::new());
+                self.dependencies.push(id.uuid());
+            }
+            Need::Dependents(id) => {
+                known.dependents.insert(id, Vec::new());
+                self.dependents.push(id.uuid());
+            }
+            Need::CheckSet(hash) => {
+                self.check_sets.push(hash.as_str().to_owned());
+                known.check_sets.insert(hash, None);
+            }
+            Need::Attempt(id) => {
+                known.attempts.insert(id, None);
+                self.attempts.push(id.uuid());
+            }
+            Need::Claim(agent, claim) => {
+                self.claims.0.push(agent.uuid());
+                self.claims.1.push(claim.clone());
+                known.claims.insert((agent, claim), None);
+            }
+            Need::Held(agent) => {
+                known.held.insert(agent, Vec::new());
+                self.held.push(agent.uuid());
+            }
+            Need::Agent(id) => {
+                known.agents.insert(id, None);
+                self.agents.push(id.uuid());
+            }
+            Need::Remembered(key) => {
+                known.remembered.insert(key.clone(), None);
+                self.remembered.push(key);
+            }
+            Need::Setting(key) => {
+                known.settings.insert(key.clone(), None);
+                self.settings.push(key);
+            }
+            Need::Queues(org) => {
+                known.queues.insert(org, BTreeMap::new());
+                self.queues.push(org);
+            }
+            Need::Window(org, requires) => self.windows.push((org, requires)),
+        }
+    }
+
+    async fn fetch(&self, client: &ClientWrapper, overlay: &mut Overlay) -> Result<(), Trouble> {
+        let tasks_sql = format!("SELECT {} FROM tasks WHERE id = ANY($1)", tasks::COLUMNS);
+        let attempts_sql = format!("SELECT {ATTEMPT_COLUMNS} FROM attempts WHERE id = ANY($1)");
+        let claims_sql = format!(
+            "SELECT {ATTEMPT_COLUMNS} FROM attempts WHERE (agent, claim_id) IN \
+             (SELECT * FROM unnest($1::uuid[], $2::text[]))"
+        );
+        let held_sql = format!(
+            "SELECT {ATTEMPT_COLUMNS} FROM attempts WHERE agent = ANY($1) AND state < 2 \
+             ORDER BY seq"
+        );
+        let one = |sql, ids| by(client, sql, ids);
+        // All are sent before the first is answered.
+        let first = futures::future::join(
+            futures::future::join5(
+                one(ORGS, &self.orgs),
+                by(client, ORGS_BY_NAME, &self.org_names),
+                one(PROJECTS, &self.projects),
+                by_pair(client, PROJECTS_BY_NAME, &self.project_names),
+                by_pair(client, BRANCH_HEADS, &self.heads),
+            ),
+            futures::future::join5(
+                by(client, &tasks_sql, &self.tasks),
+                one(SPECS, &self.specs),
+                one(CHILDREN, &self.children),
+                one(DEPENDENCIES, &self.dependencies),
+                one(DEPENDENTS, &self.dependents),
+            ),
+        );
+        let second = futures::future::join(
+            futures::future::join5(
+                by(client, CHECK_SETS, &self.check_sets),
+                by(client, &attempts_sql, &self.attempts),
+                by_pair(client, &claims_sql, &self.claims),
+                by(client, &held_sql, &self.held),
+                one(AGENTS, &self.agents),
+            ),
+            futures::future::join3(
+                by(client, REMEMBERED, &self.remembered),
+                by(client, SETTINGS, &self.settings),
+                futures::future::join(self.queues(client), self.windows(client, &overlay.known)),
+            ),
+        );
+        let ((names, graph), (work, (remembered, settings, (queues, windows)))) =
+            futures::future::join(first, second).await;
+        let known = &mut overlay.known;
+        let (orgs, org_names, projects, project_names, heads) = names;
+        keep_names(known, orgs?, org_names?, projects?, project_names?, heads?)?;
+        let (tasks, specs, children, dependencies, dependents) = graph;
+        keep_tasks(known, tasks?, specs?)?;
+        keep_lists(&mut known.children, children?)?;
+        keep_lists(&mut known.dependencies, dependencies?)?;
+        keep_lists(&mut known.dependents, dependents?)?;
+        let (check_sets, attempts, claims, held, agents) = work;
+        keep_work(known, attempts?, claims?, held?, agents?)?;
+        for row in check_sets? {
+            let mut cols = Cols::new(&row);
+            known.check_sets.insert(cols.parsed()?, Some(cols.json()?));
+        }
+        for row in remembered? {
+            let mut cols = Cols::new(&row);
+            let key = cols.text()?;
+            let answer = Remembered {
+                body: cols.parsed()?,
+                status: cols.int()?,
+                answer: cols.text()?,
+                expires_at: cols.time()?,
+            };
+            known.remembered.insert(key, Some(answer));
+        }
+        for row in settings? {
+            let mut cols = Cols::new(&row);
+            known.settings.insert(cols.text()?, Some(cols.text()?));
+        }
+        for (org, rows) in queues? {
+            keep_queues(known, org, rows)?;
+        }
+        for (org, requires, rows) in windows? {
+            keep_window(known, org, &requires, rows)?;
+        }
+        Ok(())
+    }
+
+    async fn queues(&self, client: &ClientWrapper) -> Result<Vec<(OrgId, Vec<Row>)>, Trouble> {
+        let mut found = Vec::new();
+        for org in &self.queues {
+            let rows = rows(client, QUEUES, &[&org.uuid(), &HEADS]).await?;
+            found.push((*org, rows));
+        }
+        Ok(found)
+    }
+
+    async fn windows(
+        &self,
+        client: &ClientWrapper,
+        known: &Known,
+    ) -> Result<Vec<(OrgId, String, Vec<Row>)>, Trouble> {
+        let mut found = Vec::new();
+        for (org, requires) in &self.windows {
+            let window = known
+                .queues
+                .get(org)
+                .and_then(|queues| queues.get(requires));
+            let Some(last) = window.and_then(|window| window.entries.last()) else {
+                continue;
+            };
+            let (neg_priority, verify_first, neg_path, seq) = last.rank();
+            let params: [&(dyn ToSql + Sync); 7] = [
+                &org.uuid(),
+                requires,
+                &neg_priority,
+                &i16::from(verify_first),
+                &neg_path,
+                &crate::sql::codec::int(seq),
+                &MORE,
+            ];
+            found.push((*org, requires.clone(), rows(client, WINDOW, &params).await?));
+        }
+        Ok(found)
+    }
+}
+
+fn keep_names(
+    known: &mut Known,
+    orgs: Vec<Row>,
+    org_names: Vec<Row>,
+    projects: Vec<Row>,
+    project_names: Vec<Row>,
+    heads: Vec<Row>,
+) -> DbResult<()> {
+    for row in orgs.iter().chain(&org_names) {
+        let org = accounts::read_org(&mut Cols::new(row))?;
+        known
+            .orgs_by_name
+            .insert(org.name.clone(), Some(org.clone()));
+        known.orgs.insert(org.id, Some(org));
+    }
+    for row in projects.iter().chain(&project_names) {
+        let project = accounts::read_project(&mut Cols::new(row))?;
+        let key = (project.org, project.name.clone());
+        known.projects_by_name.insert(key, Some(project.clone()));
+        known.projects.insert(project.id, Some(project));
+    }
+    for row in heads {
+        let mut cols = Cols::new(&row);
+        let key = (cols.id()?, cols.parsed()?);
+        known.heads.insert(key, Some(cols.parsed()?));
+    }
+    Ok(())
+}
+
+fn keep_tasks(known: &mut Known, tasks: Vec<Row>, specs: Vec<Row>) -> DbResult<()> {
+    for row in tasks {
+        let task = tasks::read_task(&mut Cols::new(&row))?;
+        known.tasks.insert(task.id, Some(task));
+    }
+    for row in specs {
+        let mut cols = Cols::new(&row);
+        let id = cols.id()?;
+        known.specs.insert(id, Some(tasks::read_spec(&mut cols)?));
+    }
+    Ok(())
+}
+
+fn keep_lists(
+    lists: &mut std::collections::HashMap<TaskId, Vec<TaskId>>,
+    rows: Vec<Row>,
+) -> DbResult<()> {
+    for row in rows {
+        let mut cols = Cols::new(&row);
+        let (of, id) = (cols.id()?, cols.id()?);
+        lists.entry(of).or_default().push(id);
+    }
+    Ok(())
+}
+
+fn keep_work(
+    known: &mut Known,
+    attempts: Vec<Row>,
+    claims: Vec<Row>,
+    held: Vec<Row>,
+    agents: Vec<Row>,
+) -> DbResult<()> {
+    let read = |row: &Row| -> DbResult<Attempt> { attempts::read_attempt(&mut Cols::new(row)) };
+    for row in attempts {
+        let attempt = read(&row)?;
+        known.attempts.insert(attempt.id, Some(attempt));
+    }
+    for row in claims {
+        let attempt = read(&row)?;
+        let key = (attempt.agent, attempt.claim_id.clone());
+        known.claims.insert(key, Some(attempt.id));
+        known.attempts.insert(attempt.id, Some(attempt));
+    }
+    for row in held {
+        let attempt = read(&row)?;
+        known
+            .held
+            .entry(attempt.agent)
+            .or_default()
+            .push(attempt.id);
+        known.attempts.insert(attempt.id, Some(attempt));
+    }
+    for row in agents {
+        let agent = attempts::read_agent(&mut Cols::new(&row))?;
+        known.agents.insert(agent.id, Some(agent));
+    }
+    Ok(())
+}
+
+fn read_entries(org: OrgId, rows: Vec<Row>) -> DbResult<Vec<Queued>> {
+    rows.iter()
+        .map(|row| queues::read_queued(org, &mut Cols::new(row)))
+        .collect()
+}
+
+fn keep_queues(known: &mut Known, org: OrgId, rows: Vec<Row>) -> DbResult<()> {
+    let queues = known.queues.entry(org).or_default();
+    for entry in read_entries(org, rows)? {
+        let window = queues
+            .entry(entry.requires.as_str().to_owned())
+            .or_default();
+        window.entries.push(entry);
+    }
+    for window in queues.values_mut() {
+        window.whole = (window.entries.len() as i64) < HEADS;
+        window.entries.sort_by_key(super::overlay::place);
+    }
+    Ok(())
+}
+
+fn keep_window(known: &mut Known, org: OrgId, requires: &str, rows: Vec<Row>) -> DbResult<()> {
+    let queues = known.queues.entry(org).or_default();
+    let window: &mut Window = queues.entry(requires.to_owned()).or_default();
+    window.whole = (rows.len() as i64) < MORE;
+    window.entries.extend(read_entries(org, rows)?);
+    window.entries.sort_by_key(super::overlay::place);
+    Ok(())
+}
+
+async fn rows(
+    client: &ClientWrapper,
+    sql: &str,
+    params: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<Row>, Trouble> {
+    let found = async {
+        let statement = client.prepare_cached(sql).await?;
+        client.query(&statement, params).await
+    };
+    found.await.map_err(|error| Trouble::of(&error))
+}
+
+async fn by<T: ToSql + Sync>(
+    client: &ClientWrapper,
+    sql: &str,
+    keys: &Vec<T>,
+) -> Result<Vec<Row>, Trouble> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    rows(client, sql, &[keys]).await
+}
+
+async fn by_pair(
+    client: &ClientWrapper,
+    sql: &str,
+    (first, second): &(Vec<Uuid>, Vec<String>),
+) -> Result<Vec<Row>, Trouble> {
+    if first.is_empty() {
+        return Ok(Vec::new());
+    }
+    rows(client, sql, &[first, second]).await
+}
+
+impl From<DbError> for Trouble {
+    fn from(error: DbError) -> Self {
+        Self::Failed(match devlab_core::Error::from(error) {
+            devlab_core::Error::Storage(error) => error,
+            devlab_core::Error::Refused(refusal) => devlab_core::StorageError::new(
+                devlab_core::error::StorageErrorKind::Other,
+                refusal.to_string(),
+            ),
+        })
+    }
+}
+
+impl Trouble {
+    /// What an error of the client library means for a batch.
+    pub(super) fn of(error: &tokio_postgres::Error) -> Self {
+        if is_lost(error) {
+            Self::Lost(storage_error(error))
+        } else {
+            Self::Failed(storage_error(error))
+        }
+    }
+}

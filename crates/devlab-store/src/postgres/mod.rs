@@ -1,0 +1,333 @@
+//! The store in a PostgreSQL database, which any number of processes share.
+//!
+//! Each process has one thread that writes and one that appends to logs; both put what many callers
+//! want into one transaction. Reads use a pool of connections. See [`writer`] for how writers take
+//! turns, [`overlay`] for how a batch does with few round trips, and [`wake`] for how processes
+//! hear of each other's commits.
+//!
+//! *Invariant:* what was answered with success is committed, as durably as the database is set up
+//! for (`synchronous_commit`).
+//! *Invariant:* numbers of tasks and events follow the order of commits, so that a reader of the
+//! event stream never misses one that comes late.
+
+mod conn;
+mod connect;
+mod errors;
+mod fetch;
+mod flush;
+mod logs;
+mod options;
+mod overlay;
+mod rows;
+mod schema;
+mod session;
+mod wake;
+mod writer;
+
+use std::cell::Cell;
+use std::result::Result as Outcome;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use async_trait::async_trait;
+use deadpool_postgres::{Object, Pool, PoolError};
+use devlab_core::error::StorageErrorKind;
+use devlab_core::tx::Read;
+use devlab_core::{AttemptId, Clock, Error, Result, StorageError, Timestamp};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+pub use options::{
+    BATCH_UNITS_MAX, LISTEN_RETRY, PATIENCE, PostgresOptions, QUEUE_UNITS_MAX, READERS,
+    TURN_IDLE_MAX,
+};
+
+use crate::jobs::{Jobs, closed};
+use crate::sql::Session;
+use crate::{RandomSource, ReadUnit, Store, WriteUnit, guarded};
+use conn::{PgConn, Wait};
+use connect::Target;
+use errors::storage_error;
+use logs::{AppendJob, Appender};
+use overlay::Overlay;
+use wake::Told;
+use writer::{UnitJob, Writer};
+
+/// A [`Store`] in PostgreSQL.
+pub struct PostgresStore {
+    units: Arc<Jobs<UnitJob>>,
+    appends: Arc<Jobs<AppendJob>>,
+    pool: Pool,
+    target: Target,
+    clock: Option<Arc<dyn Clock>>,
+    random: RandomSource,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// Brings the schema of a database up to date. Several processes may do so at once.
+///
+/// # Errors
+/// The database cannot be reached, or a newer devlab has been here (`TooNew`).
+pub async fn migrate(url: &str) -> Outcome<(), StorageError> {
+    schema::migrate(&Target::parse(url)?).await
+}
+
+impl PostgresStore {
+    /// Connects, brings the schema up to date, and starts what writes and listens.
+    ///
+    /// # Errors
+    /// The address is wrong, the database cannot be reached, or a newer devlab has been here.
+    pub async fn open(options: PostgresOptions) -> Outcome<Arc<Self>, StorageError> {
+        let target = Target::parse(&options.url)?;
+        schema::migrate(&target).await.map_err(|error| {
+            let place = target.describe();
+            StorageError::new(error.kind, format!("{place}: {}", error.detail))
+        })?;
+        let id = Uuid::from_u128((options.random)());
+        let (told, waiting) = Told::new(Arc::clone(&options.effects));
+        let store = Arc::new(Self {
+            units: Arc::new(Jobs::new(options.queue_max)),
+            appends: Arc::new(Jobs::new(options.queue_max)),
+            pool: target.pool(options.readers)?,
+            target: target.clone(),
+            clock: options.clock.clone(),
+            random: Arc::clone(&options.random),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            threads: Mutex::new(Vec::new()),
+        });
+        let listening = wake::run(
+            target.clone(),
+            id,
+            Arc::clone(&options.effects),
+            waiting,
+            store.stop.clone(),
+        );
+        drop(store.tasks.spawn(listening));
+        let writer = Writer {
+            id,
+            target: target.clone(),
+            jobs: Arc::clone(&store.units),
+            clock: options.clock,
+            random: options.random,
+            told,
+            batch_max: options.batch_max.max(1),
+            patience: options.patience,
+            faults: options.faults.clone(),
+            client: None,
+            batch: 0,
+            overlay: Overlay::default(),
+        };
+        store.start("devlab-write", move |runtime| writer.run(runtime))?;
+        let appender = Appender {
+            target,
+            jobs: Arc::clone(&store.appends),
+            batch_max: options.batch_max.max(1),
+            patience: options.patience,
+            faults: options.faults,
+            client: None,
+        };
+        store.start("devlab-logs", move |runtime| appender.run(runtime))?;
+        Ok(store)
+    }
+
+    /// Starts a thread with a runtime of its own, which drives its connection while it waits.
+    fn start(
+        &self,
+        name: &str,
+        work: impl FnOnce(&tokio::runtime::Runtime) + Send + 'static,
+    ) -> Outcome<(), StorageError> {
+        let cannot = |error: std::io::Error| {
+            let detail = format!("cannot start a thread: {error}");
+            StorageError::new(StorageErrorKind::Other, detail)
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(cannot)?;
+        let handle = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || {
+                work(&runtime);
+                runtime.shutdown_background();
+            })
+            .map_err(cannot)?;
+        self.threads().push(handle);
+        Ok(())
+    }
+
+    fn threads(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn close_queues(&self) {
+        self.units.close();
+        self.appends.close();
+        self.stop.cancel();
+    }
+
+    /// Units of work that wait for the writer now.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.units.len()
+    }
+
+    async fn reader(&self) -> Result<Object> {
+        if self.stop.is_cancelled() {
+            return Err(closed().into());
+        }
+        self.pool.get().await.map_err(|error| {
+            Error::Storage(match error {
+                PoolError::Backend(error) => storage_error(&error),
+                PoolError::Timeout(_) => StorageError::new(
+                    StorageErrorKind::Busy,
+                    "no connection to the database became free in time",
+                ),
+                PoolError::Closed => closed(),
+                other => StorageError::new(StorageErrorKind::Other, other.to_string()),
+            })
+        })
+    }
+
+    /// Runs reads on one view of the database, off the async threads.
+    async fn reading<T: Send + 'static>(
+        &self,
+        reads: impl FnOnce(&PgConn<'_>, Timestamp, &RandomSource) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let client = self.reader().await?;
+        let (clock, random) = (self.clock.clone(), Arc::clone(&self.random));
+        let handle = Handle::current();
+        let work = move || {
+            let conn = PgConn {
+                wait: Wait::Shared(&handle),
+                client: &client,
+                numbers: None,
+                lost: Cell::new(false),
+            };
+            let stored = |error: tokio_postgres::Error| Error::Storage(storage_error(&error));
+            let now = handle.block_on(begin_reading(&client)).map_err(stored)?;
+            let now = clock.map_or(now, |clock| clock.now());
+            let result = reads(&conn, now, &random);
+            // A connection that fails to end its transaction is not used again.
+            if let Err(error) = handle.block_on(client.batch_execute("ROLLBACK")) {
+                drop(Object::take(client));
+                return result.and(Err(stored(error)));
+            }
+            result
+        };
+        tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| {
+            Err(Error::Storage(StorageError::new(
+                StorageErrorKind::Other,
+                "a read panicked",
+            )))
+        })
+    }
+}
+
+/// Begins a view of the database, and reads its clock.
+async fn begin_reading(
+    client: &deadpool_postgres::ClientWrapper,
+) -> Outcome<Timestamp, tokio_postgres::Error> {
+    const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+    const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::int8";
+    let now = client.prepare_cached(NOW).await?;
+    let (begun, now) =
+        futures::future::join(client.batch_execute(BEGIN), client.query_one(&now, &[])).await;
+    begun?;
+    Ok(Timestamp::from_millis(now?.get(0)))
+}
+
+impl Drop for PostgresStore {
+    fn drop(&mut self) {
+        // The threads finish what waits and end by themselves.
+        self.close_queues();
+    }
+}
+
+async fn answer<T>(receiver: oneshot::Receiver<Result<T>>) -> Result<T> {
+    receiver.await.unwrap_or_else(|_| Err(closed().into()))
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn write_unit(&self, unit: WriteUnit) -> Result<()> {
+        let (answer, receiver) = oneshot::channel();
+        self.units.push(UnitJob { unit, answer })?;
+        self::answer(receiver).await
+    }
+
+    async fn read_unit(&self, unit: ReadUnit) -> Result<()> {
+        self.reading(move |conn, now, random| {
+            let mut session = Session::new(conn, now, random);
+            let outcome = guarded(|| unit(&mut session as &mut dyn Read));
+            session.finish(outcome).map(drop)
+        })
+        .await
+    }
+
+    async fn append_log(&self, attempt: AttemptId, offset: u64, bytes: Vec<u8>) -> Result<u64> {
+        let (answer, receiver) = oneshot::channel();
+        self.appends.push(AppendJob {
+            attempt,
+            offset,
+            bytes,
+            answer,
+        })?;
+        self::answer(receiver).await
+    }
+
+    async fn read_log(
+        &self,
+        attempt: AttemptId,
+        offset: u64,
+        max: usize,
+    ) -> Result<(Vec<u8>, u64)> {
+        self.reading(move |conn, _, _| Ok(logs::read(conn, attempt, offset, max)?))
+            .await
+    }
+
+    async fn describe(&self) -> Result<Vec<(String, String)>> {
+        const SETTINGS: [&str; 4] = [
+            "server_version",
+            "fsync",
+            "synchronous_commit",
+            "full_page_writes",
+        ];
+        let client = self.reader().await?;
+        let mut found = vec![
+            ("store".to_owned(), "postgres".to_owned()),
+            ("path".to_owned(), self.target.describe()),
+        ];
+        for name in SETTINGS {
+            let row = client
+                .query_one("SELECT current_setting($1)", &[&name])
+                .await;
+            let row = row.map_err(|error| Error::Storage(storage_error(&error)))?;
+            found.push((name.to_owned(), row.get(0)));
+        }
+        Ok(found)
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.close_queues();
+        let threads = std::mem::take(&mut *self.threads());
+        let joined =
+            tokio::task::spawn_blocking(move || threads.into_iter().try_for_each(JoinHandle::join));
+        let joined = joined.await;
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.pool.close();
+        match joined {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Error::Storage(StorageError::new(
+                StorageErrorKind::Other,
+                "a thread of the store ended with a panic",
+            ))),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Which versions of the schema we know, and how old ones become new.
+
+use devlab_core::StorageError;
+use devlab_core::error::StorageErrorKind;
+use refinery::{Migration, Runner};
+
+use super::connect::Target;
+use super::errors::storage_error;
+
+const MIGRATIONS: &[(&str, &str)] = &[(
+    "V1__initial",
+    include_str!("../../migrations/postgres/V1__initial.sql"),
+)];
+/// Key of the lock that is held while a schema is brought up to date: `devlab` as bytes.
+const LOCK: i64 = 0x6465_766c_6162;
+
+/// Applies what is missing, all or nothing. Several may try at once: one does it, the others wait.
+///
+/// # Errors
+/// `TooNew` if a newer devlab has been here.
+pub(super) async fn migrate(target: &Target) -> Result<(), StorageError> {
+    let mut client = target
+        .plain("migration")
+        .await
+        .map_err(|error| storage_error(&error))?;
+    let locked = client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]);
+    locked.await.map_err(|error| storage_error(&error))?;
+    let outcome = apply(&mut client).await;
+    // The lock ends with the connection at the latest.
+    let unlocked = client.execute("SELECT pg_advisory_unlock($1)", &[&LOCK]);
+    unlocked.await.map_err(|error| storage_error(&error))?;
+    outcome
+}
+
+async fn apply(client: &mut tokio_postgres::Client) -> Result<(), StorageError> {
+    let migrations: Vec<Migration> = MIGRATIONS
+        .iter()
+        .map(|(name, sql)| Migration::unapplied(name, sql).map_err(|e| migration_error(&e)))
+        .collect::<Result<_, _>>()?;
+    let known = migrations.iter().map(|m| i64::from(m.version())).max();
+    let known = known.unwrap_or(0);
+    let found = version(client)
+        .await
+        .map_err(|error| storage_error(&error))?;
+    if found > known {
+        return Err(StorageError::new(
+            StorageErrorKind::TooNew,
+            format!("it has schema version {found}, and this devlab knows versions up to {known}"),
+        ));
+    }
+    if found == known {
+        return Ok(());
+    }
+    Runner::new(&migrations)
+        .set_grouped(true)
+        .run_async(client)
+        .await
+        .map_err(|error| migration_error(&error))?;
+    Ok(())
+}
+
+/// Version of the schema; 0 if there is none yet.
+async fn version(client: &tokio_postgres::Client) -> Result<i64, tokio_postgres::Error> {
+    const EXISTS: &str = "SELECT to_regclass('refinery_schema_history') IS NOT NULL";
+    const VERSION: &str = "SELECT coalesce(max(version), 0)::int8 FROM refinery_schema_history";
+    if !client.query_one(EXISTS, &[]).await?.get::<_, bool>(0) {
+        return Ok(0);
+    }
+    Ok(client.query_one(VERSION, &[]).await?.get(0))
+}
+
+fn migration_error(error: &refinery::Error) -> StorageError {
+    use std::error::Error as _;
+    let sql = error
+        .source()
+        .and_then(|source| source.downcast_ref::<tokio_postgres::Error>());
+    match sql {
+        Some(sql) => storage_error(sql),
+        None => StorageError::new(
+            StorageErrorKind::Other,
+            format!("its schema could not be brought up to date: {error}"),
+        ),
+    }
+}

@@ -1,0 +1,204 @@
+//! Telling other processes what a commit left to do, and hearing it from them.
+//!
+//! Effects are sent with NOTIFY on a connection of their own, after the commit and many at once: a
+//! NOTIFY inside a writing transaction would make all writers wait for each other a second time.
+//! What is lost costs time, never correctness: every loop also looks by itself.
+
+use devlab_core::tx::Effect;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio_postgres::{AsyncMessage, Notification};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::connect::Target;
+use super::errors::storage_error;
+use super::options::LISTEN_RETRY;
+use crate::EffectSink;
+
+/// The channel of all our processes.
+const CHANNEL: &str = "devlab";
+/// Longest payload of a NOTIFY that we send; PostgreSQL takes less than 8000 bytes.
+const PAYLOAD_MAX: usize = 7_000;
+/// Most effects that wait to be sent; more are left out, and found by the slow look.
+const WAITING_MAX: usize = 10_000;
+
+/// Where the effects of a commit go.
+#[derive(Clone)]
+pub(super) struct Told {
+    sink: EffectSink,
+    others: UnboundedSender<Vec<Effect>>,
+}
+
+impl Told {
+    pub(super) fn new(sink: EffectSink) -> (Self, UnboundedReceiver<Vec<Effect>>) {
+        let (others, waiting) = unbounded_channel();
+        (Self { sink, others }, waiting)
+    }
+
+    /// Tells this process now, and the others soon. A panic of the receiver costs time only.
+    pub(super) fn commit(&self, effects: Vec<Effect>) {
+        let told = crate::guarded(|| {
+            (self.sink)(&effects);
+            Ok(())
+        });
+        if told.is_err() {
+            tracing::error!("the receiver of effects panicked");
+        }
+        // Also without effects: there may be new events. Nobody listens after the end.
+        drop(self.others.send(effects));
+    }
+}
+
+/// Listens and tells, on a connection that is made again whenever it is cut.
+pub(super) async fn run(
+    target: Target,
+    id: Uuid,
+    sink: EffectSink,
+    mut waiting: UnboundedReceiver<Vec<Effect>>,
+    stop: CancellationToken,
+) {
+    while !stop.is_cancelled() {
+        let (tell, mut heard) = unbounded_channel();
+        let connected = async {
+            let (client, driver) = target.listener(tell).await?;
+            client.batch_execute(&format!("LISTEN {CHANNEL}")).await?;
+            Ok::<_, tokio_postgres::Error>((client, driver))
+        };
+        match connected.await {
+            Ok((client, driver)) => {
+                // Whatever was said before this moment was missed: everybody looks once.
+                sink(&[]);
+                let ended = serve(&client, id, &sink, &mut heard, &mut waiting, &stop).await;
+                drop(client);
+                driver.abort();
+                if let Err(error) = ended {
+                    tracing::warn!(error = %storage_error(&error), "listening to the database ended");
+                }
+            }
+            Err(error) => {
+                tracing::warn!(error = %storage_error(&error), "cannot listen to the database");
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(LISTEN_RETRY) => {}
+        }
+    }
+}
+
+async fn serve(
+    client: &tokio_postgres::Client,
+    id: Uuid,
+    sink: &EffectSink,
+    heard: &mut UnboundedReceiver<Notification>,
+    waiting: &mut UnboundedReceiver<Vec<Effect>>,
+    stop: &CancellationToken,
+) -> Result<(), tokio_postgres::Error> {
+    let mine = id.simple().to_string();
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return Ok(()),
+            notification = heard.recv() => {
+                let Some(notification) = notification else { return Ok(()) };
+                if let Some((from, effects)) = decode(notification.payload())
+                    && from != mine
+                {
+                    sink(&effects);
+                }
+            }
+            first = waiting.recv() => {
+                let Some(mut effects) = first else { return Ok(()) };
+                while effects.len() < WAITING_MAX && let Ok(more) = waiting.try_recv() {
+                    effects.extend(more);
+                }
+                for payload in encode(&mine, &effects) {
+                    client.execute("SELECT pg_notify($1, $2)", &[&CHANNEL, &payload]).await?;
+                }
+            }
+        }
+    }
+}
+
+/// Effects as payloads of NOTIFY: the sender, then JSON.
+fn encode(from: &str, effects: &[Effect]) -> Vec<String> {
+    let mut payloads = Vec::new();
+    let mut payload = String::new();
+    for effect in effects {
+        let Ok(text) = serde_json::to_string(effect) else {
+            continue;
+        };
+        if !payload.is_empty() && payload.len() + text.len() > PAYLOAD_MAX {
+            payloads.push(format!("{from} [{payload}]"));
+            payload.clear();
+        }
+        if text.len() <= PAYLOAD_MAX {
+            if !payload.is_empty() {
+                payload.push(',');
+            }
+            payload.push_str(&text);
+        }
+    }
+    payloads.push(format!("{from} [{payload}]"));
+    payloads
+}
+
+fn decode(payload: &str) -> Option<(&str, Vec<Effect>)> {
+    let (from, effects) = payload.split_once(' ')?;
+    match serde_json::from_str(effects) {
+        Ok(effects) => Some((from, effects)),
+        // Another version of devlab may know effects that this one does not: look at everything.
+        Err(_) => Some((from, Vec::new())),
+    }
+}
+
+/// Drives a connection and passes its notifications on.
+pub(super) fn drive<S, T>(
+    mut connection: tokio_postgres::Connection<S, T>,
+    tell: UnboundedSender<Notification>,
+) -> tokio::task::JoinHandle<()>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    tokio::spawn(async move {
+        loop {
+            match std::future::poll_fn(|cx| connection.poll_message(cx)).await {
+                Some(Ok(AsyncMessage::Notification(notification))) => {
+                    if tell.send(notification).is_err() {
+                        return;
+                    }
+                }
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return,
+            }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use devlab_core::label::Labels;
+    use devlab_core::{OrgId, TaskId, Timestamp};
+
+    #[test]
+    fn effects_come_back_and_payloads_are_bounded() {
+        let org = OrgId::new(Timestamp::from_millis(1), 7);
+        let effects: Vec<Effect> = (0..2_000)
+            .map(|n| match n % 3 {
+                0 => Effect::Ready(org, Labels::new(["gpu", "linux"]).unwrap()),
+                1 => Effect::Start(TaskId::new(Timestamp::from_millis(2), n)),
+                _ => Effect::Tokens,
+            })
+            .collect();
+        let payloads = encode("me", &effects);
+        assert!(payloads.iter().all(|payload| payload.len() < 8_000));
+        let back: Vec<Effect> = payloads
+            .iter()
+            .flat_map(|payload| decode(payload).unwrap().1)
+            .collect();
+        assert_eq!(back, effects);
+        assert_eq!(encode("me", &[]), ["me []"]);
+    }
+}

@@ -1,0 +1,381 @@
+//! Tasks, their words, their edges and what failed on them.
+
+use super::{Number, Param, Sql, params};
+use devlab_core::check::{CheckSet, Sha256Hex};
+use devlab_core::limits::FEEDBACK_MAX;
+use devlab_core::task::{Feedback, Task, TaskSpec};
+use devlab_core::{Oid, TaskId};
+
+use super::codec::{
+    Code, Cols, decode_state, decode_tries, int, json, opt_id, opt_text, opt_time, tries_code,
+    waits_code,
+};
+use super::error::{DbError, DbResult};
+use super::rows::{all, change, first};
+
+/// Columns of a task in the order of [`read_task`].
+pub(crate) const COLUMNS: &str = "seq, id, org, project, parent, goal, depth, kind, state, waits, \
+    unmet, priority, path, requires, attempts, live, lost, tries, not_before, open_children, \
+    started, head, prior, merges, published, review, accepted, side_effects, proof, check_set, \
+    archived, created_at, updated_at";
+
+pub(crate) fn read_task(cols: &mut Cols<'_>) -> DbResult<Task> {
+    Ok(Task {
+        seq: cols.int()?,
+        id: cols.id()?,
+        org: cols.id()?,
+        project: cols.opt_id()?,
+        parent: cols.opt_id()?,
+        goal: cols.id()?,
+        depth: cols.int()?,
+        kind: cols.code()?,
+        state: decode_state(cols.int()?, cols.opt_int()?)?,
+        unmet: cols.int()?,
+        priority: cols.int()?,
+        path: cols.int()?,
+        requires: cols.parsed()?,
+        attempts: cols.int()?,
+        live: cols.opt_id()?,
+        lost: cols.opt_id()?,
+        tries: decode_tries(cols.int()?)?,
+        not_before: cols.opt_time()?,
+        open_children: cols.int()?,
+        started: cols.flag()?,
+        head: cols.opt_parsed()?,
+        prior: cols.opt_parsed()?,
+        merges: cols.opt_parsed()?,
+        published: cols.opt_parsed()?,
+        review: cols.flag()?,
+        accepted: cols.opt_parsed()?,
+        side_effects: cols.flag()?,
+        proof: cols.code()?,
+        check_set: cols.opt_parsed()?,
+        archived: cols.flag()?,
+        created_at: cols.time()?,
+        updated_at: cols.time()?,
+    })
+}
+
+pub(crate) fn get(conn: &dyn Sql, id: TaskId) -> DbResult<Option<Task>> {
+    const SQL: &str = "SELECT seq, id, org, project, parent, goal, depth, kind, state, waits, \
+        unmet, priority, path, requires, attempts, live, lost, tries, not_before, open_children, \
+        started, head, prior, merges, published, review, accepted, side_effects, proof, check_set, \
+        archived, created_at, updated_at FROM tasks WHERE id = ?1";
+    first(conn, SQL, params![id], read_task)
+}
+
+pub(crate) fn spec(conn: &dyn Sql, id: TaskId) -> DbResult<Option<TaskSpec>> {
+    const SQL: &str = "SELECT s.title, s.goal, s.driver, s.checks FROM tasks t \
+        JOIN task_specs s ON s.seq = t.seq WHERE t.id = ?1";
+    first(conn, SQL, params![id], read_spec)
+}
+
+pub(crate) fn read_spec(cols: &mut Cols<'_>) -> DbResult<TaskSpec> {
+    Ok(TaskSpec {
+        title: cols.text()?,
+        goal: cols.text()?,
+        driver: cols.opt_json()?,
+        checks: cols.opt_json()?.unwrap_or_default(),
+    })
+}
+
+/// Columns of [`new_row`] in their order.
+pub(crate) const NEW_COLUMNS: [&str; 33] = [
+    "seq",
+    "id",
+    "org",
+    "project",
+    "parent",
+    "goal",
+    "depth",
+    "created_at",
+    "kind",
+    "state",
+    "waits",
+    "unmet",
+    "priority",
+    "path",
+    "requires",
+    "attempts",
+    "live",
+    "lost",
+    "tries",
+    "not_before",
+    "open_children",
+    "started",
+    "head",
+    "prior",
+    "merges",
+    "published",
+    "review",
+    "accepted",
+    "side_effects",
+    "proof",
+    "check_set",
+    "archived",
+    "updated_at",
+];
+
+/// A whole new task.
+pub(crate) fn new_row(task: &Task, seq: Option<u64>) -> [Param<'_>; 33] {
+    let [
+        kind,
+        state,
+        waits,
+        unmet,
+        priority,
+        path,
+        requires,
+        attempts,
+        live,
+        lost,
+        tries,
+        not_before,
+        open_children,
+        started,
+        head,
+        prior,
+        merges,
+        published,
+        review,
+        accepted,
+        side_effects,
+        proof,
+        check_set,
+        archived,
+        updated_at,
+    ] = changing(task);
+    [
+        seq.map_or(Param::Null, |seq| Param::Int(int(seq))),
+        Param::Id(task.id.bytes()),
+        Param::Id(task.org.bytes()),
+        opt_id(task.project),
+        opt_id(task.parent),
+        Param::Id(task.goal.bytes()),
+        Param::Int(task.depth.into()),
+        Param::Int(task.created_at.as_millis()),
+        kind,
+        state,
+        waits,
+        unmet,
+        priority,
+        path,
+        requires,
+        attempts,
+        live,
+        lost,
+        tries,
+        not_before,
+        open_children,
+        started,
+        head,
+        prior,
+        merges,
+        published,
+        review,
+        accepted,
+        side_effects,
+        proof,
+        check_set,
+        archived,
+        updated_at,
+    ]
+}
+
+/// Columns of [`changing`] in their order.
+pub(crate) const CHANGING_COLUMNS: [&str; 25] = [
+    "kind",
+    "state",
+    "waits",
+    "unmet",
+    "priority",
+    "path",
+    "requires",
+    "attempts",
+    "live",
+    "lost",
+    "tries",
+    "not_before",
+    "open_children",
+    "started",
+    "head",
+    "prior",
+    "merges",
+    "published",
+    "review",
+    "accepted",
+    "side_effects",
+    "proof",
+    "check_set",
+    "archived",
+    "updated_at",
+];
+
+/// What of a task changes. What it is born with (org, project, parent, goal, depth, time) stays, so
+/// that an update does not touch the indexes on it.
+pub(crate) fn changing(task: &Task) -> [Param<'_>; 25] {
+    [
+        Param::Int(task.kind.code()),
+        Param::Int(task.state.name().code()),
+        waits_code(task.state).map_or(Param::Null, Param::Int),
+        Param::Int(task.unmet.into()),
+        Param::Int(task.priority.into()),
+        Param::Int(task.path.into()),
+        Param::Text(task.requires.as_str()),
+        Param::Int(task.attempts.into()),
+        opt_id(task.live),
+        opt_id(task.lost),
+        Param::Int(tries_code(task.tries)),
+        opt_time(task.not_before),
+        Param::Int(task.open_children.into()),
+        Param::Flag(task.started),
+        opt_text(task.head.as_ref().map(Oid::as_str)),
+        opt_text(task.prior.as_ref().map(Oid::as_str)),
+        opt_text(task.merges.as_ref().map(Oid::as_str)),
+        opt_text(task.published.as_ref().map(Oid::as_str)),
+        Param::Flag(task.review),
+        opt_text(task.accepted.as_ref().map(Oid::as_str)),
+        Param::Flag(task.side_effects),
+        Param::Int(task.proof.code()),
+        opt_text(task.check_set.as_ref().map(Sha256Hex::as_str)),
+        Param::Flag(task.archived),
+        Param::Int(task.updated_at.as_millis()),
+    ]
+}
+
+pub(crate) fn insert(conn: &dyn Sql, task: &Task, spec: &TaskSpec) -> DbResult<u64> {
+    const SQL: &str = "INSERT INTO tasks (seq, id, org, project, parent, goal, depth, created_at, \
+        kind, state, waits, unmet, priority, path, requires, attempts, live, lost, tries, \
+        not_before, open_children, started, head, prior, merges, published, review, accepted, \
+        side_effects, proof, check_set, archived, updated_at) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
+        ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33) RETURNING seq";
+    const SPEC: &str = "INSERT INTO task_specs (seq, title, goal, driver, checks) \
+        VALUES (?1, ?2, ?3, ?4, ?5)";
+    let row = new_row(task, conn.next_number(Number::Task));
+    let seq: Option<u64> = first(conn, SQL, &row, |cols| cols.int())?;
+    let seq = seq.ok_or_else(|| DbError::Damaged("tasks.seq".into()))?;
+    let (driver, checks) = spec_columns(spec)?;
+    change(
+        conn,
+        SPEC,
+        params![int(seq), spec.title, spec.goal, driver, checks],
+    )?;
+    Ok(seq)
+}
+
+pub(crate) fn spec_columns(spec: &TaskSpec) -> DbResult<(Option<String>, Option<String>)> {
+    let driver = spec.driver.as_ref().map(json).transpose()?;
+    let checks = (!spec.checks.is_empty())
+        .then(|| json(&spec.checks))
+        .transpose()?;
+    Ok((driver, checks))
+}
+
+/// Replaces what changes.
+pub(crate) fn put(conn: &dyn Sql, task: &Task) -> DbResult<()> {
+    // The seq finds the row without the index on ids; the id guards against a seq that was not set.
+    const SQL: &str = "UPDATE tasks SET kind = ?1, state = ?2, waits = ?3, unmet = ?4, \
+        priority = ?5, path = ?6, requires = ?7, attempts = ?8, live = ?9, lost = ?10, \
+        tries = ?11, not_before = ?12, open_children = ?13, started = ?14, head = ?15, \
+        prior = ?16, merges = ?17, published = ?18, review = ?19, accepted = ?20, \
+        side_effects = ?21, proof = ?22, check_set = ?23, archived = ?24, updated_at = ?25 \
+        WHERE seq = ?26 AND id = ?27";
+    let mut row = changing(task).to_vec();
+    row.extend([Param::Int(int(task.seq)), Param::Id(task.id.bytes())]);
+    if change(conn, SQL, &row)? == 1 {
+        return Ok(());
+    }
+    match seq_of(conn, task.id)? {
+        Some(seq) if seq != task.seq => put(
+            conn,
+            &Task {
+                seq,
+                ..task.clone()
+            },
+        ),
+        Some(_) | None => Err(DbError::Missing("task")),
+    }
+}
+
+fn seq_of(conn: &dyn Sql, id: TaskId) -> DbResult<Option<u64>> {
+    first(
+        conn,
+        "SELECT seq FROM tasks WHERE id = ?1",
+        params![id],
+        |cols| cols.int(),
+    )
+}
+
+pub(crate) fn put_spec(conn: &dyn Sql, id: TaskId, spec: &TaskSpec) -> DbResult<()> {
+    const SQL: &str = "UPDATE task_specs SET title = ?2, goal = ?3, driver = ?4, checks = ?5 \
+        WHERE seq = (SELECT seq FROM tasks WHERE id = ?1)";
+    let (driver, checks) = spec_columns(spec)?;
+    match change(
+        conn,
+        SQL,
+        params![id, spec.title, spec.goal, driver, checks],
+    )? {
+        0 => Err(DbError::Missing("task")),
+        _ => Ok(()),
+    }
+}
+
+fn ids(conn: &dyn Sql, sql: &str, of: TaskId) -> DbResult<Vec<TaskId>> {
+    all(conn, sql, params![of], |cols| cols.id())
+}
+
+pub(crate) fn children(conn: &dyn Sql, parent: TaskId) -> DbResult<Vec<TaskId>> {
+    ids(
+        conn,
+        "SELECT id FROM tasks WHERE parent = ?1 ORDER BY seq",
+        parent,
+    )
+}
+
+pub(crate) fn dependencies(conn: &dyn Sql, task: TaskId) -> DbResult<Vec<TaskId>> {
+    const SQL: &str = "SELECT dependency FROM edges WHERE dependent = ?1 ORDER BY dependency";
+    ids(conn, SQL, task)
+}
+
+pub(crate) fn dependents(conn: &dyn Sql, task: TaskId) -> DbResult<Vec<TaskId>> {
+    const SQL: &str = "SELECT dependent FROM edges WHERE dependency = ?1 ORDER BY dependent";
+    ids(conn, SQL, task)
+}
+
+pub(crate) fn insert_edge(conn: &dyn Sql, from: TaskId, to: TaskId) -> DbResult<bool> {
+    const SQL: &str = "INSERT INTO edges (dependency, dependent) VALUES (?1, ?2) \
+        ON CONFLICT DO NOTHING";
+    Ok(change(conn, SQL, params![from, to])? == 1)
+}
+
+pub(crate) fn startable(conn: &dyn Sql, limit: u32) -> DbResult<Vec<TaskId>> {
+    // The two conditions are those of the index tasks_startable.
+    const SQL: &str = "SELECT id FROM tasks WHERE kind = 1 AND state = 2 ORDER BY seq LIMIT ?1";
+    all(conn, SQL, params![limit], |cols| cols.id())
+}
+
+pub(crate) fn feedback(conn: &dyn Sql, task: TaskId) -> DbResult<Vec<Feedback>> {
+    const SQL: &str = "SELECT body FROM feedback WHERE task = ?1 ORDER BY seq DESC LIMIT ?2";
+    let limit = int(FEEDBACK_MAX as u64);
+    let mut newest = all(conn, SQL, params![task, limit], |cols| cols.json())?;
+    newest.reverse();
+    Ok(newest)
+}
+
+pub(crate) fn add_feedback(conn: &dyn Sql, task: TaskId, feedback: &Feedback) -> DbResult<()> {
+    const SQL: &str = "INSERT INTO feedback (task, body) VALUES (?1, ?2)";
+    change(conn, SQL, params![task, json(feedback)?])?;
+    Ok(())
+}
+
+pub(crate) fn check_set(conn: &dyn Sql, hash: &Sha256Hex) -> DbResult<Option<CheckSet>> {
+    const SQL: &str = "SELECT body FROM check_sets WHERE hash = ?1";
+    first(conn, SQL, params![hash.as_str()], |cols| cols.json())
+}
+
+pub(crate) fn put_check_set(conn: &dyn Sql, set: &CheckSet) -> DbResult<()> {
+    const SQL: &str = "INSERT INTO check_sets (hash, body) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+    change(conn, SQL, params![set.hash().as_str(), json(set)?])?;
+    Ok(())
+}
