@@ -85,7 +85,7 @@ mutants: preflight-build ## Break each rule that matters and see its test fail
 	scripts/mutants.mjs $(ARGS)
 
 chaos: preflight-build web ## Kill processes for ROUNDS=200 rounds and look for losses
-	ROUNDS=$(ROUNDS) SEED=$(SEED) scripts/chaos
+	ROUNDS=$(ROUNDS) SEED=$(SEED) STORE=$(STORE) scripts/chaos
 
 bench: build ## Measure; JSON in target/bench/
 	cargo build --release --locked -p devlab-bench

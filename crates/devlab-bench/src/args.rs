@@ -27,6 +27,10 @@ pub(crate) struct Args {
     /// Token of a global admin of that server.
     #[arg(long, global = true, env = "DEVLAB_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
+    /// Where the servers that are started keep their state. For `postgres` each gets a PostgreSQL
+    /// of its own, with fsync, which has to be installed.
+    #[arg(long, global = true, value_enum, default_value_t = StoreKind::Sqlite, conflicts_with = "url")]
+    pub(crate) store: StoreKind,
     /// Runs of each measurement; the median counts.
     #[arg(long, global = true, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) runs: u32,
@@ -49,6 +53,15 @@ pub(crate) struct Args {
     /// Exit with 2 when a target is missed.
     #[arg(long, global = true)]
     pub(crate) check: bool,
+}
+
+/// Where a server keeps its state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StoreKind {
+    /// The embedded database.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
 }
 
 /// Form of the result.

@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use devlab_api::client::{Client, Timeouts};
 use devlab_api::project::CreateOrg;
 use devlab_api::token::CreateToken;
+use devlab_store::conformance::postgres::Server as Database;
 use rustix::process::{Pid, Signal, kill_process};
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -18,7 +19,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::args::Args;
+use crate::args::{Args, StoreKind};
 use crate::wire::{Address, Conn, Route};
 
 /// How long a server may take until it is ready.
@@ -112,6 +113,8 @@ pub(crate) struct Lab {
     token: String,
     /// The server and its data folder, if it was started here.
     own: Option<(Process, TempDir)>,
+    /// Its database, if that was started here too. Goes after the server.
+    database: Option<Database>,
     /// Time from its start until it was ready.
     pub(crate) ready_after: Duration,
 }
@@ -167,7 +170,11 @@ impl Lab {
             (Some(_), None) => bail!("--url needs --token"),
             (None, _) => {
                 let home = data_folder(args)?;
-                Self::spawn(&args.server_bin, home).await
+                let database = match args.store {
+                    StoreKind::Sqlite => None,
+                    StoreKind::Postgres => Some(database(home.path()).await?),
+                };
+                Self::spawn_on(&args.server_bin, home, database).await
             }
         }
     }
@@ -184,18 +191,30 @@ impl Lab {
             admin,
             token: token.to_owned(),
             own: None,
+            database: None,
             ready_after: Duration::ZERO,
         })
     }
 
     /// Starts a server with its default configuration on a data folder and a free port.
     pub(crate) async fn spawn(binary: &Path, home: TempDir) -> anyhow::Result<Self> {
+        Self::spawn_on(binary, home, None).await
+    }
+
+    async fn spawn_on(
+        binary: &Path,
+        home: TempDir,
+        database: Option<Database>,
+    ) -> anyhow::Result<Self> {
         let mut command = devlab(binary)?;
         command
             .arg("server")
             .env("DEVLAB_HOME", home.path())
             .env("DEVLAB_BIND", "127.0.0.1:0")
             .env("DEVLAB_DASHBOARD_BIND", "127.0.0.1:0");
+        if let Some(database) = &database {
+            command.env("DATABASE_URL", database.url("devlab"));
+        }
         let run_file = home.path().join("run/server.json");
         if run_file.exists() {
             std::fs::remove_file(&run_file)?;
@@ -233,6 +252,7 @@ impl Lab {
             version: file.version,
             token: credentials.token,
             own: Some((process, home)),
+            database,
             ready_after,
         })
     }
@@ -248,6 +268,7 @@ impl Lab {
             None => Ok(None),
             Some((process, home)) => {
                 process.stop().await?;
+                drop(self.database);
                 Ok(Some(home))
             }
         }
@@ -321,6 +342,18 @@ pub(crate) fn data_folder(args: &Args) -> anyhow::Result<TempDir> {
         .prefix("lab-")
         .tempdir_in(&dir)
         .with_context(|| format!("cannot make a folder in {}", dir.display()))
+}
+
+/// A PostgreSQL that keeps what it has acknowledged, on the disk to measure, with an empty database
+/// `devlab`.
+async fn database(dir: &Path) -> anyhow::Result<Database> {
+    let dir = dir.to_owned();
+    let started = tokio::task::spawn_blocking(move || {
+        let database = Database::start_in(&dir, &["fsync=on", "full_page_writes=on"]);
+        database.create("devlab");
+        database
+    });
+    Ok(started.await?)
 }
 
 /// A devlab command whose configuration is the default one: nothing that configures devlab is in

@@ -23,6 +23,7 @@ pub(crate) enum Key {
     Home,
     Bind,
     AllowedHosts,
+    Database,
     Url,
     Token,
     OrchestratorToken,
@@ -82,6 +83,7 @@ const TABLE: &[Row] = &[
     Row { key: Key::Home, env: "DEVLAB_HOME", toml: None, secret: false, hook: false, about: "data folder" },
     row(Key::Bind, "DEVLAB_BIND", "bind", "address the server listens on"),
     row(Key::AllowedHosts, "DEVLAB_ALLOWED_HOSTS", "allowed_hosts", "further names the server answers to, by commas"),
+    secret(Key::Database, "DATABASE_URL", "database_url", "PostgreSQL in place of the embedded database, postgres://user:password@host/name"),
     row(Key::Url, "DEVLAB_URL", "url", "server that commands talk to"),
     secret(Key::Token, "DEVLAB_TOKEN", "token", "token that commands use"),
     secret(Key::OrchestratorToken, "ORCHESTRATOR_TOKEN", "orchestrator_token", "seeds an operator's token of the default org"),
@@ -204,6 +206,7 @@ impl Settings {
     /// Every value is of its kind, so that a wrong one is found by any command.
     fn check(&self) -> anyhow::Result<()> {
         self.bind()?;
+        self.database()?;
         self.lease()?;
         self.agents()?;
         self.log_format()?;
@@ -256,6 +259,20 @@ impl Settings {
             .map(str::trim)
             .filter(|name| !name.is_empty());
         names.map(str::to_owned).collect()
+    }
+
+    /// The PostgreSQL database that the server keeps its state in, if one was named.
+    pub(crate) fn database(&self) -> anyhow::Result<Option<&str>> {
+        let url = self.get(Key::Database).filter(|url| !url.is_empty());
+        let is_postgres =
+            |url: &&str| url.starts_with("postgres://") || url.starts_with("postgresql://");
+        if url.is_some_and(|url| !is_postgres(&url)) {
+            return Err(Failure::usage(
+                "DATABASE_URL should begin with postgres://; without it the embedded database is \
+                 used",
+            ));
+        }
+        Ok(url)
     }
 
     /// Server that commands talk to, if one was named.

@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -32,9 +32,23 @@ impl Server {
     /// PostgreSQL 14 or later is not installed, or does not start.
     #[must_use]
     pub fn start(settings: &[&str]) -> Self {
+        Self::start_in(&std::env::temp_dir(), settings)
+    }
+
+    /// The same, with its folder in another one, whose disk is the one to use. As root the
+    /// temporary folder is used anyway: the server does not run as root and might not get there.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    #[must_use]
+    pub fn start_in(folder: &Path, settings: &[&str]) -> Self {
         let dir = tempfile::Builder::new()
             .prefix("devlab-pg-")
-            .tempdir()
+            .tempdir_in(if is_root() {
+                std::env::temp_dir()
+            } else {
+                folder.to_owned()
+            })
             .unwrap();
         // Others have to pass through to the data folder, which is private.
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();

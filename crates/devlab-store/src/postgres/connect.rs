@@ -88,10 +88,14 @@ impl Target {
         config
     }
 
-    /// A connection for writing. Its settings let PostgreSQL end a turn that stands still.
+    /// A connection for writing. Its settings let PostgreSQL end a turn that stands still, and plan
+    /// each statement once: all of them find rows by keys, however many there are, so they are
+    /// never better off with another plan.
     pub(super) async fn writer(&self) -> Result<ClientWrapper, tokio_postgres::Error> {
         let settings = format!(
-            "-c idle_in_transaction_session_timeout={} -c statement_timeout={} -c jit=off",
+            "-c idle_in_transaction_session_timeout={} -c statement_timeout={} -c jit=off \
+             -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off \
+             -c enable_mergejoin=off",
             TURN_IDLE_MAX.as_millis(),
             STATEMENT_MAX.as_millis()
         );

@@ -88,6 +88,7 @@ impl PostgresStore {
             let place = target.describe();
             StorageError::new(error.kind, format!("{place}: {}", error.detail))
         })?;
+        let listener = wake::Listener::connect(&target).await?;
         let id = Uuid::from_u128((options.random)());
         let (told, waiting) = Told::new(Arc::clone(&options.effects));
         let store = Arc::new(Self {
@@ -103,6 +104,7 @@ impl PostgresStore {
         });
         let listening = wake::run(
             target.clone(),
+            listener,
             id,
             Arc::clone(&options.effects),
             waiting,

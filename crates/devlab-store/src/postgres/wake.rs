@@ -4,6 +4,7 @@
 //! NOTIFY inside a writing transaction would make all writers wait for each other a second time.
 //! What is lost costs time, never correctness: every loop also looks by itself.
 
+use devlab_core::StorageError;
 use devlab_core::tx::Effect;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_postgres::{AsyncMessage, Notification};
@@ -52,68 +53,99 @@ impl Told {
 /// Listens and tells, on a connection that is made again whenever it is cut.
 pub(super) async fn run(
     target: Target,
+    first: Listener,
     id: Uuid,
     sink: EffectSink,
     mut waiting: UnboundedReceiver<Vec<Effect>>,
     stop: CancellationToken,
 ) {
+    let mut listener = Some(first);
     while !stop.is_cancelled() {
-        let (tell, mut heard) = unbounded_channel();
-        let connected = async {
-            let (client, driver) = target.listener(tell).await?;
-            client.batch_execute(&format!("LISTEN {CHANNEL}")).await?;
-            Ok::<_, tokio_postgres::Error>((client, driver))
-        };
-        match connected.await {
-            Ok((client, driver)) => {
-                // Whatever was said before this moment was missed: everybody looks once.
-                sink(&[]);
-                let ended = serve(&client, id, &sink, &mut heard, &mut waiting, &stop).await;
-                drop(client);
-                driver.abort();
-                if let Err(error) = ended {
-                    tracing::warn!(error = %storage_error(&error), "listening to the database ended");
-                }
-            }
-            Err(error) => {
-                tracing::warn!(error = %storage_error(&error), "cannot listen to the database");
+        if let Some(mut listening) = listener.take() {
+            // Whatever was said before this moment was missed: everybody looks once.
+            sink(&[]);
+            let ended = listening.serve(id, &sink, &mut waiting, &stop).await;
+            if let Err(error) = ended {
+                tracing::warn!(error = %storage_error(&error), "listening to the database ended");
             }
         }
         tokio::select! {
-            () = stop.cancelled() => {}
+            () = stop.cancelled() => return,
             () = tokio::time::sleep(LISTEN_RETRY) => {}
+        }
+        match Listener::connect(&target).await {
+            Ok(connected) => listener = Some(connected),
+            Err(error) => tracing::warn!(%error, "cannot listen to the database"),
         }
     }
 }
 
-async fn serve(
-    client: &tokio_postgres::Client,
-    id: Uuid,
-    sink: &EffectSink,
-    heard: &mut UnboundedReceiver<Notification>,
-    waiting: &mut UnboundedReceiver<Vec<Effect>>,
-    stop: &CancellationToken,
-) -> Result<(), tokio_postgres::Error> {
-    let mine = id.simple().to_string();
-    loop {
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => return Ok(()),
-            notification = heard.recv() => {
-                let Some(notification) = notification else { return Ok(()) };
-                if let Some((from, effects)) = decode(notification.payload())
-                    && from != mine
-                {
-                    sink(&effects);
+/// A connection that listens.
+pub(super) struct Listener {
+    client: tokio_postgres::Client,
+    driver: tokio::task::JoinHandle<()>,
+    heard: UnboundedReceiver<Notification>,
+}
+
+impl Listener {
+    /// Connects as the one server of the database.
+    ///
+    /// # Errors
+    /// `Busy` if another server is there.
+    pub(super) async fn connect(target: &Target) -> Result<Self, StorageError> {
+        let (tell, heard) = unbounded_channel();
+        let (client, driver) = target
+            .listener(tell)
+            .await
+            .map_err(|error| storage_error(&error))?;
+        let listener = Self {
+            client,
+            driver,
+            heard,
+        };
+        super::schema::claim(&listener.client).await?;
+        let listen = format!("LISTEN {CHANNEL}");
+        let listening = listener.client.batch_execute(&listen);
+        listening.await.map_err(|error| storage_error(&error))?;
+        Ok(listener)
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+impl Listener {
+    async fn serve(
+        &mut self,
+        id: Uuid,
+        sink: &EffectSink,
+        waiting: &mut UnboundedReceiver<Vec<Effect>>,
+        stop: &CancellationToken,
+    ) -> Result<(), tokio_postgres::Error> {
+        let mine = id.simple().to_string();
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(()),
+                notification = self.heard.recv() => {
+                    let Some(notification) = notification else { return Ok(()) };
+                    if let Some((from, effects)) = decode(notification.payload())
+                        && from != mine
+                    {
+                        sink(&effects);
+                    }
                 }
-            }
-            first = waiting.recv() => {
-                let Some(mut effects) = first else { return Ok(()) };
-                while effects.len() < WAITING_MAX && let Ok(more) = waiting.try_recv() {
-                    effects.extend(more);
-                }
-                for payload in encode(&mine, &effects) {
-                    client.execute("SELECT pg_notify($1, $2)", &[&CHANNEL, &payload]).await?;
+                first = waiting.recv() => {
+                    let Some(mut effects) = first else { return Ok(()) };
+                    while effects.len() < WAITING_MAX && let Ok(more) = waiting.try_recv() {
+                        effects.extend(more);
+                    }
+                    for payload in encode(&mine, &effects) {
+                        self.client.execute("SELECT pg_notify($1, $2)", &[&CHANNEL, &payload]).await?;
+                    }
                 }
             }
         }

@@ -9,3 +9,4 @@ mod durability;
 mod faults;
 mod files;
 mod lab;
+mod postgres;

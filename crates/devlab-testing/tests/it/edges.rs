@@ -89,8 +89,8 @@ const TABLE: &[Row] = &[
     },
     Row {
         name: "devlab-bench",
-        may_use: &["devlab-api"],
-        because: "load comes from outside, as from any client",
+        may_use: &["devlab-api", "devlab-store"],
+        because: "load comes from outside, as from any client; it starts the PostgreSQL of tests",
     },
     Row {
         name: "devlab-testing",

@@ -25,7 +25,7 @@ pub(crate) fn plan(settings: &Settings) -> anyhow::Result<Arc<dyn Faults>> {
 }
 
 /// The plan, as a store asks for it.
-pub(crate) fn of_store(plan: Arc<dyn Faults>) -> devlab_store::sqlite::FaultHook {
+pub(crate) fn of_store(plan: Arc<dyn Faults>) -> devlab_store::faults::FaultHook {
     Arc::new(move |point| {
         plan.hit(point.as_str())
             .map_err(|error| match error.kind() {

@@ -18,8 +18,10 @@ use devlab_server::app::{App, ServerConfig};
 use devlab_server::auth::{AttemptKey, Auth};
 use devlab_server::listen::{self, ListenLimits};
 use devlab_server::rate::Rates;
-use devlab_store::Store;
+use devlab_store::faults::FaultHook;
+use devlab_store::postgres::{PostgresOptions, PostgresStore};
 use devlab_store::sqlite::{SqliteOptions, SqliteStore};
+use devlab_store::{EffectSink, Store};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -157,12 +159,8 @@ async fn open_lab(
     let backend = git.http_backend().await?;
     let plan = faults::plan(&context.settings)?;
     let wakes = Wakes::new();
-    let clock = Arc::clone(&context.clock);
-    let mut options = SqliteOptions::new(home.database(), clock, wakes.sink());
-    options.faults = Some(faults::of_store(Arc::clone(&plan)));
-    // Opening may recover and migrate.
-    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(options)).await?;
-    let store: Arc<dyn Store> = opened.context("cannot open the store")?;
+    let hook = faults::of_store(Arc::clone(&plan));
+    let store = open_store(context, home, wakes.sink(), hook).await?;
     let parts = LabParts {
         store: Arc::clone(&store),
         wakes,
@@ -184,6 +182,30 @@ async fn open_lab(
         faults: Arc::new(move |point| plan.hit(point)),
     };
     Ok((Lab::open(parts).await?, store))
+}
+
+/// PostgreSQL if it is named, and the embedded database in the data folder if not.
+async fn open_store(
+    context: &Context,
+    home: &Home,
+    effects: EffectSink,
+    hook: FaultHook,
+) -> anyhow::Result<Arc<dyn Store>> {
+    if let Some(url) = context.settings.database()? {
+        let mut options = PostgresOptions::new(url, effects);
+        options.faults = Some(hook);
+        // A test that moves the clock moves the store's; otherwise the database's counts.
+        if context.settings.test_clock_file().is_some() {
+            options.clock = Some(Arc::clone(&context.clock));
+        }
+        let opened = PostgresStore::open(options).await;
+        return Ok(opened.context("cannot open the store in PostgreSQL")?);
+    }
+    let mut options = SqliteOptions::new(home.database(), Arc::clone(&context.clock), effects);
+    options.faults = Some(hook);
+    // Opening may recover and migrate.
+    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(options)).await?;
+    Ok(opened.context("cannot open the store")?)
 }
 
 fn listen_on(

@@ -10,6 +10,7 @@ use devlab_api::client::{Client, ClientError, Timeouts};
 use devlab_api::project::{CreateProject, Project};
 use devlab_api::token::CreateToken;
 use devlab_core::TaskId;
+use devlab_store::conformance::postgres::Server as Postgres;
 use devlab_testing::CutProxy;
 use devlab_testing::git::Checkout;
 use rustix::process::Signal;
@@ -38,6 +39,8 @@ const CALL_MAX: Duration = Duration::from_secs(5);
 
 /// Everything of a round.
 pub(super) struct World {
+    /// The database, if it is PostgreSQL.
+    _postgres: Option<Postgres>,
     /// Unmounted before the folder is removed.
     _disks: Vec<Disk>,
     folder: Option<TempDir>,
@@ -74,7 +77,8 @@ impl World {
             .unwrap();
         let path = folder.path().to_owned();
         let (disks, not_small) = disks(round, &path);
-        let mut server = Proc::new(server(&path));
+        let postgres = postgres().await;
+        let mut server = Proc::new(server(&path, postgres.as_ref()));
         server.start();
         let (url, admin) = credentials(&path).await;
         let client = client(&url, &admin);
@@ -105,6 +109,7 @@ impl World {
         let once = client.clone().with_idempotency_key("the-goal").unwrap();
         let scheduled = insist(|| once.schedule(&goal)).await.unwrap();
         Self {
+            _postgres: postgres,
             _disks: disks,
             folder: Some(folder),
             path,
@@ -206,7 +211,22 @@ fn text(path: &Path) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-fn server(path: &Path) -> Spec {
+/// A database of this round's own, if the rounds are to run on PostgreSQL.
+async fn postgres() -> Option<Postgres> {
+    match std::env::var("DEVLAB_CHAOS_STORE").as_deref() {
+        Ok("postgres") => {}
+        Ok("sqlite" | "") | Err(_) => return None,
+        Ok(other) => panic!("DEVLAB_CHAOS_STORE is sqlite or postgres, not {other}"),
+    }
+    let started = tokio::task::spawn_blocking(|| {
+        let postgres = Postgres::start(&[]);
+        postgres.create("devlab");
+        postgres
+    });
+    Some(started.await.unwrap())
+}
+
+fn server(path: &Path, postgres: Option<&Postgres>) -> Spec {
     let env = [
         ("DEVLAB_HOME", text(&data_of(path, Who::Server))),
         ("DEVLAB_BIND", "127.0.0.1:0".to_owned()),
@@ -214,10 +234,15 @@ fn server(path: &Path) -> Spec {
         ("DEVLAB_TEST_CLOCK_FILE", text(&path.join("clock"))),
         ("DEVLAB_LOG", "info".to_owned()),
     ];
+    let database = postgres.map(|postgres| ("DATABASE_URL", postgres.url("devlab")));
     Spec {
         who: Who::Server,
         args: vec!["server".to_owned()],
-        env: env.map(|(name, value)| (name.to_owned(), value)).into(),
+        env: env
+            .into_iter()
+            .chain(database)
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
         folder: path.to_owned(),
         arms: Vec::new(),
         rest: RESTS.0,

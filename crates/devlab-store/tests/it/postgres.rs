@@ -1,0 +1,158 @@
+//! What only a store in PostgreSQL can go through.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use devlab_core::error::StorageErrorKind;
+use devlab_core::label::Labels;
+use devlab_core::org::Org;
+use devlab_core::tx::Effect;
+use devlab_core::{OrgId, StorageError, Timestamp};
+use devlab_store::conformance::postgres::Server;
+use devlab_store::faults::FaultPoint;
+use devlab_store::postgres::{PostgresOptions, PostgresStore};
+use devlab_store::{Store, StoreExt as _};
+
+fn quiet(url: &str) -> PostgresOptions {
+    PostgresOptions::new(url, Arc::new(|_: &[Effect]| {}))
+}
+
+async fn open(url: &str) -> Arc<dyn Store> {
+    PostgresStore::open(quiet(url)).await.unwrap()
+}
+
+async fn refusal(url: &str) -> StorageError {
+    match PostgresStore::open(quiet(url)).await {
+        Ok(_) => panic!("the store opened"),
+        Err(error) => error,
+    }
+}
+
+fn org(number: u32) -> Org {
+    Org {
+        id: OrgId::new(Timestamp::from_millis(1), number.into()),
+        name: format!("org-{number}").parse().unwrap(),
+        created_at: Timestamp::from_millis(1),
+    }
+}
+
+/// Adds one to a counter in the settings.
+async fn count(store: &Arc<dyn Store>) -> devlab_core::Result<u32> {
+    let added = store.write(|tx| {
+        let now: u32 = tx.setting("count")?.map_or(0, |text| text.parse().unwrap());
+        tx.put_setting("count", &(now + 1).to_string())?;
+        Ok(now + 1)
+    });
+    added.await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_of_the_database_loses_and_doubles_nothing() {
+    let server = Arc::new(Mutex::new(Server::start(&["fsync=on"])));
+    let url = server.lock().unwrap().create("devlab");
+    let store = open(&url).await;
+    let acknowledged = Arc::new(AtomicU32::new(0));
+    let mut writers = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let (store, acknowledged) = (Arc::clone(&store), Arc::clone(&acknowledged));
+        writers.spawn(async move {
+            for _ in 0..50 {
+                count(&store).await.unwrap();
+                acknowledged.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+    }
+    // In the middle of it, three times.
+    for crashes in 1..=3 {
+        while acknowledged.load(Ordering::SeqCst) < crashes * 80 {
+            tokio::task::yield_now().await;
+        }
+        let server = Arc::clone(&server);
+        let crash = tokio::task::spawn_blocking(move || {
+            let mut server = server.lock().unwrap();
+            server.stop();
+            server.run();
+        });
+        crash.await.unwrap();
+    }
+    while let Some(written) = writers.join_next().await {
+        written.unwrap();
+    }
+    let counted = store.read(|view| view.setting("count")).await.unwrap();
+    assert_eq!(counted.as_deref(), Some("400"));
+    store.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_nobody_answered_for_is_not_done_twice() {
+    let server = Server::start(&[]);
+    let url = server.create("devlab");
+    let hits = Arc::new(AtomicU32::new(0));
+    let seen = Arc::clone(&hits);
+    let mut options = quiet(&url);
+    options.faults = Some(Arc::new(move |point| match point {
+        // As if the connection was cut just after the commit, every other time.
+        FaultPoint::AfterCommit if seen.fetch_add(1, Ordering::SeqCst) % 2 == 0 => {
+            Err(StorageErrorKind::Other)
+        }
+        _ => Ok(()),
+    }));
+    let store: Arc<dyn Store> = PostgresStore::open(options).await.unwrap();
+    for expected in 1..=6 {
+        assert_eq!(count(&store).await.unwrap(), expected);
+    }
+    assert!(hits.load(Ordering::SeqCst) >= 6);
+    store.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_of_a_newer_devlab_is_refused() {
+    let server = Server::start(&[]);
+    let url = server.create("devlab");
+    open(&url).await.close().await.unwrap();
+    server.sql(
+        "devlab",
+        "UPDATE refinery_schema_history SET version = 999 WHERE version = 1",
+    );
+    let error = refusal(&url).await;
+    assert_eq!(error.kind, StorageErrorKind::TooNew, "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_server_is_refused_and_one_that_is_away_is_named() {
+    let mut server = Server::start(&[]);
+    let url = server.create("devlab");
+    let store = open(&url).await;
+    let error = refusal(&url).await;
+    assert_eq!(error.kind, StorageErrorKind::Busy, "{error}");
+    store.close().await.unwrap();
+    open(&url).await.close().await.unwrap();
+    server.stop();
+    let error = refusal(&url).await;
+    assert!(error.detail.contains("devlab"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_many_write_at_once_is_as_if_they_came_one_by_one() {
+    let server = Server::start(&[]);
+    let url = server.create("devlab");
+    let store = open(&url).await;
+    // Names that are taken are refused by rule or by the database, and spoil nobody else's unit.
+    let mut writers = tokio::task::JoinSet::new();
+    for number in 0..200 {
+        let store = Arc::clone(&store);
+        writers.spawn(async move {
+            let unit = move |tx: &mut dyn devlab_core::tx::Tx| {
+                tx.effect(Effect::Ready(org(number % 20).id, Labels::default()));
+                tx.insert_org(&org(number % 20))
+            };
+            store.write(unit).await.is_ok()
+        });
+    }
+    let mut made = 0;
+    while let Some(written) = writers.join_next().await {
+        made += u32::from(written.unwrap());
+    }
+    assert_eq!(made, 20);
+    store.close().await.unwrap();
+}
