@@ -10,5 +10,6 @@ mod import;
 mod objects;
 mod repo;
 mod reset;
+mod shared;
 mod support;
 mod worktree;
