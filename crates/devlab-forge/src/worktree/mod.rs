@@ -10,6 +10,7 @@
 mod checkout;
 mod driver;
 mod fetch;
+mod index;
 mod snapshot;
 
 use std::path::{Path, PathBuf};
@@ -22,9 +23,6 @@ use crate::repo::BareRepo;
 use crate::transfer::Remote;
 
 pub use snapshot::{Snapshot, SnapshotRequest};
-
-/// Begins the entry of a submodule in the index, as `ls-files --stage` prints it.
-const GITLINK: &[u8] = b"160000 ";
 
 /// A bare repository of the harness with what it fetched, for any number of trees of one project.
 #[derive(Debug, Clone)]
