@@ -142,14 +142,21 @@ impl CheckSet {
     /// Whether a change of this path needs a person's review.
     #[must_use]
     pub fn protects(&self, path: &str) -> bool {
-        let under = |prefix: &str| {
-            let prefix = prefix.trim_end_matches('/');
+        self.protected_prefixes().any(|prefix| {
             path == prefix
                 || path
                     .strip_prefix(prefix)
                     .is_some_and(|rest| rest.starts_with('/'))
-        };
-        under(PROTECTED_ALWAYS) || self.protected_paths.iter().any(|prefix| under(prefix))
+        })
+    }
+
+    /// The paths of which a change, or one below them, needs a person's review; without a slash at
+    /// the end.
+    pub fn protected_prefixes(&self) -> impl Iterator<Item = &str> {
+        let own = self.protected_paths.iter().map(String::as_str);
+        std::iter::once(PROTECTED_ALWAYS)
+            .chain(own)
+            .map(|prefix| prefix.trim_end_matches('/'))
     }
 
     /// This set and what another one adds to it.

@@ -1,6 +1,7 @@
 //! Running git so that neither a repository nor the environment can turn it against us.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -189,6 +190,7 @@ impl Git {
             config: Vec::new(),
             cwd: None,
             stdin: None,
+            held: None,
             timeout: LOCAL_TIMEOUT,
             stdout_bytes_max: STDOUT_BYTES_MAX,
         }
@@ -214,6 +216,7 @@ pub(crate) struct Cmd {
     config: Vec<(String, String)>,
     cwd: Option<PathBuf>,
     stdin: Option<Vec<u8>>,
+    held: Option<File>,
     timeout: Duration,
     stdout_bytes_max: usize,
 }
@@ -263,6 +266,13 @@ impl Cmd {
 
     pub(crate) fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.stdin = Some(bytes.into());
+        self
+    }
+
+    /// Keeps a file open, with its lock, as long as the command lives: as the standard input of
+    /// one that reads none.
+    pub(crate) fn hold(mut self, file: File) -> Self {
+        self.held = Some(file);
         self
     }
 
@@ -336,11 +346,12 @@ impl Cmd {
     pub(crate) async fn run(mut self) -> Result<Finished> {
         let (name, limit, bytes_max) = (self.name, self.timeout, self.stdout_bytes_max);
         let input = self.stdin.take();
-        let mut group = self.spawn(if input.is_some() {
-            Stdio::piped()
-        } else {
-            Stdio::null()
-        })?;
+        let stdin = match (&input, self.held.take()) {
+            (Some(_), _) => Stdio::piped(),
+            (None, Some(file)) => file.into(),
+            (None, None) => Stdio::null(),
+        };
+        let mut group = self.spawn(stdin)?;
         let work = async {
             let (stdin, stdout, stderr) = (
                 group.child.stdin.take(),

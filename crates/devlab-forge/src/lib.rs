@@ -24,6 +24,7 @@ pub mod publish;
 pub mod refs;
 pub mod repo;
 pub mod transfer;
+mod tree;
 pub mod worktree;
 
 pub use error::{Error, Result};

@@ -19,8 +19,9 @@ use crate::error::{Error, Result};
 use crate::git::{Cmd, GroupChild, LOCAL_TIMEOUT};
 use crate::name::Oid;
 
-/// How long a reader waits for the next question before it ends.
-const IDLE: Duration = Duration::from_secs(5);
+/// How long a reader waits for the next question before it ends: longer than most drivers work, so
+/// that one serves an attempt to its end.
+const IDLE: Duration = Duration::from_secs(60);
 /// Most readers at a time; the one that was asked longest ago makes room.
 const READERS_MAX: usize = 16;
 /// Questions that may wait for one reader; more wait before they ask.

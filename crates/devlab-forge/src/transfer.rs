@@ -1,6 +1,7 @@
 //! Fetching from and pushing to another git server over HTTP.
 
 use std::fmt;
+use std::fs::File;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -115,6 +116,25 @@ impl BareRepo {
     /// [`Error::Denied`], [`Error::Unreachable`], [`Error::Missing`] if the server does not have
     /// (or does not show us) one of the refs.
     pub async fn fetch_from(&self, remote: &Remote, refs: &[FetchRef]) -> Result<()> {
+        self.fetched(self.fetch_command(remote, refs)?).await
+    }
+
+    /// The same, by a git that has `held` open to its end, whatever becomes of this process. It
+    /// then ends by itself when the server falls silent.
+    pub(crate) async fn fetch_holding(
+        &self,
+        remote: &Remote,
+        refs: &[FetchRef],
+        held: File,
+    ) -> Result<()> {
+        let command = self
+            .fetch_command(remote, refs)?
+            .config("http.lowSpeedLimit", "1")
+            .config("http.lowSpeedTime", LONG_TIMEOUT.as_secs().to_string());
+        self.fetched(command.hold(held)).await
+    }
+
+    fn fetch_command(&self, remote: &Remote, refs: &[FetchRef]) -> Result<Cmd> {
         if refs.is_empty() || refs.len() > FETCH_REFS_MAX {
             return Err(Error::invalid(
                 "fetch",
@@ -136,7 +156,11 @@ impl BareRepo {
             ])
             .args(["--refmap=", "--", remote.url.as_str()])
             .args(specs);
-        let done = remote.allow(command).run().await?;
+        Ok(remote.allow(command))
+    }
+
+    async fn fetched(&self, command: Cmd) -> Result<()> {
+        let done = command.run().await?;
         match done.code {
             Some(0) => Ok(()),
             code => Err(remote_failure("fetch", code, &done.stderr)),

@@ -313,8 +313,13 @@ impl Lab {
         let tree = repo.tree_of(&commit).await?;
         let protected = match &attempt.base {
             Some(base) => {
-                let changed = repo.changed_paths(base, &commit).await?;
-                changed.iter().any(|path| set.protects(path))
+                // The usual case costs no process.
+                let paths: Vec<&str> = set.protected_prefixes().collect();
+                let untouched = repo.is_same_at(base, &tree, &paths).await?;
+                !untouched && {
+                    let changed = repo.changed_paths(base, &commit).await?;
+                    changed.iter().any(|path| set.protects(path))
+                }
             }
             None => false,
         };

@@ -26,6 +26,8 @@ pub struct AgentSpec {
     pub capacity: u32,
     /// Its folder.
     pub home: PathBuf,
+    /// Copies of projects that it shares with other agents; none are shared if absent.
+    pub cache: Option<PathBuf>,
     /// The server's address.
     pub url: String,
     /// Its token.

@@ -234,6 +234,9 @@ impl Keeper {
             .args(["--capacity", &spec.capacity.to_string()])
             .arg("--home")
             .arg(&spec.home);
+        if let Some(cache) = &spec.cache {
+            command.arg("--cache").arg(cache);
+        }
         if !spec.labels.is_empty() {
             command.args(["--labels", &spec.labels.join(",")]);
         }

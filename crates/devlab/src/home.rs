@@ -78,6 +78,11 @@ impl Home {
         self.0.join("agents").join(name)
     }
 
+    /// Copies of projects, shared by the agents of this lab.
+    pub(crate) fn cache(&self) -> PathBuf {
+        self.0.join("cache")
+    }
+
     pub(crate) fn credentials_path(&self) -> PathBuf {
         self.0.join("credentials.json")
     }

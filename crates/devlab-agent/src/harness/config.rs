@@ -41,6 +41,9 @@ pub struct AgentConfig {
     pub capacity: u32,
     /// Its folder; see [`crate::workspace`].
     pub home: PathBuf,
+    /// Copies of projects, which it may share with other agents of its machine and user; inside
+    /// its home if absent. On another file system than the home, used trees are not passed on.
+    pub cache: Option<PathBuf>,
     /// Runtime that it runs in, such as `local`.
     pub runtime: String,
     /// Does the tasks that name no driver.
@@ -83,6 +86,7 @@ impl AgentConfig {
             labels: Vec::new(),
             capacity: 1,
             home: home.into(),
+            cache: None,
             runtime: "local".to_owned(),
             default_driver: None,
             path_env: path_env.into(),

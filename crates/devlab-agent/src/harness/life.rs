@@ -55,7 +55,10 @@ pub async fn run(
             "an agent needs a capacity of at least 1".to_owned(),
         ));
     }
-    let home = Arc::new(Home::open(&config.home)?);
+    let home = Arc::new(match &config.cache {
+        Some(cache) => Home::open_with(&config.home, cache)?,
+        None => Home::open(&config.home)?,
+    });
     become_subreaper().map_err(|source| AgentError::Io {
         what: "become a subreaper",
         source,

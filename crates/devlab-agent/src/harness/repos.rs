@@ -1,4 +1,4 @@
-//! The agent's copies of projects: one each, shared by all attempts.
+//! The agent's copies of projects: one each, shared by all attempts, and perhaps by other agents.
 
 use std::collections::HashMap;
 use std::io;
@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use devlab_core::ProjectId;
 use devlab_forge::Git;
-use devlab_forge::repo::STALE_LOCK_AGE;
 use devlab_forge::worktree::Cache;
 
 use crate::workspace::{Home, InUse};
@@ -14,7 +13,7 @@ use crate::workspace::{Home, InUse};
 /// A project's copy, kept from being collected.
 pub(super) struct Repo {
     pub(super) cache: Cache,
-    /// Held while refs of the copy are changed by a fetch.
+    /// Held while this process fetches, so that only one of its attempts waits for other processes.
     pub(super) fetching: tokio::sync::Mutex<()>,
     _in_use: InUse,
 }
@@ -42,7 +41,7 @@ impl Repos {
             return Ok(repo);
         }
         let locking = Arc::clone(home);
-        let locked = tokio::task::spawn_blocking(move || locking.lock_repo(project)).await;
+        let locked = tokio::task::spawn_blocking(move || locking.hold_repo(project)).await;
         let in_use = locked
             .unwrap_or_else(|join| Err(io::Error::other(join)))
             .map_err(|source| devlab_forge::Error::Io {
@@ -51,7 +50,6 @@ impl Repos {
                 source,
             })?;
         let cache = Cache::ensure(git, &home.repo(project)).await?;
-        cache.repo().clear_stale_locks(STALE_LOCK_AGE).await?;
         let repo = Arc::new(Repo {
             cache,
             fetching: tokio::sync::Mutex::default(),

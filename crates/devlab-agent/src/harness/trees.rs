@@ -5,6 +5,9 @@
 //! and collected with it; the next attempt makes one hold exactly its own files
 //! ([`devlab_forge::worktree::Cache::reset_tree`]). What a driver worked in never becomes a clean
 //! checkout for checks: there are two kinds, and each stays what it is.
+//!
+//! Agents that share their copies share these trees. Where a copy is on another file system than
+//! an agent's home, a tree cannot be passed on in one step, and none is.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -16,8 +19,10 @@ use crate::workspace::remove_tree;
 
 /// Folder in a project's copy.
 const FOLDER: &str = "devlab-trees";
-/// Most trees of one kind that wait; more than this run at one time only briefly.
-const SPARE_MAX: usize = 8;
+/// Most trees of one kind that wait in a project, for all agents that share the copy: about as many
+/// as a machine of many cores has at work in one project. Each costs the disk space of a checkout,
+/// and goes with the copy.
+const SPARE_MAX: usize = 16;
 
 /// What a tree was used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +51,7 @@ pub(super) fn take(repo: &Path, kind: Kind, scratch: &Path, to: &Tree) -> io::Re
         // One rename, so that two attempts never get the same.
         match fs::rename(&tree, &taken) {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) if error.kind() == ErrorKind::CrossesDevices => return Ok(false),
             Err(error) => return Err(error),
             Ok(()) => {
                 fs::rename(taken.join("index"), &to.index)?;
@@ -76,12 +82,15 @@ pub(super) fn keep(
     fs::rename(&from.dir, kept.join("dir"))?;
     fs::rename(&from.index, kept.join("index"))?;
     fs::create_dir_all(repo.join(FOLDER))?;
-    fs::rename(
-        kept,
-        repo.join(FOLDER).join(format!("{}{name}", kind.prefix())),
-    )
+    let to = repo.join(FOLDER).join(format!("{}{name}", kind.prefix()));
+    match fs::rename(kept, to) {
+        // It goes with the attempt.
+        Err(error) if error.kind() == ErrorKind::CrossesDevices => Ok(()),
+        renamed => renamed,
+    }
 }
 
+/// The newest first: their names are those of attempts, and the least is to be written in them.
 fn waiting(repo: &Path, kind: Kind) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(repo.join(FOLDER)) {
         Ok(entries) => entries,
@@ -93,11 +102,13 @@ fn waiting(repo: &Path, kind: Kind) -> io::Result<Vec<PathBuf>> {
         name.to_str()
             .is_some_and(|name| name.starts_with(kind.prefix()))
     };
-    Ok(entries
+    let mut found: Vec<PathBuf> = entries
         .flatten()
         .filter(is_kind)
         .map(|entry| entry.path())
-        .collect())
+        .collect();
+    found.sort_unstable_by(|one, other| other.cmp(one));
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -109,7 +120,7 @@ mod tests {
             dir: root.join("tree"),
             index: root.join("index"),
         };
-        fs::create_dir(&tree.dir).unwrap();
+        fs::create_dir_all(&tree.dir).unwrap();
         fs::write(tree.dir.join("file"), text).unwrap();
         fs::write(&tree.index, text).unwrap();
         tree
@@ -129,6 +140,20 @@ mod tests {
         assert_eq!(fs::read_to_string(&used.index).unwrap(), "used");
         fs::remove_dir_all(&used.dir).unwrap();
         assert!(!take(&repo, Kind::Driver, root.path(), &used).unwrap());
+    }
+
+    #[test]
+    fn nothing_is_passed_on_between_file_systems() {
+        let root = tempfile::tempdir().unwrap();
+        let Ok(elsewhere) = tempfile::tempdir_in("/dev/shm") else {
+            return;
+        };
+        let used = tree(root.path(), "used");
+        keep(elsewhere.path(), Kind::Check, "1", root.path(), &used).unwrap();
+        let waiting_there = elsewhere.path().join(FOLDER).join("check-2/dir");
+        fs::create_dir_all(waiting_there).unwrap();
+        let to = tree(&root.path().join("run"), "new");
+        assert!(!take(elsewhere.path(), Kind::Check, root.path(), &to).unwrap());
     }
 
     #[test]

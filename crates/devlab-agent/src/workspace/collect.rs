@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use devlab_core::{AttemptId, Timestamp};
 
-use super::{Home, open_lock, remove_tree, try_lock};
+use super::copies::Copies;
+use super::{Home, open_lock, own_copies, remove_tree, try_lock};
 use crate::journal::{self, Step};
 
 /// How long something unused is kept by default.
 pub const MAX_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
-/// How much a home holds by default.
+/// How much a home and its copies of projects hold by default.
 pub const MAX_BYTES: u64 = 20 * 1024 * 1024 * 1024;
 /// Unit of `st_blocks` (stat(2)).
 const BLOCK_BYTES: u64 = 512;
@@ -49,7 +50,7 @@ pub struct Collected {
     pub kept_in_use: u32,
     /// Could not be removed; each is in the log, and tried again next time.
     pub failed: u32,
-    /// What the home holds now.
+    /// What the home and its copies hold now.
     pub bytes_left: u64,
 }
 
@@ -63,13 +64,15 @@ struct Item {
     kind: Kind,
     path: PathBuf,
     lock: PathBuf,
+    /// On the same file system.
+    trash: PathBuf,
     used: Timestamp,
     bytes: u64,
 }
 
 impl Home {
-    /// Removes what is too old, then what is too much; never what is in use. Reads the whole home
-    /// and blocks.
+    /// Removes what is too old, then what is too much; never what is in use, here or by another
+    /// agent that shares the copies. Reads the whole home and all copies, and blocks.
     ///
     /// # Errors
     /// If the home cannot be read.
@@ -111,31 +114,61 @@ impl Home {
         if !try_lock(&lock)? {
             return Ok(false);
         }
+        // Of copies that are shared, another agent may have used this one since it was looked at.
+        // A lock that is empty was made just now, for this.
+        if item.kind == Kind::Repo
+            && lock.metadata()?.len() > 0
+            && modified(&item.lock) != Some(item.used)
+        {
+            return Ok(false);
+        }
         if let Kind::Attempt(attempt) = item.kind
             && !old
             && has_work_left(&item.path.join("journal.json"), attempt)
         {
             return Ok(false);
         }
-        // Out of the way in one step, so that nobody ever sees half an attempt.
-        let name = item.path.file_name().unwrap_or_default();
-        let trash = self.root.join("trash").join(name);
-        remove_tree(&trash)?;
-        fs::rename(&item.path, &trash)?;
+        // Out of the way in one step, so that nobody ever sees half of it.
+        let name = item.path.file_name().unwrap_or_default().to_string_lossy();
+        let trash = item
+            .trash
+            .join(format!("{name}-{:016x}", rand::random::<u64>()));
+        match fs::rename(&item.path, &trash) {
+            // Another agent has collected it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            renamed => renamed?,
+        }
+        drop(lock);
         remove_tree(&trash)?;
         Ok(true)
     }
 
     /// What an earlier collection did not finish.
     fn empty_trash(&self) {
-        let Ok(entries) = fs::read_dir(self.root.join("trash")) else {
-            return;
-        };
-        for entry in entries.flatten() {
-            if let Err(error) = remove_tree(&entry.path()) {
-                tracing::warn!(path = %entry.path().display(), %error, "cannot empty the trash");
+        let copies = self.all_copies();
+        let mut trashes: Vec<PathBuf> = copies.iter().map(Copies::trash).collect();
+        trashes.push(self.root.join("trash"));
+        for trash in trashes {
+            let entries = fs::read_dir(trash).into_iter().flatten().flatten();
+            for entry in entries {
+                if let Err(error) = remove_tree(&entry.path()) {
+                    tracing::warn!(path = %entry.path().display(), %error, "cannot empty the trash");
+                }
             }
         }
+    }
+
+    /// The copies in use, and those from before they were shared.
+    fn all_copies(&self) -> Vec<Copies> {
+        let mut all = vec![self.copies.clone()];
+        let own = own_copies(&self.root);
+        if own != self.copies.root() && own.is_dir() {
+            match Copies::open(&own) {
+                Ok(own) => all.push(own),
+                Err(error) => tracing::warn!(path = %own.display(), %error, "cannot collect"),
+            }
+        }
+        all
     }
 
     fn items(&self) -> io::Result<Vec<Item>> {
@@ -145,30 +178,33 @@ impl Home {
             let (path, lock) = (paths.root.clone(), paths.lock());
             // Every step of the attempt writes its journal; without one, the folder's own time.
             let used = modified(&paths.journal()).or_else(|| modified(&path));
-            let bytes = disk_bytes(&path);
-            let used = used.unwrap_or_default();
             items.push(Item {
                 kind: Kind::Attempt(attempt),
+                bytes: disk_bytes(&path),
                 path,
                 lock,
-                used,
-                bytes,
+                trash: self.root.join("trash"),
+                used: used.unwrap_or_default(),
             });
         }
-        for entry in fs::read_dir(self.root.join("repos"))?.flatten() {
-            let path = entry.path();
-            if path.extension().is_some_and(|extension| extension == "git") {
+        for copies in self.all_copies() {
+            for entry in fs::read_dir(copies.root())?.flatten() {
+                let path = entry.path();
+                let name = entry.file_name();
+                // One that begins with a dot is being made.
+                let name = name.to_string_lossy();
+                if name.starts_with('.') || !name.ends_with(".git") {
+                    continue;
+                }
                 let lock = path.with_extension("lock");
-                let used = modified(&lock)
-                    .or_else(|| modified(&path))
-                    .unwrap_or_default();
-                let bytes = disk_bytes(&path);
+                let used = modified(&lock).or_else(|| modified(&path));
                 items.push(Item {
                     kind: Kind::Repo,
+                    bytes: disk_bytes(&path),
                     path,
                     lock,
-                    used,
-                    bytes,
+                    trash: copies.trash(),
+                    used: used.unwrap_or_default(),
                 });
             }
         }

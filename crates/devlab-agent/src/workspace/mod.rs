@@ -3,17 +3,26 @@
 //! ```text
 //! <home>/lock                     one agent process at a time
 //! <home>/claim                    id of a question for work that is not answered yet
-//! <home>/repos/<project>.git      cache of a project's objects and used trees; <project>.lock beside it
 //! <home>/attempts/<attempt>/      lock, journal.json,
 //!        tree/  check/            what the driver works in; the clean checkout for the checks
 //!        ctx/   log/   run/       context for the driver; the log; scripts and specifications
 //!        private/<run>/           HOME and TMPDIR of the driver, and of the checks
 //! <home>/trash/                   being deleted
+//!
+//! <cache>/<project>.git           copy of a project: its objects, and used trees
+//! <cache>/<project>.lock          shared by who uses the copy; a collection needs it alone
+//! <cache>/<project>.fetch         held by who makes the copy or fetches, see devlab_forge::worktree
+//! <cache>/trash/                  copies that are being deleted
 //! ```
+//!
+//! The cache is `<home>/repos`, or a folder that several agents of one machine and one user share:
+//! then a commit is fetched once, and a tree that one agent has used is passed on to another. That
+//! needs the cache and the homes on the same file system.
 //!
 //! Locks are flock(2): the kernel lets go of them when their process dies, however it dies.
 
 mod collect;
+mod copies;
 mod remove;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -23,6 +32,8 @@ use std::path::{Path, PathBuf};
 
 use devlab_core::{AttemptId, ProjectId};
 use rustix::fs::{FlockOperation, flock};
+
+use copies::Copies;
 
 pub use collect::{Collected, Limits, MAX_AGE, MAX_BYTES};
 pub use remove::remove_tree;
@@ -57,6 +68,7 @@ pub enum HomeError {
 #[derive(Debug)]
 pub struct Home {
     root: PathBuf,
+    copies: Copies,
     /// Held open for its lock.
     _lock: File,
 }
@@ -64,8 +76,15 @@ pub struct Home {
 /// The right to use an attempt's folder or a repository: it is not collected meanwhile.
 #[derive(Debug)]
 pub struct InUse {
-    /// Held open for its lock.
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        // By name: a child that is just being started has the file open too, until it is another
+        // program, and a collection does not wait. If this fails, closing the file does it.
+        flock(&self.lock, FlockOperation::Unlock).ok();
+    }
 }
 
 /// Where the parts of one attempt are.
@@ -75,21 +94,24 @@ pub struct AttemptPaths {
 }
 
 impl Home {
-    /// Opens a home for this process alone, and makes its folders.
+    /// Opens a home for this process alone, with copies of its own, and makes its folders.
     ///
     /// # Errors
     /// See [`HomeError`].
     pub fn open(root: &Path) -> Result<Self, HomeError> {
+        Self::open_with(root, &own_copies(root))
+    }
+
+    /// Opens a home for this process alone, with copies that it may share with other homes.
+    ///
+    /// # Errors
+    /// See [`HomeError`].
+    pub fn open_with(root: &Path, cache: &Path) -> Result<Self, HomeError> {
         let at = |path: &Path| {
             let path = path.to_owned();
             move |source| HomeError::Io { path, source }
         };
-        for folder in [
-            root.to_owned(),
-            root.join("repos"),
-            root.join("attempts"),
-            root.join("trash"),
-        ] {
+        for folder in [root.to_owned(), root.join("attempts"), root.join("trash")] {
             make_folder(&folder).map_err(at(&folder))?;
         }
         let path = root.join("lock");
@@ -106,8 +128,13 @@ impl Home {
         file.set_len(0)
             .and_then(|()| file.write_all(own.as_bytes()))
             .map_err(at(&path))?;
+        let copies = Copies::open(cache).map_err(at(cache))?;
         let root = fs::canonicalize(root).map_err(at(root))?;
-        Ok(Self { root, _lock: file })
+        Ok(Self {
+            root,
+            copies,
+            _lock: file,
+        })
     }
 
     /// The folder itself, absolute.
@@ -116,23 +143,19 @@ impl Home {
         &self.root
     }
 
-    /// Where a project's objects are cached.
+    /// Where a project's copy is.
     #[must_use]
     pub fn repo(&self, project: ProjectId) -> PathBuf {
-        self.root.join("repos").join(format!("{project}.git"))
+        self.copies.repo(project)
     }
 
-    /// Waits until nobody else changes a project's cache, and keeps it from being collected. Blocks.
+    /// Keeps a project's copy from being collected, by any agent. Any number may hold it. Blocks
+    /// for a moment at most.
     ///
     /// # Errors
     /// What the file system says.
-    pub fn lock_repo(&self, project: ProjectId) -> io::Result<InUse> {
-        let file = open_lock(&self.root.join("repos").join(format!("{project}.lock")))?;
-        flock(&file, FlockOperation::LockExclusive)?;
-        // Its age is that of its last use.
-        file.set_len(0)?;
-        (&file).write_all(b"used\n")?;
-        Ok(InUse { _lock: file })
+    pub fn hold_repo(&self, project: ProjectId) -> io::Result<InUse> {
+        self.copies.hold(project)
     }
 
     /// Where an attempt's parts are, whether they exist or not.
@@ -162,7 +185,7 @@ impl Home {
                 for folder in [paths.context(), paths.log(), paths.run()] {
                     make_folder(&folder)?;
                 }
-                return Ok((paths, InUse { _lock: file }));
+                return Ok((paths, InUse { lock: file }));
             }
         }
         let problem = format!("attempt {attempt} is in use already");
@@ -253,6 +276,11 @@ impl AttemptPaths {
     fn lock(&self) -> PathBuf {
         self.root.join("lock")
     }
+}
+
+/// Where an agent has its copies of projects unless it shares them.
+fn own_copies(root: &Path) -> PathBuf {
+    root.join("repos")
 }
 
 fn make_folder(path: &Path) -> io::Result<()> {

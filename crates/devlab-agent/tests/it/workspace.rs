@@ -118,12 +118,62 @@ fn too_much_is_cut_down_oldest_first_but_unfinished_work_stays() {
         max_bytes: 0,
         ..Limits::default()
     };
-    let lock = home.lock_repo(project).unwrap();
+    let lock = home.hold_repo(project).unwrap();
     home.collect(nothing, now()).unwrap();
     assert!(home.repo(project).exists(), "a repository in use stays");
     drop(lock);
     home.collect(nothing, now()).unwrap();
     assert!(!home.repo(project).exists());
+}
+
+#[test]
+fn agents_that_share_copies_collect_them_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    let open = |name: &str| Home::open_with(&folder.path().join(name), &cache).unwrap();
+    let (one, other) = (open("one"), open("other"));
+    let project = ProjectId::new(Timestamp::from_millis(1), 1);
+    assert_eq!(one.repo(project), other.repo(project));
+    let (held, too) = (
+        one.hold_repo(project).unwrap(),
+        other.hold_repo(project).unwrap(),
+    );
+    fs::create_dir(one.repo(project)).unwrap();
+    fs::write(one.repo(project).join("pack"), vec![1_u8; 100_000]).unwrap();
+    let nothing = Limits {
+        max_bytes: 0,
+        ..Limits::default()
+    };
+    drop(too);
+    let done = other.collect(nothing, now()).unwrap();
+    assert_eq!((done.repos, done.kept_in_use), (0, 1), "{done:?}");
+    assert!(one.repo(project).join("pack").exists());
+    drop(held);
+    let done = std::thread::scope(|scope| {
+        [&one, &other]
+            .map(|home| scope.spawn(|| home.collect(nothing, now()).unwrap()))
+            .map(|collecting| collecting.join().unwrap())
+    });
+    assert_eq!(done[0].repos + done[1].repos, 1, "{done:?}");
+    assert_eq!(done[0].failed + done[1].failed, 0, "{done:?}");
+    assert!(!one.repo(project).exists());
+    assert_eq!(fs::read_dir(cache.join("trash")).unwrap().count(), 0);
+}
+
+#[test]
+fn copies_from_before_they_were_shared_go_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = ProjectId::new(Timestamp::from_millis(1), 1);
+    let own = {
+        let home = Home::open(&folder.path().join("home")).unwrap();
+        fs::create_dir(home.repo(project)).unwrap();
+        home.repo(project)
+    };
+    let (root, cache) = (folder.path().join("home"), folder.path().join("cache"));
+    let home = Home::open_with(&root, &cache).unwrap();
+    let later = Timestamp::from_millis(now().as_millis() + 8 * 24 * 3_600_000);
+    assert_eq!(home.collect(Limits::default(), later).unwrap().repos, 1);
+    assert!(!own.exists());
 }
 
 #[test]

@@ -164,6 +164,9 @@ impl Bench<'_> {
         command
             .args(["agent", "--name", name, "--capacity", "1", "--home"])
             .arg(&home)
+            // As agents of one `devlab up` would have.
+            .arg("--cache")
+            .arg(self.folder.join("cache"))
             .env("DEVLAB_URL", &self.lab.url)
             .env("DEVLAB_TOKEN", &org.agent);
         let log = home.with_extension("log");

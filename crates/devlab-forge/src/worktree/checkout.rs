@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::git::LONG_TIMEOUT;
 use crate::name::Oid;
-use crate::worktree::{Cache, GITLINK, Tree, drop_index, drop_index_lock};
+use crate::worktree::index::Entry;
+use crate::worktree::{Cache, Tree, drop_index, drop_index_lock};
 
 impl Cache {
     /// Writes the files of a commit or tree into an empty (or absent) folder, and their state into
@@ -37,7 +38,7 @@ impl Cache {
     /// Makes a tree that was used before hold exactly the files of a commit or tree, as
     /// [`Cache::checkout_tree`] would, but writes only what differs. First everything goes that the
     /// tree's index does not name, ignored files, nested repositories and the driver's `.git`
-    /// included; then git turns what the index names into what is wanted. Two processes; for a
+    /// included; then git turns what the index names into what is wanted. One process; for a
     /// thousand files a fraction of a new checkout.
     ///
     /// A changed file is noticed by its inode and its change time, which a driver cannot set. What
@@ -65,13 +66,10 @@ impl Cache {
             });
         }
         drop_index_lock(tree).await?;
-        let listed = self
-            .tree_cmd(tree, "ls-files")
-            .args(["--stage", "-z"])
-            .ok()
-            .await?;
+        let listed = self.listed(tree, what).await?;
         let root = tree.dir.clone();
-        let swept = tokio::task::spawn_blocking(move || sweep(&root, &Tracked::parse(&listed)));
+        let swept =
+            tokio::task::spawn_blocking(move || sweep(&root, &Tracked::of(&listed.entries())));
         let swept = swept
             .await
             .unwrap_or_else(|join| Err(std::io::Error::other(join)));
@@ -95,15 +93,12 @@ struct Tracked<'a> {
 }
 
 impl<'a> Tracked<'a> {
-    /// From `ls-files --stage -z`. A submodule is a folder of which nothing is named.
-    fn parse(listed: &'a [u8]) -> Self {
+    /// A submodule is a folder of which nothing is named.
+    fn of(entries: &[Entry<'a>]) -> Self {
         let mut tracked = Self::default();
-        for record in listed.split(|byte| *byte == 0) {
-            let Some(tab) = record.iter().position(|byte| *byte == b'\t') else {
-                continue;
-            };
-            let path = Path::new(OsStr::from_bytes(&record[tab + 1..]));
-            if record.starts_with(GITLINK) {
+        for entry in entries {
+            let path = Path::new(OsStr::from_bytes(entry.path));
+            if entry.is_submodule {
                 tracked.folders.insert(path);
             } else {
                 tracked.files.insert(path);

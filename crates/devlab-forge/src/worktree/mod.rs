@@ -1,4 +1,5 @@
-//! The agent's side: a private cache repository, and trees for drivers made from it.
+//! The agent's side: a cache repository, which the agents of one machine may share, and trees for
+//! drivers made from it.
 //!
 //! A driver may do what it wants in its tree, its `.git` included. The harness reads that tree
 //! with its own repository and its own index, so no configuration, hook, filter or attribute
@@ -8,21 +9,20 @@
 
 mod checkout;
 mod driver;
+mod fetch;
+mod index;
 mod snapshot;
 
 use std::path::{Path, PathBuf};
 
 use crate::commit::MergeOutcome;
 use crate::error::{Error, Result};
-use crate::git::{Cmd, Git};
+use crate::git::Cmd;
 use crate::name::{Oid, RefName};
 use crate::repo::BareRepo;
-use crate::transfer::{FetchRef, Remote};
+use crate::transfer::Remote;
 
 pub use snapshot::{Snapshot, SnapshotRequest};
-
-/// Begins the entry of a submodule in the index, as `ls-files --stage` prints it.
-const GITLINK: &[u8] = b"160000 ";
 
 /// A bare repository of the harness with what it fetched, for any number of trees of one project.
 #[derive(Debug, Clone)]
@@ -51,39 +51,10 @@ pub struct Tree {
 }
 
 impl Cache {
-    /// Opens the cache at `dir`, or makes it. At most one process.
-    ///
-    /// # Errors
-    /// The folder cannot be made.
-    pub async fn ensure(git: &Git, dir: &Path) -> Result<Self> {
-        let branch: RefName = "refs/heads/none".parse()?;
-        Ok(Self {
-            repo: BareRepo::init(git, dir, &branch).await?,
-        })
-    }
-
     /// The repository itself.
     #[must_use]
     pub fn repo(&self) -> &BareRepo {
         &self.repo
-    }
-
-    /// Fetches `refs` unless every one of `needed` is here already, then makes sure that they
-    /// are. No process if nothing is missing, about seven otherwise.
-    ///
-    /// # Errors
-    /// As [`BareRepo::fetch_from`]; [`Error::Missing`] if the refs do not contain what is needed.
-    pub async fn fetch(&self, remote: &Remote, refs: &[FetchRef], needed: &[Oid]) -> Result<()> {
-        if !needed.is_empty() && self.repo.missing_objects(needed).await?.is_empty() {
-            return Ok(());
-        }
-        self.repo.fetch_from(remote, refs).await?;
-        match self.repo.missing_objects(needed).await?.first() {
-            None => Ok(()),
-            Some(oid) => Err(Error::Missing {
-                what: format!("commit {oid} in what was fetched from {}", remote.url()),
-            }),
-        }
     }
 
     /// Pushes one commit to one ref; see [`BareRepo::push_to`].

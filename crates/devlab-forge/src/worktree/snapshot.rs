@@ -1,5 +1,7 @@
 //! Making one commit of whatever the driver left in its tree.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::commit::{NewCommit, Signature, parse_oid};
@@ -8,7 +10,7 @@ use crate::git::LONG_TIMEOUT;
 use crate::inspect::{Change, EntryKind};
 use crate::name::Oid;
 use crate::worktree::checkout::has_attributes;
-use crate::worktree::{Cache, GITLINK, Tree, drop_index, drop_index_lock};
+use crate::worktree::{Cache, Tree, drop_index, drop_index_lock};
 
 /// Most patterns that may be left out of a snapshot.
 const EXCLUDES_MAX: usize = 1_000;
@@ -46,14 +48,14 @@ pub struct Snapshot {
 
 impl Cache {
     /// Commits all files of the tree that its `.gitignore` does not name, in place of whatever the
-    /// driver committed itself. Five processes, two of them at the same time.
+    /// driver committed itself. Four processes, two of them at the same time.
     ///
     /// # Errors
     /// [`Error::NestedRepository`] if the driver left a repository inside the tree, which git
     /// would store as a bare reference to a commit that nobody else has.
     pub async fn snapshot(&self, tree: &Tree, request: &SnapshotRequest<'_>) -> Result<Snapshot> {
         drop_index_lock(tree).await?;
-        self.refuse_populated_submodules(tree).await?;
+        self.refuse_populated_submodules(tree, request.base).await?;
         self.add_all(tree, request.excludes).await?;
         let written = parse_oid("write-tree", &self.tree_cmd(tree, "write-tree").ok().await?)?;
         let parents: Vec<&Oid> = std::iter::once(request.base)
@@ -95,26 +97,19 @@ impl Cache {
 
     /// For a submodule of the base that has a repository in it, `git add` would run `git status`
     /// inside that repository, with its configuration: the driver's. So it is never let there.
-    async fn refuse_populated_submodules(&self, tree: &Tree) -> Result<()> {
-        let out = self
-            .tree_cmd(tree, "ls-files")
-            .args(["--stage", "-z"])
-            .ok()
-            .await?;
+    async fn refuse_populated_submodules(&self, tree: &Tree, base: &Oid) -> Result<()> {
+        let listed = self.listed(tree, base).await?;
         let mut paths = Vec::new();
-        for record in out
-            .split(|byte| *byte == 0)
-            .filter(|record| record.starts_with(GITLINK))
-        {
-            let record = String::from_utf8_lossy(record);
-            let Some((_, path)) = record.split_once('\t') else {
+        for entry in listed.entries() {
+            if !entry.is_submodule {
                 continue;
-            };
+            }
+            let path = Path::new(OsStr::from_bytes(entry.path));
             if tokio::fs::symlink_metadata(tree.dir.join(path).join(".git"))
                 .await
                 .is_ok()
             {
-                paths.push(path.to_owned());
+                paths.push(path.to_string_lossy().into_owned());
             }
         }
         if paths.is_empty() {

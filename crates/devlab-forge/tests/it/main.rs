@@ -10,5 +10,7 @@ mod import;
 mod objects;
 mod repo;
 mod reset;
+mod same;
+mod shared;
 mod support;
 mod worktree;

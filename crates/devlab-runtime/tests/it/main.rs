@@ -29,6 +29,7 @@ fn spec(dir: &Path, name: &str) -> AgentSpec {
         labels: vec!["a".to_owned(), "b".to_owned()],
         capacity: 2,
         home: dir.join(name),
+        cache: Some(dir.join("cache")),
         url: "http://127.0.0.1:1".to_owned(),
         token: "dl_secret".to_owned().into(),
         env: BTreeMap::from([("EXTRA".to_owned(), "yes".to_owned())]),
@@ -77,7 +78,7 @@ async fn an_agent_gets_its_arguments_and_its_token_by_pipe_only() {
         text.contains("--name one --url http://127.0.0.1:1 --capacity 2 --home"),
         "{text}"
     );
-    assert!(text.contains("--labels a,b | yes | got 9"), "{text}");
+    assert!(text.contains("/cache --labels a,b | yes | got 9"), "{text}");
     assert!(!text.contains("dl_secret"), "{text}");
     let pid = runtime.list().await[0].pid.unwrap();
     runtime.stop("one", Duration::from_secs(5)).await.unwrap();

@@ -74,6 +74,11 @@ pub(crate) struct AgentArgs {
     /// Its folder; DEVLAB_HOME/agents/NAME if left out
     #[arg(long, value_name = "DIR")]
     pub(crate) home: Option<PathBuf>,
+    /// Copies of projects, which the agents of one machine and one user may share; on the file
+    /// system of their homes, so that used trees are passed on. DEVLAB_HOME/cache if neither this
+    /// nor --home is given, a folder in its own with --home
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
     /// Script for tasks that have no command of their own
     #[arg(long, value_name = "SCRIPT")]
     pub(crate) driver_command: Option<String>,

@@ -128,6 +128,7 @@ impl Stage {
                 labels: Vec::new(),
                 capacity: 1,
                 home: self.server.home.agent(name),
+                cache: Some(self.server.home.cache()),
                 url: self.server.url.clone(),
                 token: token.clone(),
                 env: env.clone(),

@@ -39,9 +39,16 @@ pub(crate) async fn run(context: &Context, args: AgentArgs) -> anyhow::Result<()
         })?
     };
     let name = args.name.unwrap_or_else(|| slug(&host_name()));
-    let home = match args.home {
-        Some(home) => std::path::absolute(home)?,
-        None => context.home()?.agent(&name),
+    let (home, shared) = match args.home {
+        Some(home) => (std::path::absolute(home)?, None),
+        None => {
+            let lab_home = context.home()?;
+            (lab_home.agent(&name), Some(lab_home.cache()))
+        }
+    };
+    let cache = match args.cache {
+        Some(cache) => Some(std::path::absolute(cache)?),
+        None => shared,
     };
     show::done(
         context.output,
@@ -50,6 +57,7 @@ pub(crate) async fn run(context: &Context, args: AgentArgs) -> anyhow::Result<()
     let path = context.environment.raw("PATH").unwrap_or_default();
     let executable: PathBuf = std::env::current_exe().context("cannot find this program")?;
     let mut config = AgentConfig::new(lab.url, token, name, home, executable, path);
+    config.cache = cache;
     config.labels = args.labels;
     config.capacity = args.capacity;
     config.clock = std::sync::Arc::clone(&context.clock);

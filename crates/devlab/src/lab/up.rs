@@ -80,6 +80,7 @@ async fn start_agents(server: &Server, runtime: &LocalRuntime, count: usize) -> 
         let name = local_agent(number);
         let spec = AgentSpec {
             home: server.home.agent(&name),
+            cache: Some(server.home.cache()),
             name,
             labels: vec!["local".to_owned()],
             capacity: 1,

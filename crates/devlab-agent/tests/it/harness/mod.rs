@@ -3,6 +3,7 @@
 mod crash;
 mod deliver;
 mod network;
+mod shared;
 mod stop;
 
 use std::future::Future;
