@@ -15,6 +15,7 @@ BENCH := $(CARGO_TARGET_DIR)/release/devlab-bench
 ARGS ?=
 # Kill rounds of `make chaos`, and the seed of the first one.
 ROUNDS ?= 200
+STORE ?= sqlite
 SEED ?= 1
 # Runs of each benchmark; the median is what docs/benchmarks.md quotes.
 RUNS ?= 5
