@@ -23,6 +23,8 @@ pub(crate) enum Exit {
     Timeout = 6,
     /// The work is done, and waits for a person's review.
     Review = 7,
+    /// No agent of the lab can do it.
+    NoAgent = 8,
 }
 
 impl Exit {
@@ -36,6 +38,7 @@ impl Exit {
             Self::NotFound => "not_found",
             Self::Timeout => "timeout",
             Self::Review => "review",
+            Self::NoAgent => "no_agent",
         }
     }
 }

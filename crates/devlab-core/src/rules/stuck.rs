@@ -75,15 +75,33 @@ fn waits_for(reason: WaitReason) -> &'static str {
 }
 
 fn blocked(view: &mut dyn Read, task: &Task) -> Result<Option<String>> {
-    let mut dead = Vec::new();
+    let (mut dead, mut held) = (Vec::new(), Vec::new());
     for id in view.dependencies(task.id)? {
-        if let Some(dependency) = view.task(id)?
-            && matches!(dependency.state, State::Failed | State::Cancelled)
-        {
-            dead.push(format!("{id} is {}", dependency.state));
+        let Some(dependency) = view.task(id)? else {
+            continue;
+        };
+        match dependency.state {
+            State::Failed | State::Cancelled => dead.push(format!("{id} is {}", dependency.state)),
+            State::Waiting(reason, _) => held.push(format!("{id} waits for {}", waits_for(reason))),
+            State::Draft
+            | State::Blocked
+            | State::Ready
+            | State::Running
+            | State::Integrating
+            | State::Done => {}
         }
     }
-    Ok((!dead.is_empty()).then(|| format!("what it depends on will not be done: {}", list(&dead))))
+    Ok(match (dead.is_empty(), held.is_empty()) {
+        (false, _) => Some(format!(
+            "what it depends on will not be done: {}",
+            list(&dead)
+        )),
+        (true, false) => Some(format!(
+            "what it depends on waits for a person: {}",
+            list(&held)
+        )),
+        (true, true) => None,
+    })
 }
 
 /// A running composite in which nothing can move is stuck.
