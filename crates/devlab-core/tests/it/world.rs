@@ -228,6 +228,7 @@ impl World {
             "driver fails" => Outcome::DriverFailed {
                 reason: "exit code 1".into(),
                 log_tail: String::new(),
+                not_started: false,
             },
             "give up" => Outcome::GivenUp,
             "protected" => match self.lab.outcome(&attempt, true) {
