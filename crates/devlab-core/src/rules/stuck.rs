@@ -8,6 +8,7 @@ use crate::task::Task;
 use crate::tx::Read;
 
 use super::agents;
+use super::schedule::DEFAULT_DRIVER_LABEL;
 
 /// Most names in a reason.
 const NAMED_MAX: usize = 3;
@@ -56,11 +57,23 @@ fn ready(view: &mut dyn Read, task: &Task, able: &mut Able) -> Result<Option<Str
     Ok(Some(match (able.is_empty(), labels.is_empty()) {
         (true, true) => "no agent of its org is online".to_owned(),
         (_, false) => format!(
-            "no agent of its org that is online has the labels {}",
-            labels.join(", ")
+            "no agent of its org that is online has the labels {}{}",
+            labels.join(", "),
+            way_out(task)
         ),
         (false, true) => return Ok(None),
     }))
+}
+
+/// Most often it is a driver that is missing, as generated tasks have none: a person can give one.
+fn way_out(task: &Task) -> String {
+    match task.requires.iter().any(|l| l == DEFAULT_DRIVER_LABEL) {
+        true => format!(
+            "; `devlab task update {} -- CMD` gives it a command that any agent can run",
+            task.id
+        ),
+        false => String::new(),
+    }
 }
 
 fn waits_for(reason: WaitReason) -> &'static str {

@@ -278,6 +278,7 @@ async fn update(
                 title: body.title.clone(),
                 goal: body.goal.clone(),
                 priority: body.priority,
+                driver: body.driver.clone().map(Into::into),
                 add_depends_on: body.add_depends_on.clone(),
             };
             person::update(tx, id, change)

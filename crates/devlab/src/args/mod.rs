@@ -12,7 +12,7 @@ pub(crate) use lab::{
 };
 pub(crate) use nouns::{
     AgentsCommand, GoalCommand, OrgCommand, Paging, PatchCommand, ProjectCommand, ProjectNamed,
-    Run, TaskCommand, TaskNew, TokenCommand,
+    Run, TaskCommand, TaskNew, TaskUpdate, TokenCommand,
 };
 
 /// What `--help` says of exit codes.

@@ -156,6 +156,8 @@ pub(crate) enum TaskCommand {
     Show(Named),
     /// Make one
     Create(Box<TaskNew>),
+    /// Change it; its words and its command only until work on it starts
+    Update(Box<TaskUpdate>),
     /// Call it off
     Cancel(Named),
     /// Let it be tried again
@@ -236,6 +238,40 @@ pub(crate) struct TaskNew {
     pub(crate) driver_timeout: Option<u32>,
     /// The command that does it
     #[arg(last = true, value_name = "CMD")]
+    pub(crate) command: Vec<String>,
+}
+
+/// `devlab task update`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
+pub(crate) struct TaskUpdate {
+    /// Id of the task
+    pub(crate) name: String,
+    /// One line
+    #[arg(long, group = "change")]
+    pub(crate) title: Option<String>,
+    /// What is wanted, in words
+    #[arg(long, group = "change")]
+    pub(crate) goal: Option<String>,
+    /// Higher is earlier
+    #[arg(long, group = "change", allow_hyphen_values = true)]
+    pub(crate) priority: Option<i16>,
+    /// Tasks that have to be done first, besides those that have to already
+    #[arg(long, group = "change", value_name = "ID")]
+    pub(crate) depends_on: Vec<String>,
+    /// The script that does it, run by sh; a task that waits for somebody takes a new one too
+    #[arg(long, group = "change", value_name = "SCRIPT")]
+    pub(crate) driver_command: Option<String>,
+    /// Time limit of the script or command in seconds
+    #[arg(long, value_name = "SECS")]
+    pub(crate) driver_timeout: Option<u32>,
+    /// The command that does it, instead of a script
+    #[arg(
+        last = true,
+        group = "change",
+        value_name = "CMD",
+        conflicts_with = "driver_command"
+    )]
     pub(crate) command: Vec<String>,
 }
 

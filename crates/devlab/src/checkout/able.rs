@@ -81,23 +81,34 @@ fn nobody(needed: &Labels, run: &Run) -> anyhow::Error {
         format!(
             "no agent can do this, so nothing was scheduled: {who}\n  → {}; --no-wait schedules it \
              for an agent that comes later",
-            what_to_do(&run.labels, run.command.is_empty())
+            match run.command.is_empty() {
+                true => format!(
+                    "give a command after `--`, or {}",
+                    start_driver(&run.labels)
+                ),
+                false => start(&run.labels),
+            }
         ),
     )
 }
 
-/// How a task that needs these labels, besides a driver, gets an agent.
-pub(super) fn what_to_do(labels: &[String], needs_driver: bool) -> String {
-    let labels = match labels {
+/// How a task that needs these labels gets an agent.
+pub(super) fn start(labels: &[String]) -> String {
+    format!("start an agent that can: `devlab agent{}`", flag(labels))
+}
+
+/// The same for a task that has no command.
+pub(super) fn start_driver(labels: &[String]) -> String {
+    format!(
+        "start an agent with a default driver: `devlab agent{} --driver-command SCRIPT`",
+        flag(labels)
+    )
+}
+
+fn flag(labels: &[String]) -> String {
+    match labels {
         [] => String::new(),
         some => format!(" --labels {}", show::printable(&some.join(","))),
-    };
-    match needs_driver {
-        false => format!("start an agent that can: `devlab agent{labels}`"),
-        true => format!(
-            "give a command after `--`, or start an agent with a default driver: `devlab agent{labels} \
-             --driver-command SCRIPT`"
-        ),
     }
 }
 

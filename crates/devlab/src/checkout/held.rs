@@ -75,7 +75,11 @@ fn hint(detail: &TaskDetail) -> String {
         .filter(|label| !label.starts_with(DRIVER_LABEL))
         .cloned()
         .collect();
-    able::what_to_do(&labels, detail.driver.is_none())
+    match detail.driver {
+        Some(_) => able::start(&labels),
+        // The reason names the command that gives it one.
+        None => format!("give it a command, or {}", able::start_driver(&labels)),
+    }
 }
 
 #[cfg(test)]
@@ -113,7 +117,7 @@ mod tests {
         assert_eq!(held.look(&stuck, begin + HELD_AFTER / 2), None);
         let told = held.look(&stuck, begin + HELD_AFTER).unwrap();
         assert!(told.contains("no agent has gpu"), "{told}");
-        assert!(told.contains("after `--`"), "{told}");
+        assert!(told.contains("→ give it a command, or"), "{told}");
         assert!(
             told.contains("`devlab agent --labels gpu --driver-command"),
             "{told}"

@@ -1,7 +1,9 @@
 //! Tasks.
 
 use devlab_api::client::{Client, TaskQuery};
-use devlab_api::task::{Attempt, Check, Command, CreateTask, Driver, Receipt, Task, TaskDetail};
+use devlab_api::task::{
+    Attempt, Check, Command, CreateTask, Driver, Receipt, Task, TaskDetail, UpdateTask,
+};
 use devlab_core::TaskId;
 use devlab_core::attempt::AttemptState;
 use devlab_core::state::{StateName, TaskKind, WaitReason};
@@ -9,7 +11,7 @@ use devlab_core::task::Proof;
 
 use super::find::brief;
 use super::{all, find, logs};
-use crate::args::{Output, TaskCommand, TaskNew};
+use crate::args::{Output, TaskCommand, TaskNew, TaskUpdate};
 use crate::context::Context;
 use crate::show::{self, time};
 
@@ -24,6 +26,7 @@ pub(crate) async fn run(context: &Context, command: TaskCommand) -> anyhow::Resu
             show_task(context, &client.task(id).await?)
         }
         TaskCommand::Create(new) => create(context, client, *new).await,
+        TaskCommand::Update(update) => change(context, client, *update).await,
         TaskCommand::Cancel(named) => {
             let id = find::task(client, &named.name).await?;
             said(context, &client.cancel_task(id).await?)
@@ -250,6 +253,30 @@ async fn create(context: &Context, client: &Client, new: TaskNew) -> anyhow::Res
         draft: new.draft,
     };
     said(context, &client.create_task(&task).await?)
+}
+
+async fn change(context: &Context, client: &Client, update: TaskUpdate) -> anyhow::Result<()> {
+    let id = find::task(client, &update.name).await?;
+    let mut add_depends_on = Vec::new();
+    for name in &update.depends_on {
+        add_depends_on.push(find::task(client, name).await?);
+    }
+    let driver = match update.driver_command {
+        Some(script) => Some(Driver::Command(Command {
+            script: Some(script),
+            timeout_secs: update.driver_timeout,
+            ..Command::default()
+        })),
+        None => driver(update.command, update.driver_timeout),
+    };
+    let change = UpdateTask {
+        title: update.title,
+        goal: update.goal,
+        priority: update.priority,
+        driver,
+        add_depends_on,
+    };
+    said(context, &client.update_task(id, &change).await?)
 }
 
 /// A command as a driver; none if there is no command.
