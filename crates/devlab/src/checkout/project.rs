@@ -238,18 +238,21 @@ pub(crate) async fn bring(client: &Client, place: &Place) -> anyhow::Result<Brou
     if let Some(task) = merging(client, checkout, &commit).await? {
         return Ok(Brought::Merging(task));
     }
-    // A branch of its own for each commit: branches only move forward, people rebase.
+    // A branch of its own for each push: branches only move forward, people rebase, and another
+    // command may bring the same commit at the same moment. The sync removes it.
     let name = format!(
-        "refs/heads/upstream/{}-{}",
+        "upstream/{}-{}-{:08x}",
         short_branch(&project.default_branch),
-        &commit[..commit.len().min(12)]
+        show::commit(&commit),
+        rand::random::<u32>()
     );
     checkout
-        .push(repo, &commit, &name)
+        .push(repo, &commit, &format!("refs/heads/{name}"))
         .await
         .context("cannot push to the lab")?;
     let sync = SyncProject {
         commit: commit.clone(),
+        pushed_branch: Some(name),
     };
     let synced = match client.sync_project(project.id, &sync).await {
         Ok(synced) => synced,

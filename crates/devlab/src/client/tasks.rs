@@ -360,7 +360,7 @@ pub(crate) fn list_receipts(context: &Context, receipts: &[Receipt]) -> anyhow::
             receipt.check.clone(),
             result.to_owned(),
             receipt.exit_code.to_string(),
-            receipt.tree.chars().take(10).collect(),
+            show::commit(&receipt.tree).to_owned(),
             format!("{} ms", receipt.duration_ms),
             word(&receipt.isolation),
             time::ago(context.now(), receipt.at),
@@ -376,7 +376,7 @@ async fn log(context: &Context, client: &Client, id: TaskId) -> anyhow::Result<(
         &["commit", "at", "author", "subject"],
         |commit| {
             vec![
-                commit.id.chars().take(10).collect(),
+                show::commit(&commit.id).to_owned(),
                 commit.at.clone(),
                 commit.author.clone(),
                 show::short(&commit.subject, 72),

@@ -6,7 +6,9 @@ mod refuses;
 mod syncs;
 mod waits;
 
-use crate::bench::{Bench, Ended};
+use std::process::{Child, Stdio};
+
+use crate::bench::{Bench, Ended, until};
 
 const PROJECT: &str = r#"
 [[check]]
@@ -20,6 +22,43 @@ fn checkout(bench: &Bench) -> std::path::PathBuf {
     std::fs::write(folder.join(".devlab/project.toml"), PROJECT).unwrap();
     bench.commit(&folder, "checks");
     folder
+}
+
+/// An agent with a driver of its own, in a process of its own.
+struct Able(Child);
+
+impl Able {
+    /// Starts it, and waits until the lab knows it.
+    fn start(bench: &Bench, script: &str) -> Self {
+        let token = ["token", "create", "agent", "--org", "default"];
+        let token = bench.run(&[&token[..], &["--output", "json"]].concat());
+        let agent = bench
+            .devlab(&["agent", "--name", "able", "--driver-command", script])
+            .env(
+                "DEVLAB_TOKEN",
+                token.ok().json()["secret"].as_str().unwrap(),
+            )
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let this = Self(agent);
+        until("the agent", || {
+            let agents = bench.run(&["agents", "list", "--output", "json"]).ok();
+            let agents = agents.json();
+            let mut agents = agents.as_array().unwrap().iter();
+            agents.any(|agent| agent["name"] == "able").then_some(())
+        });
+        this
+    }
+}
+
+impl Drop for Able {
+    fn drop(&mut self) {
+        // What it runs ends with it.
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
 }
 
 #[test]

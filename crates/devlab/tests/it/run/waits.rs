@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use super::{checkout, error};
+use super::{Able, checkout, error};
 use crate::bench::{Bench, until, wait};
 
 #[test]
@@ -45,23 +45,7 @@ fn a_goal_waits_for_an_agent_that_is_busy() {
         "until test -e {}; do sleep 0.05; done; date > $DEVLAB_TASK",
         go.display()
     );
-    let token = bench
-        .run(&[
-            "token", "create", "agent", "--org", "default", "--output", "json",
-        ])
-        .ok()
-        .json();
-    let agent = bench
-        .devlab(&["agent", "--name", "able", "--driver-command", &script])
-        .env("DEVLAB_TOKEN", token["secret"].as_str().unwrap())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    until("the agent", || {
-        let agents = bench.run(&["agents", "list", "--output", "json"]);
-        (agents.ok().json()[0]["online"] == true).then_some(())
-    });
+    let _able = Able::start(&bench, &script);
     bench.run_in(&folder, &["run", "First", "--no-wait"]).ok();
     let second = bench
         .devlab(&["run", "Second"])
@@ -76,7 +60,4 @@ fn a_goal_waits_for_an_agent_that_is_busy() {
     });
     std::fs::write(go, "").unwrap();
     assert_eq!(wait(second), Some(0));
-    let pid = rustix::process::Pid::from_child(&agent);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    wait(agent);
 }
