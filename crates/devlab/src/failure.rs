@@ -25,6 +25,8 @@ pub(crate) enum Exit {
     Review = 7,
     /// No agent of the lab can do it.
     NoAgent = 8,
+    /// A person stopped it with Ctrl-C, whose end may have been orderly (128 + SIGINT, as a shell's).
+    Interrupted = 130,
 }
 
 impl Exit {
@@ -39,6 +41,7 @@ impl Exit {
             Self::Timeout => "timeout",
             Self::Review => "review",
             Self::NoAgent => "no_agent",
+            Self::Interrupted => "interrupted",
         }
     }
 }

@@ -26,7 +26,8 @@ Exit codes:
   5  there is no such thing
   6  it took too long
   7  the work is done, and waits for a review before it is merged
-  8  no agent can do it: start one, or give the command";
+  8  no agent can do it: start one, or give the command
+130  Ctrl-C ended it";
 
 /// What `devlab --help` says on top.
 const SETTINGS: &str = "\

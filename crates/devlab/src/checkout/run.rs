@@ -19,9 +19,6 @@ use crate::failure::{Exit, Failure};
 use crate::lab::daemon;
 use crate::show;
 
-/// Exit code of a program that was interrupted (128 + SIGINT).
-const EXIT_INTERRUPTED: i32 = 130;
-
 /// `devlab run`.
 pub(crate) async fn run(context: &Context, run: Run) -> anyhow::Result<()> {
     input::check(&run)?;
@@ -55,11 +52,13 @@ pub(crate) async fn run(context: &Context, run: Run) -> anyhow::Result<()> {
         watched = watch::until_settled(&lab.client, task) => watched?,
         _ = tokio::signal::ctrl_c() => {
             let id = brief(&task);
-            show::note(&format!(
-                "\nit goes on without you: `devlab task logs -f {id}` watches it, `devlab task \
-                 cancel {id}` calls it off"
+            return Err(Failure::new(
+                Exit::Interrupted,
+                format!(
+                    "it goes on without you\n  → `devlab task logs -f {id}` watches it, `devlab \
+                     task cancel {id}` calls it off"
+                ),
             ));
-            std::process::exit(EXIT_INTERRUPTED);
         }
     };
     report(context, &lab.client, &watched).await

@@ -31,7 +31,7 @@ pub(crate) async fn server(context: &Context) -> anyhow::Result<()> {
         () = server.shut_down() => {}
         () = stop.hard.cancelled() => {}
     }
-    Ok(())
+    stop.ended("stopped")
 }
 
 /// `devlab up`.
@@ -56,8 +56,7 @@ pub(crate) async fn up(context: &Context, up: &Up) -> anyhow::Result<()> {
     stop.soft.cancelled().await;
     show::note("stopping: running work gets 30 s to finish; Ctrl-C again stops at once");
     stop_all(server, &runtime, &stop).await;
-    show::note("stopped");
-    Ok(())
+    stop.ended("stopped")
 }
 
 /// A runtime whose agents log into the home's folder.

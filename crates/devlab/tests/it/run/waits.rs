@@ -1,5 +1,6 @@
 //! What `devlab run` does when no agent is there for a goal, and when one is there and busy.
 
+use std::io::{BufRead, Read};
 use std::process::Stdio;
 
 use super::{Able, checkout, error};
@@ -33,6 +34,40 @@ fn a_goal_that_no_agent_can_do_is_refused_and_leaves_no_task() {
     // Somebody who knows that an agent will come may say so.
     bench.run_in(&folder, &["run", "Do", "--no-wait"]).ok();
     assert_eq!(goals().as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn ctrl_c_ends_the_watching_and_not_the_task() {
+    let bench = Bench::new();
+    let folder = checkout(&bench);
+    bench.up(1);
+    let go = bench.path().join("go");
+    let script = format!("until test -e {}; do sleep 0.05; done", go.display());
+    let mut run = bench
+        .devlab(&["run", "Long", "--", "sh", "-c", &script])
+        .current_dir(&folder)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let goal = || bench.run(&["goal", "list", "--output", "json"]).ok().json()[0].clone();
+    let mut said = std::io::BufReader::new(run.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("an agent works on it") {
+        line.clear();
+        assert!(said.read_line(&mut line).unwrap() > 0);
+    }
+    let pid = rustix::process::Pid::from_child(&run);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).unwrap();
+    assert_eq!(wait(run), Some(130));
+    assert!(rest.contains("it goes on without you"), "{rest}");
+    assert_eq!(goal()["state"], "running");
+    std::fs::write(go, "").unwrap();
+    until("the end of the task", || {
+        (goal()["state"] == "done").then_some(())
+    });
 }
 
 #[test]
