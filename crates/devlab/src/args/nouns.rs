@@ -215,7 +215,7 @@ pub(crate) struct TaskNew {
     /// Tasks that have to be done first
     #[arg(long, value_name = "ID")]
     pub(crate) depends_on: Vec<String>,
-    /// A check besides the project's
+    /// A check besides the project's, run by sh and called after its words; may be given several times
     #[arg(long = "check", value_name = "CMD")]
     pub(crate) checks: Vec<String>,
     /// Labels that an agent needs, by commas
@@ -280,7 +280,8 @@ pub(crate) struct TaskUpdate {
 pub(crate) struct Run {
     /// What is wanted, in words
     pub(crate) goal: String,
-    /// A check besides the project's, run by sh; may be given several times
+    /// A check besides the project's, run by sh and called after its words; may be given several
+    /// times
     #[arg(long = "check", value_name = "CMD")]
     pub(crate) checks: Vec<String>,
     /// Name of the project, the first time; the checkout's folder if left out

@@ -304,6 +304,14 @@ pub(crate) fn short_branch(branch: &str) -> &str {
 
 /// Text as a name: lower case, digits, dashes.
 pub(crate) fn slug(text: &str) -> String {
+    match dashed(text, NAME_BYTES_MAX) {
+        slug if slug.is_empty() => "project".to_owned(),
+        slug => slug,
+    }
+}
+
+/// The letters and digits of a text, with dashes between them; empty if it has none.
+pub(crate) fn dashed(text: &str, bytes_max: usize) -> String {
     let mut slug = String::new();
     for letter in text.chars() {
         let letter = letter.to_ascii_lowercase();
@@ -313,12 +321,8 @@ pub(crate) fn slug(text: &str) -> String {
             slug.push('-');
         }
     }
-    slug.truncate(NAME_BYTES_MAX);
-    let slug = slug.trim_matches('-');
-    if slug.is_empty() {
-        return "project".to_owned();
-    }
-    slug.to_owned()
+    slug.truncate(bytes_max);
+    slug.trim_matches('-').to_owned()
 }
 
 /// An address as people may read it: a password in it is theirs alone.

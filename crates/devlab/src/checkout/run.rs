@@ -12,8 +12,9 @@ use super::input;
 use super::project::{self, Asked, Brought, Place};
 use super::watch;
 use crate::args::{Output, Run};
+use crate::client::checks;
 use crate::client::find::brief;
-use crate::client::tasks::{checks, driver, list_receipts, word};
+use crate::client::tasks::{driver, list_receipts, word};
 use crate::context::{Context, Lab};
 use crate::failure::{Exit, Failure};
 use crate::lab::daemon;
@@ -102,11 +103,15 @@ async fn schedule(
     if !run.no_wait {
         able::somebody(context, client, place, run).await?;
     }
+    let taken = match run.checks.is_empty() {
+        true => Vec::new(),
+        false => checks::taken(client, place.project.id).await?,
+    };
     let schedule = Schedule {
         project: Some(place.project.id.to_string()),
         task: Some(run.goal.clone()),
         driver: driver(run.command.clone(), run.driver_timeout),
-        checks: checks(&run.checks),
+        checks: checks::named(&run.checks, &taken),
         labels: run.labels.clone(),
         review: Some(run.review),
         depends_on,

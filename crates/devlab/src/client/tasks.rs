@@ -2,7 +2,7 @@
 
 use devlab_api::client::{Client, TaskQuery};
 use devlab_api::task::{
-    Attempt, Check, Command, CreateTask, Driver, Receipt, Task, TaskDetail, UpdateTask,
+    Attempt, Command, CreateTask, Driver, Receipt, Task, TaskDetail, UpdateTask,
 };
 use devlab_core::TaskId;
 use devlab_core::attempt::AttemptState;
@@ -10,7 +10,7 @@ use devlab_core::state::{StateName, TaskKind, WaitReason};
 use devlab_core::task::Proof;
 
 use super::find::brief;
-use super::{all, find, logs};
+use super::{all, checks, find, logs};
 use crate::args::{Output, TaskCommand, TaskNew, TaskUpdate};
 use crate::context::Context;
 use crate::show::{self, time};
@@ -237,6 +237,13 @@ async fn create(context: &Context, client: &Client, new: TaskNew) -> anyhow::Res
     for name in &new.depends_on {
         depends_on.push(find::task(client, name).await?);
     }
+    let taken = match (&new.project, new.checks.is_empty()) {
+        (Some(project), false) => {
+            let project = find::project(client, new.org.as_deref(), project).await?;
+            checks::taken(client, project.id).await?
+        }
+        (Some(_) | None, _) => Vec::new(),
+    };
     let task = CreateTask {
         org: new.org,
         project: new.project,
@@ -245,7 +252,7 @@ async fn create(context: &Context, client: &Client, new: TaskNew) -> anyhow::Res
         goal: new.goal,
         depends_on,
         driver: driver(new.command, new.driver_timeout),
-        checks: checks(&new.checks),
+        checks: checks::named(&new.checks, &taken),
         labels: new.labels,
         priority: new.priority,
         review: new.review,
@@ -289,16 +296,6 @@ pub(crate) fn driver(argv: Vec<String>, timeout_secs: Option<u32>) -> Option<Dri
         timeout_secs,
         ..Command::default()
     }))
-}
-
-/// Checks that were given as commands, with names of their own.
-pub(crate) fn checks(commands: &[String]) -> Vec<Check> {
-    let named = commands.iter().enumerate().map(|(index, run)| Check {
-        name: format!("given-{}", index + 1),
-        run: run.clone(),
-        timeout_secs: devlab_core::limits::TIMEOUT_SECS_DEFAULT,
-    });
-    named.collect()
 }
 
 fn list_attempts(context: &Context, attempts: &[Attempt]) -> anyhow::Result<()> {

@@ -83,7 +83,7 @@ fn a_goal_is_done_proven_and_fetched_back() {
     assert!(run.err.contains("in no commit"), "{run:#?}");
     assert!(run.err.contains("working"), "{run:#?}");
     assert!(
-        run.out.contains("greets") && run.out.contains("given-1"),
+        run.out.contains("greets") && run.out.contains("grep-q-more-readme"),
         "{run:#?}"
     );
     assert!(run.err.contains("(proven)"), "{run:#?}");
@@ -149,7 +149,10 @@ fn a_goal_whose_check_never_passes_ends_with_a_person_and_exit_code_1() {
     let run = bench.run_in(&folder, &args).fails_with(1);
     let last = error(&run);
     assert!(last.starts_with("it is waiting for a person"), "{run:#?}");
-    assert!(last.contains("the check given-1 failed"), "{run:#?}");
+    assert!(
+        last.contains("the check echo-the-readme-is-rude-exit-3 failed"),
+        "{run:#?}"
+    );
     assert!(last.contains("exit code 3"), "{run:#?}");
     assert!(last.contains("│ the README is rude"), "{run:#?}");
     assert!(last.contains("`devlab task retry"), "{run:#?}");
@@ -157,7 +160,10 @@ fn a_goal_whose_check_never_passes_ends_with_a_person_and_exit_code_1() {
     let goals = bench.run(&["goal", "list", "--output", "json"]).ok().json();
     let id = goals[0]["id"].as_str().unwrap();
     let shown = bench.run(&["task", "show", id]).ok().out;
-    assert!(shown.contains("the check given-1 failed"), "{shown}");
+    assert!(
+        shown.contains("the check echo-the-readme-is-rude-exit-3 failed"),
+        "{shown}"
+    );
     assert!(shown.contains("│ the README is rude"), "{shown}");
     bench.run_in(&folder, &["project", "sync"]).ok();
     assert_eq!(
