@@ -152,7 +152,7 @@ pub(crate) enum TaskCommand {
         #[command(flatten)]
         paging: Paging,
     },
-    /// Show one
+    /// Show one; with --output json, also what went wrong on the way to what is done
     Show(Named),
     /// Make one
     Create(Box<TaskNew>),
@@ -313,14 +313,17 @@ pub(crate) struct Run {
 /// `devlab patch`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PatchCommand {
-    /// List patches
+    /// List patches that are open
     List {
         /// Org, by id or name
         #[arg(long)]
         org: Option<String>,
-        /// open, merged or closed
-        #[arg(long)]
-        state: Option<String>,
+        /// Those in another state: open, merged or closed
+        #[arg(long, default_value = "open")]
+        state: String,
+        /// Those in every state
+        #[arg(long, conflicts_with = "state")]
+        all: bool,
         #[command(flatten)]
         paging: Paging,
     },

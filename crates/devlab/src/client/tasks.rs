@@ -1,13 +1,15 @@
 //! Tasks.
 
+use std::collections::BTreeMap;
+
 use devlab_api::client::{Client, TaskQuery};
 use devlab_api::task::{
     Attempt, Command, CreateTask, Driver, Receipt, Task, TaskDetail, UpdateTask,
 };
-use devlab_core::TaskId;
 use devlab_core::attempt::AttemptState;
 use devlab_core::state::{StateName, TaskKind, WaitReason};
 use devlab_core::task::Proof;
+use devlab_core::{AgentId, TaskId};
 
 use super::find::brief;
 use super::{all, checks, find, logs};
@@ -53,7 +55,7 @@ pub(crate) async fn run(context: &Context, command: TaskCommand) -> anyhow::Resu
         }
         TaskCommand::Attempts(named) => {
             let id = find::task(client, &named.name).await?;
-            list_attempts(context, &client.attempts(id).await?.items)
+            list_attempts(context, client, id).await
         }
         TaskCommand::Receipts(named) => {
             let id = find::task(client, &named.name).await?;
@@ -184,7 +186,19 @@ pub(crate) fn show_task(context: &Context, detail: &TaskDetail) -> anyhow::Resul
         TaskKind::Leaf => "leaf",
         TaskKind::Composite => "composite",
     };
-    let feedback = detail.feedback.iter().map(crate::checkout::feedback::words);
+    // What went wrong on the way to a result that is in is for programs and for the curious only.
+    let feedback = match task.state {
+        StateName::Done => &[][..],
+        StateName::Draft
+        | StateName::Blocked
+        | StateName::Ready
+        | StateName::Running
+        | StateName::Integrating
+        | StateName::Waiting
+        | StateName::Failed
+        | StateName::Cancelled => &detail.feedback,
+    };
+    let feedback = feedback.iter().map(crate::checkout::feedback::words);
     let optional = |text: &Option<String>| text.clone().unwrap_or_default();
     let fields = [
         ("title", show::printable(&task.title)),
@@ -298,7 +312,26 @@ pub(crate) fn driver(argv: Vec<String>, timeout_secs: Option<u32>) -> Option<Dri
     }))
 }
 
-fn list_attempts(context: &Context, attempts: &[Attempt]) -> anyhow::Result<()> {
+async fn list_attempts(context: &Context, client: &Client, task: TaskId) -> anyhow::Result<()> {
+    let attempts = client.attempts(task).await?.items;
+    if context.output == Output::Json {
+        return show::json(&attempts);
+    }
+    let agents = all(None, async |page| client.agents(None, &page).await).await?;
+    let names = agents.into_iter().map(|agent| (agent.id, agent.name));
+    attempts_table(context, &attempts, &names.collect())
+}
+
+/// Agents by their names; one that was removed since is known by the end of its id only.
+fn agent_name(names: &BTreeMap<AgentId, String>, id: AgentId) -> String {
+    names.get(&id).cloned().unwrap_or_else(|| brief(&id))
+}
+
+fn attempts_table(
+    context: &Context,
+    attempts: &[Attempt],
+    names: &BTreeMap<AgentId, String>,
+) -> anyhow::Result<()> {
     let columns = [
         "number", "kind", "state", "phase", "failure", "agent", "took", "log", "id",
     ];
@@ -310,7 +343,7 @@ fn list_attempts(context: &Context, attempts: &[Attempt]) -> anyhow::Result<()> 
             word(&attempt.state),
             phase(attempt),
             attempt.failure.as_ref().map(word).unwrap_or_default(),
-            brief(&attempt.agent),
+            agent_name(names, attempt.agent),
             time::span(end.since(attempt.created_at)),
             format!("{} B", attempt.log_bytes),
             attempt.id.to_string(),
@@ -399,6 +432,14 @@ mod tests {
             "created_at": "2026-01-01T00:00:00Z",
         }))
         .unwrap()
+    }
+
+    #[test]
+    fn an_agent_is_called_by_its_name_while_it_has_one() {
+        let one = attempt("live").agent;
+        let names = BTreeMap::from([(one, "ada".to_owned())]);
+        assert_eq!(agent_name(&names, one), "ada");
+        assert_eq!(agent_name(&BTreeMap::new(), one), brief(&one));
     }
 
     #[test]

@@ -260,6 +260,8 @@ fn a_result_that_wants_a_review_waits_for_it() {
     }
     bench.run(&["patch", "accept", patch, "-m", "fine"]).ok();
     let task = patches[0]["task"].as_str().unwrap();
+    let tries = bench.run(&["task", "attempts", task]).ok().out;
+    assert!(tries.contains(" local-"), "agents have names: {tries}");
     crate::bench::until("the merge", || {
         let task = bench
             .run(&["task", "show", task, "--output", "json"])
@@ -267,4 +269,11 @@ fn a_result_that_wants_a_review_waits_for_it() {
             .json();
         (task["state"] == "done").then_some(())
     });
+    // What is open is what there is to do; the rest has to be asked for.
+    let count = |more: &[&str]| {
+        let list = bench.run(&[&["patch", "list", "--output", "json"], more].concat());
+        list.ok().json().as_array().unwrap().len()
+    };
+    assert_eq!(count(&[]), 0);
+    assert_eq!((count(&["--all"]), count(&["--state", "merged"])), (1, 1));
 }
