@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
+use devlab_core::state::StateName;
 use devlab_core::task::Proof;
 use serde_json::{Value, json};
 
@@ -10,6 +11,7 @@ use super::facts::Facts;
 use super::stage::{Set, Stage};
 use super::{Played, say};
 use crate::args::{Demo, Output};
+use crate::client::tasks::word;
 use crate::context::Context;
 use crate::show;
 
@@ -31,10 +33,10 @@ pub(super) fn print(context: &Context, demo: &Demo, played: &Played) -> anyhow::
     verdict(played)?;
     let rest = match &demo.report {
         Some(file) => file.display().to_string(),
-        None => "`devlab demo --report FILE`".to_owned(),
+        None => "FILE after `devlab demo --report FILE`".to_owned(),
     };
     show::line(&format!(
-        "  {}, {}, {} of commits and trees: all of them are in {rest}",
+        "  {}, {} and {}, with their commits and trees, are in {rest}",
         show::count(facts.attempts.len() as u64, "attempt"),
         show::count(facts.receipts.len() as u64, "receipt"),
         show::count(facts.merges.len() as u64, "merge"),
@@ -65,23 +67,23 @@ fn tasks(facts: &Facts) -> anyhow::Result<()> {
     let rows = facts.tasks.iter().map(|task| {
         vec![
             task.key.clone(),
-            show::short(&task.title, 40),
-            task.state.as_str().to_owned(),
-            format!("{:?}", task.proof).to_lowercase(),
+            match task.state {
+                StateName::Done => word(&task.proof),
+                other => other.as_str().to_owned(),
+            },
             task.attempts.to_string(),
             agents(facts, &task.key),
             checks(facts, &task.key),
             show::commit(task.merged_as.as_deref().unwrap_or_default()).to_owned(),
         ]
     });
+    // Narrow enough for a terminal of 80 columns, where a title would take more lines than one.
     let columns = [
         "task",
-        "title",
-        "state",
-        "proof",
+        "result",
         "tries",
         "agents",
-        "checks",
+        "checks passed",
         "merged as",
     ];
     show::table(&columns, rows)
@@ -103,10 +105,9 @@ fn agents(facts: &Facts, task: &str) -> String {
 fn checks(facts: &Facts, task: &str) -> String {
     let own = facts.receipts.iter().filter(|r| r.task == task);
     let (passed, failed): (Vec<_>, Vec<_>) = own.partition(|receipt| receipt.passed);
-    match (passed.len(), failed.len()) {
-        (0, 0) => String::new(),
-        (passed, 0) => format!("{passed} passed"),
-        (passed, failed) => format!("{passed} passed, {failed} failed"),
+    match passed.len() + failed.len() {
+        0 => String::new(),
+        all => format!("{} of {all}", passed.len()),
     }
 }
 

@@ -179,7 +179,11 @@ fn what_was_done_is_brought_into_the_checkout_by_the_command_that_is_printed() {
     let (command, summary) = line_after(&mut out, "project sync");
     let lines = summary.lines().count();
     assert!(lines <= SUMMARY_LINES_MAX, "{lines} lines:\n{summary}");
-    for part in ["1 failed", "✓ 12 of 12", "`devlab demo --report FILE`"] {
+    for part in [
+        "failed checks put right: 1",
+        "✓ 12 of 12",
+        "`devlab demo --report FILE`",
+    ] {
         assert!(summary.contains(part), "{part}: {summary}");
     }
     let invitation = line_with(&mut out, "The lab is at http://");
