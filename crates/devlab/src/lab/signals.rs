@@ -36,8 +36,10 @@ impl Stop {
         let heard = stop.clone();
         drop(tracker.spawn(async move {
             tokio::select! {
-                _ = terminate.recv() => {}
+                // Of two that came together nobody knows which was first.
+                biased;
                 _ = interrupt.recv() => heard.interrupted.cancel(),
+                _ = terminate.recv() => {}
             }
             heard.soft.cancel();
             tokio::select! {
