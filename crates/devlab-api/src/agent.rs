@@ -230,6 +230,10 @@ pub struct DriverFailure {
     /// End of its output; at most 16 KiB.
     #[serde(default)]
     pub log_tail: String,
+    /// Whether its program does not exist or cannot be started: another try would end the same way,
+    /// so there is none until a person asks for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_started: bool,
 }
 
 /// Why an agent gave up.

@@ -45,7 +45,11 @@ pub struct Patch {
     /// When it last changed.
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
-    /// The discussion, oldest first; in a single read only.
+    /// How long the discussion is; in a single read only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment_count: Option<u32>,
+    /// The newest 50 of the discussion, oldest of them first; in a single read only. All of it:
+    /// `GET /patches/{id}/comments`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub comments: Vec<PatchComment>,
 }

@@ -103,12 +103,16 @@ pub struct ProjectSettings {
 }
 
 /// Brings commits of the upstream in. Push them first, to a branch or a tag: other refs are refused.
-/// The command line pushes to `refs/heads/upstream/<branch>-<commit>`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SyncProject {
     /// The upstream's commit.
     pub commit: String,
+    /// The branch that it was pushed to for this sync only, with a name that begins with `upstream/`.
+    /// It is removed once the commit is taken over or refused, unless it has moved meanwhile. The
+    /// command line pushes to `upstream/<branch>-<commit>-<random>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pushed_branch: Option<String>,
 }
 
 /// What became of a sync.

@@ -252,6 +252,10 @@ pub struct UpdateTask {
     /// Higher is earlier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<i16>,
+    /// How it is done from now on: for a task on which no work has started, or that waits for
+    /// somebody before its next try.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<Driver>,
     /// Dependencies to add.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<String>)]

@@ -8,6 +8,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::error::Refusal;
 use crate::id::{CandidateId, PatchId, TaskId};
 
+/// How much of a git object's id people get to read: everywhere the same, so that ids can be compared
+/// by eye and found by a search.
+pub const SHORT_ID_CHARS: usize = 10;
+
 /// Id of a git object: 40 (SHA-1) or 64 (SHA-256) lower-case hexadecimal digits.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Oid(Box<str>);
@@ -19,10 +23,10 @@ impl Oid {
         &self.0
     }
 
-    /// The first eight digits, for people.
+    /// The first [`SHORT_ID_CHARS`] digits, for people.
     #[must_use]
     pub fn short(&self) -> &str {
-        self.0.get(..8).unwrap_or(&self.0)
+        self.0.get(..SHORT_ID_CHARS).unwrap_or(&self.0)
     }
 
     /// Whether this is the all-zero id that git writes for "no such object".
@@ -92,6 +96,12 @@ impl RefName {
     #[must_use]
     pub fn of_attempt(task: TaskId, number: u32) -> Self {
         Self(format!("refs/devlab/attempts/{task}/{number}").into())
+    }
+
+    /// Keeps the commit of the upstream that a task brings in.
+    #[must_use]
+    pub fn of_upstream(task: TaskId) -> Self {
+        Self(format!("refs/devlab/upstream/{task}").into())
     }
 
     /// Keeps the objects of a candidate from being collected.

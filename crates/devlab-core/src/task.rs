@@ -81,7 +81,8 @@ pub struct Task {
     pub head: Option<Oid>,
     /// Earlier work that the next attempt starts from.
     pub prior: Option<Oid>,
-    /// A commit that the result has to merge besides its base (a generated merge task).
+    /// A commit that the result has to merge besides its base (a generated merge task, or one that
+    /// brings a commit of the upstream in).
     pub merges: Option<Oid>,
     /// Merge commit in the target, once published.
     pub published: Option<Oid>,

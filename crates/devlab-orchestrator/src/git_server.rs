@@ -223,11 +223,14 @@ impl GitAccess {
         for number in 1..attempt.number {
             refs.push(RefName::of_attempt(task.id, number));
         }
-        if task.merges.is_some()
-            && let Some(parent) = task.parent
-            && let Some(parent) = view.task(parent)?
-        {
-            refs.push(parent.target(&project.default_branch));
+        if task.merges.is_some() {
+            match task.parent {
+                None => refs.push(RefName::of_upstream(task.id)),
+                Some(parent) => {
+                    let parent = view.task(parent)?;
+                    refs.extend(parent.map(|parent| parent.target(&project.default_branch)));
+                }
+            }
         }
         let receive = ReceivePolicy::Only {
             name: RefName::of_attempt(task.id, attempt.number),

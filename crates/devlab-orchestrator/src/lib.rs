@@ -18,6 +18,7 @@ mod results;
 pub mod scope;
 mod secrets;
 pub mod tokens;
+mod upstream;
 mod wakes;
 mod work;
 
@@ -26,9 +27,9 @@ pub use git_server::{GitBody, GitCall, GitReply};
 pub use lab::{FaultHook, Lab, LabConfig, LabParts};
 pub use loops::LoopReport;
 pub use mutate::{Answer, Done, IdempotencyKey, Mutation};
-pub use projects::{BegunSync, Synced, UpstreamSync};
 pub use results::CommitView;
 pub use secrets::{Secret, TOKEN_PREFIX};
 pub use tokens::Bootstrap;
+pub use upstream::{BegunSync, Synced, UpstreamSync};
 pub use wakes::Wakes;
 pub use work::{Assignment, Delivered};

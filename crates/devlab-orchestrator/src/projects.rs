@@ -3,22 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use devlab_core::auth::Principal;
 use devlab_core::event::{EventKind, NewEvent};
-use devlab_core::label::Labels;
 use devlab_core::name::Name;
 use devlab_core::org::{Project, ProjectSettings};
 use devlab_core::project_file::{self, PROJECT_FILE, PROJECT_FILE_BYTES_MAX};
-use devlab_core::rules::{agents, schedule};
-use devlab_core::task::TaskSpec;
 use devlab_core::train::Target;
 use devlab_core::tx::{Effect, Page, Tx};
-use devlab_core::{CandidateId, Oid, OrgId, ProjectId, RefName, Refusal, TaskId};
-use devlab_forge::commit::MergeOutcome;
+use devlab_core::{CandidateId, Oid, OrgId, ProjectId, RefName, Refusal};
+use devlab_forge::BareRepo;
 use devlab_forge::import::import_https;
 use devlab_forge::refs::RefUpdate;
 use devlab_forge::repo::STALE_LOCK_AGE;
-use devlab_forge::{BareRepo, publish};
 use devlab_store::StoreExt;
 
 use crate::error::{Error, Result};
@@ -26,8 +21,6 @@ use crate::lab::Lab;
 
 /// Projects read at a time when branches are brought in line.
 const RECONCILE_PAGE: u32 = 200;
-/// Most paths that a refused merge names.
-const CONFLICTS_NAMED_MAX: usize = 10;
 /// Folder of the refs of [`RefName::of_candidate`].
 const KEEP_REFS: &str = "refs/devlab/keep";
 
@@ -42,74 +35,6 @@ pub struct NewProject {
     pub default_branch: RefName,
     /// Where people work on it.
     pub upstream: Option<String>,
-}
-
-/// What became of a sync.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum UpstreamSync {
-    /// The project has the commit already.
-    UpToDate,
-    /// The default branch was moved to the commit.
-    FastForwarded,
-    /// A task merges and verifies it.
-    Merging(TaskId),
-}
-
-/// What became of a sync, and where the default branch is now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Synced {
-    /// What became of it.
-    pub outcome: UpstreamSync,
-    /// Head of the default branch.
-    pub head: Oid,
-}
-
-/// A sync whose part in the repository is done.
-#[derive(Debug, Clone)]
-pub struct BegunSync {
-    project: Project,
-    head: Oid,
-    step: SyncStep,
-}
-
-#[derive(Debug, Clone)]
-enum SyncStep {
-    Nothing,
-    /// The branch was moved from this commit.
-    Moved(Option<Oid>),
-    Merge(Box<(schedule::Place, TaskSpec, Oid)>),
-}
-
-impl BegunSync {
-    /// Stores what a sync came to.
-    ///
-    /// # Errors
-    /// Those of [`schedule::adopt`]; storage.
-    pub fn record(&self, tx: &mut dyn Tx) -> devlab_core::Result<Synced> {
-        let outcome = match &self.step {
-            SyncStep::Nothing => UpstreamSync::UpToDate,
-            SyncStep::Moved(old) => {
-                let (id, branch) = (self.project.id, self.project.default_branch.clone());
-                // What is known may be ahead already, if a train was quicker.
-                if tx.branch_head(id, &branch)? == *old {
-                    tx.set_branch_head(id, &branch, Some(&self.head))?;
-                }
-                tx.effect(Effect::Train(Target {
-                    project: id,
-                    branch,
-                }));
-                UpstreamSync::FastForwarded
-            }
-            SyncStep::Merge(merge) => {
-                let (place, spec, commit) = merge.as_ref();
-                UpstreamSync::Merging(schedule::adopt(tx, place, spec, commit)?)
-            }
-        };
-        Ok(Synced {
-            outcome,
-            head: self.head.clone(),
-        })
-    }
 }
 
 /// Stores a project. Its repository has to be there before: a project is never without one.
@@ -156,19 +81,6 @@ pub fn insert(
 fn not_imported(error: &devlab_forge::Error) -> Error {
     tracing::info!(%error, "an import was not done");
     Refusal::invalid("import_url", error.to_string()).into()
-}
-
-/// Whether an id is that of a commit of the repository, and not of a tree, a file or a tag.
-async fn is_commit(repo: &BareRepo, id: &Oid) -> Result<bool> {
-    let missing = repo.missing_objects(std::slice::from_ref(id)).await?;
-    if !missing.is_empty() {
-        return Ok(false);
-    }
-    match repo.log(None, id, 1).await {
-        Ok(found) => Ok(found.first().is_some_and(|commit| commit.oid == *id)),
-        Err(devlab_forge::Error::Failed { .. }) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// Folders in a folder.
@@ -347,124 +259,6 @@ impl Lab {
         Ok((project.id, (*settings).clone()))
     }
 
-    /// Does the repository's part of bringing a commit of the upstream into a project. It has to be
-    /// in the repository already. What is ahead of the default branch moves it; what has diverged
-    /// is to be merged and verified by a task. The rest is [`BegunSync::record`], in the
-    /// transaction that audits it.
-    ///
-    /// # Errors
-    /// [`Refusal::Invalid`] if the commit is not there; [`Refusal::Conflict`] if the branch moves
-    /// meanwhile.
-    pub async fn begin_sync(
-        &self,
-        who: &Principal,
-        project: &Project,
-        commit: &Oid,
-    ) -> Result<BegunSync> {
-        // A sync or a push whose record failed has left them apart.
-        self.reconcile_branch(project).await?;
-        let repo = self.repo(project.org, project.id).await?;
-        if !is_commit(&repo, commit).await? {
-            return Err(Refusal::invalid(
-                "commit",
-                "is no commit of the repository: push it first",
-            )
-            .into());
-        }
-        let branch = &project.default_branch;
-        let head = repo.resolve(branch).await?;
-        let begun = |step, head: &Oid| BegunSync {
-            project: project.clone(),
-            head: head.clone(),
-            step,
-        };
-        if let Some(head) = &head
-            && repo.is_ancestor(commit, head).await?
-        {
-            return Ok(begun(SyncStep::Nothing, head));
-        }
-        let is_ahead = match &head {
-            Some(head) => repo.is_ancestor(head, commit).await?,
-            None => true,
-        };
-        if is_ahead {
-            match publish::publish(&repo, branch, head.as_ref(), commit).await {
-                Ok(()) => {
-                    self.fault("sync.after_ref")?;
-                    return Ok(begun(SyncStep::Moved(head.clone()), commit));
-                }
-                Err(devlab_forge::Error::RefMoved { .. }) => {
-                    let text = "the branch has moved meanwhile: try again".to_owned();
-                    return Err(Refusal::Conflict(text).into());
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        let (id, settings) = self.project_place(project).await?;
-        if let Some(head) = &head {
-            self.refuse_hopeless_merge(project, &settings.labels, &repo, [head, commit])
-                .await?;
-        }
-        let place = schedule::Place {
-            org: project.org,
-            project: Some((id, settings)),
-            parent: None,
-            depends_on: Vec::new(),
-            draft: false,
-        };
-        let spec = TaskSpec {
-            title: format!("Merge {} of the upstream", commit.short()),
-            goal: format!("Brought in by {}. Keep both sides.", who.display()),
-            driver: None,
-            checks: Vec::new(),
-        };
-        let step = SyncStep::Merge(Box::new((place, spec, commit.clone())));
-        Ok(begun(step, head.as_ref().unwrap_or(commit)))
-    }
-
-    /// A merge with conflicts is work for an agent that has a driver of its own. If nobody is there
-    /// to do it, the person who brings the commit is.
-    async fn refuse_hopeless_merge(
-        &self,
-        project: &Project,
-        labels: &Labels,
-        repo: &BareRepo,
-        [head, commit]: [&Oid; 2],
-    ) -> Result<()> {
-        let merged = match repo.merge_tree(head, commit).await {
-            Err(devlab_forge::Error::UnrelatedHistories { .. }) => {
-                let problem = "has no history in common with the project's branch";
-                return Err(Refusal::invalid("commit", problem).into());
-            }
-            merged => merged?,
-        };
-        let MergeOutcome::Conflict { paths, .. } = merged else {
-            return Ok(());
-        };
-        let needed = labels.iter().chain([schedule::DEFAULT_DRIVER_LABEL]);
-        let (org, needed) = (project.org, Labels::new(needed)?);
-        let able = self.store().read(move |view| agents::able(view, org));
-        if able.await?.iter().any(|labels| labels.satisfies(&needed)) {
-            return Ok(());
-        }
-        let more = paths.len().saturating_sub(CONFLICTS_NAMED_MAX);
-        let mut named = paths;
-        named.truncate(CONFLICTS_NAMED_MAX);
-        let rest = match more {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        Err(Refusal::Conflict(format!(
-            "{} and {} of {} change the same lines of {}{rest}, and no agent with a driver of its \
-             own is there to merge them",
-            commit.short(),
-            head.short(),
-            project.default_branch.branch_name().unwrap_or_default(),
-            named.join(", "),
-        ))
-        .into())
-    }
-
     /// Reads every project's default branch from its repository: a process that died between a push
     /// and its record leaves them apart.
     pub(crate) async fn reconcile_branches(&self, is_start: bool) -> Result<()> {
@@ -502,7 +296,8 @@ impl Lab {
         if locks > 0 {
             tracing::warn!(locks, project = %project.id, "removed locks of a git that was killed");
         }
-        self.drop_old_keeps(&repo).await
+        self.drop_old_keeps(&repo).await?;
+        self.drop_old_upstreams(&repo).await
     }
 
     pub(crate) async fn reconcile_branch(&self, project: &Project) -> Result<()> {

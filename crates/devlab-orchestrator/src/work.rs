@@ -440,14 +440,18 @@ fn prior_ref(
     Ok(made_it.map(|other| RefName::of_attempt(task.id, other.number)))
 }
 
-/// A generated merge task brings the target of its parent into its parent's branch.
+/// A generated merge task brings the target of its parent into its parent's branch; a goal, a commit
+/// of the upstream into its target.
 fn merges_ref(
     tx: &mut dyn Tx,
     task: &Task,
     project: &Project,
 ) -> devlab_core::Result<Option<RefName>> {
-    let (Some(_), Some(parent)) = (&task.merges, task.parent) else {
+    if task.merges.is_none() {
         return Ok(None);
+    }
+    let Some(parent) = task.parent else {
+        return Ok(Some(RefName::of_upstream(task.id)));
     };
     let parent = tx.task(parent)?.ok_or(Refusal::NotFound("task"))?;
     Ok(Some(parent.target(&project.default_branch)))

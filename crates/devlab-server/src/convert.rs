@@ -22,6 +22,8 @@ use devlab_core::train::Candidate;
 use devlab_core::{Oid, Refusal, Timestamp};
 use devlab_orchestrator::{Assignment, CommitView};
 
+/// Most remarks that come with a patch, the newest.
+const COMMENTS_SHOWN_MAX: usize = 50;
 /// How long after its time limit a check may end: a busy machine takes its time to end it.
 const CHECK_SLACK_MS: u64 = 3_600_000;
 /// Longest run of a check that a receipt may tell of, in milliseconds.
@@ -338,9 +340,21 @@ pub fn event(event: Event) -> WireEvent {
     }
 }
 
-/// A patch, with its discussion.
+/// A patch with the end of its discussion.
 #[must_use]
-pub fn patch(patch: Patch, comments: Vec<PatchComment>) -> wire_patch::Patch {
+pub fn discussed(of: Patch, mut comments: Vec<PatchComment>) -> wire_patch::Patch {
+    let count = comments.len();
+    let newest = comments.split_off(count.saturating_sub(COMMENTS_SHOWN_MAX));
+    wire_patch::Patch {
+        comment_count: u32::try_from(count).ok(),
+        comments: newest.into_iter().map(patch_comment).collect(),
+        ..patch(of)
+    }
+}
+
+/// A patch, without its discussion.
+#[must_use]
+pub fn patch(patch: Patch) -> wire_patch::Patch {
     wire_patch::Patch {
         id: patch.id,
         org: patch.org,
@@ -357,11 +371,14 @@ pub fn patch(patch: Patch, comments: Vec<PatchComment>) -> wire_patch::Patch {
         state: patch.state,
         created_at: patch.created_at,
         updated_at: patch.updated_at,
-        comments: comments.into_iter().map(comment).collect(),
+        comment_count: None,
+        comments: Vec::new(),
     }
 }
 
-fn comment(comment: PatchComment) -> wire_patch::PatchComment {
+/// A remark or review.
+#[must_use]
+pub fn patch_comment(comment: PatchComment) -> wire_patch::PatchComment {
     wire_patch::PatchComment {
         number: comment.number,
         author: comment.author,

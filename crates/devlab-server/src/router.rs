@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::handler::Handler;
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
-use hyper::StatusCode;
+use hyper::header::{ACCEPT, HeaderValue, VARY};
+use hyper::{HeaderMap, StatusCode};
 use utoipa::openapi::OpenApi;
 
 use crate::app::App;
@@ -40,6 +42,7 @@ pub fn assemble(
             "/openapi.json",
             openapi_json.route_layer(public("/openapi.json")),
         )
+        .route("/", get(front).route_layer(public("/")))
         .route("/docs", get(docs::page).route_layer(public("/docs")))
         .route(
             "/docs/{file}",
@@ -63,6 +66,31 @@ pub fn assemble(
         )))
         .with_state(Arc::clone(app));
     Ok((router, document))
+}
+
+/// Somebody who opens the address in a browser wants to see something; a program that asks for the
+/// root has a wrong address, and hears so as everywhere else.
+async fn front(headers: HeaderMap) -> Response {
+    let mut response = match wants_page(&headers) {
+        true => Redirect::temporary("/docs").into_response(),
+        false => problem::of_status(StatusCode::NOT_FOUND).into_response(),
+    };
+    let headers = response.headers_mut();
+    headers.insert(VARY, HeaderValue::from_static("accept"));
+    response
+}
+
+/// Whether a client names HTML among what it takes, as browsers do and programs do not; `*/*` is not
+/// that.
+fn wants_page(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(ACCEPT).iter();
+    let mut types = accepted
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    types.any(|one| {
+        let name = one.split(';').next().unwrap_or_default();
+        name.trim().eq_ignore_ascii_case("text/html")
+    })
 }
 
 async fn no_such_path() -> ApiError {

@@ -124,6 +124,7 @@ impl ScriptedAgent {
         let failure = Completion::DriverFailed(DriverFailure {
             reason: reason.to_owned(),
             log_tail: String::new(),
+            not_started: false,
         });
         self.update(work, Some(failure)).await
     }

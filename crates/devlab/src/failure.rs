@@ -23,6 +23,10 @@ pub(crate) enum Exit {
     Timeout = 6,
     /// The work is done, and waits for a person's review.
     Review = 7,
+    /// No agent of the lab can do it.
+    NoAgent = 8,
+    /// A person stopped it with Ctrl-C, whose end may have been orderly (128 + SIGINT, as a shell's).
+    Interrupted = 130,
 }
 
 impl Exit {
@@ -36,6 +40,8 @@ impl Exit {
             Self::NotFound => "not_found",
             Self::Timeout => "timeout",
             Self::Review => "review",
+            Self::NoAgent => "no_agent",
+            Self::Interrupted => "interrupted",
         }
     }
 }

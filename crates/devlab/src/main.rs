@@ -45,18 +45,21 @@ fn main() -> ExitCode {
         }
         _ => match start(args) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                match output {
-                    Output::Json => report(&failure::report(&error)),
-                    Output::Table => {
-                        let words = failure::words(&error);
-                        show::note(&format!("{0}error:{0:#} {words}", show::RED));
-                    }
-                }
-                ExitCode::from(failure::exit_of(&error) as u8)
-            }
+            Err(error) => failed(&error, output),
         },
     }
+}
+
+fn failed(error: &anyhow::Error, output: Output) -> ExitCode {
+    let exit = failure::exit_of(error);
+    let words = failure::words(error);
+    match (output, exit) {
+        (Output::Json, _) => report(&failure::report(error)),
+        // A person who ends something knows that it was no error.
+        (Output::Table, failure::Exit::Interrupted) => show::note(&words),
+        (Output::Table, _) => show::note(&format!("{0}error:{0:#} {words}", show::RED)),
+    }
+    ExitCode::from(exit as u8)
 }
 
 /// The parser has no command for us: help and the version are that too.

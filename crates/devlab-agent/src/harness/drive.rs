@@ -12,7 +12,7 @@ use super::work::{Stop, Work, end_in_words};
 use super::{context, work};
 use crate::driver::DriverCommand;
 use crate::journal::Entry;
-use crate::supervise::DriverOutcome;
+use crate::supervise::{DriverEnd, DriverOutcome, EXIT_NOT_STARTED};
 
 impl Work {
     /// Runs the set-up and the driver in a prepared tree.
@@ -101,10 +101,21 @@ impl Work {
         let command = self.claim.driver.as_ref();
         let command = command.or(self.shared.config.default_driver.as_ref());
         let secs = command.map_or(TIMEOUT_SECS_DEFAULT, |Driver::Command(c)| seconds(c));
-        let reason = end_in_words(outcome, secs);
+        let not_started = outcome.end
+            == DriverEnd::Exited {
+                code: EXIT_NOT_STARTED.into(),
+            };
+        let reason = match not_started {
+            true => format!("its program cannot be started (exit code {EXIT_NOT_STARTED})"),
+            false => end_in_words(outcome, secs),
+        };
         let log_tail = self.tail_from(self.driver_from);
         self.say(&format!("the driver failed: {reason}"));
-        Some(Completion::DriverFailed(DriverFailure { reason, log_tail }))
+        Some(Completion::DriverFailed(DriverFailure {
+            reason,
+            log_tail,
+            not_started,
+        }))
     }
 }
 

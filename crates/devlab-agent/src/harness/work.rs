@@ -54,6 +54,7 @@ impl From<GitError> for Stop {
             | GitError::PushRejected { .. } => Self::Failed(DriverFailure {
                 reason: words(&error),
                 log_tail: String::new(),
+                not_started: false,
             }),
             other => Self::Trouble(words(&other)),
         }

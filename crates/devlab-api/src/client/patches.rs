@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use devlab_core::PatchId;
 
-use super::query::PatchQuery;
+use super::query::{Page, Params, PatchQuery};
 use super::{Client, ClientError};
 use crate::List;
-use crate::patch::{CreateComment, Patch};
+use crate::patch::{CreateComment, Patch, PatchComment};
 
 type Result<T> = std::result::Result<T, ClientError>;
 
@@ -25,6 +25,14 @@ impl Client {
     pub async fn patch_diff(&self, patch: PatchId) -> Result<Bytes> {
         self.get(&["patches", &patch.to_string(), "diff"])
             .fetch_bytes()
+            .await
+    }
+
+    /// `GET /patches/{id}/comments`, oldest first.
+    pub async fn patch_comments(&self, patch: PatchId, page: &Page) -> Result<List<PatchComment>> {
+        self.get(&["patches", &patch.to_string(), "comments"])
+            .query(&page.params(Params::default()))
+            .fetch()
             .await
     }
 

@@ -54,6 +54,8 @@ pub enum Outcome {
         reason: String,
         /// End of its output.
         log_tail: String,
+        /// Whether its program cannot be started, which another try would not change.
+        not_started: bool,
     },
     /// The agent could not do its part, or was stopped.
     GivenUp,
@@ -133,7 +135,11 @@ fn complete_work(
             };
             deliver(tx, cfg, task, attempt, delivery)
         }
-        Outcome::DriverFailed { reason, log_tail } => {
+        Outcome::DriverFailed {
+            reason,
+            log_tail,
+            not_started,
+        } => {
             step::end_attempt(
                 tx,
                 &mut attempt,
@@ -149,15 +155,11 @@ fn complete_work(
             task.live = None;
             task.tries.driver = task.tries.driver.saturating_add(1);
             let failures = task.tries.driver;
-            try_again(
-                tx,
-                cfg,
-                task,
-                &attempt,
-                failures,
-                DRIVER_RETRIES_MAX,
-                "its driver failed",
-            )
+            let (allowed, why) = match not_started {
+                true => (0, "its driver cannot be started"),
+                false => (DRIVER_RETRIES_MAX, "its driver failed"),
+            };
+            try_again(tx, cfg, task, &attempt, failures, allowed, why)
         }
         Outcome::GivenUp => {
             step::end_attempt(tx, &mut attempt, AttemptState::Failed, Some(Failure::Lost))?;

@@ -3,9 +3,11 @@
 use serde_json::json;
 
 use crate::attempt::AttemptState;
+use crate::check::DriverSpec;
 use crate::error::{Refusal, Result};
 use crate::event::{EventKind, NewEvent};
 use crate::id::TaskId;
+use crate::label::Labels;
 use crate::limits::GOAL_BYTES_MAX;
 use crate::name;
 use crate::org::ProjectSettings;
@@ -13,6 +15,7 @@ use crate::state::{Cause, ResumeTo, State, TaskKind, WaitReason};
 use crate::task::{Task, Tries};
 use crate::tx::Tx;
 
+use super::schedule::DEFAULT_DRIVER_LABEL;
 use super::step::{self, step};
 use super::{finish, review, schedule, train};
 
@@ -180,6 +183,8 @@ pub struct Change {
     pub goal: Option<String>,
     /// New priority.
     pub priority: Option<i16>,
+    /// How it is done from now on.
+    pub driver: Option<DriverSpec>,
     /// Dependencies to add.
     pub add_depends_on: Vec<TaskId>,
 }
@@ -187,8 +192,8 @@ pub struct Change {
 /// Changes a task.
 ///
 /// # Errors
-/// [`Refusal::BadState`] for words once work has started; [`Refusal::Invalid`],
-/// [`Refusal::Cycle`].
+/// [`Refusal::BadState`] for words once work has started, and for a driver while it is under way or
+/// over; [`Refusal::Invalid`], [`Refusal::Cycle`].
 pub fn update(tx: &mut dyn Tx, id: TaskId, change: Change) -> Result<Task> {
     let mut task = step::load(tx, id)?;
     if change.title.is_some() || change.goal.is_some() {
@@ -211,6 +216,9 @@ pub fn update(tx: &mut dyn Tx, id: TaskId, change: Change) -> Result<Task> {
         }
         tx.put_task_spec(id, &spec)?;
     }
+    if let Some(driver) = change.driver {
+        drive_with(tx, &mut task, driver)?;
+    }
     if let Some(priority) = change
         .priority
         .filter(|priority| *priority != task.priority)
@@ -229,6 +237,35 @@ pub fn update(tx: &mut dyn Tx, id: TaskId, change: Change) -> Result<Task> {
         data: json!({}),
     })?;
     step::load(tx, id)
+}
+
+/// Gives a task a driver, so that it is not left to agents that have one of their own. A leaf that
+/// waits in a queue moves to that of the labels that are left.
+fn drive_with(tx: &mut dyn Tx, task: &mut Task, driver: DriverSpec) -> Result<()> {
+    let waits_before_a_try = matches!(task.state, State::Waiting(_, ResumeTo::Ready));
+    if task.state.has_started() && !waits_before_a_try {
+        let state = task.state.name().as_str().to_owned();
+        return Err(Refusal::BadState {
+            state,
+            action: "given a driver",
+        }
+        .into());
+    }
+    driver.validate("driver")?;
+    let mut spec = tx.task_spec(task.id)?.ok_or(Refusal::NotFound("task"))?;
+    let had_none = spec.driver.replace(driver).is_none();
+    tx.put_task_spec(task.id, &spec)?;
+    if task.kind == TaskKind::Composite || !had_none {
+        return Ok(());
+    }
+    step::unqueue(tx, task)?;
+    let labels = task.requires.iter();
+    task.requires = Labels::new(labels.filter(|label| *label != DEFAULT_DRIVER_LABEL))?;
+    tx.put_task(task)?;
+    if task.state == State::Ready {
+        step::queue(tx, task)?;
+    }
+    Ok(())
 }
 
 /// Hides a task that has ended, and everything below it, from lists.

@@ -95,6 +95,7 @@ pub fn create(tx: &mut dyn Tx, place: &Place, new: &NewTask) -> Result<Created> 
         place,
         sets: HashMap::new(),
         below: Vec::new(),
+        reserved: None,
     };
     let state = if place.draft {
         State::Draft
@@ -254,6 +255,8 @@ struct Maker<'a> {
     /// Hashes of check sets by the task's own checks, so that each is stored once.
     sets: HashMap<String, crate::check::Sha256Hex>,
     below: Vec<(String, TaskId)>,
+    /// The id of the next task, if it is fixed already.
+    reserved: Option<TaskId>,
 }
 
 impl Maker<'_> {
@@ -274,6 +277,13 @@ impl Maker<'_> {
         Ok(Some(hash))
     }
 
+    fn next_id(&mut self, tx: &mut dyn Tx) -> TaskId {
+        match self.reserved.take() {
+            Some(id) => id,
+            None => TaskId::new(tx.now(), tx.random()),
+        }
+    }
+
     fn insert(
         &mut self,
         tx: &mut dyn Tx,
@@ -284,7 +294,7 @@ impl Maker<'_> {
         unmet: u32,
     ) -> Result<Task> {
         let now = tx.now();
-        let id = TaskId::new(now, tx.random());
+        let id = self.next_id(tx);
         let kind = if new.children.is_empty() {
             TaskKind::Leaf
         } else {
@@ -545,11 +555,18 @@ pub(super) fn add_rework_child(
 
 /// Makes a goal whose result exists already: a commit that somebody brought in, which its train
 /// merges and verifies like any other. If the target does not take it, it becomes ordinary work for
-/// an agent that has a driver of its own.
+/// an agent that has a driver of its own, which gets the commit to merge. The task gets the id `id`,
+/// under which the commit is kept.
 ///
 /// # Errors
 /// Storage only.
-pub fn adopt(tx: &mut dyn Tx, place: &Place, spec: &TaskSpec, head: &Oid) -> Result<TaskId> {
+pub fn adopt(
+    tx: &mut dyn Tx,
+    id: TaskId,
+    place: &Place,
+    spec: &TaskSpec,
+    head: &Oid,
+) -> Result<()> {
     let new = NewTask {
         key: String::new(),
         spec: spec.clone(),
@@ -564,10 +581,12 @@ pub fn adopt(tx: &mut dyn Tx, place: &Place, spec: &TaskSpec, head: &Oid) -> Res
         place,
         sets: HashMap::new(),
         below: Vec::new(),
+        reserved: Some(id),
     };
     let mut task = maker.insert(tx, &new, None, State::Integrating, 1, 0)?;
     task.head = Some(head.clone());
+    // Its history has to arrive too: the next sync would bring the same commits again otherwise.
+    task.merges = Some(head.clone());
     tx.put_task(&task)?;
-    super::train::enter(tx, &task)?;
-    Ok(task.id)
+    super::train::enter(tx, &task)
 }

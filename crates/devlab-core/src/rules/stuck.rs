@@ -8,6 +8,7 @@ use crate::task::Task;
 use crate::tx::Read;
 
 use super::agents;
+use super::schedule::DEFAULT_DRIVER_LABEL;
 
 /// Most names in a reason.
 const NAMED_MAX: usize = 3;
@@ -56,11 +57,23 @@ fn ready(view: &mut dyn Read, task: &Task, able: &mut Able) -> Result<Option<Str
     Ok(Some(match (able.is_empty(), labels.is_empty()) {
         (true, true) => "no agent of its org is online".to_owned(),
         (_, false) => format!(
-            "no agent of its org that is online has the labels {}",
-            labels.join(", ")
+            "no agent of its org that is online has the labels {}{}",
+            labels.join(", "),
+            way_out(task)
         ),
         (false, true) => return Ok(None),
     }))
+}
+
+/// Most often it is a driver that is missing, as generated tasks have none: a person can give one.
+fn way_out(task: &Task) -> String {
+    match task.requires.iter().any(|l| l == DEFAULT_DRIVER_LABEL) {
+        true => format!(
+            "; `devlab task update {} -- CMD` gives it a command that any agent can run",
+            task.id
+        ),
+        false => String::new(),
+    }
 }
 
 fn waits_for(reason: WaitReason) -> &'static str {
@@ -75,15 +88,33 @@ fn waits_for(reason: WaitReason) -> &'static str {
 }
 
 fn blocked(view: &mut dyn Read, task: &Task) -> Result<Option<String>> {
-    let mut dead = Vec::new();
+    let (mut dead, mut held) = (Vec::new(), Vec::new());
     for id in view.dependencies(task.id)? {
-        if let Some(dependency) = view.task(id)?
-            && matches!(dependency.state, State::Failed | State::Cancelled)
-        {
-            dead.push(format!("{id} is {}", dependency.state));
+        let Some(dependency) = view.task(id)? else {
+            continue;
+        };
+        match dependency.state {
+            State::Failed | State::Cancelled => dead.push(format!("{id} is {}", dependency.state)),
+            State::Waiting(reason, _) => held.push(format!("{id} waits for {}", waits_for(reason))),
+            State::Draft
+            | State::Blocked
+            | State::Ready
+            | State::Running
+            | State::Integrating
+            | State::Done => {}
         }
     }
-    Ok((!dead.is_empty()).then(|| format!("what it depends on will not be done: {}", list(&dead))))
+    Ok(match (dead.is_empty(), held.is_empty()) {
+        (false, _) => Some(format!(
+            "what it depends on will not be done: {}",
+            list(&dead)
+        )),
+        (true, false) => Some(format!(
+            "what it depends on waits for a person: {}",
+            list(&held)
+        )),
+        (true, true) => None,
+    })
 }
 
 /// A running composite in which nothing can move is stuck.

@@ -266,6 +266,22 @@ fn an_ended_dependency_never_unblocks_and_the_dependent_says_why() {
 }
 
 #[test]
+fn a_dependency_that_waits_for_a_person_holds_its_dependent_and_that_says_so() {
+    let mut lab = Lab::new(1);
+    let agent = lab.able();
+    let mut new = leaf("a", &[]);
+    new.side_effects = true;
+    let goal = lab.errand(&composite("", &[], vec![new, leaf("b", &["a"])]));
+    let (a, b) = (id(&goal, "a"), id(&goal, "b"));
+    let attempt = lab.take(agent);
+    lab.fail_driver(&attempt);
+    let task = lab.task(b).clone();
+    let why = stuck::reason(&mut lab.tx, &task).unwrap().unwrap();
+    let expected = format!("what it depends on waits for a person: {a} waits for somebody");
+    assert!(why.starts_with(&expected), "{why}");
+}
+
+#[test]
 fn what_moves_is_not_stuck() {
     let mut lab = Lab::new(1);
     lab.able();

@@ -299,6 +299,17 @@ impl Lab {
         let outcome = Outcome::DriverFailed {
             reason: "exit code 1".into(),
             log_tail: "the end".into(),
+            not_started: false,
+        };
+        self.complete(attempt, outcome).unwrap()
+    }
+
+    /// Reports that the driver's program could not be started.
+    pub(crate) fn fail_to_start(&mut self, attempt: &Attempt) -> State {
+        let outcome = Outcome::DriverFailed {
+            reason: "exit code 127".into(),
+            log_tail: "cannot start it".into(),
+            not_started: true,
         };
         self.complete(attempt, outcome).unwrap()
     }

@@ -47,6 +47,11 @@ fn each_kind_of_failure_has_its_own_limit() {
         DRIVER_RETRIES_MAX + 1
     );
     assert_eq!(
+        tries(&new, |lab, a| drop_state(lab.fail_to_start(a))),
+        1,
+        "a program that is not there is not there next time either"
+    );
+    assert_eq!(
         tries(&new, |lab, a| drop_state(lab.give_up(a))),
         LOST_RETRIES_MAX + 1
     );

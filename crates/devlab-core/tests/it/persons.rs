@@ -1,6 +1,7 @@
 //! What persons do, and how composites start and end.
 
 use devlab_core::attempt::AttemptState;
+use devlab_core::check::{CommandSpec, DriverSpec};
 use devlab_core::org::ProjectSettings;
 use devlab_core::rules::person;
 use devlab_core::rules::schedule::Place;
@@ -61,6 +62,47 @@ fn a_draft_is_judged_by_what_its_project_says_when_it_is_approved() {
     assert_eq!(code(again), "bad_state");
     let set = lab.task(goal.id).check_set.clone();
     assert_eq!(set, Some(settings.checks.hash()));
+}
+
+/// A command that any agent can run.
+fn command() -> DriverSpec {
+    DriverSpec::Command(CommandSpec {
+        argv: vec!["true".to_owned()],
+        script: None,
+        env: std::collections::BTreeMap::new(),
+        timeout_secs: 60,
+    })
+}
+
+#[test]
+fn a_task_that_nobody_can_do_says_what_gives_it_a_driver_and_is_taken_once_it_has_one() {
+    let mut lab = Lab::new(1);
+    let plain = lab.agent("plain", &[], 1);
+    let mut new = leaf("a", &[]);
+    new.spec.driver = None;
+    let task = lab.goal(&new).id;
+    assert_eq!(lab.claim(plain).unwrap(), None);
+    let stored = lab.task(task).clone();
+    let why = stuck::reason(&mut lab.tx, &stored).unwrap().unwrap();
+    let way_out = format!("`devlab task update {task} -- CMD`");
+    assert!(why.contains(&way_out), "{why}");
+
+    let change = person::Change {
+        driver: Some(command()),
+        ..person::Change::default()
+    };
+    let give = |lab: &mut Lab| lab.unit(|tx| person::update(tx, task, change.clone()));
+    give(&mut lab).unwrap();
+    let stored = lab.task(task).clone();
+    assert_eq!(stuck::reason(&mut lab.tx, &stored).unwrap(), None);
+    let attempt = lab.take(plain);
+    assert_eq!(attempt.task, task);
+    assert_eq!(code(give(&mut lab)), "bad_state");
+    // One that could not be started is replaced before the next try.
+    lab.fail_to_start(&attempt);
+    give(&mut lab).unwrap();
+    lab.retry(task).unwrap();
+    assert_eq!(lab.take(plain).task, task);
 }
 
 #[test]

@@ -56,6 +56,7 @@ const HAPPENS: &[&str] = &[
     "moved",
     "pass",
     "priority",
+    "driver given",
     "protected",
     "published",
     "push",

@@ -16,7 +16,7 @@ use devlab_core::tx::{Queued, Read};
 use devlab_core::{AgentId, RefName, TaskId};
 
 use crate::invariants;
-use crate::lab::{Lab, MANY, check, code, composite};
+use crate::lab::{Lab, MANY, check, code, composite, leaf};
 
 /// A small generator, so that one number of a shrinking case decides a whole graph.
 pub(crate) struct Dice(pub(crate) u64);
@@ -228,6 +228,7 @@ impl World {
             "driver fails" => Outcome::DriverFailed {
                 reason: "exit code 1".into(),
                 log_tail: String::new(),
+                not_started: false,
             },
             "give up" => Outcome::GivenUp,
             "protected" => match self.lab.outcome(&attempt, true) {
@@ -466,6 +467,26 @@ impl World {
         }
     }
 
+    fn give_driver(&mut self) {
+        let lacks = Labels::new(["driver=default"]).unwrap();
+        let Some(task) = self.pick_task(|task| task.requires.satisfies(&lacks)) else {
+            return;
+        };
+        let driver = leaf("", &[]).spec.driver;
+        assert!(driver.is_some());
+        let change = Change {
+            driver,
+            ..Change::default()
+        };
+        match self.lab.unit(|tx| person::update(tx, task, change)) {
+            Ok(task) => {
+                assert!(!task.requires.satisfies(&lacks));
+                self.count("driver given");
+            }
+            refused => assert_eq!(code(refused), "bad_state"),
+        }
+    }
+
     fn approve(&mut self) {
         if let Some(task) = self.pick_task(|task| task.state == State::Draft) {
             self.lab
@@ -545,7 +566,8 @@ impl World {
             68 => self.end(false),
             69..73 => self.retry(),
             73..77 => self.edge(),
-            77..79 => self.priority(),
+            77 => self.priority(),
+            78 => self.give_driver(),
             79..83 => self.approve(),
             83..90 => self.start(),
             90..92 => self.drain(),

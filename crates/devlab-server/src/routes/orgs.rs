@@ -28,6 +28,8 @@ use crate::problem::{ApiError, Kind, Result};
 
 /// Longest note on where people work on a project, in bytes.
 const UPSTREAM_BYTES_MAX: usize = 2_000;
+/// What names of branches begin with that are pushed for a sync only.
+const PUSHED_BRANCHES: &str = "upstream/";
 
 /// The list.
 #[must_use]
@@ -300,25 +302,56 @@ async fn sync(
     Mutation { body, idempotency }: Mutation<SyncProject>,
 ) -> Result<Response> {
     let commit: Oid = body.commit.parse()?;
+    let pushed = body
+        .pushed_branch
+        .as_deref()
+        .map(pushed_branch)
+        .transpose()?;
     let who = caller.principal.clone();
     let project = lab.read(move |view| scope::project(view, &who, id)).await?;
-    if let Some(answer) = support::replayed(&lab, idempotency.as_ref()).await? {
-        return Ok(answer);
-    }
     // The branch moves before that is recorded: both happen, or neither.
-    let work = sync_to_its_end(Arc::clone(&lab), caller, project, commit, idempotency);
+    let own = Arc::clone(&lab);
+    let work = async move {
+        let synced = match support::replayed(&own, idempotency.as_ref()).await? {
+            Some(answer) => Ok(answer),
+            None => begin_and_record(&own, caller, &project, &commit, idempotency).await,
+        };
+        if let (true, Some(branch)) = (is_over(&synced), &pushed) {
+            own.drop_pushed(&project, branch, &commit).await;
+        }
+        synced
+    };
     lab.to_its_end(work).await?
 }
 
-async fn sync_to_its_end(
-    lab: Arc<Lab>,
+/// Whether a sync has ended. After trouble of the server its caller tries again, with what it has
+/// pushed.
+fn is_over(synced: &Result<Response>) -> bool {
+    match synced {
+        Ok(_) => true,
+        Err(error) => error.kind().status().is_client_error(),
+    }
+}
+
+/// The branch of a push that was only for a sync: a name that no other use has.
+fn pushed_branch(name: &str) -> Result<RefName> {
+    if !name.starts_with(PUSHED_BRANCHES) {
+        let problem = format!("begins with {PUSHED_BRANCHES}, so that no other branch is removed");
+        return Err(Refusal::invalid("pushed_branch", problem).into());
+    }
+    Ok(RefName::branch(name)?)
+}
+
+async fn begin_and_record(
+    lab: &Arc<Lab>,
     caller: Caller,
-    project: devlab_core::org::Project,
-    commit: Oid,
+    project: &devlab_core::org::Project,
+    commit: &Oid,
     idempotency: Option<crate::extract::Idempotency>,
 ) -> Result<Response> {
-    let begun = lab.begin_sync(&caller.principal, &project, &commit).await?;
-    mutate(&lab, &caller, "project.sync", idempotency, move |tx| {
+    let begun = lab.begin_sync(&caller.principal, project, commit).await?;
+    let (org, id) = (project.org, project.id);
+    mutate(lab, &caller, "project.sync", idempotency, move |tx| {
         let synced = begun.record(tx)?;
         let (outcome, task) = match synced.outcome {
             UpstreamSync::UpToDate => ("up_to_date", None),
@@ -330,7 +363,7 @@ async fn sync_to_its_end(
             head: synced.head.to_string(),
             task,
         };
-        done(Some(project.org), project.id, StatusCode::OK, &answer)
+        done(Some(org), id, StatusCode::OK, &answer)
     })
     .await
 }

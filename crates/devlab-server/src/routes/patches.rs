@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::response::Response;
 use axum::{Extension, Json as AxumJson};
 use devlab_api::List;
-use devlab_api::patch::{CreateComment, Patch};
+use devlab_api::patch::{CreateComment, Patch, PatchComment};
 use devlab_core::id::kind;
 use devlab_core::patch::PatchState;
 use devlab_core::rules::review::{self, Remark};
@@ -16,7 +16,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::routes;
 
-use super::support::{self, done, mutate};
+use super::support::{self, PartQuery, done, mutate};
 use crate::convert;
 use crate::extract::{Caller, Mutation, PathId, Query};
 use crate::openapi::Routes;
@@ -34,6 +34,7 @@ pub fn list(routes: Routes) -> Routes {
         .add(read, routes!(all))
         .add(read, routes!(one))
         .add(read, routes!(diff))
+        .add(read, routes!(comments))
         .add(Policy::roles(Roles::CHANGE), routes!(comment))
 }
 
@@ -84,16 +85,15 @@ async fn all(
         };
         view.patches(org, query.project, state, page)
     });
-    let view = |patch| convert::patch(patch, Vec::new());
     Ok(AxumJson(support::list(
         found.await?,
         page,
         |patch| patch.id.uuid(),
-        view,
+        convert::patch,
     )))
 }
 
-/// A patch with its discussion.
+/// A patch with the newest of its discussion.
 #[utoipa::path(get, path = "/patches/{id}", tag = "patches", operation_id = "patch.get",
     params(("id" = String, Path, description = "The patch")),
     responses((status = 200, description = "The patch", body = Patch)))]
@@ -105,9 +105,42 @@ async fn one(
     let who = caller.principal;
     let found = lab.read(move |view| {
         let patch = scope::patch(view, &who, id)?;
-        Ok(convert::patch(patch, view.patch_comments(id)?))
+        Ok(convert::discussed(patch, view.patch_comments(id)?))
     });
     Ok(AxumJson(found.await?))
+}
+
+/// The discussion of a patch, oldest first.
+#[utoipa::path(get, path = "/patches/{id}/comments", tag = "patches",
+    operation_id = "patch.comments",
+    params(("id" = String, Path, description = "The patch"), PartQuery),
+    responses((status = 200, description = "A page", body = List<PatchComment>)))]
+async fn comments(
+    Extension(lab): Extension<Arc<Lab>>,
+    caller: Caller,
+    PathId(id): PathId<kind::Patch>,
+    Query(query): Query<PartQuery>,
+) -> Result<AxumJson<List<PatchComment>>> {
+    let limit = usize::try_from(query.limit()?).unwrap_or(usize::MAX);
+    let after = match &query.cursor {
+        None => 0,
+        Some(text) => text
+            .parse::<u32>()
+            .map_err(|_| Refusal::invalid("cursor", "is not the `next` of a page"))?,
+    };
+    let who = caller.principal;
+    let found = lab.read(move |view| {
+        scope::patch(view, &who, id)?;
+        view.patch_comments(id)
+    });
+    let mut found = found.await?;
+    found.retain(|comment| comment.number > after);
+    let has_more = found.len() > limit;
+    found.truncate(limit);
+    let last = found.last().filter(|_| has_more);
+    let next = last.map(|last| last.number.to_string());
+    let items = found.into_iter().map(convert::patch_comment).collect();
+    Ok(AxumJson(List { items, next }))
 }
 
 /// What a patch changes, as a unified diff. A diff over 8 MiB is cut, and its last line says so.
@@ -149,7 +182,7 @@ async fn comment(
         };
         review::remark(tx, id, remark)?;
         let patch = scope::patch(tx, &who, id)?;
-        let view = convert::patch(patch, tx.patch_comments(id)?);
+        let view = convert::discussed(patch, tx.patch_comments(id)?);
         done(Some(org), id, StatusCode::CREATED, &view)
     })
     .await

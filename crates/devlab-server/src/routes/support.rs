@@ -10,7 +10,8 @@ use devlab_core::{OrgId, Refusal};
 use devlab_orchestrator::{Answer, Done, IdempotencyKey, Lab, Mutation};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
 use uuid::Uuid;
 
 use crate::extract::{Caller, Idempotency};
@@ -183,6 +184,27 @@ pub(super) fn part<E>(
     let last = items.last().filter(|_| has_more);
     let next = last.map(|last| id(last).simple().to_string());
     Ok((items, next))
+}
+
+/// Part of a list that belongs to one thing.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+pub(super) struct PartQuery {
+    /// `next` of the page before.
+    pub(super) cursor: Option<String>,
+    /// Most items: 1 to 500, which is the default.
+    pub(super) limit: Option<u32>,
+}
+
+impl PartQuery {
+    pub(super) fn limit(&self) -> Result<u32> {
+        limit(Some(self.limit.unwrap_or(PAGE_MAX)))
+    }
+
+    pub(super) fn page(&self) -> Result<Page> {
+        page(self.cursor.as_deref(), Some(self.limit()?))
+    }
 }
 
 /// A unified diff.

@@ -10,12 +10,11 @@ use devlab_api::task::{
 };
 use devlab_core::id::kind;
 use devlab_core::label::Labels;
-use devlab_core::limits::PAGE_MAX;
 use devlab_core::rules::schedule::{self, NewTask, Place};
 use devlab_core::rules::{person, stuck};
 use devlab_core::state::StateName;
 use devlab_core::task::TaskSpec;
-use devlab_core::tx::{Page, Read, TaskFilter, Tx};
+use devlab_core::tx::{Read, TaskFilter, Tx};
 use devlab_core::{ProjectId, Refusal, TaskId};
 use devlab_orchestrator::{Lab, scope};
 use hyper::StatusCode;
@@ -23,7 +22,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::routes;
 
-use super::support::{self, done, mutate};
+use super::support::{self, PartQuery, done, mutate};
 use crate::convert::{self, TaskParts};
 use crate::extract::{Caller, Mutation, PathId, Query};
 use crate::openapi::Routes;
@@ -278,6 +277,7 @@ async fn update(
                 title: body.title.clone(),
                 goal: body.goal.clone(),
                 priority: body.priority,
+                driver: body.driver.clone().map(Into::into),
                 add_depends_on: body.add_depends_on.clone(),
             };
             person::update(tx, id, change)
@@ -364,27 +364,6 @@ async fn activate(
     };
     let rule = move |tx: &mut dyn Tx, id| person::activate(tx, id, settings.as_ref());
     act(&lab, &caller, "task.activate", id, idempotency, rule).await
-}
-
-/// Part of a list that belongs to one task.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(default)]
-struct PartQuery {
-    /// `next` of the page before.
-    cursor: Option<String>,
-    /// Most items: 1 to 500, which is the default.
-    limit: Option<u32>,
-}
-
-impl PartQuery {
-    fn limit(&self) -> Result<u32> {
-        support::limit(Some(self.limit.unwrap_or(PAGE_MAX)))
-    }
-
-    fn page(&self) -> Result<Page> {
-        support::page(self.cursor.as_deref(), Some(self.limit()?))
-    }
 }
 
 /// Attempts of a task, oldest first.

@@ -170,6 +170,7 @@ async fn update(
             let outcome = Outcome::DriverFailed {
                 reason: bounded("complete.driver_failed.reason", failure.reason)?,
                 log_tail: bounded("complete.driver_failed.log_tail", failure.log_tail)?,
+                not_started: failure.not_started,
             };
             lab.end_attempt(who, body.task, body.attempt, outcome)
                 .await?

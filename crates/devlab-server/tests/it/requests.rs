@@ -25,6 +25,24 @@ async fn health_needs_no_token_and_says_ok_on_both_paths() {
 }
 
 #[tokio::test]
+async fn the_root_shows_browsers_something_and_tells_programs_that_nothing_is_there() {
+    let server = server().await;
+    let browser = "accept: text/html,application/xhtml+xml,*/*;q=0.8";
+    let reply = server.send("GET /", &[browser], b"").await;
+    assert_eq!(
+        (reply.status, reply.header("location")),
+        (307, Some("/docs"))
+    );
+    assert_eq!(reply.header("vary"), Some("accept"));
+    for program in [&[][..], &["accept: */*"], &["accept: application/json"]] {
+        let reply = server.send("GET /", program, b"").await;
+        assert_eq!(reply.status, 404, "{program:?}");
+        assert_eq!(reply.problem().code, "not_found", "{program:?}");
+    }
+    assert_eq!(server.send("POST /", &[browser], b"").await.status, 405);
+}
+
+#[tokio::test]
 async fn every_form_of_a_token_is_taken_and_others_are_not() {
     let server = server().await;
     for header in [

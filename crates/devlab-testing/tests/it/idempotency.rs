@@ -187,6 +187,11 @@ async fn a_sync_that_is_repeated_or_refused_merges_once_or_not_at_all() {
     let moved = send(&server, &target, admin, "forward", &forward).await;
     assert_eq!(moved.json()["outcome"], "fast_forwarded");
 
+    // Only what was pushed for a sync is removed after it.
+    let other = json!({"commit": ours, "pushed_branch": "ours"});
+    let other = send(&server, &target, admin, "other", &other).await;
+    assert_eq!(other.problem().field.as_deref(), Some("pushed_branch"));
+
     let merge = json!({"commit": upstream});
     let refused = send(&server, &target, admin, "forward", &merge).await;
     assert_eq!(refused.problem().code, "idempotency_mismatch");

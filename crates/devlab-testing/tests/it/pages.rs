@@ -74,6 +74,45 @@ async fn lists_of_a_task_are_read_in_pages() {
 }
 
 #[tokio::test]
+async fn a_discussion_is_read_in_pages_and_its_end_comes_with_its_patch() {
+    let server = TestServer::start().await;
+    let (project, _checkout) = server.project_with("default", &[("a.txt", "a\n")]).await;
+    let agent = server.agent("default", "one", 1).await;
+    let wanted = devlab_api::task::Schedule {
+        project: Some(project.name.clone()),
+        task: Some("Write it".to_owned()),
+        driver: Some(crate::driver()),
+        review: Some(true),
+        ..Default::default()
+    };
+    let admin = server.admin();
+    let goal = admin.schedule(&wanted).await.unwrap().goal;
+    let work = agent.claim().await;
+    agent.deliver(&work, &[("b.txt", "b\n")], 0).await;
+    let patch = devlab_testing::until("the patch", || async {
+        admin.task(goal).await.unwrap().patch
+    })
+    .await;
+    let shown_max = 50;
+    for number in 1..=shown_max + 3 {
+        let remark = devlab_api::patch::CreateComment {
+            body: format!("remark {number}"),
+            verdict: None,
+            head: None,
+        };
+        admin.comment_patch(patch, &remark).await.unwrap();
+    }
+    let path = format!("/v1/patches/{patch}/comments");
+    read_in_pages(&server, &path, shown_max + 3).await;
+    let shown = admin.patch_by_id(patch).await.unwrap();
+    let bodies: Vec<&str> = shown.comments.iter().map(|c| c.body.as_str()).collect();
+    assert_eq!(shown.comment_count, Some(53));
+    assert_eq!((bodies.len(), bodies[0]), (shown_max, "remark 4"));
+    assert_eq!(bodies[shown_max - 1], "remark 53");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn attempts_are_read_in_pages() {
     let clock = Arc::new(HandClock::new());
     let server = TestServer::start_with(Setup {

@@ -115,6 +115,9 @@ pub(crate) struct Demo {
     /// Keep the folder afterwards
     #[arg(long)]
     pub(crate) keep: bool,
+    /// Write every task, attempt, receipt and merge to this file too, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
     /// For tests: a part of the context that is kept from drivers
     #[arg(long, hide = true)]
     pub(crate) withhold_context: Option<Withhold>,

@@ -12,7 +12,7 @@ pub(crate) use lab::{
 };
 pub(crate) use nouns::{
     AgentsCommand, GoalCommand, OrgCommand, Paging, PatchCommand, ProjectCommand, ProjectNamed,
-    Run, TaskCommand, TaskNew, TokenCommand,
+    Run, TaskCommand, TaskNew, TaskUpdate, TokenCommand,
 };
 
 /// What `--help` says of exit codes.
@@ -25,7 +25,9 @@ Exit codes:
   4  the token is missing, unknown, or not allowed to
   5  there is no such thing
   6  it took too long
-  7  the work is done, and waits for a review before it is merged";
+  7  the work is done, and waits for a review before it is merged
+  8  no agent can do it: start one, or give the command
+130  Ctrl-C ended it";
 
 /// What `devlab --help` says on top.
 const SETTINGS: &str = "\

@@ -152,10 +152,12 @@ pub(crate) enum TaskCommand {
         #[command(flatten)]
         paging: Paging,
     },
-    /// Show one
+    /// Show one; with --output json, also what went wrong on the way to what is done
     Show(Named),
     /// Make one
     Create(Box<TaskNew>),
+    /// Change it; its words and its command only until work on it starts
+    Update(Box<TaskUpdate>),
     /// Call it off
     Cancel(Named),
     /// Let it be tried again
@@ -213,7 +215,7 @@ pub(crate) struct TaskNew {
     /// Tasks that have to be done first
     #[arg(long, value_name = "ID")]
     pub(crate) depends_on: Vec<String>,
-    /// A check besides the project's
+    /// A check besides the project's, run by sh and called after its words; may be given several times
     #[arg(long = "check", value_name = "CMD")]
     pub(crate) checks: Vec<String>,
     /// Labels that an agent needs, by commas
@@ -239,12 +241,47 @@ pub(crate) struct TaskNew {
     pub(crate) command: Vec<String>,
 }
 
+/// `devlab task update`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
+pub(crate) struct TaskUpdate {
+    /// Id of the task
+    pub(crate) name: String,
+    /// One line
+    #[arg(long, group = "change")]
+    pub(crate) title: Option<String>,
+    /// What is wanted, in words
+    #[arg(long, group = "change")]
+    pub(crate) goal: Option<String>,
+    /// Higher is earlier
+    #[arg(long, group = "change", allow_hyphen_values = true)]
+    pub(crate) priority: Option<i16>,
+    /// Tasks that have to be done first, besides those that have to already
+    #[arg(long, group = "change", value_name = "ID")]
+    pub(crate) depends_on: Vec<String>,
+    /// The script that does it, run by sh; a task that waits for somebody takes a new one too
+    #[arg(long, group = "change", value_name = "SCRIPT")]
+    pub(crate) driver_command: Option<String>,
+    /// Time limit of the script or command in seconds
+    #[arg(long, value_name = "SECS")]
+    pub(crate) driver_timeout: Option<u32>,
+    /// The command that does it, instead of a script
+    #[arg(
+        last = true,
+        group = "change",
+        value_name = "CMD",
+        conflicts_with = "driver_command"
+    )]
+    pub(crate) command: Vec<String>,
+}
+
 /// `devlab run`.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
     /// What is wanted, in words
     pub(crate) goal: String,
-    /// A check besides the project's, run by sh; may be given several times
+    /// A check besides the project's, run by sh and called after its words; may be given several
+    /// times
     #[arg(long = "check", value_name = "CMD")]
     pub(crate) checks: Vec<String>,
     /// Name of the project, the first time; the checkout's folder if left out
@@ -276,14 +313,17 @@ pub(crate) struct Run {
 /// `devlab patch`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PatchCommand {
-    /// List patches
+    /// List patches that are open
     List {
         /// Org, by id or name
         #[arg(long)]
         org: Option<String>,
-        /// open, merged or closed
-        #[arg(long)]
-        state: Option<String>,
+        /// Those in another state: open, merged or closed
+        #[arg(long, default_value = "open")]
+        state: String,
+        /// Those in every state
+        #[arg(long, conflicts_with = "state")]
+        all: bool,
         #[command(flatten)]
         paging: Paging,
     },

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use base64::Engine as _;
@@ -12,6 +13,12 @@ use tokio::process::Command;
 
 use crate::context::Context;
 use crate::failure::Failure;
+
+/// What git says if another process writes the same configuration.
+const CONFIG_LOCKED: &str = "could not lock config file";
+/// How often it is tried to be written, and the pause in between.
+const CONFIG_TRIES: u32 = 20;
+const CONFIG_PAUSE: Duration = Duration::from_millis(100);
 
 /// A checkout.
 #[derive(Debug, Clone)]
@@ -227,10 +234,19 @@ impl Checkout {
         self.run(&args).await.map(Some)
     }
 
-    /// Sets a value of the checkout's own configuration.
+    /// Sets a value of the checkout's own configuration. git does not wait for another command that
+    /// does so at the same moment, so this does.
     pub(crate) async fn set_config(&self, name: &str, value: &str) -> anyhow::Result<()> {
-        self.run(&["config", "--local", name, value]).await?;
-        Ok(())
+        let args = ["config", "--local", name, value];
+        for _ in 1..CONFIG_TRIES {
+            match self.run(&args).await {
+                Err(error) if error.to_string().contains(CONFIG_LOCKED) => {
+                    tokio::time::sleep(CONFIG_PAUSE).await;
+                }
+                set => return set.map(drop),
+            }
+        }
+        self.run(&args).await.map(drop)
     }
 }
 

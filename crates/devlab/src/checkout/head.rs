@@ -62,8 +62,8 @@ async fn judge(checkout: &Checkout, branch: &str, left: u64, may_stay: bool) -> 
         Some(name) => (format!("the branch {name}"), name),
         None => {
             let head = checkout.head().await?.unwrap_or_default();
-            let short: String = head.chars().take(10).collect();
-            (format!("the detached HEAD {short}"), short)
+            let short = show::commit(&head);
+            (format!("the detached HEAD {short}"), short.to_owned())
         }
     };
     if may_stay {

@@ -6,11 +6,16 @@ use devlab_api::task::TaskDetail;
 use devlab_core::state::StateName;
 use tokio::time::Instant;
 
+use super::able;
+use crate::client::find::brief;
+use crate::failure::{Exit, Failure};
 use crate::show;
 
 /// How long a reason has to hold before it is told: agents that have just been started, or are just
 /// busy, take a task sooner.
-const HELD_AFTER: Duration = Duration::from_secs(3);
+pub(super) const HELD_AFTER: Duration = Duration::from_secs(3);
+/// How long agents that could take a task may be away: long enough for a restart of their machine.
+pub(super) const AWAY_MAX: Duration = Duration::from_secs(10 * 60);
 /// Labels that stand for a driver, which the hint speaks of in other words.
 const DRIVER_LABEL: &str = "driver=";
 
@@ -40,30 +45,47 @@ impl Held {
         let why = show::printable(why.trim());
         Some(format!("nobody takes it: {why}\n  → {}", hint(detail)))
     }
+
+    /// The end of patience: a script must not wait for ever for an agent that does not come back.
+    ///
+    /// # Errors
+    /// The reason has held for [`AWAY_MAX`]. The task stays as it is.
+    pub(super) fn is_bearable(&self, detail: &TaskDetail, now: Instant) -> anyhow::Result<()> {
+        let held = self.since.map(|since| now.duration_since(since));
+        if held.is_none_or(|held| held < AWAY_MAX) {
+            return Ok(());
+        }
+        let (id, why) = (brief(&detail.task.id), detail.stuck.as_deref());
+        Err(Failure::new(
+            Exit::NoAgent,
+            format!(
+                "nobody took it for {} minutes: {}\n  → {}; it stays scheduled: `devlab task logs -f \
+                 {id}` watches it, `devlab task cancel {id}` calls it off",
+                AWAY_MAX.as_secs() / 60,
+                show::printable(why.unwrap_or_default().trim()),
+                hint(detail)
+            ),
+        ))
+    }
 }
 
 fn hint(detail: &TaskDetail) -> String {
     let labels = detail.task.labels.iter();
-    let labels: Vec<&str> = labels
-        .map(String::as_str)
+    let labels: Vec<String> = labels
         .filter(|label| !label.starts_with(DRIVER_LABEL))
+        .cloned()
         .collect();
-    let labels = match labels.as_slice() {
-        [] => String::new(),
-        some => format!(" --labels {}", show::printable(&some.join(","))),
-    };
     match detail.driver {
-        Some(_) => format!("start an agent that can: `devlab agent{labels}`"),
-        None => format!(
-            "give a command after `--`, or start an agent with a default driver: `devlab agent{labels} \
-             --driver-command SCRIPT`"
-        ),
+        Some(_) => able::start(&labels),
+        // The reason names the command that gives it one.
+        None => format!("give it a command, or {}", able::start_driver(&labels)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::exit_of;
     use devlab_core::{TaskId, Timestamp};
     use serde_json::json;
 
@@ -95,12 +117,17 @@ mod tests {
         assert_eq!(held.look(&stuck, begin + HELD_AFTER / 2), None);
         let told = held.look(&stuck, begin + HELD_AFTER).unwrap();
         assert!(told.contains("no agent has gpu"), "{told}");
-        assert!(told.contains("after `--`"), "{told}");
+        assert!(told.contains("→ give it a command, or"), "{told}");
         assert!(
             told.contains("`devlab agent --labels gpu --driver-command"),
             "{told}"
         );
         assert_eq!(held.look(&stuck, begin + 2 * HELD_AFTER), None);
+
+        assert!(held.is_bearable(&stuck, begin + AWAY_MAX / 2).is_ok());
+        let end = held.is_bearable(&stuck, begin + AWAY_MAX).unwrap_err();
+        assert_eq!(exit_of(&end), Exit::NoAgent);
+        assert!(end.to_string().contains("`devlab task cancel"), "{end}");
     }
 
     #[test]

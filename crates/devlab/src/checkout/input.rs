@@ -7,7 +7,8 @@ use devlab_core::limits::GOAL_BYTES_MAX;
 use devlab_core::name::{self, Name};
 
 use crate::args::Run;
-use crate::client::tasks::{checks, driver};
+use crate::client::checks;
+use crate::client::tasks::driver;
 use crate::failure::Failure;
 
 /// Checks what was typed by the rules that the lab has for it, so that nothing is started, made or
@@ -23,7 +24,10 @@ fn rules(run: &Run) -> Result<(), Refusal> {
     name::check_title("the goal's first line", &title(&run.goal))?;
     name::check_text("the goal", &run.goal, GOAL_BYTES_MAX)?;
     let given = CheckSet {
-        checks: checks(&run.checks).into_iter().map(Into::into).collect(),
+        checks: checks::named(&run.checks, &[])
+            .into_iter()
+            .map(Into::into)
+            .collect(),
         ..CheckSet::default()
     };
     given.validate("--check")?;

@@ -3,6 +3,7 @@
 //! *Invariant:* only commands that say so change its branches or files: `task checkout` and
 //! `project sync`. The others read it, push from it, and remember the project in its configuration.
 
+mod able;
 pub(crate) mod feedback;
 pub(crate) mod git;
 mod head;

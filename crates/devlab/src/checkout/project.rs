@@ -238,18 +238,21 @@ pub(crate) async fn bring(client: &Client, place: &Place) -> anyhow::Result<Brou
     if let Some(task) = merging(client, checkout, &commit).await? {
         return Ok(Brought::Merging(task));
     }
-    // A branch of its own for each commit: branches only move forward, people rebase.
+    // A branch of its own for each push: branches only move forward, people rebase, and another
+    // command may bring the same commit at the same moment. The sync removes it.
     let name = format!(
-        "refs/heads/upstream/{}-{}",
+        "upstream/{}-{}-{:08x}",
         short_branch(&project.default_branch),
-        &commit[..commit.len().min(12)]
+        show::commit(&commit),
+        rand::random::<u32>()
     );
     checkout
-        .push(repo, &commit, &name)
+        .push(repo, &commit, &format!("refs/heads/{name}"))
         .await
         .context("cannot push to the lab")?;
     let sync = SyncProject {
         commit: commit.clone(),
+        pushed_branch: Some(name),
     };
     let synced = match client.sync_project(project.id, &sync).await {
         Ok(synced) => synced,
@@ -301,6 +304,14 @@ pub(crate) fn short_branch(branch: &str) -> &str {
 
 /// Text as a name: lower case, digits, dashes.
 pub(crate) fn slug(text: &str) -> String {
+    match dashed(text, NAME_BYTES_MAX) {
+        slug if slug.is_empty() => "project".to_owned(),
+        slug => slug,
+    }
+}
+
+/// The letters and digits of a text, with dashes between them; empty if it has none.
+pub(crate) fn dashed(text: &str, bytes_max: usize) -> String {
     let mut slug = String::new();
     for letter in text.chars() {
         let letter = letter.to_ascii_lowercase();
@@ -310,12 +321,8 @@ pub(crate) fn slug(text: &str) -> String {
             slug.push('-');
         }
     }
-    slug.truncate(NAME_BYTES_MAX);
-    let slug = slug.trim_matches('-');
-    if slug.is_empty() {
-        return "project".to_owned();
-    }
-    slug.to_owned()
+    slug.truncate(bytes_max);
+    slug.trim_matches('-').to_owned()
 }
 
 /// An address as people may read it: a password in it is theirs alone.

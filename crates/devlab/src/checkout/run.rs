@@ -5,21 +5,20 @@ use devlab_api::task::{Schedule, TaskDetail};
 use devlab_core::TaskId;
 use devlab_core::state::{StateName, WaitReason};
 
+use super::able;
 use super::feedback;
 use super::git::Checkout;
 use super::input;
 use super::project::{self, Asked, Brought, Place};
 use super::watch;
 use crate::args::{Output, Run};
+use crate::client::checks;
 use crate::client::find::brief;
-use crate::client::tasks::{checks, driver, list_receipts, word};
+use crate::client::tasks::{driver, list_receipts, word};
 use crate::context::{Context, Lab};
 use crate::failure::{Exit, Failure};
 use crate::lab::daemon;
 use crate::show;
-
-/// Exit code of a program that was interrupted (128 + SIGINT).
-const EXIT_INTERRUPTED: i32 = 130;
 
 /// `devlab run`.
 pub(crate) async fn run(context: &Context, run: Run) -> anyhow::Result<()> {
@@ -46,7 +45,7 @@ pub(crate) async fn run(context: &Context, run: Run) -> anyhow::Result<()> {
         without_head: run.without_head,
     };
     let place = project::find_or_make(&lab, checkout, &asked).await?;
-    let task = schedule(&lab.client, &place, &run).await?;
+    let task = schedule(context, &lab.client, &place, &run).await?;
     if run.no_wait {
         return scheduled(context, task);
     }
@@ -54,11 +53,13 @@ pub(crate) async fn run(context: &Context, run: Run) -> anyhow::Result<()> {
         watched = watch::until_settled(&lab.client, task) => watched?,
         _ = tokio::signal::ctrl_c() => {
             let id = brief(&task);
-            show::note(&format!(
-                "\nit goes on without you: `devlab task logs -f {id}` watches it, `devlab task \
-                 cancel {id}` calls it off"
+            return Err(Failure::new(
+                Exit::Interrupted,
+                format!(
+                    "it goes on without you\n  → `devlab task logs -f {id}` watches it, `devlab \
+                     task cancel {id}` calls it off"
+                ),
             ));
-            std::process::exit(EXIT_INTERRUPTED);
         }
     };
     report(context, &lab.client, &watched).await
@@ -73,7 +74,12 @@ async fn find_or_start(context: &Context) -> anyhow::Result<Lab> {
     context.lab()
 }
 
-async fn schedule(client: &Client, place: &Place, run: &Run) -> anyhow::Result<TaskId> {
+async fn schedule(
+    context: &Context,
+    client: &Client,
+    place: &Place,
+    run: &Run,
+) -> anyhow::Result<TaskId> {
     let depends_on = match project::bring(client, place).await? {
         Brought::There => Vec::new(),
         Brought::Merging(task) => {
@@ -94,12 +100,19 @@ async fn schedule(client: &Client, place: &Place, run: &Run) -> anyhow::Result<T
             ));
         }
     };
+    if !run.no_wait {
+        able::somebody(context, client, place, run).await?;
+    }
+    let taken = match run.checks.is_empty() {
+        true => Vec::new(),
+        false => checks::taken(client, place.project.id).await?,
+    };
     let schedule = Schedule {
         project: Some(place.project.id.to_string()),
         task: Some(run.goal.clone()),
         driver: driver(run.command.clone(), run.driver_timeout),
-        checks: checks(&run.checks),
-        labels: labels(run),
+        checks: checks::named(&run.checks, &taken),
+        labels: run.labels.clone(),
         review: Some(run.review),
         depends_on,
         org: Some(place.project.org.to_string()),
@@ -111,10 +124,6 @@ async fn schedule(client: &Client, place: &Place, run: &Run) -> anyhow::Result<T
         scheduled.goal, place.project.name
     ));
     Ok(scheduled.goal)
-}
-
-fn labels(run: &Run) -> Vec<String> {
-    run.labels.clone()
 }
 
 fn scheduled(context: &Context, task: TaskId) -> anyhow::Result<()> {
@@ -191,13 +200,19 @@ fn unfinished(detail: &TaskDetail) -> String {
     let why = why(detail)
         .map(|why| format!(": {why}"))
         .unwrap_or_default();
-    format!(
-        "it is {}{why}\n  → `devlab task logs {id}` shows what was tried; `devlab task retry {id}` tries again",
-        match detail.task.state {
-            StateName::Waiting => "waiting for a person",
-            other => other.as_str(),
-        }
-    )
+    let state = match detail.task.state {
+        StateName::Waiting => "waiting for a person",
+        other => other.as_str(),
+    };
+    let next = match detail.task.state {
+        StateName::Blocked => format!(
+            "it goes on by itself once that is settled; `devlab task cancel {id}` calls it off"
+        ),
+        _ => format!(
+            "`devlab task logs {id}` shows what was tried; `devlab task retry {id}` tries again"
+        ),
+    };
+    format!("it is {state}{why}\n  → {next}")
 }
 
 /// Why a task is not done. What a task that waits for somebody is stuck on says no more than that;

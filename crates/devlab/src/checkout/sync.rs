@@ -120,7 +120,7 @@ async fn forward(checkout: &Checkout, branch: &str, tracking: &str) -> anyhow::R
     })?;
     let range = format!("{head}..{landed}");
     let count = checkout.run(&["rev-list", "--count", &range]).await?;
-    let short: String = landed.chars().take(10).collect();
+    let short = show::commit(&landed);
     let count = show::count(count.trim().parse::<u64>().unwrap_or(0), "new commit");
     show::note(&format!("{branch} is now at {short} ({count})"));
     Ok(())

@@ -59,7 +59,7 @@ pub(crate) async fn checkout(
             ));
         }
     }
-    let short: String = head.chars().take(10).collect();
+    let short = show::commit(head);
     show::note(&format!(
         "on {branch}, at {short}: {}",
         show::printable(&task.title)

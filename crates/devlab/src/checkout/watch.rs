@@ -68,6 +68,10 @@ pub(crate) async fn until_settled(client: &Client, task: TaskId) -> anyhow::Resu
                         watch.finish().await?;
                         return Ok(detail);
                     }
+                    if let Err(error) = watch.held.is_bearable(&detail, answered) {
+                        watch.finish().await?;
+                        return Err(error);
+                    }
                 }
                 Err(error) if error.is_retryable() && answered.elapsed() < AWAY_MAX => {
                     watch.spinner.say("the lab does not answer; waiting for it");
@@ -85,11 +89,9 @@ pub(crate) async fn until_settled(client: &Client, task: TaskId) -> anyhow::Resu
 fn is_settled(detail: &TaskDetail) -> bool {
     match detail.task.state {
         StateName::Done | StateName::Failed | StateName::Cancelled | StateName::Waiting => true,
-        StateName::Draft
-        | StateName::Blocked
-        | StateName::Ready
-        | StateName::Running
-        | StateName::Integrating => false,
+        // What it depends on will not be done, or waits for a person.
+        StateName::Blocked => detail.stuck.is_some(),
+        StateName::Draft | StateName::Ready | StateName::Running | StateName::Integrating => false,
     }
 }
 

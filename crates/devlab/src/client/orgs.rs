@@ -147,7 +147,7 @@ async fn list_projects(
         let mut row = vec![
             project.name.clone(),
             project.default_branch.clone(),
-            head.chars().take(10).collect(),
+            show::commit(head).to_owned(),
             project.upstream.clone().unwrap_or_default(),
             project.id.to_string(),
         ];

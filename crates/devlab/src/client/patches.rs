@@ -14,7 +14,13 @@ use crate::show::{self, time};
 pub(crate) async fn run(context: &Context, command: PatchCommand) -> anyhow::Result<()> {
     let client = context.client()?;
     match command {
-        PatchCommand::List { org, state, paging } => {
+        PatchCommand::List {
+            org,
+            state,
+            all: any_state,
+            paging,
+        } => {
+            let state = (!any_state).then_some(state);
             let list = async |page| {
                 let query = PatchQuery {
                     org: org.clone(),
@@ -32,7 +38,7 @@ pub(crate) async fn run(context: &Context, command: PatchCommand) -> anyhow::Res
         }
         PatchCommand::Show(named) => {
             let id = find::patch(&client, &named.name).await?;
-            show_patch(context, &client.patch_by_id(id).await?)
+            show_patch(context, &client, client.patch_by_id(id).await?).await
         }
         PatchCommand::Diff(named) => {
             let id = find::patch(&client, &named.name).await?;
@@ -65,7 +71,7 @@ async fn speak(
         verdict,
         head: verdict.is_some().then_some(head),
     };
-    show_patch(context, &client.comment_patch(id, &comment).await?)
+    show_patch(context, client, client.comment_patch(id, &comment).await?).await
 }
 
 fn state(patch: &Patch) -> &'static str {
@@ -92,18 +98,23 @@ fn row(context: &Context, patch: &Patch) -> Vec<String> {
     ]
 }
 
-fn show_patch(context: &Context, patch: &Patch) -> anyhow::Result<()> {
+async fn show_patch(context: &Context, client: &Client, mut patch: Patch) -> anyhow::Result<()> {
+    let shown = u32::try_from(patch.comments.len()).unwrap_or(u32::MAX);
+    if patch.comment_count.is_some_and(|count| count > shown) {
+        let id = patch.id;
+        patch.comments = all(None, async |page| client.patch_comments(id, &page).await).await?;
+    }
     let fields = [
         ("title", patch.title.clone()),
         ("id", patch.id.to_string()),
-        ("state", state(patch).to_owned()),
+        ("state", state(&patch).to_owned()),
         ("task", patch.task.to_string()),
         ("into", patch.target.clone()),
         ("head", patch.head.clone()),
-        ("change", change(patch)),
+        ("change", change(&patch)),
         ("description", show::printable(&patch.description)),
     ];
-    show::fields(context.output, patch, &fields)?;
+    show::fields(context.output, &patch, &fields)?;
     if context.output == Output::Json {
         return Ok(());
     }

@@ -1,15 +1,19 @@
 //! Tasks.
 
+use std::collections::BTreeMap;
+
 use devlab_api::client::{Client, TaskQuery};
-use devlab_api::task::{Attempt, Check, Command, CreateTask, Driver, Receipt, Task, TaskDetail};
-use devlab_core::TaskId;
+use devlab_api::task::{
+    Attempt, Command, CreateTask, Driver, Receipt, Task, TaskDetail, UpdateTask,
+};
 use devlab_core::attempt::AttemptState;
 use devlab_core::state::{StateName, TaskKind, WaitReason};
 use devlab_core::task::Proof;
+use devlab_core::{AgentId, TaskId};
 
 use super::find::brief;
-use super::{all, find, logs};
-use crate::args::{Output, TaskCommand, TaskNew};
+use super::{all, checks, find, logs};
+use crate::args::{Output, TaskCommand, TaskNew, TaskUpdate};
 use crate::context::Context;
 use crate::show::{self, time};
 
@@ -24,6 +28,7 @@ pub(crate) async fn run(context: &Context, command: TaskCommand) -> anyhow::Resu
             show_task(context, &client.task(id).await?)
         }
         TaskCommand::Create(new) => create(context, client, *new).await,
+        TaskCommand::Update(update) => change(context, client, *update).await,
         TaskCommand::Cancel(named) => {
             let id = find::task(client, &named.name).await?;
             said(context, &client.cancel_task(id).await?)
@@ -50,7 +55,7 @@ pub(crate) async fn run(context: &Context, command: TaskCommand) -> anyhow::Resu
         }
         TaskCommand::Attempts(named) => {
             let id = find::task(client, &named.name).await?;
-            list_attempts(context, &client.attempts(id).await?.items)
+            list_attempts(context, client, id).await
         }
         TaskCommand::Receipts(named) => {
             let id = find::task(client, &named.name).await?;
@@ -181,7 +186,19 @@ pub(crate) fn show_task(context: &Context, detail: &TaskDetail) -> anyhow::Resul
         TaskKind::Leaf => "leaf",
         TaskKind::Composite => "composite",
     };
-    let feedback = detail.feedback.iter().map(crate::checkout::feedback::words);
+    // What went wrong on the way to a result that is in is for programs and for the curious only.
+    let feedback = match task.state {
+        StateName::Done => &[][..],
+        StateName::Draft
+        | StateName::Blocked
+        | StateName::Ready
+        | StateName::Running
+        | StateName::Integrating
+        | StateName::Waiting
+        | StateName::Failed
+        | StateName::Cancelled => &detail.feedback,
+    };
+    let feedback = feedback.iter().map(crate::checkout::feedback::words);
     let optional = |text: &Option<String>| text.clone().unwrap_or_default();
     let fields = [
         ("title", show::printable(&task.title)),
@@ -234,6 +251,13 @@ async fn create(context: &Context, client: &Client, new: TaskNew) -> anyhow::Res
     for name in &new.depends_on {
         depends_on.push(find::task(client, name).await?);
     }
+    let taken = match (&new.project, new.checks.is_empty()) {
+        (Some(project), false) => {
+            let project = find::project(client, new.org.as_deref(), project).await?;
+            checks::taken(client, project.id).await?
+        }
+        (Some(_) | None, _) => Vec::new(),
+    };
     let task = CreateTask {
         org: new.org,
         project: new.project,
@@ -242,7 +266,7 @@ async fn create(context: &Context, client: &Client, new: TaskNew) -> anyhow::Res
         goal: new.goal,
         depends_on,
         driver: driver(new.command, new.driver_timeout),
-        checks: checks(&new.checks),
+        checks: checks::named(&new.checks, &taken),
         labels: new.labels,
         priority: new.priority,
         review: new.review,
@@ -250,6 +274,30 @@ async fn create(context: &Context, client: &Client, new: TaskNew) -> anyhow::Res
         draft: new.draft,
     };
     said(context, &client.create_task(&task).await?)
+}
+
+async fn change(context: &Context, client: &Client, update: TaskUpdate) -> anyhow::Result<()> {
+    let id = find::task(client, &update.name).await?;
+    let mut add_depends_on = Vec::new();
+    for name in &update.depends_on {
+        add_depends_on.push(find::task(client, name).await?);
+    }
+    let driver = match update.driver_command {
+        Some(script) => Some(Driver::Command(Command {
+            script: Some(script),
+            timeout_secs: update.driver_timeout,
+            ..Command::default()
+        })),
+        None => driver(update.command, update.driver_timeout),
+    };
+    let change = UpdateTask {
+        title: update.title,
+        goal: update.goal,
+        priority: update.priority,
+        driver,
+        add_depends_on,
+    };
+    said(context, &client.update_task(id, &change).await?)
 }
 
 /// A command as a driver; none if there is no command.
@@ -264,17 +312,26 @@ pub(crate) fn driver(argv: Vec<String>, timeout_secs: Option<u32>) -> Option<Dri
     }))
 }
 
-/// Checks that were given as commands, with names of their own.
-pub(crate) fn checks(commands: &[String]) -> Vec<Check> {
-    let named = commands.iter().enumerate().map(|(index, run)| Check {
-        name: format!("given-{}", index + 1),
-        run: run.clone(),
-        timeout_secs: devlab_core::limits::TIMEOUT_SECS_DEFAULT,
-    });
-    named.collect()
+async fn list_attempts(context: &Context, client: &Client, task: TaskId) -> anyhow::Result<()> {
+    let attempts = client.attempts(task).await?.items;
+    if context.output == Output::Json {
+        return show::json(&attempts);
+    }
+    let agents = all(None, async |page| client.agents(None, &page).await).await?;
+    let names = agents.into_iter().map(|agent| (agent.id, agent.name));
+    attempts_table(context, &attempts, &names.collect())
 }
 
-fn list_attempts(context: &Context, attempts: &[Attempt]) -> anyhow::Result<()> {
+/// Agents by their names; one that was removed since is known by the end of its id only.
+fn agent_name(names: &BTreeMap<AgentId, String>, id: AgentId) -> String {
+    names.get(&id).cloned().unwrap_or_else(|| brief(&id))
+}
+
+fn attempts_table(
+    context: &Context,
+    attempts: &[Attempt],
+    names: &BTreeMap<AgentId, String>,
+) -> anyhow::Result<()> {
     let columns = [
         "number", "kind", "state", "phase", "failure", "agent", "took", "log", "id",
     ];
@@ -286,7 +343,7 @@ fn list_attempts(context: &Context, attempts: &[Attempt]) -> anyhow::Result<()> 
             word(&attempt.state),
             phase(attempt),
             attempt.failure.as_ref().map(word).unwrap_or_default(),
-            brief(&attempt.agent),
+            agent_name(names, attempt.agent),
             time::span(end.since(attempt.created_at)),
             format!("{} B", attempt.log_bytes),
             attempt.id.to_string(),
@@ -333,7 +390,7 @@ pub(crate) fn list_receipts(context: &Context, receipts: &[Receipt]) -> anyhow::
             receipt.check.clone(),
             result.to_owned(),
             receipt.exit_code.to_string(),
-            receipt.tree.chars().take(10).collect(),
+            show::commit(&receipt.tree).to_owned(),
             format!("{} ms", receipt.duration_ms),
             word(&receipt.isolation),
             time::ago(context.now(), receipt.at),
@@ -349,7 +406,7 @@ async fn log(context: &Context, client: &Client, id: TaskId) -> anyhow::Result<(
         &["commit", "at", "author", "subject"],
         |commit| {
             vec![
-                commit.id.chars().take(10).collect(),
+                show::commit(&commit.id).to_owned(),
                 commit.at.clone(),
                 commit.author.clone(),
                 show::short(&commit.subject, 72),
@@ -375,6 +432,14 @@ mod tests {
             "created_at": "2026-01-01T00:00:00Z",
         }))
         .unwrap()
+    }
+
+    #[test]
+    fn an_agent_is_called_by_its_name_while_it_has_one() {
+        let one = attempt("live").agent;
+        let names = BTreeMap::from([(one, "ada".to_owned())]);
+        assert_eq!(agent_name(&names, one), "ada");
+        assert_eq!(agent_name(&BTreeMap::new(), one), brief(&one));
     }
 
     #[test]

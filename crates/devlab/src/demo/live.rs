@@ -102,8 +102,9 @@ impl Live {
 
 /// The table's lines: every task, who works on it, and where it is.
 fn rows(keys: &BTreeMap<TaskId, String>, tasks: &[Task], agents: &[Agent]) -> Vec<String> {
-    let mut rows = vec![String::new()];
     let width = keys.values().map(|key| key.len()).max().unwrap_or(0);
+    let heading = row(width, ["TASK", "TITLE", "AGENT", "TRIES", "STATE"]);
+    let mut rows = vec![String::new(), format!("{0}{heading}{0:#}", show::BOLD)];
     for task in tasks.iter().filter(|task| task.parent.is_some()) {
         let key = keys.get(&task.id).map_or("merge", String::as_str);
         let by = agents.iter().find(|agent| {
@@ -112,16 +113,19 @@ fn rows(keys: &BTreeMap<TaskId, String>, tasks: &[Task], agents: &[Agent]) -> Ve
         });
         let by = by.map_or("", |agent| agent.name.as_str());
         let tries = match task.attempts {
-            0 | 1 => String::new(),
-            tries => format!("try {tries}"),
+            0 => String::new(),
+            tries => tries.to_string(),
         };
         let title = show::short(&task.title, TITLE_CHARS);
         let state = coloured_state(task);
-        rows.push(format!(
-            "  {key:width$} {title:TITLE_CHARS$} {by:5} {tries:5} {state}"
-        ));
+        rows.push(row(width, [key, &title, by, &tries, &state]));
     }
     rows
+}
+
+/// A line of the table; the last cell may hold colours, as nothing comes after it.
+fn row(width: usize, [key, title, agent, tries, state]: [&str; 5]) -> String {
+    format!("  {key:width$}  {title:TITLE_CHARS$}  {agent:5}  {tries:5}  {state}")
 }
 
 /// Watches until the goal is done, or a task needs a person. Kills one agent on the way.

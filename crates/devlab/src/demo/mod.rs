@@ -37,6 +37,9 @@ const GOAL_MAX: Duration = Duration::from_secs(180);
 /// How long everything before and after may take: the set-up, reading and holding against git.
 const AROUND_MAX: Duration = Duration::from_secs(60);
 
+/// What is said when it is over; `--keep` has said already what is kept.
+const NOTHING_LEFT: &str = "stopped; nothing of the demo runs any more";
+
 /// A demo that came to its end.
 struct Played {
     set: Set,
@@ -50,19 +53,25 @@ pub(crate) async fn run(context: &Context, demo: &Demo) -> anyhow::Result<()> {
     let stop = Stop::listen(&tracker)?;
     let stage = tokio::select! {
         stage = Stage::open(context, demo) => stage?,
-        () = stop.soft.cancelled() => return Err(stopped()),
+        () = stop.soft.cancelled() => return stopped(&stop),
     };
     let shown = tokio::select! {
-        shown = show_all(context, demo, &stage) => shown,
-        () = stop.soft.cancelled() => Err(stopped()),
+        shown = show_all(context, demo, &stage) => Some(shown),
+        () = stop.soft.cancelled() => None,
     };
-    if shown.is_ok() && !demo.once {
+    if shown.as_ref().is_some_and(Result::is_ok) && !demo.once {
         stop.soft.cancelled().await;
     }
     stage.strike(&stop.hard).await;
+    let Some(shown) = shown else {
+        return stopped(&stop);
+    };
     let problems = shown?;
     if problems.is_empty() {
-        return Ok(());
+        return match demo.once {
+            true => Ok(()),
+            false => stop.ended(NOTHING_LEFT),
+        };
     }
     Err(Failure::new(
         Exit::Failed,
@@ -70,8 +79,10 @@ pub(crate) async fn run(context: &Context, demo: &Demo) -> anyhow::Result<()> {
     ))
 }
 
-fn stopped() -> anyhow::Error {
-    Failure::new(Exit::Failed, "stopped; nothing of the demo is left")
+/// It was stopped before it could show anything.
+fn stopped(stop: &Stop) -> anyhow::Result<()> {
+    stop.ended(NOTHING_LEFT)?;
+    Err(Failure::new(Exit::Failed, "it had not come to its end"))
 }
 
 /// Plays it and prints what it came to. Returns what does not hold.
@@ -83,7 +94,7 @@ async fn show_all(context: &Context, demo: &Demo, stage: &Stage) -> anyhow::Resu
             "the demo took too long; run it with --keep and look at the logs in the folder it names",
         )
     })??;
-    report::print(context, &played)?;
+    report::print(context, demo, &played)?;
     if !demo.once {
         report::invite(context, stage, &played.set)?;
     }

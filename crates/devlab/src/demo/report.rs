@@ -1,47 +1,121 @@
-//! What the demo came to: tables for people, one JSON document for programs.
+//! What the demo came to: a summary for people, one JSON document for programs.
 
 use std::path::Path;
 
+use anyhow::Context as _;
+use devlab_core::state::StateName;
 use devlab_core::task::Proof;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::facts::Facts;
 use super::stage::{Set, Stage};
 use super::{Played, say};
-use crate::args::Output;
+use crate::args::{Demo, Output};
+use crate::client::tasks::word;
 use crate::context::Context;
 use crate::show;
 
-/// Characters of a commit or tree that are shown.
-const OID_CHARS: usize = 10;
+/// The word for attempts that do a task.
+const WORK: &str = "work";
 
-/// Prints it.
-pub(super) fn print(context: &Context, played: &Played) -> anyhow::Result<()> {
-    let Played { facts, seconds, .. } = played;
-    let holds = facts.problems.is_empty();
-    if context.output == Output::Json {
-        return show::json(&json!({
-            "ok": holds,
-            "seconds": (seconds * 1000.0).round() / 1000.0,
-            "checks_failed": facts.incidents.checks_failed,
-            "conflicts_resolved": facts.incidents.conflicts_resolved,
-            "agents_killed": facts.incidents.agents_killed,
-            "killed": facts.killed,
-            "problems": facts.problems,
-            "tasks": facts.tasks,
-            "attempts": facts.attempts,
-            "receipts": facts.receipts,
-            "merges": facts.merges,
-        }));
+/// Prints it, and writes all of it to a file if one was named.
+pub(super) fn print(context: &Context, demo: &Demo, played: &Played) -> anyhow::Result<()> {
+    let whole = whole(played);
+    if let Some(file) = &demo.report {
+        let text = serde_json::to_string_pretty(&whole)?;
+        std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
     }
+    if context.output == Output::Json {
+        return show::json(&whole);
+    }
+    let facts = &played.facts;
     tasks(facts)?;
-    attempts(facts)?;
-    receipts(facts)?;
-    merges(facts)?;
-    let (style, sign) = if holds {
-        (show::GREEN, "✓")
-    } else {
-        (show::RED, "✗")
+    verdict(played)?;
+    let rest = match &demo.report {
+        Some(file) => file.display().to_string(),
+        None => "FILE after `devlab demo --report FILE`".to_owned(),
+    };
+    show::line(&format!(
+        "  {}, {} and {}, with their commits and trees, are in {rest}",
+        show::count(facts.attempts.len() as u64, "attempt"),
+        show::count(facts.receipts.len() as u64, "receipt"),
+        show::count(facts.merges.len() as u64, "merge"),
+    ))
+}
+
+/// All that is known, for programs.
+fn whole(played: &Played) -> Value {
+    let Played { facts, seconds, .. } = played;
+    json!({
+        "ok": facts.problems.is_empty(),
+        "seconds": (seconds * 1000.0).round() / 1000.0,
+        "checks_failed": facts.incidents.checks_failed,
+        "conflicts_resolved": facts.incidents.conflicts_resolved,
+        "agents_killed": facts.incidents.agents_killed,
+        "killed": facts.killed,
+        "problems": facts.problems,
+        "tasks": facts.tasks,
+        "attempts": facts.attempts,
+        "receipts": facts.receipts,
+        "merges": facts.merges,
+    })
+}
+
+/// One line for each task: who did it, what its checks said, and where it is.
+fn tasks(facts: &Facts) -> anyhow::Result<()> {
+    show::line("")?;
+    let rows = facts.tasks.iter().map(|task| {
+        vec![
+            task.key.clone(),
+            match task.state {
+                StateName::Done => word(&task.proof),
+                other => other.as_str().to_owned(),
+            },
+            task.attempts.to_string(),
+            agents(facts, &task.key),
+            checks(facts, &task.key),
+            show::commit(task.merged_as.as_deref().unwrap_or_default()).to_owned(),
+        ]
+    });
+    // Narrow enough for a terminal of 80 columns, where a title would take more lines than one.
+    let columns = [
+        "task",
+        "result",
+        "tries",
+        "agents",
+        "checks passed",
+        "merged as",
+    ];
+    show::table(&columns, rows)
+}
+
+/// Who worked on a task, each once, in the order of their tries.
+fn agents(facts: &Facts, task: &str) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for attempt in &facts.attempts {
+        let works = attempt.task == task && attempt.kind == WORK;
+        if works && !names.contains(&attempt.agent.as_str()) {
+            names.push(&attempt.agent);
+        }
+    }
+    names.join(", ")
+}
+
+/// How the checks of a task went, on its own result and on its merge.
+fn checks(facts: &Facts, task: &str) -> String {
+    let own = facts.receipts.iter().filter(|r| r.task == task);
+    let (passed, failed): (Vec<_>, Vec<_>) = own.partition(|receipt| receipt.passed);
+    match passed.len() + failed.len() {
+        0 => String::new(),
+        all => format!("{} of {all}", passed.len()),
+    }
+}
+
+fn verdict(played: &Played) -> anyhow::Result<()> {
+    let Played { facts, seconds, .. } = played;
+    let (style, sign) = match facts.problems.is_empty() {
+        true => (show::GREEN, "✓"),
+        false => (show::RED, "✗"),
     };
     let proven = facts
         .tasks
@@ -56,81 +130,6 @@ pub(super) fn print(context: &Context, played: &Played) -> anyhow::Result<()> {
         facts.incidents.conflicts_resolved,
         facts.incidents.agents_killed,
     ))
-}
-
-fn heading(text: &str) -> anyhow::Result<()> {
-    show::line(&format!("\n{0}{text}{0:#}", show::BOLD))
-}
-
-fn start_of(oid: &str) -> String {
-    oid.chars().take(OID_CHARS).collect()
-}
-
-fn tasks(facts: &Facts) -> anyhow::Result<()> {
-    heading("Tasks")?;
-    let rows = facts.tasks.iter().map(|task| {
-        vec![
-            task.key.clone(),
-            show::short(&task.title, 40),
-            task.state.as_str().to_owned(),
-            format!("{:?}", task.proof).to_lowercase(),
-            task.attempts.to_string(),
-            task.merged_as.as_deref().map(start_of).unwrap_or_default(),
-        ]
-    });
-    show::table(
-        &["task", "title", "state", "proof", "tries", "merged as"],
-        rows,
-    )
-}
-
-fn attempts(facts: &Facts) -> anyhow::Result<()> {
-    heading("Attempts")?;
-    let rows = facts.attempts.iter().map(|attempt| {
-        vec![
-            attempt.task.clone(),
-            format!("{} {}", attempt.kind, attempt.number),
-            attempt.agent.clone(),
-            attempt.state.clone(),
-            attempt.failure.clone().unwrap_or_default(),
-            format!("{} ms", attempt.ms),
-        ]
-    });
-    show::table(
-        &["task", "attempt", "agent", "state", "failure", "took"],
-        rows,
-    )
-}
-
-fn receipts(facts: &Facts) -> anyhow::Result<()> {
-    heading("Receipts")?;
-    let rows = facts.receipts.iter().map(|receipt| {
-        let result = match receipt.passed {
-            true => "passed".to_owned(),
-            false => format!("exit {}", receipt.exit_code),
-        };
-        vec![
-            receipt.task.clone(),
-            receipt.check.clone(),
-            result,
-            start_of(&receipt.tree),
-            format!("{} ms", receipt.ms),
-        ]
-    });
-    show::table(&["task", "check", "result", "tree", "took"], rows)
-}
-
-fn merges(facts: &Facts) -> anyhow::Result<()> {
-    heading("Merges, oldest first")?;
-    let rows = facts.merges.iter().map(|fact| {
-        vec![
-            start_of(&fact.merge.commit),
-            fact.branch.clone(),
-            start_of(&fact.merge.tree),
-            show::short(&fact.merge.subject, 60),
-        ]
-    });
-    show::table(&["commit", "into", "tree", "subject"], rows)
 }
 
 /// How to look around, and the command that brings the commits to where they came from.

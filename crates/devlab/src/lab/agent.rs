@@ -67,8 +67,12 @@ pub(crate) async fn run(context: &Context, args: AgentArgs) -> anyhow::Result<()
         check_log: context.settings.withhold() == Some("log"),
         conflict: context.settings.withhold() == Some("conflict"),
     };
-    harness::run(config, stop.soft, stop.hard).await?;
-    Ok(())
+    harness::run(config, stop.soft.clone(), stop.hard.clone()).await?;
+    if args.managed {
+        // Whoever started it asks for no words, and knows why it ends.
+        return Ok(());
+    }
+    stop.ended("stopped")
 }
 
 fn script(script: String) -> Driver {

@@ -1,5 +1,6 @@
 //! The lab in the background: `devlab up --detach` and `devlab down`.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use rustix::process::Signal;
 use serde_json::json;
 use tokio::process::{Child, Command};
 
-use super::drain;
+use super::{drain, up};
 use crate::args::{Down, Output, Up};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
@@ -74,7 +75,12 @@ async fn start_with(home: &Home, mut command: Command) -> anyhow::Result<ServerF
         .stderr(file)
         .spawn()
         .context("cannot start the lab")?;
-    let server = match tokio::time::timeout(START_MAX, ready(home, &mut child)).await {
+    let began = async {
+        let server = ready(home, &mut child).await?;
+        announced(&output, &server).await;
+        Ok(server)
+    };
+    let server = match tokio::time::timeout(START_MAX, began).await {
         Ok(result) => result,
         Err(_) => {
             child.kill().await.ok();
@@ -92,7 +98,7 @@ async fn start_with(home: &Home, mut command: Command) -> anyhow::Result<ServerF
             show::note(
                 start
                     .lines()
-                    .filter(|l| !l.contains("Ctrl-C"))
+                    .filter(|line| *line != up::UP)
                     .collect::<Vec<_>>()
                     .join("\n")
                     .trim(),
@@ -121,6 +127,17 @@ async fn ready(home: &Home, child: &mut Child) -> anyhow::Result<ServerFile> {
                 return Ok(server);
             }
         }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Until the lab has said all that it says at its start, or has ended: it answers before that.
+async fn announced(output: &Path, server: &ServerFile) {
+    let is_complete = || {
+        let said = std::fs::read_to_string(output).unwrap_or_default();
+        said.lines().any(|line| line == up::UP)
+    };
+    while !is_complete() && server.process.is_alive() {
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }

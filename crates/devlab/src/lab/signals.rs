@@ -5,6 +5,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::failure::{Exit, Failure};
+use crate::show;
+
 /// What the signals of this process have asked for.
 #[derive(Debug, Clone)]
 pub(crate) struct Stop {
@@ -12,6 +15,8 @@ pub(crate) struct Stop {
     pub(crate) soft: CancellationToken,
     /// Stop at once.
     pub(crate) hard: CancellationToken,
+    /// Whether the first of them was Ctrl-C.
+    interrupted: CancellationToken,
 }
 
 impl Stop {
@@ -23,13 +28,19 @@ impl Stop {
         let stop = Self {
             soft: CancellationToken::new(),
             hard: CancellationToken::new(),
+            interrupted: CancellationToken::new(),
         };
         let on = |kind| signal(kind).context("cannot listen for signals");
         let mut terminate = on(SignalKind::terminate())?;
         let mut interrupt = on(SignalKind::interrupt())?;
         let heard = stop.clone();
         drop(tracker.spawn(async move {
-            either(&mut terminate, &mut interrupt).await;
+            tokio::select! {
+                // Of two that came together nobody knows which was first.
+                biased;
+                _ = interrupt.recv() => heard.interrupted.cancel(),
+                _ = terminate.recv() => {}
+            }
             heard.soft.cancel();
             tokio::select! {
                 () = either(&mut terminate, &mut interrupt) => {}
@@ -38,6 +49,19 @@ impl Stop {
             heard.hard.cancel();
         }));
         Ok(stop)
+    }
+
+    /// The end of a command that has stopped in order, with `words` for the person who asked.
+    ///
+    /// # Errors
+    /// It was Ctrl-C: whatever comes after the command in a script is stopped too. A service manager
+    /// that ends its service is answered with success.
+    pub(crate) fn ended(&self, words: &str) -> anyhow::Result<()> {
+        if self.interrupted.is_cancelled() {
+            return Err(Failure::new(Exit::Interrupted, words));
+        }
+        show::note(words);
+        Ok(())
     }
 }
 

@@ -14,6 +14,8 @@ use crate::context::Context;
 use crate::home::Home;
 use crate::show;
 
+/// Its last words once it is up: what it says before is complete then.
+pub(super) const UP: &str = "Ctrl-C stops it; `devlab logs -f` shows what it does";
 /// How long running work may go on after the first signal.
 pub(crate) const DRAIN: Duration = Duration::from_secs(30);
 /// What an agent gets on top, to hand in what it has.
@@ -31,7 +33,7 @@ pub(crate) async fn server(context: &Context) -> anyhow::Result<()> {
         () = server.shut_down() => {}
         () = stop.hard.cancelled() => {}
     }
-    Ok(())
+    stop.ended("stopped")
 }
 
 /// `devlab up`.
@@ -52,12 +54,11 @@ pub(crate) async fn up(context: &Context, up: &Up) -> anyhow::Result<()> {
     let runtime = runtime(context, &server.home)?;
     start_agents(&server, &runtime, count).await?;
     announce(context, &server, count)?;
-    show::note("Ctrl-C stops it; `devlab logs -f` shows what it does");
+    show::note(UP);
     stop.soft.cancelled().await;
     show::note("stopping: running work gets 30 s to finish; Ctrl-C again stops at once");
     stop_all(server, &runtime, &stop).await;
-    show::note("stopped");
-    Ok(())
+    stop.ended("stopped")
 }
 
 /// A runtime whose agents log into the home's folder.

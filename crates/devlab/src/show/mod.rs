@@ -5,6 +5,7 @@ pub(crate) mod time;
 use std::io::{self, IsTerminal, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
+use devlab_core::git::SHORT_ID_CHARS;
 use serde::Serialize;
 
 use crate::args::Output;
@@ -66,6 +67,11 @@ pub(crate) fn diff(output: Output, id: &impl Serialize, diff: &[u8]) -> anyhow::
         })),
         Output::Table => bytes(diff),
     }
+}
+
+/// The id of a commit or tree as people read it: in every table and line of the same length.
+pub(crate) fn commit(id: &str) -> &str {
+    id.get(..SHORT_ID_CHARS).unwrap_or(id)
 }
 
 /// Whether a person looks at standard output.

@@ -12,6 +12,9 @@ use serde_json::Value;
 
 use crate::bench::{Bench, Ended, until, wait};
 
+/// Most lines that a person has to look at in the end.
+const SUMMARY_LINES_MAX: usize = 30;
+
 /// One demo at a time: each keeps the whole machine busy.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
@@ -46,8 +49,12 @@ fn list<'a>(report: &'a Value, name: &str) -> &'a Vec<Value> {
 fn the_demo_holds_and_leaves_nothing_behind() {
     let _turn = turn();
     let bench = Bench::new();
-    let report = once(&bench, &[]).ok().json();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let written = ["--report", file.path().to_str().unwrap()];
+    let report = once(&bench, &written).ok().json();
     assert_eq!(report["ok"], true);
+    let written = std::fs::read_to_string(file.path()).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), report);
     assert_eq!(report["agents_killed"], 1);
     assert_eq!(list(&report, "problems").len(), 0);
     for count in ["checks_failed", "conflicts_resolved"] {
@@ -136,6 +143,11 @@ fn the_demo_fails_without_the_other_side_of_the_conflict() {
 
 /// Reads lines until one has this in it.
 fn line_with(from: &mut impl BufRead, part: &str) -> String {
+    line_after(from, part).0
+}
+
+/// The same, with what was before it.
+fn line_after(from: &mut impl BufRead, part: &str) -> (String, String) {
     let mut seen = String::new();
     loop {
         let mut line = String::new();
@@ -144,7 +156,7 @@ fn line_with(from: &mut impl BufRead, part: &str) -> String {
             "no line has {part}: {seen}"
         );
         if line.contains(part) {
-            return line;
+            return (line, seen);
         }
         seen.push_str(&line);
     }
@@ -164,7 +176,16 @@ fn what_was_done_is_brought_into_the_checkout_by_the_command_that_is_printed() {
         .spawn()
         .unwrap();
     let mut out = BufReader::new(child.stdout.take().unwrap());
-    let command = line_with(&mut out, "project sync");
+    let (command, summary) = line_after(&mut out, "project sync");
+    let lines = summary.lines().count();
+    assert!(lines <= SUMMARY_LINES_MAX, "{lines} lines:\n{summary}");
+    for part in [
+        "failed checks put right: 1",
+        "✓ 12 of 12",
+        "`devlab demo --report FILE`",
+    ] {
+        assert!(summary.contains(part), "{part}: {summary}");
+    }
     let invitation = line_with(&mut out, "The lab is at http://");
     let ended = Command::new("sh")
         .args(["-c", command.trim()])
@@ -191,7 +212,7 @@ fn what_was_done_is_brought_into_the_checkout_by_the_command_that_is_printed() {
         .unwrap();
     assert!(answers(address), "{address}");
     signal(&child, Signal::INT);
-    assert_eq!(wait(child), Some(0));
+    assert_eq!(wait(child), Some(130));
     assert!(!answers(address));
     assert_gone(&bench);
 }
@@ -237,7 +258,7 @@ fn ctrl_c_leaves_nothing_behind() {
     let _turn = turn();
     for signals in [&[Signal::INT][..], &[Signal::INT, Signal::TERM]] {
         let bench = Bench::new();
-        assert_eq!(interrupted(&bench, signals), Some(1), "{signals:?}");
+        assert_eq!(interrupted(&bench, signals), Some(130), "{signals:?}");
         assert_gone(&bench);
     }
 }

@@ -107,6 +107,53 @@ fn what_comes_out_of_a_checkout_is_told_to_programs() {
 }
 
 #[test]
+fn a_task_that_no_agent_can_do_gets_a_command_from_a_person() {
+    let bench = Bench::new();
+    bench.up(1);
+    let task = json(&bench, &["task", "create", "Say"]);
+    let id = task["id"].as_str().unwrap();
+    let shown = bench.run(&["task", "show", id]).ok().out;
+    let way_out = format!("`devlab task update {id} -- CMD`");
+    assert!(shown.contains(&way_out), "{shown}");
+    // One way at a time, and at least something.
+    bench.run(&["task", "update", id]).fails_with(2);
+    let both = [
+        "task",
+        "update",
+        id,
+        "--driver-command",
+        "true",
+        "--",
+        "true",
+    ];
+    bench.run(&both).fails_with(2);
+
+    let missing = [
+        "task",
+        "update",
+        id,
+        "--priority",
+        "2",
+        "--",
+        "nosuchprogram",
+    ];
+    assert_eq!(json(&bench, &missing)["priority"], 2);
+    until("the only try of what cannot be started", || {
+        let task = json(&bench, &["task", "show", id]);
+        let is_over = task["waiting_for"] == "attention";
+        is_over.then(|| assert_eq!(task["attempts"], 1, "{task}"))
+    });
+    let script = ["task", "update", id, "--driver-command", "echo it is done"];
+    json(&bench, &script);
+    json(&bench, &["task", "retry", id]);
+    until("the end of the task", || {
+        (json(&bench, &["task", "show", id])["state"] == "done").then_some(())
+    });
+    let late = bench.run(&script).fails_with(1);
+    assert!(late.err.contains("given a driver"), "{late:#?}");
+}
+
+#[test]
 fn a_graph_in_a_circle_is_wrong_usage() {
     let bench = Bench::new();
     bench.up(0);

@@ -6,7 +6,9 @@ mod refuses;
 mod syncs;
 mod waits;
 
-use crate::bench::{Bench, Ended};
+use std::process::{Child, Stdio};
+
+use crate::bench::{Bench, Ended, until};
 
 const PROJECT: &str = r#"
 [[check]]
@@ -20,6 +22,43 @@ fn checkout(bench: &Bench) -> std::path::PathBuf {
     std::fs::write(folder.join(".devlab/project.toml"), PROJECT).unwrap();
     bench.commit(&folder, "checks");
     folder
+}
+
+/// An agent with a driver of its own, in a process of its own.
+struct Able(Child);
+
+impl Able {
+    /// Starts it, and waits until the lab knows it.
+    fn start(bench: &Bench, script: &str) -> Self {
+        let token = ["token", "create", "agent", "--org", "default"];
+        let token = bench.run(&[&token[..], &["--output", "json"]].concat());
+        let agent = bench
+            .devlab(&["agent", "--name", "able", "--driver-command", script])
+            .env(
+                "DEVLAB_TOKEN",
+                token.ok().json()["secret"].as_str().unwrap(),
+            )
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let this = Self(agent);
+        until("the agent", || {
+            let agents = bench.run(&["agents", "list", "--output", "json"]).ok();
+            let agents = agents.json();
+            let mut agents = agents.as_array().unwrap().iter();
+            agents.any(|agent| agent["name"] == "able").then_some(())
+        });
+        this
+    }
+}
+
+impl Drop for Able {
+    fn drop(&mut self) {
+        // What it runs ends with it.
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
 }
 
 #[test]
@@ -44,7 +83,7 @@ fn a_goal_is_done_proven_and_fetched_back() {
     assert!(run.err.contains("in no commit"), "{run:#?}");
     assert!(run.err.contains("working"), "{run:#?}");
     assert!(
-        run.out.contains("greets") && run.out.contains("given-1"),
+        run.out.contains("greets") && run.out.contains("grep-q-more-readme"),
         "{run:#?}"
     );
     assert!(run.err.contains("(proven)"), "{run:#?}");
@@ -110,7 +149,10 @@ fn a_goal_whose_check_never_passes_ends_with_a_person_and_exit_code_1() {
     let run = bench.run_in(&folder, &args).fails_with(1);
     let last = error(&run);
     assert!(last.starts_with("it is waiting for a person"), "{run:#?}");
-    assert!(last.contains("the check given-1 failed"), "{run:#?}");
+    assert!(
+        last.contains("the check echo-the-readme-is-rude-exit-3 failed"),
+        "{run:#?}"
+    );
     assert!(last.contains("exit code 3"), "{run:#?}");
     assert!(last.contains("│ the README is rude"), "{run:#?}");
     assert!(last.contains("`devlab task retry"), "{run:#?}");
@@ -118,7 +160,10 @@ fn a_goal_whose_check_never_passes_ends_with_a_person_and_exit_code_1() {
     let goals = bench.run(&["goal", "list", "--output", "json"]).ok().json();
     let id = goals[0]["id"].as_str().unwrap();
     let shown = bench.run(&["task", "show", id]).ok().out;
-    assert!(shown.contains("the check given-1 failed"), "{shown}");
+    assert!(
+        shown.contains("the check echo-the-readme-is-rude-exit-3 failed"),
+        "{shown}"
+    );
     assert!(shown.contains("│ the README is rude"), "{shown}");
     bench.run_in(&folder, &["project", "sync"]).ok();
     assert_eq!(
@@ -215,6 +260,8 @@ fn a_result_that_wants_a_review_waits_for_it() {
     }
     bench.run(&["patch", "accept", patch, "-m", "fine"]).ok();
     let task = patches[0]["task"].as_str().unwrap();
+    let tries = bench.run(&["task", "attempts", task]).ok().out;
+    assert!(tries.contains(" local-"), "agents have names: {tries}");
     crate::bench::until("the merge", || {
         let task = bench
             .run(&["task", "show", task, "--output", "json"])
@@ -222,4 +269,11 @@ fn a_result_that_wants_a_review_waits_for_it() {
             .json();
         (task["state"] == "done").then_some(())
     });
+    // What is open is what there is to do; the rest has to be asked for.
+    let count = |more: &[&str]| {
+        let list = bench.run(&[&["patch", "list", "--output", "json"], more].concat());
+        list.ok().json().as_array().unwrap().len()
+    };
+    assert_eq!(count(&[]), 0);
+    assert_eq!((count(&["--all"]), count(&["--state", "merged"])), (1, 1));
 }

@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::bench::{Bench, until, wait};
+use crate::bench::{Bench, Ended, until, wait};
 
 fn signal(pid: u32, signal: Signal) {
     let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
@@ -122,6 +122,28 @@ fn a_server_in_the_foreground_ends_on_a_signal() {
     signal(child.id(), Signal::TERM);
     assert_eq!(wait(child), Some(0));
     bench.assert_nothing_left();
+}
+
+#[test]
+fn ctrl_c_ends_what_is_in_the_foreground_in_order_and_says_so_by_its_exit_code() {
+    for args in [&["server"][..], &["up", "--agents", "1"]] {
+        let bench = Bench::new();
+        let child = bench
+            .devlab(args)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        until("the server", || {
+            (bench.run(&["whoami"]).code == 0).then_some(())
+        });
+        signal(child.id(), Signal::INT);
+        let ended = Ended::of(child.wait_with_output().unwrap());
+        assert_eq!(ended.code, 130, "{ended:#?}");
+        assert!(ended.err.ends_with("stopped\n"), "{ended:#?}");
+        assert!(!ended.err.contains("error:"), "{ended:#?}");
+        bench.assert_nothing_left();
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What an agent hands in.
 
-use devlab_api::task::CreateTask;
+use devlab_api::task::{Command, CreateTask, Driver};
 use devlab_core::state::StateName;
 use devlab_core::task::{Feedback, Proof};
 
@@ -125,6 +125,34 @@ async fn a_driver_that_fails_is_told_so_next_time() {
     };
     assert_eq!(reason, "exit code 7");
     assert!(log_tail.starts_with("no luck\n"), "{log_tail}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_does_not_exist_is_tried_once() {
+    let world = World::new(&[("a.txt", "a\n")]).await;
+    let agent = world.start(|_| {});
+    let mut new = world.leaf("", &[]);
+    new.driver = Some(Driver::Command(Command {
+        argv: vec!["no-such-program".to_owned()],
+        ..Command::default()
+    }));
+    let task = world.create(new).await;
+    let stopped = world.until_state(task, StateName::Waiting).await;
+    agent.stop().await;
+    assert_eq!((stopped.task.attempts, stopped.task.tries.driver), (1, 1));
+    let [
+        Feedback::DriverFailed {
+            reason, log_tail, ..
+        },
+    ] = stopped.feedback.as_slice()
+    else {
+        panic!("{:?}", stopped.feedback)
+    };
+    assert_eq!(reason, "its program cannot be started (exit code 127)");
+    assert!(
+        log_tail.contains("cannot start no-such-program"),
+        "{log_tail}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -29,7 +29,7 @@ pub(crate) async fn request(
         "project.get" | "project.settings" => new(at(&a.project)),
         "project.update" => new(at(&a.project)).json(&json!({"upstream": "elsewhere"})),
         "project.sync" => new(at(&a.project)).json(&json!({"commit": a.head})),
-        "patch.get" | "patch.diff" => new(at(&a.patch)),
+        "patch.get" | "patch.diff" | "patch.comments" => new(at(&a.patch)),
         "patch.comment" => new(at(&a.patch)).json(&json!({"body": "Well done"})),
         "task.commits" | "task.diff" => new(at(&a.reviewed)),
         "agent.get" | "agent.control" => new(at(&a.agent)),

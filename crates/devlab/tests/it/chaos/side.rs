@@ -42,6 +42,7 @@ pub(super) async fn push_and_sync(world: &World) -> Result<String, String> {
     push(world, &project, &checkout, "refs/heads/upstream/main").await?;
     let sync = SyncProject {
         commit: ahead.clone(),
+        pushed_branch: None,
     };
     let synced = insist(|| world.client.sync_project(project.id, &sync)).await;
     let synced = synced.map_err(|error| format!("the sync: {error}"))?;

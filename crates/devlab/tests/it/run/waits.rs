@@ -1,48 +1,98 @@
-//! What `devlab run` says while nothing moves.
+//! What `devlab run` does when no agent is there for a goal, and when one is there and busy.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, Read};
 use std::process::Stdio;
-use std::sync::mpsc;
 
-use super::checkout;
-use crate::bench::{Bench, PATIENCE, wait};
+use super::{Able, checkout, error};
+use crate::bench::{Bench, until, wait};
 
 #[test]
-fn a_goal_that_nobody_takes_says_why_once_and_what_to_do() {
+fn a_goal_that_no_agent_can_do_is_refused_and_leaves_no_task() {
     let bench = Bench::new();
     let folder = checkout(&bench);
     bench.up(1);
     // No command, and no agent that has one.
+    let refused = bench.run_in(&folder, &["run", "Do"]).fails_with(8);
+    let said = error(&refused);
+    assert!(said.contains("the labels driver=default"), "{refused:#?}");
+    assert!(said.contains("a command after `--`"), "{refused:#?}");
+    let hint = "`devlab agent --driver-command SCRIPT`";
+    assert!(said.contains(hint), "{refused:#?}");
+    // A label that nobody has is the same; programs get the code.
+    let labelled = [
+        "run", "Do", "--labels", "gpu", "--output", "json", "--", "true",
+    ];
+    let refused = bench.run_in(&folder, &labelled).fails_with(8);
+    let last = refused.err.lines().last().unwrap();
+    let last: serde_json::Value = serde_json::from_str(last).unwrap();
+    assert_eq!(last["code"], "no_agent");
+    let help = last["help"].as_str().unwrap();
+    assert!(help.contains("`devlab agent --labels gpu`"), "{last}");
+    let goals = || bench.run(&["goal", "list", "--output", "json"]).ok().json();
+    assert_eq!(goals(), serde_json::json!([]));
+
+    // Somebody who knows that an agent will come may say so.
+    bench.run_in(&folder, &["run", "Do", "--no-wait"]).ok();
+    assert_eq!(goals().as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn ctrl_c_ends_the_watching_and_not_the_task() {
+    let bench = Bench::new();
+    let folder = checkout(&bench);
+    bench.up(1);
+    let go = bench.path().join("go");
+    let script = format!("until test -e {}; do sleep 0.05; done", go.display());
     let mut run = bench
-        .devlab(&["run", "Do"])
+        .devlab(&["run", "Long", "--", "sh", "-c", &script])
         .current_dir(&folder)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let err = run.stderr.take().unwrap();
-    let (tell, told) = mpsc::channel();
-    std::thread::spawn(move || {
-        let lines = BufReader::new(err).lines();
-        lines
-            .map_while(Result::ok)
-            .for_each(|line| tell.send(line).unwrap());
-    });
-    let hint = "`devlab agent --driver-command SCRIPT`";
-    let mut said = Vec::new();
-    while said.last().is_none_or(|line: &String| !line.contains(hint)) {
-        said.push(told.recv_timeout(PATIENCE).unwrap());
+    let goal = || bench.run(&["goal", "list", "--output", "json"]).ok().json()[0].clone();
+    let mut said = std::io::BufReader::new(run.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("an agent works on it") {
+        line.clear();
+        assert!(said.read_line(&mut line).unwrap() > 0);
     }
-    assert!(
-        said[said.len() - 2].contains("nobody takes it: "),
-        "{said:#?}"
-    );
+    let pid = rustix::process::Pid::from_child(&run);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).unwrap();
+    assert_eq!(wait(run), Some(130));
+    assert!(rest.contains("it goes on without you"), "{rest}");
+    assert_eq!(goal()["state"], "running");
+    std::fs::write(go, "").unwrap();
+    until("the end of the task", || {
+        (goal()["state"] == "done").then_some(())
+    });
+}
 
-    let goals = bench.run(&["goal", "list", "--output", "json"]).ok().json();
-    let id = goals[0]["id"].as_str().unwrap();
-    bench.run(&["task", "cancel", id]).ok();
-    assert_eq!(wait(run), Some(1));
-    said.extend(told);
-    let times = said.iter().filter(|line| line.contains(hint)).count();
-    assert_eq!(times, 1, "{said:#?}");
+#[test]
+fn a_goal_waits_for_an_agent_that_is_busy() {
+    let bench = Bench::new();
+    let folder = checkout(&bench);
+    bench.up(0);
+    let go = bench.path().join("go");
+    let script = format!(
+        "until test -e {}; do sleep 0.05; done; date > $DEVLAB_TASK",
+        go.display()
+    );
+    let _able = Able::start(&bench, &script);
+    bench.run_in(&folder, &["run", "First", "--no-wait"]).ok();
+    let second = bench
+        .devlab(&["run", "Second"])
+        .current_dir(&folder)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    until("two goals", || {
+        let goals = bench.run(&["goal", "list", "--output", "json"]).ok().json();
+        (goals.as_array().unwrap().len() == 2).then_some(())
+    });
+    std::fs::write(go, "").unwrap();
+    assert_eq!(wait(second), Some(0));
 }
