@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use deadpool_postgres::ClientWrapper;
 use devlab_core::attempt::Attempt;
+use devlab_core::limits::FEEDBACK_MAX;
 use devlab_core::tx::{Queued, Remembered};
 use devlab_core::{AgentId, OrgId, TaskId};
 use tokio_postgres::Row;
@@ -18,7 +19,7 @@ use crate::sql::error::{DbError, DbResult};
 use crate::sql::{accounts, attempts, queues, tasks};
 
 /// Entries of each queue that are fetched with its head.
-const HEADS: i64 = 16;
+const HEADS: i64 = 64;
 /// Entries that are fetched when those are used up.
 const MORE: i64 = 128;
 
@@ -35,6 +36,9 @@ const SPECS: &str = "SELECT t.id, s.title, s.goal, s.driver, s.checks FROM tasks
 const CHILDREN: &str = "SELECT parent, id FROM tasks WHERE parent = ANY($1) ORDER BY seq";
 const DEPENDENCIES: &str = "SELECT dependent, dependency FROM edges WHERE dependent = ANY($1)";
 const DEPENDENTS: &str = "SELECT dependency, dependent FROM edges WHERE dependency = ANY($1)";
+const FEEDBACK: &str = "SELECT f.task, f.body FROM unnest($1::uuid[]) AS wanted (task), \
+    LATERAL (SELECT seq, task, body FROM feedback WHERE task = wanted.task ORDER BY seq DESC \
+    LIMIT $2) f ORDER BY f.seq";
 const CHECK_SETS: &str = "SELECT hash, body FROM check_sets WHERE hash = ANY($1)";
 const REMEMBERED: &str = "SELECT key, body, status, answer, expires_at FROM remembered \
     WHERE key = ANY($1)";
@@ -72,6 +76,7 @@ struct Wanted {
     children: Vec<Uuid>,
     dependencies: Vec<Uuid>,
     dependents: Vec<Uuid>,
+    feedback: Vec<Uuid>,
     check_sets: Vec<String>,
     attempts: Vec<Uuid>,
     claims: (Vec<Uuid>, Vec<String>),
@@ -90,8 +95,20 @@ pub(super) async fn fetch(
     needs: HashSet<Need>,
 ) -> Result<(), Trouble> {
     let mut wanted = Wanted::default();
+    // Claims take one task of a queue after the other: each would ask only when it is its turn.
+    let queued = overlay.queued_tasks();
+    let claims = needs.iter().any(|need| match need {
+        Need::Spec(task) | Need::Feedback(task) => queued.contains(task),
+        _ => false,
+    });
     for need in needs {
         wanted.sort_in(need, &mut overlay.known);
+    }
+    if claims {
+        for task in queued {
+            wanted.want_spec(task, &mut overlay.known);
+            wanted.want_feedback(task, &mut overlay.known);
+        }
     }
     wanted.fetch(client, overlay).await?;
     // Who claims reads the task next, and who completes reads its task and what waits for it.
@@ -133,6 +150,20 @@ impl Wanted {
         }
     }
 
+    fn want_spec(&mut self, task: TaskId, known: &mut Known) {
+        if !known.specs.contains_key(&task) {
+            known.specs.insert(task, None);
+            self.specs.push(task.uuid());
+        }
+    }
+
+    fn want_feedback(&mut self, task: TaskId, known: &mut Known) {
+        if !known.feedback.contains_key(&task) {
+            known.feedback.insert(task, Vec::new());
+            self.feedback.push(task.uuid());
+        }
+    }
+
     /// Sorts a need in. What is not found is known to be absent.
     fn sort_in(&mut self, need: Need, known: &mut Known) {
         match need {
@@ -159,10 +190,7 @@ impl Wanted {
                 known.heads.insert((project, branch), None);
             }
             Need::Task(id) => self.want_task(id, known),
-            Need::Spec(id) => {
-                known.specs.insert(id, None);
-                self.specs.push(id.uuid());
-            }
+            Need::Spec(id) => self.want_spec(id, known),
             Need::Children(id) => {
                 known.children.insert(id, Vec::new());
                 self.children.push(id.uuid());
@@ -175,6 +203,7 @@ impl Wanted {
                 known.dependents.insert(id, Vec::new());
                 self.dependents.push(id.uuid());
             }
+            Need::Feedback(id) => self.want_feedback(id, known),
             Need::CheckSet(hash) => {
                 self.check_sets.push(hash.as_str().to_owned());
                 known.check_sets.insert(hash, None);
@@ -249,13 +278,14 @@ impl Wanted {
                 by(client, &held_sql, &self.held),
                 one(AGENTS, &self.agents),
             ),
-            futures::future::join3(
+            futures::future::join4(
                 by(client, REMEMBERED, &self.remembered),
                 by(client, SETTINGS, &self.settings),
+                self.feedback(client),
                 futures::future::join(self.queues(client), self.windows(client, &overlay.known)),
             ),
         );
-        let ((names, graph), (work, (remembered, settings, (queues, windows)))) =
+        let ((names, graph), (work, (remembered, settings, feedback, (queues, windows)))) =
             futures::future::join(first, second).await;
         let known = &mut overlay.known;
         let (orgs, org_names, projects, project_names, heads) = names;
@@ -270,6 +300,11 @@ impl Wanted {
         for row in check_sets? {
             let mut cols = Cols::new(&row);
             known.check_sets.insert(cols.parsed()?, Some(cols.json()?));
+        }
+        for row in feedback? {
+            let mut cols = Cols::new(&row);
+            let task = cols.id()?;
+            known.feedback.entry(task).or_default().push(cols.json()?);
         }
         for row in remembered? {
             let mut cols = Cols::new(&row);
@@ -293,6 +328,14 @@ impl Wanted {
             keep_window(known, org, &requires, rows)?;
         }
         Ok(())
+    }
+
+    async fn feedback(&self, client: &ClientWrapper) -> Result<Vec<Row>, Trouble> {
+        if self.feedback.is_empty() {
+            return Ok(Vec::new());
+        }
+        let most = FEEDBACK_MAX as i64;
+        rows(client, FEEDBACK, &[&self.feedback, &most]).await
     }
 
     async fn queues(&self, client: &ClientWrapper) -> Result<Vec<(OrgId, Vec<Row>)>, Trouble> {

@@ -18,7 +18,7 @@ use devlab_core::check::{CheckSet, Sha256Hex};
 use devlab_core::event::NewEvent;
 use devlab_core::name::Name;
 use devlab_core::org::{Org, Project};
-use devlab_core::task::{Task, TaskSpec};
+use devlab_core::task::{Feedback, Task, TaskSpec};
 use devlab_core::tx::{Queued, Remembered};
 use devlab_core::{AgentId, AttemptId, Oid, OrgId, ProjectId, RefName, TaskId, Timestamp};
 
@@ -35,6 +35,7 @@ pub(super) enum Need {
     Children(TaskId),
     Dependencies(TaskId),
     Dependents(TaskId),
+    Feedback(TaskId),
     CheckSet(Sha256Hex),
     Attempt(AttemptId),
     Claim(AgentId, String),
@@ -70,6 +71,7 @@ pub(super) struct Known {
     pub(super) children: HashMap<TaskId, Vec<TaskId>>,
     pub(super) dependencies: HashMap<TaskId, Vec<TaskId>>,
     pub(super) dependents: HashMap<TaskId, Vec<TaskId>>,
+    pub(super) feedback: HashMap<TaskId, Vec<Feedback>>,
     pub(super) check_sets: HashMap<Sha256Hex, Option<CheckSet>>,
     pub(super) attempts: HashMap<AttemptId, Option<Attempt>>,
     pub(super) claims: HashMap<(AgentId, String), Option<AttemptId>>,
@@ -450,6 +452,15 @@ impl Overlay {
         Ok(all)
     }
 
+    /// Feedback of a task. Whoever adds to it does so on the connection, after all of these.
+    pub(super) fn feedback(&self, task: TaskId) -> Result<Vec<Feedback>, Need> {
+        match (self.is_new(task), self.known.feedback.get(&task)) {
+            (_, Some(known)) => Ok(known.clone()),
+            (true, None) => Ok(Vec::new()),
+            (false, None) => Err(Need::Feedback(task)),
+        }
+    }
+
     fn is_new(&self, task: TaskId) -> bool {
         self.tasks.map.get(&task).is_some_and(|task| task.is_new)
     }
@@ -563,7 +574,7 @@ impl Overlay {
         Ok(is_within.then_some(false))
     }
 
-    /// Which tasks of the fetched queues may be claimed next: fetched with them.
+    /// Which tasks of the fetched queues may be claimed next.
     pub(super) fn queued_tasks(&self) -> HashSet<TaskId> {
         let entries = self
             .known
@@ -576,7 +587,6 @@ impl Overlay {
                 devlab_core::tx::Work::Task(task) => Some(task),
                 devlab_core::tx::Work::Verify(_) => None,
             })
-            .filter(|task| !self.known.tasks.contains_key(task))
             .collect()
     }
 }

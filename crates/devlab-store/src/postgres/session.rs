@@ -131,8 +131,8 @@ impl Read for OverlaySession<'_> {
     fn startable(&mut self, _: u32) -> Result<Vec<TaskId>> {
         self.direct()
     }
-    fn feedback(&mut self, _: TaskId) -> Result<Vec<Feedback>> {
-        self.direct()
+    fn feedback(&mut self, task: TaskId) -> Result<Vec<Feedback>> {
+        self.look(|o| o.feedback(task))
     }
     fn check_set(&mut self, hash: &Sha256Hex) -> Result<Option<CheckSet>> {
         self.look(|o| {

@@ -298,6 +298,12 @@ impl Writer {
                 }
             }
             if needs.is_empty() {
+                tracing::debug!(
+                    units = units.len(),
+                    direct = direct.len(),
+                    round,
+                    "a batch knows all it needs"
+                );
                 break;
             }
             if round >= ROUNDS_MAX {
