@@ -5,6 +5,7 @@ use std::io::Write as _;
 
 use serde::Serialize;
 
+use crate::args::StoreKind;
 use crate::machine::{Disk, Machine};
 use crate::stats::{Metrics, medians};
 
@@ -97,10 +98,29 @@ const TARGETS: &[(&str, &str, Goal)] = &[
     ("git", "eight_targets_published_per_s", Goal::AtLeast(10.0)),
 ];
 
+/// The same with the state in PostgreSQL, on the same two cores.
+const TARGETS_ON_POSTGRES: &[(&str, &str, Goal)] = &[
+    ("dispatch", "lifecycles_per_s", Goal::AtLeast(1_500.0)),
+    (
+        "dispatch-offered",
+        "held_after_send_p99_ms",
+        Goal::AtMost(20.0),
+    ),
+];
+
 impl Outcome {
-    pub(crate) fn new(name: &str, parameters: &[(&str, u32)], runs: Vec<Metrics>) -> Self {
+    pub(crate) fn new(
+        store: StoreKind,
+        name: &str,
+        parameters: &[(&str, u32)],
+        runs: Vec<Metrics>,
+    ) -> Self {
         let median = medians(&runs);
-        let targets = TARGETS
+        let targets = match store {
+            StoreKind::Sqlite => TARGETS,
+            StoreKind::Postgres => TARGETS_ON_POSTGRES,
+        };
+        let targets = targets
             .iter()
             .filter(|(scenario, ..)| *scenario == name)
             .map(|(_, metric, goal)| {
@@ -185,19 +205,23 @@ mod tests {
 
     fn outcome(rate: f64) -> Outcome {
         let run = Metrics::from([("lifecycles_per_s".to_owned(), rate)]);
-        Outcome::new("dispatch", &[("agents", 64)], vec![run])
+        Outcome::new(StoreKind::Sqlite, "dispatch", &[("agents", 64)], vec![run])
     }
 
     #[test]
     fn targets_belong_to_their_scenario() {
         assert!(outcome(4_000.0).targets[0].met);
         assert!(!outcome(3_999.9).targets[0].met);
-        assert!(Outcome::new("unknown", &[], Vec::new()).targets.is_empty());
+        assert!(
+            Outcome::new(StoreKind::Sqlite, "unknown", &[], Vec::new())
+                .targets
+                .is_empty()
+        );
     }
 
     #[test]
     fn what_was_not_measured_is_not_met() {
-        let outcome = Outcome::new("idle", &[], vec![Metrics::new()]);
+        let outcome = Outcome::new(StoreKind::Sqlite, "idle", &[], vec![Metrics::new()]);
         assert_eq!(outcome.targets.len(), 5);
         assert!(outcome.targets.iter().all(|verdict| !verdict.met));
     }

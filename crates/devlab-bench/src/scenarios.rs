@@ -135,7 +135,7 @@ impl<'a> Session<'a> {
                 .with_context(|| format!("{name}, run {number}"))?;
             runs.push(run);
         }
-        Ok(Outcome::new(&name, &parameters, runs))
+        Ok(Outcome::new(self.args.store, &name, &parameters, runs))
     }
 
     async fn run(&mut self, scenario: &Command) -> anyhow::Result<Metrics> {

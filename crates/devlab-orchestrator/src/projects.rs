@@ -297,7 +297,8 @@ impl Lab {
             tracing::warn!(locks, project = %project.id, "removed locks of a git that was killed");
         }
         self.drop_old_keeps(&repo).await?;
-        self.drop_old_upstreams(&repo).await
+        self.drop_old_upstreams(&repo).await?;
+        self.drop_old_pushes(project, &repo).await
     }
 
     pub(crate) async fn reconcile_branch(&self, project: &Project) -> Result<()> {

@@ -21,6 +21,8 @@ use crate::lab::Lab;
 const SYNC_TRIES: u32 = 3;
 /// Most paths that a refused merge names.
 const CONFLICTS_NAMED_MAX: usize = 10;
+/// Folder of the branches that are pushed for a sync.
+const PUSHED_REFS: &str = "refs/heads/upstream";
 /// Folder of the refs of [`RefName::of_upstream`].
 const UPSTREAM_REFS: &str = "refs/devlab/upstream";
 
@@ -113,6 +115,19 @@ async fn is_commit(repo: &BareRepo, id: &Oid) -> Result<bool> {
         Err(devlab_forge::Error::Failed { .. }) => Ok(false),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether a branch has a name as `devlab project sync` gives it: the branch, ten digits of the
+/// commit, and eight random ones.
+fn is_of_a_push(name: &RefName) -> bool {
+    let digits = |text: &str, count| {
+        text.len() == count && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    let mut parts = name.as_str().rsplitn(3, '-');
+    let (random, commit, branch) = (parts.next(), parts.next(), parts.next());
+    branch.is_some()
+        && random.is_some_and(|text| digits(text, 8))
+        && commit.is_some_and(|text| digits(text, 10))
 }
 
 fn has_landed(task: &Task) -> bool {
@@ -247,7 +262,8 @@ impl Lab {
     pub async fn drop_pushed(&self, project: &Project, branch: &RefName, commit: &Oid) {
         let dropped = async {
             let repo = self.repo(project.org, project.id).await?;
-            if repo.resolve(branch).await?.as_ref() != Some(commit) {
+            let is_default = *branch == project.default_branch;
+            if is_default || repo.resolve(branch).await?.as_ref() != Some(commit) {
                 return Ok(());
             }
             let gone = RefUpdate {
@@ -312,6 +328,22 @@ impl Lab {
             .await
     }
 
+    /// Removes branches of pushes for a sync whose client went away in between. At a start no sync
+    /// is under way; one that comes later finds its commit all the same.
+    pub(crate) async fn drop_old_pushes(&self, project: &Project, repo: &BareRepo) -> Result<()> {
+        for (name, at) in repo.list_refs(PUSHED_REFS).await? {
+            if is_of_a_push(&name) && name != project.default_branch {
+                let gone = RefUpdate {
+                    name,
+                    old: Some(at),
+                    new: None,
+                };
+                repo.update_refs(&[gone]).await?;
+            }
+        }
+        Ok(())
+    }
+
     async fn drop_upstreams(
         &self,
         repo: &BareRepo,
@@ -329,9 +361,28 @@ impl Lab {
                     old: Some(at),
                     new: None,
                 };
-                repo.update_refs(&[gone]).await?;
+                match repo.update_refs(&[gone]).await {
+                    // Another sync has removed it meanwhile.
+                    Err(devlab_forge::Error::RefMoved { .. }) => {}
+                    done => done?,
+                }
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_pushes_are_taken_for_leftovers() {
+        let is = |name: &str| is_of_a_push(&RefName::branch(name).unwrap());
+        assert!(is("upstream/main-0123456789-89abcdef"));
+        assert!(is("upstream/a-b-0123456789-89abcdef"));
+        assert!(!is("upstream/main"));
+        assert!(!is("upstream/release-2026-11"));
+        assert!(!is("upstream/main-0123456789-89abcdeg"));
     }
 }

@@ -101,11 +101,13 @@ impl Work {
         let command = self.claim.driver.as_ref();
         let command = command.or(self.shared.config.default_driver.as_ref());
         let secs = command.map_or(TIMEOUT_SECS_DEFAULT, |Driver::Command(c)| seconds(c));
-        let not_started = outcome.end
+        let no_program = outcome.end
             == DriverEnd::Exited {
                 code: EXIT_NOT_STARTED.into(),
             };
-        let reason = match not_started {
+        // Where this agent's own driver cannot be started, another agent's may.
+        let not_started = no_program && self.claim.driver.is_some();
+        let reason = match no_program {
             true => format!("its program cannot be started (exit code {EXIT_NOT_STARTED})"),
             false => end_in_words(outcome, secs),
         };

@@ -150,6 +150,7 @@ mod tests {
         };
         let used = tree(root.path(), "used");
         keep(elsewhere.path(), Kind::Check, "1", root.path(), &used).unwrap();
+        assert!(waiting(elsewhere.path(), Kind::Check).unwrap().is_empty());
         let waiting_there = elsewhere.path().join(FOLDER).join("check-2/dir");
         fs::create_dir_all(waiting_there).unwrap();
         let to = tree(&root.path().join("run"), "new");

@@ -27,7 +27,7 @@ mod remove;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use devlab_core::{AttemptId, ProjectId};
@@ -81,6 +81,8 @@ pub struct InUse {
 
 impl Drop for InUse {
     fn drop(&mut self) {
+        // The age of a copy is that of its last use, which ends here: writing moves it on.
+        self.lock.write_at(b"used\n", 0).ok();
         // By name: a child that is just being started has the file open too, until it is another
         // program, and a collection does not wait. If this fails, closing the file does it.
         flock(&self.lock, FlockOperation::Unlock).ok();

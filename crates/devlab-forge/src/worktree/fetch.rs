@@ -5,8 +5,9 @@
 //! as its standard input: if its agent is killed, the next one waits for the end of that git,
 //! which may still write refs.
 //!
-//! *Invariant:* whether a commit is there is asked only under the lock. A commit may be written
-//! before what it names, and is nothing to build on until its fetch has come to its end.
+//! *Invariant:* whether a commit is there is asked only under the lock. A fetch brings all it brings
+//! in one pack (`fetch.fsckObjects`), so a commit is there with what it names; loose objects would
+//! come one after the other.
 
 use std::fs::{File, OpenOptions};
 use std::io;

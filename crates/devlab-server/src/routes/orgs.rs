@@ -309,6 +309,10 @@ async fn sync(
         .transpose()?;
     let who = caller.principal.clone();
     let project = lab.read(move |view| scope::project(view, &who, id)).await?;
+    if pushed.as_ref() == Some(&project.default_branch) {
+        let problem = "is the project's default branch, which is not removed";
+        return Err(Refusal::invalid("pushed_branch", problem).into());
+    }
     // The branch moves before that is recorded: both happen, or neither.
     let own = Arc::clone(&lab);
     let work = async move {

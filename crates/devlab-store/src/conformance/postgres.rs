@@ -1,5 +1,9 @@
 //! A PostgreSQL server of a test's own: in a temporary folder, reached through a socket in it, gone
 //! with its value.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a fixture of tests: it waits by real time, and looks for programs in PATH"
+)]
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};

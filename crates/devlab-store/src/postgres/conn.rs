@@ -9,7 +9,8 @@ use tokio::runtime::{Handle, Runtime};
 use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
-use super::errors::{is_lost, storage_error};
+use super::connect::ANSWER_MAX;
+use super::errors::{is_lost, no_answer, storage_error};
 use crate::sql::codec::Cols;
 use crate::sql::error::{DbError, DbResult};
 use crate::sql::{Dialect, Number, Param, Row, Sql};
@@ -61,11 +62,27 @@ pub(super) struct PgConn<'a> {
 }
 
 impl PgConn<'_> {
-    fn failed(&self, error: &tokio_postgres::Error) -> DbError {
-        if is_lost(error) {
-            self.lost.set(true);
+    /// Waits for an answer; a database that says nothing for so long counts as gone.
+    fn ask<T>(
+        &self,
+        question: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> DbResult<T> {
+        let answered = self
+            .wait
+            .on(async { tokio::time::timeout(ANSWER_MAX, question).await });
+        match answered {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => {
+                if is_lost(&error) {
+                    self.lost.set(true);
+                }
+                Err(DbError::Storage(storage_error(&error)))
+            }
+            Err(_) => {
+                self.lost.set(true);
+                Err(DbError::Storage(no_answer()))
+            }
         }
-        DbError::Storage(storage_error(error))
     }
 }
 
@@ -87,6 +104,10 @@ impl Sql for PgConn<'_> {
         !self.lost.get()
     }
 
+    fn transaction_ended(&self) {
+        self.lost.set(true);
+    }
+
     fn next_number(&self, of: Number) -> Option<u64> {
         self.numbers.map(|numbers| numbers.next(of))
     }
@@ -97,7 +118,7 @@ impl Sql for PgConn<'_> {
         params: &[Param<'_>],
         each: &mut dyn FnMut(&mut Cols<'_>) -> DbResult<bool>,
     ) -> DbResult<()> {
-        let rows = self.wait.on(async {
+        let rows = self.ask(async {
             let statement = self.client.prepare_cached(&numbered(sql)).await?;
             let params: Vec<&(dyn ToSql + Sync)> = params
                 .iter()
@@ -105,7 +126,7 @@ impl Sql for PgConn<'_> {
                 .collect();
             self.client.query(&statement, &params).await
         });
-        for row in rows.map_err(|error| self.failed(&error))? {
+        for row in rows? {
             if !each(&mut Cols::new(&row))? {
                 break;
             }
@@ -114,15 +135,14 @@ impl Sql for PgConn<'_> {
     }
 
     fn execute(&self, sql: &str, params: &[Param<'_>]) -> DbResult<u64> {
-        let changed = self.wait.on(async {
+        self.ask(async {
             let statement = self.client.prepare_cached(&numbered(sql)).await?;
             let params: Vec<&(dyn ToSql + Sync)> = params
                 .iter()
                 .map(|param| param as &(dyn ToSql + Sync))
                 .collect();
             self.client.execute(&statement, &params).await
-        });
-        changed.map_err(|error| self.failed(&error))
+        })
     }
 }
 

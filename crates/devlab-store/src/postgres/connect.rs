@@ -12,7 +12,7 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::{Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::errors::storage_error;
+use super::errors::{no_answer, storage_error};
 use super::options::TURN_IDLE_MAX;
 
 /// How long one address may take to answer.
@@ -23,6 +23,13 @@ const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(10);
 const POOL_WAIT: Duration = Duration::from_secs(20);
 /// How long one statement may run. Nothing of ours takes long; what does would hold its turn.
 const STATEMENT_MAX: Duration = Duration::from_secs(30);
+/// How long an answer is waited for: longer than PostgreSQL lets a statement run, so it only ends a
+/// wait for a server that has stopped, behind something that still takes what it is sent.
+pub(super) const ANSWER_MAX: Duration = Duration::from_secs(40);
+/// How long a whole connection may take, with TLS and log-in.
+const LOG_IN_MAX: Duration = Duration::from_secs(10);
+/// How often, and how far apart, an idle connection is looked after before it counts as cut.
+const KEEPALIVES: (u32, Duration) = (3, Duration::from_secs(5));
 /// How long a writer waits for its turn.
 const TURN_WAIT: Duration = Duration::from_secs(20);
 
@@ -50,6 +57,8 @@ impl Target {
         config.connect_timeout(CONNECT_MAX);
         config.tcp_user_timeout(UNACKNOWLEDGED_MAX);
         config.keepalives_idle(UNACKNOWLEDGED_MAX);
+        config.keepalives_retries(KEEPALIVES.0);
+        config.keepalives_interval(KEEPALIVES.1);
         let tls = match config.get_ssl_mode() {
             SslMode::Disable => None,
             _ => Some(MakeRustlsConnect::new(tls_config(root.as_deref())?)),
@@ -91,7 +100,7 @@ impl Target {
     /// A connection for writing. Its settings let PostgreSQL end a turn that stands still, and plan
     /// each statement once: all of them find rows by keys, however many there are, so they are
     /// never better off with another plan.
-    pub(super) async fn writer(&self) -> Result<ClientWrapper, tokio_postgres::Error> {
+    pub(super) async fn writer(&self) -> Result<ClientWrapper, StorageError> {
         let settings = format!(
             "-c idle_in_transaction_session_timeout={} -c statement_timeout={} -c jit=off \
              -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off \
@@ -103,14 +112,15 @@ impl Target {
     }
 
     /// A connection for anything else, without limits of its own.
-    pub(super) async fn plain(
-        &self,
-        purpose: &str,
-    ) -> Result<ClientWrapper, tokio_postgres::Error> {
+    pub(super) async fn plain(&self, purpose: &str) -> Result<ClientWrapper, StorageError> {
         self.connect(&self.named(purpose, "")).await
     }
 
-    async fn connect(&self, config: &Config) -> Result<ClientWrapper, tokio_postgres::Error> {
+    async fn connect(&self, config: &Config) -> Result<ClientWrapper, StorageError> {
+        logged_in(self.client(config)).await
+    }
+
+    async fn client(&self, config: &Config) -> Result<ClientWrapper, tokio_postgres::Error> {
         match &self.tls {
             Some(tls) => {
                 let (client, connection) = config.connect(tls.clone()).await?;
@@ -128,24 +138,29 @@ impl Target {
     pub(super) async fn listener(
         &self,
         tell: tokio::sync::mpsc::UnboundedSender<tokio_postgres::Notification>,
-    ) -> Result<(tokio_postgres::Client, tokio::task::JoinHandle<()>), tokio_postgres::Error> {
+    ) -> Result<(tokio_postgres::Client, tokio::task::JoinHandle<()>), StorageError> {
         let config = self.named("listener", "");
-        match &self.tls {
-            Some(tls) => {
-                let (client, connection) = config.connect(tls.clone()).await?;
-                Ok((client, super::wake::drive(connection, tell)))
+        let connected = async {
+            match &self.tls {
+                Some(tls) => {
+                    let (client, connection) = config.connect(tls.clone()).await?;
+                    Ok((client, super::wake::drive(connection, tell)))
+                }
+                None => {
+                    let (client, connection) = config.connect(NoTls).await?;
+                    Ok((client, super::wake::drive(connection, tell)))
+                }
             }
-            None => {
-                let (client, connection) = config.connect(NoTls).await?;
-                Ok((client, super::wake::drive(connection, tell)))
-            }
-        }
+        };
+        logged_in(connected).await
     }
 
     /// Connections that read.
     pub(super) fn pool(&self, size: usize) -> Result<Pool, StorageError> {
         let settings = format!(
-            "-c default_transaction_read_only=on -c statement_timeout={} -c jit=off",
+            "-c default_transaction_read_only=on -c statement_timeout={} -c jit=off \
+             -c idle_in_transaction_session_timeout={}",
+            STATEMENT_MAX.as_millis(),
             STATEMENT_MAX.as_millis()
         );
         let config = self.named("reader", &settings);
@@ -166,12 +181,22 @@ impl Target {
     }
 }
 
+/// A connection within its time.
+async fn logged_in<T>(
+    connecting: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<T, StorageError> {
+    match tokio::time::timeout(LOG_IN_MAX, connecting).await {
+        Ok(connected) => connected.map_err(|error| storage_error(&error)),
+        Err(_) => Err(no_answer()),
+    }
+}
+
 fn drive<S, T>(connection: tokio_postgres::Connection<S, T>) -> tokio::task::JoinHandle<()>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
-    tokio::spawn(async move {
+    tokio::runtime::Handle::current().spawn(async move {
         if let Err(error) = connection.await {
             tracing::warn!(error = %storage_error(&error), "a connection to the database ended");
         }

@@ -27,6 +27,11 @@ pub(super) fn storage_error(error: &tokio_postgres::Error) -> StorageError {
     StorageError::new(kind, describe(error))
 }
 
+/// The database has said nothing for longer than any statement may take.
+pub(super) fn no_answer() -> StorageError {
+    StorageError::new(StorageErrorKind::Other, "the database does not answer")
+}
+
 /// The error with its causes: the first line of tokio-postgres says little.
 fn describe(error: &tokio_postgres::Error) -> String {
     let mut text = error.to_string();

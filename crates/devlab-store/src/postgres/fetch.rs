@@ -1,6 +1,8 @@
 //! Fetching what the units of a batch need to know, all at once.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::Hash;
 
 use deadpool_postgres::ClientWrapper;
 use devlab_core::attempt::Attempt;
@@ -22,6 +24,8 @@ use crate::sql::{accounts, attempts, queues, tasks};
 const HEADS: i64 = 64;
 /// Entries that are fetched when those are used up.
 const MORE: i64 = 128;
+/// Most tasks that are fetched because something fetched names them.
+const NEIGHBOURS_MAX: usize = 5_000;
 
 const ORGS: &str = "SELECT id, name, created_at FROM orgs WHERE id = ANY($1)";
 const ORGS_BY_NAME: &str = "SELECT id, name, created_at FROM orgs WHERE name = ANY($1)";
@@ -110,7 +114,7 @@ pub(super) async fn fetch(
             wanted.want_feedback(task, &mut overlay.known);
         }
     }
-    wanted.fetch(client, overlay).await?;
+    Box::pin(wanted.fetch(client, overlay)).await?;
     // Who claims reads the task next, and who completes reads its task and what waits for it.
     let mut next = Wanted::default();
     for task in overlay.queued_tasks() {
@@ -123,43 +127,70 @@ pub(super) async fn fetch(
         .flatten()
         .map(|a| a.task)
         .collect();
+    let neighbours: Vec<TaskId> = [&wanted.children, &wanted.dependencies, &wanted.dependents]
+        .into_iter()
+        .zip([
+            &overlay.known.children,
+            &overlay.known.dependencies,
+            &overlay.known.dependents,
+        ])
+        .flat_map(|(asked, known)| {
+            asked
+                .iter()
+                .map(move |id| known.get(&TaskId::from_uuid(*id)))
+        })
+        .flatten()
+        .flatten()
+        .copied()
+        .take(NEIGHBOURS_MAX)
+        .collect();
+    // Who walks along edges or through children reads each of them.
+    for task in neighbours {
+        next.want_task(task, &mut overlay.known);
+    }
     for task in of_attempts {
         next.want_task(task, &mut overlay.known);
-        if !overlay.known.dependents.contains_key(&task) {
-            overlay.known.dependents.insert(task, Vec::new());
+        if is_new(&mut overlay.known.dependents, task) {
             next.dependents.push(task.uuid());
         }
     }
     if !wanted.agents.is_empty() {
         for id in &wanted.agents {
             let agent = AgentId::from_uuid(*id);
-            if !overlay.known.held.contains_key(&agent) {
-                overlay.known.held.insert(agent, Vec::new());
+            if is_new(&mut overlay.known.held, agent) {
                 next.held.push(*id);
             }
         }
     }
-    next.fetch(client, overlay).await
+    Box::pin(next.fetch(client, overlay)).await
+}
+
+/// Notes that something will be known, as absent until it is found; `false` if it was noted before.
+fn is_new<K: Eq + Hash, V: Default>(known: &mut HashMap<K, V>, key: K) -> bool {
+    match known.entry(key) {
+        Entry::Occupied(_) => false,
+        Entry::Vacant(place) => {
+            place.insert(V::default());
+            true
+        }
+    }
 }
 
 impl Wanted {
     fn want_task(&mut self, task: TaskId, known: &mut Known) {
-        if !known.tasks.contains_key(&task) {
-            known.tasks.insert(task, None);
+        if is_new(&mut known.tasks, task) {
             self.tasks.push(task.uuid());
         }
     }
 
     fn want_spec(&mut self, task: TaskId, known: &mut Known) {
-        if !known.specs.contains_key(&task) {
-            known.specs.insert(task, None);
+        if is_new(&mut known.specs, task) {
             self.specs.push(task.uuid());
         }
     }
 
     fn want_feedback(&mut self, task: TaskId, known: &mut Known) {
-        if !known.feedback.contains_key(&task) {
-            known.feedback.insert(task, Vec::new());
+        if is_new(&mut known.feedback, task) {
             self.feedback.push(task.uuid());
         }
     }
@@ -167,28 +198,6 @@ impl Wanted {
     /// Sorts a need in. What is not found is known to be absent.
     fn sort_in(&mut self, need: Need, known: &mut Known) {
         match need {
-            Need::Org(id) => {
-                known.orgs.insert(id, None);
-                self.orgs.push(id.uuid());
-            }
-            Need::OrgByName(name) => {
-                self.org_names.push(name.as_str().to_owned());
-                known.orgs_by_name.insert(name, None);
-            }
-            Need::Project(id) => {
-                known.projects.insert(id, None);
-                self.projects.push(id.uuid());
-            }
-            Need::ProjectByName(org, name) => {
-                self.project_names.0.push(org.uuid());
-                self.project_names.1.push(name.as_str().to_owned());
-                known.projects_by_name.insert((org, name), None);
-            }
-            Need::BranchHead(project, branch) => {
-                self.heads.0.push(project.uuid());
-                self.heads.1.push(branch.as_str().to_owned());
-                known.heads.insert((project, branch), None);
-            }
             Need::Task(id) => self.want_task(id, known),
             Need::Spec(id) => self.want_spec(id, known),
             Need::Children(id) => {
@@ -238,96 +247,134 @@ impl Wanted {
                 self.queues.push(org);
             }
             Need::Window(org, requires) => self.windows.push((org, requires)),
+            Need::Org(_)
+            | Need::OrgByName(_)
+            | Need::Project(_)
+            | Need::ProjectByName(..)
+            | Need::BranchHead(..) => self.sort_in_name(need, known),
+        }
+    }
+
+    fn sort_in_name(&mut self, need: Need, known: &mut Known) {
+        match need {
+            Need::Org(id) => {
+                known.orgs.insert(id, None);
+                self.orgs.push(id.uuid());
+            }
+            Need::OrgByName(name) => {
+                self.org_names.push(name.as_str().to_owned());
+                known.orgs_by_name.insert(name, None);
+            }
+            Need::Project(id) => {
+                known.projects.insert(id, None);
+                self.projects.push(id.uuid());
+            }
+            Need::ProjectByName(org, name) => {
+                self.project_names.0.push(org.uuid());
+                self.project_names.1.push(name.as_str().to_owned());
+                known.projects_by_name.insert((org, name), None);
+            }
+            Need::BranchHead(project, branch) => {
+                self.heads.0.push(project.uuid());
+                self.heads.1.push(branch.as_str().to_owned());
+                known.heads.insert((project, branch), None);
+            }
+            // The others are sorted in by the caller.
+            _ => {}
         }
     }
 
     async fn fetch(&self, client: &ClientWrapper, overlay: &mut Overlay) -> Result<(), Trouble> {
-        let tasks_sql = format!("SELECT {} FROM tasks WHERE id = ANY($1)", tasks::COLUMNS);
-        let attempts_sql = format!("SELECT {ATTEMPT_COLUMNS} FROM attempts WHERE id = ANY($1)");
-        let claims_sql = format!(
-            "SELECT {ATTEMPT_COLUMNS} FROM attempts WHERE (agent, claim_id) IN \
-             (SELECT * FROM unnest($1::uuid[], $2::text[]))"
-        );
-        let held_sql = format!(
-            "SELECT {ATTEMPT_COLUMNS} FROM attempts WHERE agent = ANY($1) AND state < 2 \
-             ORDER BY seq"
-        );
-        let one = |sql, ids| by(client, sql, ids);
         // All are sent before the first is answered.
-        let first = futures::future::join(
-            futures::future::join5(
-                one(ORGS, &self.orgs),
-                by(client, ORGS_BY_NAME, &self.org_names),
-                one(PROJECTS, &self.projects),
-                by_pair(client, PROJECTS_BY_NAME, &self.project_names),
-                by_pair(client, BRANCH_HEADS, &self.heads),
-            ),
-            futures::future::join5(
-                by(client, &tasks_sql, &self.tasks),
-                one(SPECS, &self.specs),
-                one(CHILDREN, &self.children),
-                one(DEPENDENCIES, &self.dependencies),
-                one(DEPENDENTS, &self.dependents),
-            ),
-        );
-        let second = futures::future::join(
-            futures::future::join5(
-                by(client, CHECK_SETS, &self.check_sets),
-                by(client, &attempts_sql, &self.attempts),
-                by_pair(client, &claims_sql, &self.claims),
-                by(client, &held_sql, &self.held),
-                one(AGENTS, &self.agents),
-            ),
-            futures::future::join4(
-                by(client, REMEMBERED, &self.remembered),
-                by(client, SETTINGS, &self.settings),
-                self.feedback(client),
-                futures::future::join(self.queues(client), self.windows(client, &overlay.known)),
-            ),
-        );
-        let ((names, graph), (work, (remembered, settings, feedback, (queues, windows)))) =
-            futures::future::join(first, second).await;
+        let known = &overlay.known;
+        let (names, graph, work, rest) = futures::future::join4(
+            Box::pin(self.names(client)),
+            Box::pin(self.graph(client)),
+            Box::pin(self.work(client)),
+            Box::pin(self.rest(client, known)),
+        )
+        .await;
         let known = &mut overlay.known;
-        let (orgs, org_names, projects, project_names, heads) = names;
-        keep_names(known, orgs?, org_names?, projects?, project_names?, heads?)?;
-        let (tasks, specs, children, dependencies, dependents) = graph;
-        keep_tasks(known, tasks?, specs?)?;
-        keep_lists(&mut known.children, children?)?;
-        keep_lists(&mut known.dependencies, dependencies?)?;
-        keep_lists(&mut known.dependents, dependents?)?;
-        let (check_sets, attempts, claims, held, agents) = work;
-        keep_work(known, attempts?, claims?, held?, agents?)?;
-        for row in check_sets? {
-            let mut cols = Cols::new(&row);
-            known.check_sets.insert(cols.parsed()?, Some(cols.json()?));
-        }
-        for row in feedback? {
-            let mut cols = Cols::new(&row);
-            let task = cols.id()?;
-            known.feedback.entry(task).or_default().push(cols.json()?);
-        }
-        for row in remembered? {
-            let mut cols = Cols::new(&row);
-            let key = cols.text()?;
-            let answer = Remembered {
-                body: cols.parsed()?,
-                status: cols.int()?,
-                answer: cols.text()?,
-                expires_at: cols.time()?,
-            };
-            known.remembered.insert(key, Some(answer));
-        }
-        for row in settings? {
-            let mut cols = Cols::new(&row);
-            known.settings.insert(cols.text()?, Some(cols.text()?));
-        }
-        for (org, rows) in queues? {
+        let [orgs, org_names, projects, project_names, heads] = names?;
+        keep_names(known, orgs, org_names, projects, project_names, heads)?;
+        let [tasks, specs, children, dependencies, dependents] = graph?;
+        keep_tasks(known, tasks, specs)?;
+        keep_lists(&mut known.children, children)?;
+        keep_lists(&mut known.dependencies, dependencies)?;
+        keep_lists(&mut known.dependents, dependents)?;
+        let [attempts, claims, held, agents] = work?;
+        keep_work(known, attempts, claims, held, agents)?;
+        let (rows, queues, windows) = rest?;
+        keep_rest(known, rows)?;
+        for (org, rows) in queues {
             keep_queues(known, org, rows)?;
         }
-        for (org, requires, rows) in windows? {
+        for (org, requires, rows) in windows {
             keep_window(known, org, &requires, rows)?;
         }
         Ok(())
+    }
+
+    async fn names(&self, client: &ClientWrapper) -> Result<[Vec<Row>; 5], Trouble> {
+        let (orgs, org_names, projects, project_names, heads) = futures::future::join5(
+            by(client, ORGS, &self.orgs),
+            by(client, ORGS_BY_NAME, &self.org_names),
+            by(client, PROJECTS, &self.projects),
+            by_pair(client, PROJECTS_BY_NAME, &self.project_names),
+            by_pair(client, BRANCH_HEADS, &self.heads),
+        )
+        .await;
+        Ok([orgs?, org_names?, projects?, project_names?, heads?])
+    }
+
+    async fn graph(&self, client: &ClientWrapper) -> Result<[Vec<Row>; 5], Trouble> {
+        let tasks = format!("SELECT {} FROM tasks WHERE id = ANY($1)", tasks::COLUMNS);
+        let (tasks, specs, children, dependencies, dependents) = futures::future::join5(
+            by(client, &tasks, &self.tasks),
+            by(client, SPECS, &self.specs),
+            by(client, CHILDREN, &self.children),
+            by(client, DEPENDENCIES, &self.dependencies),
+            by(client, DEPENDENTS, &self.dependents),
+        )
+        .await;
+        Ok([tasks?, specs?, children?, dependencies?, dependents?])
+    }
+
+    async fn work(&self, client: &ClientWrapper) -> Result<[Vec<Row>; 4], Trouble> {
+        let select = format!("SELECT {ATTEMPT_COLUMNS} FROM attempts WHERE");
+        let attempts = format!("{select} id = ANY($1)");
+        let claims =
+            format!("{select} (agent, claim_id) IN (SELECT * FROM unnest($1::uuid[], $2::text[]))");
+        let held = format!("{select} agent = ANY($1) AND state < 2 ORDER BY seq");
+        let (attempts, claims, held, agents) = futures::future::join4(
+            by(client, &attempts, &self.attempts),
+            by_pair(client, &claims, &self.claims),
+            by(client, &held, &self.held),
+            by(client, AGENTS, &self.agents),
+        )
+        .await;
+        Ok([attempts?, claims?, held?, agents?])
+    }
+
+    async fn rest(&self, client: &ClientWrapper, known: &Known) -> Result<Rest, Trouble> {
+        let rows = futures::future::join4(
+            by(client, CHECK_SETS, &self.check_sets),
+            by(client, REMEMBERED, &self.remembered),
+            by(client, SETTINGS, &self.settings),
+            self.feedback(client),
+        );
+        let (rows, queues, windows) = futures::future::join3(
+            Box::pin(rows),
+            Box::pin(self.queues(client)),
+            Box::pin(self.windows(client, known)),
+        )
+        .await;
+        let (check_sets, remembered, settings, feedback) = rows;
+        Ok((
+            [check_sets?, remembered?, settings?, feedback?],
+            queues?,
+            windows?,
+        ))
     }
 
     async fn feedback(&self, client: &ClientWrapper) -> Result<Vec<Row>, Trouble> {
@@ -375,6 +422,44 @@ impl Wanted {
         }
         Ok(found)
     }
+}
+
+/// Rows of check sets, remembered answers, settings and feedback; queues; more of queues.
+type Rest = (
+    [Vec<Row>; 4],
+    Vec<(OrgId, Vec<Row>)>,
+    Vec<(OrgId, String, Vec<Row>)>,
+);
+
+fn keep_rest(
+    known: &mut Known,
+    [check_sets, remembered, settings, feedback]: [Vec<Row>; 4],
+) -> DbResult<()> {
+    for row in check_sets {
+        let mut cols = Cols::new(&row);
+        known.check_sets.insert(cols.parsed()?, Some(cols.json()?));
+    }
+    for row in remembered {
+        let mut cols = Cols::new(&row);
+        let key = cols.text()?;
+        let answer = Remembered {
+            body: cols.parsed()?,
+            status: cols.int()?,
+            answer: cols.text()?,
+            expires_at: cols.time()?,
+        };
+        known.remembered.insert(key, Some(answer));
+    }
+    for row in settings {
+        let mut cols = Cols::new(&row);
+        known.settings.insert(cols.text()?, Some(cols.text()?));
+    }
+    for row in feedback {
+        let mut cols = Cols::new(&row);
+        let task = cols.id()?;
+        known.feedback.entry(task).or_default().push(cols.json()?);
+    }
+    Ok(())
 }
 
 fn keep_names(

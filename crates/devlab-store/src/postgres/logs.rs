@@ -2,18 +2,18 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use deadpool_postgres::ClientWrapper;
 use devlab_core::limits::{LOG_BYTES_MAX, LOG_CHUNK_BYTES_MAX};
 use devlab_core::{AttemptId, Error, Refusal, Result, StorageError};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::connect::Target;
-use super::errors::storage_error;
-use super::writer::Trouble;
+use super::writer::{Trouble, simple, wait};
 use crate::faults::{FaultHook, FaultPoint};
 use crate::jobs::Jobs;
 use crate::sql::codec::int;
@@ -75,7 +75,7 @@ impl Appender {
                             break Err(error);
                         }
                         // To append a chunk twice adds nothing, so a cut commit is no question.
-                        std::thread::sleep(PAUSE);
+                        runtime.block_on(async { tokio::time::sleep(PAUSE).await });
                     }
                     Err(Trouble::Failed(error)) => break Err(error),
                 }
@@ -104,13 +104,13 @@ impl Appender {
             Some(client) if !client.is_closed() => client,
             Some(_) | None => runtime
                 .block_on(self.target.writer())
-                .map_err(|error| Trouble::Lost(storage_error(&error)))?,
+                .map_err(Trouble::Lost)?,
         };
-        let outcome = runtime.block_on(self.append(&client, jobs));
+        let outcome = wait(runtime, self.append(&client, jobs));
         match &outcome {
             Ok(_) => self.client = Some(client),
             Err(Trouble::Failed(_)) => {
-                if runtime.block_on(client.batch_execute("ROLLBACK")).is_ok() {
+                if wait(runtime, simple(&client, "ROLLBACK")).is_ok() {
                     self.client = Some(client);
                 }
             }

@@ -102,14 +102,19 @@ impl PostgresStore {
             tasks: TaskTracker::new(),
             threads: Mutex::new(Vec::new()),
         });
-        let listening = wake::run(
-            target.clone(),
-            listener,
+        let (units, appends) = (Arc::clone(&store.units), Arc::clone(&store.appends));
+        let listening = wake::Listening {
+            target: target.clone(),
             id,
-            Arc::clone(&options.effects),
+            sink: Arc::clone(&options.effects),
             waiting,
-            store.stop.clone(),
-        );
+            stop: store.stop.clone(),
+            fail: Box::new(move || {
+                units.close();
+                appends.close();
+            }),
+        };
+        let listening = listening.run(listener);
         drop(store.tasks.spawn(listening));
         let writer = Writer {
             id,
@@ -123,6 +128,7 @@ impl PostgresStore {
             faults: options.faults.clone(),
             client: None,
             batch: 0,
+            away_since: None,
             overlay: Overlay::default(),
         };
         store.start("devlab-write", move |runtime| writer.run(runtime))?;
@@ -170,7 +176,6 @@ impl PostgresStore {
     fn close_queues(&self) {
         self.units.close();
         self.appends.close();
-        self.stop.cancel();
     }
 
     /// Units of work that wait for the writer now.
@@ -212,15 +217,22 @@ impl PostgresStore {
                 lost: Cell::new(false),
             };
             let stored = |error: tokio_postgres::Error| Error::Storage(storage_error(&error));
-            let now = handle.block_on(begin_reading(&client)).map_err(stored)?;
-            let now = clock.map_or(now, |clock| clock.now());
-            let result = reads(&conn, now, &random);
+            let begun = handle.block_on(begin_reading(&client)).map_err(stored);
+            let mut result = None;
+            let outcome = begun.and_then(|now| {
+                let now = clock.map_or(now, |clock| clock.now());
+                guarded(|| {
+                    result = Some(reads(&conn, now, &random)?);
+                    Ok(())
+                })
+            });
             // A connection that fails to end its transaction is not used again.
-            if let Err(error) = handle.block_on(client.batch_execute("ROLLBACK")) {
+            let ended = handle.block_on(client.batch_execute("ROLLBACK"));
+            if conn.lost.get() || ended.is_err() {
                 drop(Object::take(client));
-                return result.and(Err(stored(error)));
             }
-            result
+            outcome?;
+            result.ok_or_else(|| closed().into())
         };
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| {
             Err(Error::Storage(StorageError::new(
@@ -248,6 +260,7 @@ impl Drop for PostgresStore {
     fn drop(&mut self) {
         // The threads finish what waits and end by themselves.
         self.close_queues();
+        self.stop.cancel();
     }
 }
 
@@ -321,6 +334,8 @@ impl Store for PostgresStore {
         let joined =
             tokio::task::spawn_blocking(move || threads.into_iter().try_for_each(JoinHandle::join));
         let joined = joined.await;
+        // Only now may another server come: what waited is written.
+        self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
         self.pool.close();

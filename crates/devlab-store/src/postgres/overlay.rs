@@ -532,10 +532,27 @@ impl Overlay {
         })
     }
 
-    /// Puts an entry into its queue.
+    /// Puts an entry into its queue; one that is there stays as it is.
     pub(super) fn enqueue(&mut self, entry: &Queued) {
+        if self.is_queued(entry) {
+            return;
+        }
         self.queues.enter(entry);
         self.queues.undo.push(QueueStep::In(entry.clone()));
+    }
+
+    fn is_queued(&self, entry: &Queued) -> bool {
+        let key = (entry.org, entry.requires.as_str().to_owned());
+        let at = place(entry);
+        let is_new = |queue: &BTreeMap<Place, Queued>| queue.contains_key(&at);
+        if self.queues.put_in.get(&key).is_some_and(is_new) {
+            return true;
+        }
+        let is_taken = |taken: &BTreeSet<Place>| taken.contains(&at);
+        let window = self.known.queues.get(&entry.org);
+        let window = window.and_then(|queues| queues.get(&key.1));
+        window.is_some_and(|window| window.entries.binary_search_by_key(&at, place).is_ok())
+            && !self.queues.taken.get(&key).is_some_and(is_taken)
     }
 
     /// Takes an entry out of its queue; `None` if it cannot be told from here whether it is there.

@@ -50,10 +50,7 @@ pub(super) async fn claim(client: &tokio_postgres::Client) -> Result<(), Storage
 /// # Errors
 /// `TooNew` if a newer devlab has been here.
 pub(super) async fn migrate(target: &Target) -> Result<(), StorageError> {
-    let mut client = target
-        .plain("migration")
-        .await
-        .map_err(|error| storage_error(&error))?;
+    let mut client = target.plain("migration").await?;
     let locked = client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]);
     locked.await.map_err(|error| storage_error(&error))?;
     let outcome = apply(&mut client).await;

@@ -5,8 +5,11 @@
 //! What is lost costs time, never correctness: every loop also looks by itself.
 
 use devlab_core::StorageError;
+use devlab_core::error::StorageErrorKind;
 use devlab_core::tx::Effect;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{
+    Receiver, Sender, UnboundedReceiver, UnboundedSender, channel, unbounded_channel,
+};
 use tokio_postgres::{AsyncMessage, Notification};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -20,19 +23,21 @@ use crate::EffectSink;
 const CHANNEL: &str = "devlab";
 /// Longest payload of a NOTIFY that we send; PostgreSQL takes less than 8000 bytes.
 const PAYLOAD_MAX: usize = 7_000;
-/// Most effects that wait to be sent; more are left out, and found by the slow look.
+/// Most commits whose effects wait to be sent; more are left out, and found by the slow look.
+const COMMITS_WAITING_MAX: usize = 1_024;
+/// Most effects that are sent at once.
 const WAITING_MAX: usize = 10_000;
 
 /// Where the effects of a commit go.
 #[derive(Clone)]
 pub(super) struct Told {
     sink: EffectSink,
-    others: UnboundedSender<Vec<Effect>>,
+    others: Sender<Vec<Effect>>,
 }
 
 impl Told {
-    pub(super) fn new(sink: EffectSink) -> (Self, UnboundedReceiver<Vec<Effect>>) {
-        let (others, waiting) = unbounded_channel();
+    pub(super) fn new(sink: EffectSink) -> (Self, Receiver<Vec<Effect>>) {
+        let (others, waiting) = channel(COMMITS_WAITING_MAX);
         (Self { sink, others }, waiting)
     }
 
@@ -46,36 +51,51 @@ impl Told {
             tracing::error!("the receiver of effects panicked");
         }
         // Also without effects: there may be new events. Nobody listens after the end.
-        drop(self.others.send(effects));
+        drop(self.others.try_send(effects));
     }
 }
 
-/// Listens and tells, on a connection that is made again whenever it is cut.
-pub(super) async fn run(
-    target: Target,
-    first: Listener,
-    id: Uuid,
-    sink: EffectSink,
-    mut waiting: UnboundedReceiver<Vec<Effect>>,
-    stop: CancellationToken,
-) {
-    let mut listener = Some(first);
-    while !stop.is_cancelled() {
-        if let Some(mut listening) = listener.take() {
-            // Whatever was said before this moment was missed: everybody looks once.
-            sink(&[]);
-            let ended = listening.serve(id, &sink, &mut waiting, &stop).await;
-            if let Err(error) = ended {
-                tracing::warn!(error = %storage_error(&error), "listening to the database ended");
+/// What listens and tells, on a connection that is made again whenever it is cut.
+pub(super) struct Listening {
+    pub(super) target: Target,
+    pub(super) id: Uuid,
+    pub(super) sink: EffectSink,
+    pub(super) waiting: Receiver<Vec<Effect>>,
+    pub(super) stop: CancellationToken,
+    /// Ends the store: another server has taken the database meanwhile.
+    pub(super) fail: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Listening {
+    pub(super) async fn run(mut self, first: Listener) {
+        let stop = self.stop.clone();
+        let mut listener = Some(first);
+        while !stop.is_cancelled() {
+            if let Some(mut listening) = listener.take() {
+                // Whatever was said before this moment was missed: everybody looks once.
+                (self.sink)(&[]);
+                let ended = listening.serve(&mut self).await;
+                if let Err(error) = ended {
+                    tracing::warn!(error = %storage_error(&error), "listening to the database ended");
+                }
             }
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(LISTEN_RETRY) => {}
-        }
-        match Listener::connect(&target).await {
-            Ok(connected) => listener = Some(connected),
-            Err(error) => tracing::warn!(%error, "cannot listen to the database"),
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(LISTEN_RETRY) => {}
+            }
+            let connected = tokio::select! {
+                () = stop.cancelled() => return,
+                connected = Listener::connect(&self.target) => connected,
+            };
+            match connected {
+                Ok(connected) => listener = Some(connected),
+                Err(error) if error.kind == StorageErrorKind::Busy => {
+                    tracing::error!(%error, "this server has lost its database, and stops writing");
+                    (self.fail)();
+                    return;
+                }
+                Err(error) => tracing::warn!(%error, "cannot listen to the database"),
+            }
         }
     }
 }
@@ -94,10 +114,7 @@ impl Listener {
     /// `Busy` if another server is there.
     pub(super) async fn connect(target: &Target) -> Result<Self, StorageError> {
         let (tell, heard) = unbounded_channel();
-        let (client, driver) = target
-            .listener(tell)
-            .await
-            .map_err(|error| storage_error(&error))?;
+        let (client, driver) = target.listener(tell).await?;
         let listener = Self {
             client,
             driver,
@@ -118,13 +135,14 @@ impl Drop for Listener {
 }
 
 impl Listener {
-    async fn serve(
-        &mut self,
-        id: Uuid,
-        sink: &EffectSink,
-        waiting: &mut UnboundedReceiver<Vec<Effect>>,
-        stop: &CancellationToken,
-    ) -> Result<(), tokio_postgres::Error> {
+    async fn serve(&mut self, of: &mut Listening) -> Result<(), tokio_postgres::Error> {
+        let Listening {
+            id,
+            sink,
+            waiting,
+            stop,
+            ..
+        } = of;
         let mine = id.simple().to_string();
         loop {
             tokio::select! {
@@ -193,7 +211,7 @@ where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
-    tokio::spawn(async move {
+    tokio::runtime::Handle::current().spawn(async move {
         loop {
             match std::future::poll_fn(|cx| connection.poll_message(cx)).await {
                 Some(Ok(AsyncMessage::Notification(notification))) => {

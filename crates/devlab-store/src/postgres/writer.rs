@@ -10,7 +10,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use deadpool_postgres::ClientWrapper;
 use devlab_core::error::StorageErrorKind;
@@ -18,11 +18,12 @@ use devlab_core::tx::Effect;
 use devlab_core::{Clock, Error, Result, StorageError, Timestamp};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::conn::{Numbers, PgConn, Wait};
-use super::connect::Target;
-use super::errors::storage_error;
+use super::connect::{ANSWER_MAX, Target};
+use super::errors::{no_answer, storage_error};
 use super::fetch::fetch;
 use super::flush::flush;
 use super::overlay::{Overlay, Stop};
@@ -43,12 +44,16 @@ const PAUSE_FIRST: Duration = Duration::from_millis(20);
 /// Longest such pause.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
-const TURN: &str = "SELECT tasks, events, \
-    (extract(epoch FROM clock_timestamp()) * 1000)::int8 FROM turn WHERE one FOR UPDATE";
+/// Each statement sees what was committed before it, so before the turn was got as well.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+const TURN: &str = "SELECT tasks, events FROM turn WHERE one FOR UPDATE";
+/// Asked after the turn was got: before that it may have been waited for.
+const CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::int8";
 const LAST_BATCH: &str = "SELECT batch FROM writers WHERE id = $1";
 const END_TURN: &str = "UPDATE turn SET tasks = $1, events = $2 WHERE one";
 const NOTE_BATCH: &str = "INSERT INTO writers (id, batch, at) VALUES ($1, $2, now()) \
-    ON CONFLICT (id) DO UPDATE SET batch = excluded.batch, at = excluded.at";
+    ON CONFLICT (id) DO UPDATE SET batch = excluded.batch, at = excluded.at \
+    WHERE writers.batch < excluded.batch";
 
 /// A unit of work and who waits for it.
 pub(super) struct UnitJob {
@@ -84,6 +89,8 @@ pub(super) struct Writer {
     pub(super) faults: Option<FaultHook>,
     pub(super) client: Option<ClientWrapper>,
     pub(super) batch: u64,
+    /// Since when the database has been away. All that waits has this much patience together.
+    pub(super) away_since: Option<Instant>,
     pub(super) overlay: Overlay,
 }
 
@@ -100,7 +107,6 @@ impl Writer {
 
     /// Runs a batch until it is committed, or the database has been away for too long.
     fn commit(&mut self, runtime: &Runtime, mut units: Vec<UnitJob>) {
-        let until = Instant::now() + self.patience;
         let (mut pause, mut one_by_one) = (PAUSE_FIRST, false);
         // What the batch came to if its commit happened although nobody said so.
         let mut unknown: Option<Done> = None;
@@ -115,17 +121,21 @@ impl Writer {
                 }
                 Err(Trouble::Lost(error)) => {
                     self.client = None;
-                    if Instant::now() + pause > until {
+                    // The runtime closes the connection only when it runs, and a turn goes with it.
+                    runtime.block_on(tokio::task::yield_now());
+                    let away_since = *self.away_since.get_or_insert_with(Instant::now);
+                    if away_since.elapsed() + pause > self.patience {
                         break Err(error);
                     }
                     tracing::warn!(%error, units = units.len(), "the database is away; trying again");
-                    std::thread::sleep(pause);
+                    runtime.block_on(async { tokio::time::sleep(pause).await });
                     pause = (pause * 2).min(PAUSE_MAX);
                 }
             }
         };
         match done {
             Ok(done) => {
+                self.away_since = None;
                 self.told.commit(done.effects);
                 for (job, outcome) in units.into_iter().zip(done.outcomes) {
                     // Whoever asked may have gone; what was written stays.
@@ -152,21 +162,24 @@ impl Writer {
             Some(client) if !client.is_closed() => client,
             Some(_) | None => runtime
                 .block_on(self.target.writer())
-                .map_err(|error| Trouble::Lost(storage_error(&error)))?,
+                .map_err(Trouble::Lost)?,
         };
-        let outcome = self.in_turn(runtime, &client, units, one_by_one, unknown);
-        match &outcome {
-            Ok(_) => self.client = Some(client),
-            Err(Trouble::Failed(_)) => {
-                if runtime.block_on(client.batch_execute("ROLLBACK")).is_ok() {
+        match self.in_turn(runtime, &client, units, one_by_one, unknown) {
+            Ok((done, is_usable)) => {
+                self.client = is_usable.then_some(client);
+                Ok(done)
+            }
+            Err(Trouble::Failed(error)) => {
+                if wait(runtime, simple(&client, "ROLLBACK")).is_ok() {
                     self.client = Some(client);
                 }
+                Err(Trouble::Failed(error))
             }
-            Err(Trouble::Lost(_)) => {}
+            Err(lost) => Err(lost),
         }
-        outcome
     }
 
+    /// Does the batch in its turn. Also says whether the connection can be used again.
     fn in_turn(
         &mut self,
         runtime: &Runtime,
@@ -174,17 +187,20 @@ impl Writer {
         units: &mut [UnitJob],
         one_by_one: bool,
         unknown: &mut Option<Done>,
-    ) -> std::result::Result<Done, Trouble> {
-        let (numbers, now) = runtime.block_on(self.begin(client))?;
-        if let Some(done) = unknown.take() {
-            // A statement of its own: it sees what was committed before the turn was got.
-            let last = runtime.block_on(last_batch(client, self.id))?;
-            if last == Some(self.batch) {
-                runtime
-                    .block_on(client.batch_execute("ROLLBACK"))
-                    .map_err(|error| Trouble::of(&error))?;
-                return Ok(done);
+    ) -> std::result::Result<(Done, bool), Trouble> {
+        let (numbers, now) = wait(runtime, self.begin(client))?;
+        if unknown.is_some() {
+            // A statement of its own: it sees what was committed before the turn was got. Until it
+            // is answered the batch stays in question.
+            let last = wait(runtime, last_batch(client, self.id))?;
+            if last == Some(self.batch)
+                && let Some(done) = unknown.take()
+            {
+                // A connection that does not give the turn back is not used again.
+                let ended = wait(runtime, simple(client, "ROLLBACK"));
+                return Ok((done, ended.is_ok()));
             }
+            *unknown = None;
         }
         let mut run = Run {
             outcomes: units.iter().map(|_| None).collect(),
@@ -193,20 +209,21 @@ impl Writer {
         self.overlay = Overlay::default();
         if !one_by_one {
             self.run_together(runtime, client, units, &numbers, now, &mut run)?;
-            runtime.block_on(flush(client, &self.overlay, now))?;
+            wait(runtime, flush(client, &self.overlay, now))?;
         }
         self.run_directly(runtime, client, units, &numbers, now, &mut run)?;
         self.fault(FaultPoint::BeforeCommit)?;
         let done = run.done();
         *unknown = Some(done);
-        runtime.block_on(self.end(client, &numbers))?;
+        wait(runtime, self.end(client, &numbers))?;
         self.fault(FaultPoint::AfterCommit)?;
-        unknown.take().ok_or_else(|| {
+        let done = unknown.take().ok_or_else(|| {
             Trouble::Failed(StorageError::new(
                 StorageErrorKind::Other,
                 "a batch has no outcome",
             ))
-        })
+        });
+        Ok((done?, true))
     }
 
     /// Takes the turn.
@@ -215,21 +232,23 @@ impl Writer {
         client: &ClientWrapper,
     ) -> std::result::Result<(Numbers, Timestamp), Trouble> {
         let lost = |error: tokio_postgres::Error| Trouble::Lost(storage_error(&error));
-        let statement = client.prepare_cached(TURN).await.map_err(lost)?;
-        let (begun, turn) = futures::future::join(
-            client.batch_execute("BEGIN"),
-            client.query_one(&statement, &[]),
+        let turn = client.prepare_cached(TURN).await.map_err(lost)?;
+        let clock = client.prepare_cached(CLOCK).await.map_err(lost)?;
+        let (begun, turn, clock) = futures::future::join3(
+            client.batch_execute(BEGIN),
+            client.query_one(&turn, &[]),
+            client.query_one(&clock, &[]),
         )
         .await;
         begun.map_err(lost)?;
-        let turn = turn.map_err(lost)?;
+        let (turn, clock) = (turn.map_err(lost)?, clock.map_err(lost)?);
         let number = |at: usize| u64::try_from(turn.get::<_, i64>(at)).unwrap_or(0);
         let numbers = Numbers::default();
         numbers.tasks.set(number(0));
         numbers.events.set(number(1));
         let now = match &self.clock {
             Some(clock) => clock.now(),
-            None => Timestamp::from_millis(turn.get(2)),
+            None => Timestamp::from_millis(clock.get(0)),
         };
         Ok((numbers, now))
     }
@@ -255,10 +274,17 @@ impl Writer {
             .await;
             // In this order: the commit of a failed transaction succeeds, as a rollback.
             ended?;
-            noted?;
-            committed
+            let noted = noted?;
+            committed.map(|()| noted)
         };
-        work.await.map_err(|error| Trouble::of(&error))
+        match work.await {
+            Ok(1) => Ok(()),
+            Ok(_) => Err(Trouble::Lost(StorageError::new(
+                StorageErrorKind::Other,
+                "a batch was noted before",
+            ))),
+            Err(error) => Err(Trouble::of(&error)),
+        }
     }
 
     /// Runs the units against the overlay, again and again until each of them knows all it needs.
@@ -292,7 +318,7 @@ impl Writer {
                         asked.push(at);
                     }
                     Err(Stop::Direct) => {
-                        run.outcomes[at] = None;
+                        run.forget(at);
                         direct.insert(at);
                     }
                 }
@@ -308,11 +334,11 @@ impl Writer {
             }
             if round >= ROUNDS_MAX {
                 for at in &asked {
-                    run.outcomes[*at] = None;
+                    run.forget(*at);
                 }
                 direct.extend(asked);
             } else {
-                runtime.block_on(fetch(client, &mut self.overlay, needs))?;
+                wait(runtime, fetch(client, &mut self.overlay, needs))?;
             }
         }
         Ok(())
@@ -410,12 +436,34 @@ impl Writer {
     }
 }
 
+/// Waits for an answer; a database that says nothing for so long counts as gone.
+pub(super) fn wait<T>(
+    runtime: &Runtime,
+    question: impl Future<Output = std::result::Result<T, Trouble>>,
+) -> std::result::Result<T, Trouble> {
+    let answered = async { tokio::time::timeout(ANSWER_MAX, question).await };
+    runtime
+        .block_on(answered)
+        .unwrap_or_else(|_| Err(Trouble::Lost(no_answer())))
+}
+
+/// Runs a statement that gives nothing.
+pub(super) async fn simple(client: &ClientWrapper, sql: &str) -> std::result::Result<(), Trouble> {
+    client
+        .batch_execute(sql)
+        .await
+        .map_err(|error| Trouble::of(&error))
+}
+
 async fn last_batch(client: &ClientWrapper, id: Uuid) -> std::result::Result<Option<u64>, Trouble> {
     let found = async {
         let statement = client.prepare_cached(LAST_BATCH).await?;
         client.query_opt(&statement, &[&id]).await
     };
-    let found = found.await.map_err(|error| Trouble::of(&error))?;
+    // Whatever went wrong: the question stays open.
+    let found = found
+        .await
+        .map_err(|error| Trouble::Lost(storage_error(&error)))?;
     Ok(found.map(|row| u64::try_from(row.get::<_, i64>(0)).unwrap_or(0)))
 }
 
@@ -426,6 +474,12 @@ struct Run {
 }
 
 impl Run {
+    /// The unit is run again.
+    fn forget(&mut self, at: usize) {
+        self.outcomes[at] = None;
+        self.effects[at].clear();
+    }
+
     fn done(self) -> Done {
         Done {
             outcomes: self

@@ -151,7 +151,6 @@ pub(crate) fn set_branch_head(
     const SET: &str = "INSERT INTO branch_heads (project, branch, head) VALUES (?1, ?2, ?3) \
         ON CONFLICT (project, branch) DO UPDATE SET head = excluded.head";
     const UNSET: &str = "DELETE FROM branch_heads WHERE project = ?1 AND branch = ?2";
-    let project = project;
     match head {
         Some(head) => change(conn, SET, params![project, branch.as_str(), head.as_str()])?,
         None => change(conn, UNSET, params![project, branch.as_str()])?,

@@ -76,6 +76,9 @@ pub(crate) trait Sql {
     /// Whether its transaction is still there: a database may have taken it back by itself.
     fn in_transaction(&self) -> bool;
 
+    /// Told that its transaction had to be ended, with everything that was written in it.
+    fn transaction_ended(&self) {}
+
     /// The number that a new task or event gets; `None` if the database gives it.
     fn next_number(&self, of: Number) -> Option<u64>;
 

@@ -79,6 +79,7 @@ impl<'c> Session<'c> {
                     .and_then(|()| self.statement("RELEASE unit"));
                 if undone.is_err() {
                     // Ends the whole transaction, which the writer takes as the end of its batch.
+                    self.conn.transaction_ended();
                     self.statement("ROLLBACK")?;
                 }
                 Err(error)

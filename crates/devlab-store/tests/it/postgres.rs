@@ -30,7 +30,8 @@ async fn refusal(url: &str) -> StorageError {
 
 fn org(number: u32) -> Org {
     Org {
-        id: OrgId::new(Timestamp::from_millis(1), number.into()),
+        // The lowest bits of what is random give way to the version.
+        id: OrgId::new(Timestamp::from_millis(1), u128::from(number) << 16),
         name: format!("org-{number}").parse().unwrap(),
         created_at: Timestamp::from_millis(1),
     }
@@ -92,7 +93,7 @@ async fn a_commit_that_nobody_answered_for_is_not_done_twice() {
     let mut options = quiet(&url);
     options.faults = Some(Arc::new(move |point| match point {
         // As if the connection was cut just after the commit, every other time.
-        FaultPoint::AfterCommit if seen.fetch_add(1, Ordering::SeqCst) % 2 == 0 => {
+        FaultPoint::AfterCommit if seen.fetch_add(1, Ordering::SeqCst).is_multiple_of(2) => {
             Err(StorageErrorKind::Other)
         }
         _ => Ok(()),

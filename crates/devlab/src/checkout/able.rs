@@ -79,7 +79,7 @@ fn nobody(needed: &Labels, run: &Run) -> anyhow::Error {
     Failure::new(
         Exit::NoAgent,
         format!(
-            "no agent can do this, so nothing was scheduled: {who}\n  → {}; --no-wait schedules it \
+            "no agent can do this, so it was not scheduled: {who}\n  → {}; --no-wait schedules it \
              for an agent that comes later",
             match run.command.is_empty() {
                 true => format!(

@@ -251,12 +251,15 @@ async fn create(context: &Context, client: &Client, new: TaskNew) -> anyhow::Res
     for name in &new.depends_on {
         depends_on.push(find::task(client, name).await?);
     }
-    let taken = match (&new.project, new.checks.is_empty()) {
-        (Some(project), false) => {
-            let project = find::project(client, new.org.as_deref(), project).await?;
-            checks::taken(client, project.id).await?
-        }
-        (Some(_) | None, _) => Vec::new(),
+    let project = match (&new.project, parent) {
+        (Some(name), _) => Some(find::project(client, new.org.as_deref(), name).await?.id),
+        // A child has its parent's.
+        (None, Some(parent)) => client.task(parent).await?.task.project,
+        (None, None) => None,
+    };
+    let taken = match project {
+        Some(project) if !new.checks.is_empty() => checks::taken(client, project).await?,
+        Some(_) | None => Vec::new(),
     };
     let task = CreateTask {
         org: new.org,

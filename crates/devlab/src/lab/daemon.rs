@@ -19,6 +19,8 @@ use crate::show;
 
 /// How long a lab may take to start: it may have to migrate its store.
 const START_MAX: Duration = Duration::from_secs(60);
+/// How long a lab that answers is waited for to say the rest.
+const ANNOUNCED_MAX: Duration = Duration::from_secs(15);
 /// How often a file or process is looked at while waiting for it.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How long a lab has to end after it was told to stop at once.
@@ -90,7 +92,8 @@ async fn start_with(home: &Home, mut command: Command) -> anyhow::Result<ServerF
             ))
         }
     };
-    let said = std::fs::read_to_string(&output).unwrap_or_default();
+    let said = std::fs::read(&output).unwrap_or_default();
+    let said = String::from_utf8_lossy(&said);
     let start = said.trim().get(..OUTPUT_SHOWN_MAX).unwrap_or(said.trim());
     match server {
         Ok(server) => {
@@ -131,14 +134,22 @@ async fn ready(home: &Home, child: &mut Child) -> anyhow::Result<ServerFile> {
     }
 }
 
-/// Until the lab has said all that it says at its start, or has ended: it answers before that.
+/// Until the lab has said all that it says at its start, or has ended: it answers before that. A lab
+/// that answers is not given up because it says nothing.
 async fn announced(output: &Path, server: &ServerFile) {
     let is_complete = || {
-        let said = std::fs::read_to_string(output).unwrap_or_default();
-        said.lines().any(|line| line == up::UP)
+        let said = std::fs::read(output).unwrap_or_default();
+        String::from_utf8_lossy(&said)
+            .lines()
+            .any(|line| line == up::UP)
     };
-    while !is_complete() && server.process.is_alive() {
-        tokio::time::sleep(LOOK_EVERY).await;
+    let waited = async {
+        while !is_complete() && server.process.is_alive() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    if tokio::time::timeout(ANNOUNCED_MAX, waited).await.is_err() {
+        tracing::warn!("the lab answers, but has not said all that it says at its start");
     }
 }
 
