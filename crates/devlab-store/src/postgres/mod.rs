@@ -10,11 +10,13 @@
 //! *Invariant:* numbers of tasks and events follow the order of commits, so that a reader of the
 //! event stream never misses one that comes late.
 
+mod changes;
 mod conn;
 mod connect;
 mod errors;
 mod fetch;
 mod flush;
+mod keep;
 mod logs;
 mod options;
 mod overlay;

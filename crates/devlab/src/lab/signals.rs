@@ -1,7 +1,7 @@
 //! Signals: the first asks to finish, the second to stop at once.
 
 use anyhow::Context;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -15,7 +15,7 @@ pub(crate) struct Stop {
     pub(crate) soft: CancellationToken,
     /// Stop at once.
     pub(crate) hard: CancellationToken,
-    /// Whether the first of them was Ctrl-C.
+    /// Whether one of them was Ctrl-C: of two that come together nobody knows which was first.
     interrupted: CancellationToken,
 }
 
@@ -35,18 +35,14 @@ impl Stop {
         let mut interrupt = on(SignalKind::interrupt())?;
         let heard = stop.clone();
         drop(tracker.spawn(async move {
-            tokio::select! {
-                // Of two that came together nobody knows which was first.
-                biased;
-                _ = interrupt.recv() => heard.interrupted.cancel(),
-                _ = terminate.recv() => {}
+            for stage in [&heard.soft, &heard.hard] {
+                tokio::select! {
+                    _ = interrupt.recv() => heard.interrupted.cancel(),
+                    _ = terminate.recv() => {}
+                    () = heard.hard.cancelled() => return,
+                }
+                stage.cancel();
             }
-            heard.soft.cancel();
-            tokio::select! {
-                () = either(&mut terminate, &mut interrupt) => {}
-                () = heard.hard.cancelled() => return,
-            }
-            heard.hard.cancel();
         }));
         Ok(stop)
     }
@@ -62,12 +58,5 @@ impl Stop {
         }
         show::note(words);
         Ok(())
-    }
-}
-
-async fn either(terminate: &mut Signal, interrupt: &mut Signal) {
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
     }
 }
