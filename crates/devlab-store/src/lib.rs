@@ -1,4 +1,4 @@
-//! Durable state: the [`Store`] trait and its SQLite implementation.
+//! Durable state: the [`Store`] trait, in SQLite and in PostgreSQL.
 //!
 //! A store runs whole units of work: a closure that reads and writes through
 //! [`devlab_core::tx::Tx`] and either happens completely and durably, or not at all. Units of many

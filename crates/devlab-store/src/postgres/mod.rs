@@ -1,4 +1,5 @@
-//! The store in a PostgreSQL database, which any number of processes share.
+//! The store in a PostgreSQL database. Several processes can write to it without harm; one server at
+//! a time uses it, because repositories are in its data folder.
 //!
 //! Each process has one thread that writes and one that appends to logs; both put what many callers
 //! want into one transaction. Reads use a pool of connections. See [`writer`] for how writers take
@@ -90,7 +91,14 @@ impl PostgresStore {
             let place = target.describe();
             StorageError::new(error.kind, format!("{place}: {}", error.detail))
         })?;
-        let listener = wake::Listener::connect(&target).await?;
+        let listener = wake::Listener::connect(&target, None)
+            .await?
+            .ok_or_else(|| {
+                StorageError::new(
+                    StorageErrorKind::Busy,
+                    "another devlab server uses this database; stop it first",
+                )
+            })?;
         let id = Uuid::from_u128((options.random)());
         let (told, waiting) = Told::new(Arc::clone(&options.effects));
         let store = Arc::new(Self {

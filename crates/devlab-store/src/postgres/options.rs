@@ -20,7 +20,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a writing transaction may stand still before PostgreSQL ends it: a process that is
 /// paused in its turn keeps the others waiting no longer.
 pub const TURN_IDLE_MAX: Duration = Duration::from_secs(10);
-/// How often effects are assumed although nobody told of them: the slow look behind LISTEN.
+/// How long after a cut the connection that listens is made again.
 pub const LISTEN_RETRY: Duration = Duration::from_secs(1);
 
 /// What [`super::PostgresStore::open`] needs.

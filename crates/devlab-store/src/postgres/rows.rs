@@ -164,7 +164,7 @@ impl Rows {
         self.len == 0
     }
 
-    /// Runs the statement; how many rows it changed has to be how many there are, if `exactly`.
+    /// Runs the statement, and returns how many rows it changed.
     pub(super) async fn run(&self, client: &ClientWrapper) -> Result<u64, tokio_postgres::Error> {
         let statement = client.prepare_cached(&self.sql).await?;
         let params: Vec<_> = self.columns.iter().map(Values::as_param).collect();

@@ -24,23 +24,16 @@ const SERVER_LOCK: i64 = 0x64_6576_6c61_6273;
 const CLAIM_WAIT: Duration = Duration::from_secs(5);
 
 /// Makes this connection the one server of its database, for as long as it lasts. Waits a moment for
-/// one that has just been killed: PostgreSQL may not have noticed yet.
-///
-/// # Errors
-/// `Busy` if another process is.
-pub(super) async fn claim(client: &tokio_postgres::Client) -> Result<(), StorageError> {
+/// one that has just been killed: PostgreSQL may not have noticed yet. `false` if another server
+/// has the database.
+pub(super) async fn claim(client: &tokio_postgres::Client) -> Result<bool, StorageError> {
     let stored = |error: tokio_postgres::Error| storage_error(&error);
     let wait = format!("SET lock_timeout = {}", CLAIM_WAIT.as_millis());
     client.batch_execute(&wait).await.map_err(stored)?;
     let claimed = client.execute("SELECT pg_advisory_lock($1)", &[&SERVER_LOCK]);
     match claimed.await {
-        Ok(_) => Ok(()),
-        Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
-            Err(StorageError::new(
-                StorageErrorKind::Busy,
-                "another devlab server uses this database; stop it first",
-            ))
-        }
+        Ok(_) => Ok(true),
+        Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => Ok(false),
         Err(error) => Err(stored(error)),
     }
 }

@@ -5,11 +5,11 @@
 //! What is lost costs time, never correctness: every loop also looks by itself.
 
 use devlab_core::StorageError;
-use devlab_core::error::StorageErrorKind;
 use devlab_core::tx::Effect;
 use tokio::sync::mpsc::{
     Receiver, Sender, UnboundedReceiver, UnboundedSender, channel, unbounded_channel,
 };
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{AsyncMessage, Notification};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -69,6 +69,7 @@ pub(super) struct Listening {
 impl Listening {
     pub(super) async fn run(mut self, first: Listener) {
         let stop = self.stop.clone();
+        let mut session = first.session.clone();
         let mut listener = Some(first);
         while !stop.is_cancelled() {
             if let Some(mut listening) = listener.take() {
@@ -85,12 +86,17 @@ impl Listening {
             }
             let connected = tokio::select! {
                 () = stop.cancelled() => return,
-                connected = Listener::connect(&self.target) => connected,
+                connected = Listener::connect(&self.target, Some(&session)) => connected,
             };
             match connected {
-                Ok(connected) => listener = Some(connected),
-                Err(error) if error.kind == StorageErrorKind::Busy => {
-                    tracing::error!(%error, "this server has lost its database, and stops writing");
+                Ok(Some(connected)) => {
+                    session = connected.session.clone();
+                    listener = Some(connected);
+                }
+                Ok(None) => {
+                    tracing::error!(
+                        "another server has taken the database: this one stops writing"
+                    );
                     (self.fail)();
                     return;
                 }
@@ -105,26 +111,52 @@ pub(super) struct Listener {
     client: tokio_postgres::Client,
     driver: tokio::task::JoinHandle<()>,
     heard: UnboundedReceiver<Notification>,
+    session: Session,
+}
+
+/// A session of the database's, which may go on there after its connection was cut here.
+#[derive(Debug, Clone)]
+pub(super) struct Session {
+    pid: i32,
+    began: String,
 }
 
 impl Listener {
-    /// Connects as the one server of the database.
-    ///
-    /// # Errors
-    /// `Busy` if another server is there.
-    pub(super) async fn connect(target: &Target) -> Result<Self, StorageError> {
+    /// Connects as the one server of the database; `None` if another server is there. `last` is the
+    /// session before this one: it ends, so that it does not stand for another server.
+    pub(super) async fn connect(
+        target: &Target,
+        last: Option<&Session>,
+    ) -> Result<Option<Self>, StorageError> {
+        const OWN: &str = "SELECT pid, backend_start::text FROM pg_stat_activity \
+            WHERE pid = pg_backend_pid()";
+        const END: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+            WHERE pid = $1 AND backend_start::text = $2";
+        let stored = |error: tokio_postgres::Error| storage_error(&error);
         let (tell, heard) = unbounded_channel();
         let (client, driver) = target.listener(tell).await?;
+        let own = client.query_one(OWN, &[]).await.map_err(stored)?;
         let listener = Self {
             client,
             driver,
             heard,
+            session: Session {
+                pid: own.get(0),
+                began: own.get(1),
+            },
         };
-        super::schema::claim(&listener.client).await?;
+        if let Some(last) = last {
+            let of: [&(dyn ToSql + Sync); 2] = [&last.pid, &last.began];
+            let ended = listener.client.execute(END, &of);
+            ended.await.map_err(stored)?;
+        }
+        if !super::schema::claim(&listener.client).await? {
+            return Ok(None);
+        }
         let listen = format!("LISTEN {CHANNEL}");
         let listening = listener.client.batch_execute(&listen);
-        listening.await.map_err(|error| storage_error(&error))?;
-        Ok(listener)
+        listening.await.map_err(stored)?;
+        Ok(Some(listener))
     }
 }
 

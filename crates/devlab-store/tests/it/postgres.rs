@@ -157,3 +157,26 @@ async fn what_many_write_at_once_is_as_if_they_came_one_by_one() {
     assert_eq!(made, 20);
     store.close().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_whose_listening_connection_is_cut_stays_the_one_server() {
+    let server = Server::start(&[]);
+    let url = server.create("devlab");
+    let store = open(&url).await;
+    const LISTENER: &str = "SELECT pid FROM pg_stat_activity \
+        WHERE application_name = 'devlab listener'";
+    let first = server.sql("devlab", LISTENER);
+    server.sql("devlab", &format!("SELECT pg_terminate_backend({first})"));
+    loop {
+        let now = server.sql("devlab", LISTENER);
+        if !now.is_empty() && now != first {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(count(&store).await.unwrap(), 1);
+    let error = refusal(&url).await;
+    assert_eq!(error.kind, StorageErrorKind::Busy, "{error}");
+    assert_eq!(count(&store).await.unwrap(), 2);
+    store.close().await.unwrap();
+}
