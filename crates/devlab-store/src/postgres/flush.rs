@@ -88,7 +88,8 @@ fn statements(overlay: &Overlay, now: Timestamp) -> DbResult<Vec<Statement>> {
 }
 
 fn push_tasks(overlay: &Overlay, all: &mut Vec<Statement>) -> DbResult<()> {
-    let mut new = Rows::insert("tasks", &columns(&tasks::NEW_COLUMNS), "");
+    let born = [&tasks::BIRTH_COLUMNS[..], &tasks::CHANGING_COLUMNS].concat();
+    let mut new = Rows::insert("tasks", &columns(&born), "");
     let mut specs = Rows::insert(
         "task_specs",
         // `goal` is text here, and an id of tasks: so it is named in the statement.

@@ -79,8 +79,8 @@ pub(crate) fn read_spec(cols: &mut Cols<'_>) -> DbResult<TaskSpec> {
     })
 }
 
-/// Columns of [`new_row`] in their order.
-pub(crate) const NEW_COLUMNS: [&str; 33] = [
+/// What a task is born with; [`new_row`] begins with these, and goes on as [`changing`] does.
+pub(crate) const BIRTH_COLUMNS: [&str; 8] = [
     "seq",
     "id",
     "org",
@@ -89,63 +89,11 @@ pub(crate) const NEW_COLUMNS: [&str; 33] = [
     "goal",
     "depth",
     "created_at",
-    "kind",
-    "state",
-    "waits",
-    "unmet",
-    "priority",
-    "path",
-    "requires",
-    "attempts",
-    "live",
-    "lost",
-    "tries",
-    "not_before",
-    "open_children",
-    "started",
-    "head",
-    "prior",
-    "merges",
-    "published",
-    "review",
-    "accepted",
-    "side_effects",
-    "proof",
-    "check_set",
-    "archived",
-    "updated_at",
 ];
 
 /// A whole new task.
-pub(crate) fn new_row(task: &Task, seq: Option<u64>) -> [Param<'_>; 33] {
-    let [
-        kind,
-        state,
-        waits,
-        unmet,
-        priority,
-        path,
-        requires,
-        attempts,
-        live,
-        lost,
-        tries,
-        not_before,
-        open_children,
-        started,
-        head,
-        prior,
-        merges,
-        published,
-        review,
-        accepted,
-        side_effects,
-        proof,
-        check_set,
-        archived,
-        updated_at,
-    ] = changing(task);
-    [
+pub(crate) fn new_row(task: &Task, seq: Option<u64>) -> Vec<Param<'_>> {
+    let mut row = vec![
         seq.map_or(Param::Null, |seq| Param::Int(int(seq))),
         Param::Id(task.id.bytes()),
         Param::Id(task.org.bytes()),
@@ -154,32 +102,9 @@ pub(crate) fn new_row(task: &Task, seq: Option<u64>) -> [Param<'_>; 33] {
         Param::Id(task.goal.bytes()),
         Param::Int(task.depth.into()),
         Param::Int(task.created_at.as_millis()),
-        kind,
-        state,
-        waits,
-        unmet,
-        priority,
-        path,
-        requires,
-        attempts,
-        live,
-        lost,
-        tries,
-        not_before,
-        open_children,
-        started,
-        head,
-        prior,
-        merges,
-        published,
-        review,
-        accepted,
-        side_effects,
-        proof,
-        check_set,
-        archived,
-        updated_at,
-    ]
+    ];
+    row.extend(changing(task));
+    row
 }
 
 /// Columns of [`changing`] in their order.
