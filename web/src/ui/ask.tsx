@@ -1,0 +1,18 @@
+import type { UseQueryResult } from "@tanstack/react-query";
+import type { ReactNode } from "react";
+import { Failed, Skeleton } from "./empty";
+
+/** Draws a query: its loading, its failure, or what it found. */
+export function Ask<T>({
+  query,
+  children,
+  loading,
+}: {
+  query: UseQueryResult<T>;
+  children: (data: T) => ReactNode;
+  loading?: ReactNode;
+}) {
+  if (query.data !== undefined) return <>{children(query.data)}</>;
+  if (query.isError) return <Failed error={query.error} retry={() => void query.refetch()} />;
+  return <>{loading ?? <Skeleton />}</>;
+}
