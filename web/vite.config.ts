@@ -1,7 +1,7 @@
 import tailwindcss from "@tailwindcss/vite";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
-import { lab } from "./dev/lab";
+import { lab } from "./dev/lab.ts";
 
 export default defineConfig({
   base: "/ui/",

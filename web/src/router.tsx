@@ -30,9 +30,7 @@ const login = createRoute({
   getParentRoute: () => root,
   path: "login",
   validateSearch: (search: Record<string, unknown>): { next?: string } =>
-    typeof search["next"] === "string" && search["next"].startsWith("/o/")
-      ? { next: search["next"] }
-      : {},
+    typeof search["next"] === "string" && search["next"].startsWith("/o/") ? { next: search["next"] } : {},
   component: lazyRouteComponent(() => import("./pages/login"), "LoginPage"),
 });
 
@@ -136,18 +134,7 @@ const audit = createRoute({
 const tree = root.addChildren([
   login,
   home,
-  org.addChildren([
-    overview,
-    board,
-    goal,
-    task,
-    agents,
-    projects,
-    project,
-    newWork,
-    tokens,
-    audit,
-  ]),
+  org.addChildren([overview, board, goal, task, agents, projects, project, newWork, tokens, audit]),
 ]);
 
 export function makeRouter(client: QueryClient) {

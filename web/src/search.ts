@@ -16,14 +16,14 @@ function oneOf<T extends string>(raw: Raw, name: string, values: readonly T[]): 
 
 /** Only the members that are there, so that addresses stay short. */
 function some<T extends object>(search: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(
-    Object.entries(search).filter(([, value]) => value !== undefined),
-  ) as { [K in keyof T]?: Exclude<T[K], undefined> };
+  return Object.fromEntries(Object.entries(search).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
 }
 
-export const BOARD_VIEWS = ["columns", "table"] as const;
+const BOARD_VIEWS = ["columns", "table"] as const;
 export const BOARD_SORTS = ["newest", "updated", "priority", "title"] as const;
-export const BOARD_KINDS = ["goals", "leaves"] as const;
+const BOARD_KINDS = ["goals", "leaves"] as const;
 
 export function boardSearch(raw: Raw) {
   const states = text(raw, "states")
@@ -40,7 +40,7 @@ export function boardSearch(raw: Raw) {
 }
 export type BoardSearch = ReturnType<typeof boardSearch>;
 
-export const GOAL_VIEWS = ["graph", "list", "timeline"] as const;
+const GOAL_VIEWS = ["graph", "list", "timeline"] as const;
 
 export function goalSearch(raw: Raw) {
   return some({ view: oneOf(raw, "view", GOAL_VIEWS), task: text(raw, "task") });

@@ -6,7 +6,6 @@ import type {
   AuditEntry,
   Candidate,
   Cluster,
-  Commit,
   Org,
   Page,
   Patch,
@@ -109,9 +108,7 @@ export const tasksByText = (org: string, text: string) =>
   queryOptions({
     queryKey: [...keys.tasks(org), { text }],
     queryFn: async ({ signal }) =>
-      head<Task>(
-        await body(api.GET("/v1/tasks", { params: { query: { org, text, limit: 30 } }, signal })),
-      ),
+      head<Task>(await body(api.GET("/v1/tasks", { params: { query: { org, text, limit: 30 } }, signal }))),
   });
 
 /** Everything that serves a goal, the goal included. */
@@ -133,15 +130,10 @@ export const task = (id: string) =>
   queryOptions({
     queryKey: keys.task(id),
     queryFn: async ({ signal }) =>
-      (await body(
-        api.GET("/v1/tasks/{id}", { params: { path: { id } }, signal }),
-      )) as unknown as TaskDetail,
+      (await body(api.GET("/v1/tasks/{id}", { params: { path: { id } }, signal }))) as unknown as TaskDetail,
   });
 
-const part = <T>(
-  id: string,
-  name: "attempts" | "receipts" | "candidates" | "commits",
-) =>
+const part = <T>(id: string, name: "attempts" | "receipts" | "candidates") =>
   queryOptions({
     queryKey: [...keys.task(id), name],
     queryFn: ({ signal }) =>
@@ -158,15 +150,13 @@ const part = <T>(
 export const attempts = (id: string) => part<Attempt>(id, "attempts");
 export const receipts = (id: string) => part<Receipt>(id, "receipts");
 export const candidates = (id: string) => part<Candidate>(id, "candidates");
-export const commits = (id: string) => part<Commit>(id, "commits");
 
 /** A unified diff: a patch's, or a task's that has no patch. Named by its head, so it never gets old. */
 export const diff = (of: { patch: string } | { task: string }, headCommit: string) =>
   queryOptions({
     queryKey: ["diff", of, headCommit],
     queryFn: async ({ signal }) => {
-      const path =
-        "patch" in of ? `/api/v1/patches/${of.patch}/diff` : `/api/v1/tasks/${of.task}/diff`;
+      const path = "patch" in of ? `/api/v1/patches/${of.patch}/diff` : `/api/v1/tasks/${of.task}/diff`;
       return (await call(path, { signal })).text();
     },
     staleTime: Number.POSITIVE_INFINITY,
@@ -184,8 +174,7 @@ export const agents = (org: string) =>
 export const clusters = (org: string) =>
   queryOptions({
     queryKey: [...keys.agents(org), "clusters"],
-    queryFn: async ({ signal }) =>
-      (await body(api.GET("/v1/clusters", { signal }))).items as Cluster[],
+    queryFn: async ({ signal }) => (await body(api.GET("/v1/clusters", { signal }))).items as Cluster[],
   });
 
 export const projects = (org: string) =>
@@ -193,9 +182,7 @@ export const projects = (org: string) =>
     queryKey: keys.projects(org),
     queryFn: ({ signal }) =>
       everything<Project>((cursor) =>
-        body(
-          api.GET("/v1/projects", { params: { query: { org, cursor, limit: PAGE_MAX } }, signal }),
-        ),
+        body(api.GET("/v1/projects", { params: { query: { org, cursor, limit: PAGE_MAX } }, signal })),
       ),
   });
 

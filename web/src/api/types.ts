@@ -46,8 +46,8 @@ export type Feedback =
   | { kind: "driver_failed"; attempt: string; reason: string; log_tail: string }
   | { kind: "changes_requested"; by: string; message: string };
 
-export type Check = Schemas["Check"];
-export type Driver = Schemas["Driver"];
+type Check = Schemas["Check"];
+type Driver = Schemas["Driver"];
 export type TaskDetail = Task & {
   goal: string;
   driver?: Driver | null;
@@ -74,7 +74,6 @@ export type Attempt = Narrow<
 export type Receipt = Schemas["Receipt"];
 export type CandidateState = "building" | "verifying" | "publishing" | "published" | "rejected";
 export type Candidate = Narrow<Schemas["Candidate"], { state: CandidateState }>;
-export type Commit = Schemas["Commit"];
 export type Verdict = "accept" | "reject";
 export type PatchComment = Narrow<Schemas["PatchComment"], { verdict?: Verdict | null }>;
 export type PatchState = "open" | "merged" | "closed";

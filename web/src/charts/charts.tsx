@@ -80,14 +80,29 @@ function Plot({
 
 const HEIGHT = 144;
 
+const DAY_MS = 24 * 3_600_000;
+
+/** A time below the axis: of the day, or the day. */
+function tick(secs: number, width: number): string {
+  const at = new Date(secs * 1000);
+  return width >= DAY_MS
+    ? at.toLocaleDateString(undefined, { day: "numeric", month: "short" })
+    : at.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", hour12: false });
+}
+
 function colour(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-function draw(place: HTMLElement, series: Series, values: Array<number | null>, kind: "bars" | "line"): uPlot {
+function draw(
+  place: HTMLElement,
+  series: Series,
+  values: Array<number | null>,
+  kind: "bars" | "line",
+): uPlot {
   const axis: uPlot.Axis = {
     stroke: colour("--ink-3"),
-    font: "11px system-ui, sans-serif",
+    font: "11px Inter Variable, system-ui, sans-serif",
     grid: { show: false },
     ticks: { show: false },
     size: 24,
@@ -98,18 +113,29 @@ function draw(place: HTMLElement, series: Series, values: Array<number | null>, 
     {
       width: place.clientWidth || 300,
       height: HEIGHT,
-      padding: [8, 0, 0, 0],
+      padding: [8, 8, 0, 0],
       legend: { show: false },
       cursor: { x: false, y: false, points: { show: false }, drag: { x: false, y: false } },
       scales: { y: { range: (_plot, _min, max) => [0, Math.max(1, max * 1.1)] } },
       series: [
         {},
         kind === "bars" && bars
-          ? { stroke: accent, fill: accent, width: 0, paths: bars({ size: [0.7, 24], radius: 0.2 }), points: { show: false } }
-          : { stroke: accent, width: 1.75, spanGaps: true, points: { show: true, size: 5, fill: accent, width: 0 } },
+          ? {
+              stroke: accent,
+              fill: accent,
+              width: 0,
+              paths: bars({ size: [0.7, 24], radius: 0.2 }),
+              points: { show: false },
+            }
+          : {
+              stroke: accent,
+              width: 1.75,
+              spanGaps: true,
+              points: { show: true, size: 6, fill: accent, width: 0 },
+            },
       ],
       axes: [
-        axis,
+        { ...axis, values: (_plot, splits) => splits.map((time) => tick(time, series.width)) },
         {
           ...axis,
           size: 52,

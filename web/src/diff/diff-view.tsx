@@ -12,7 +12,15 @@ import { Talk } from "./talk";
 import { Highlighter } from "./tokens";
 
 const LINE_PX = 20;
-const HEIGHTS: Record<Row["kind"], number> = { file: 44, note: 40, hunk: 28, line: LINE_PX, pair: LINE_PX, talk: 150 };
+const HEIGHTS: Record<Row["kind"], number> = {
+  file: 44,
+  note: 40,
+  hunk: 28,
+  line: LINE_PX,
+  pair: LINE_PX,
+  talk: 150,
+  end: 8,
+};
 
 export interface Said {
   comment: PatchComment;
@@ -71,8 +79,14 @@ export function DiffView({
   const top = list.getVirtualItems().find((item) => item.end > (list.scrollOffset ?? 0) + 1);
   const current = top ? (rows[top.index]?.file ?? 0) : 0;
   useShortcuts([
-    { keys: "]", label: "Next file", group: "Changes", run: () => goTo(current + 1) },
-    { keys: "[", label: "Previous file", group: "Changes", run: () => goTo(Math.max(0, current - 1)) },
+    { keys: "]", label: "Next file", group: "Changes", motion: true, run: () => goTo(current + 1) },
+    {
+      keys: "[",
+      label: "Previous file",
+      group: "Changes",
+      motion: true,
+      run: () => goTo(Math.max(0, current - 1)),
+    },
   ]);
   const remark = mayRemark
     ? (file: number, side: Side, line: number) => {
@@ -87,6 +101,8 @@ export function DiffView({
     switch (row.kind) {
       case "file":
         return <FileHead file={file} folded={folded.has(file.path)} onFold={() => fold(file.path)} />;
+      case "end":
+        return <div className="h-2 rounded-b-md border-x border-b border-line bg-surface" />;
       case "note":
         return <p className="border-x border-line bg-surface px-4 py-2.5 text-ink-3">{row.text}</p>;
       case "hunk":
@@ -100,8 +116,16 @@ export function DiffView({
         const hunk = file.hunks[row.hunk];
         if (!hunk) return null;
         const tokens = highlighter.current?.of(file, hunk);
-        const shared = { hunk, tokens, onRemark: remark && ((side: Side, line: number) => remark(row.file, side, line)) };
-        return row.kind === "line" ? <LineRow {...shared} line={row.line} /> : <PairRow {...shared} left={row.left} right={row.right} />;
+        const shared = {
+          hunk,
+          tokens,
+          onRemark: remark && ((side: Side, line: number) => remark(row.file, side, line)),
+        };
+        return row.kind === "line" ? (
+          <LineRow {...shared} line={row.line} />
+        ) : (
+          <PairRow {...shared} left={row.left} right={row.right} />
+        );
       }
       case "talk": {
         const anchor = { path: file.path, side: row.side, line: row.number };
@@ -127,8 +151,13 @@ export function DiffView({
   return (
     <div className="diff grid min-h-0 flex-1 lg:grid-cols-[240px_minmax(0,1fr)]">
       <FileList files={diff.files} current={current} folded={folded} onGo={goTo} />
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so that the keyboard has to reach it */}
-      <div ref={box} tabIndex={0} role="region" aria-label="Changes" className="focus-inset min-h-0 overflow-auto px-3 md:px-4">
+      <div
+        ref={box}
+        tabIndex={0}
+        role="region"
+        aria-label="Changes"
+        className="focus-inset min-h-0 overflow-auto px-3 md:px-4"
+      >
         <div className="relative" style={{ height: list.getTotalSize() }}>
           {list.getVirtualItems().map((item) => {
             const row = rows[item.index];
@@ -157,6 +186,8 @@ function keyOf(row: Row | undefined, index: number): string | number {
       return `f${row.file}`;
     case "note":
       return `n${row.file}`;
+    case "end":
+      return `e${row.file}`;
     case "hunk":
       return `h${row.file}.${row.hunk}`;
     case "line":

@@ -23,7 +23,12 @@ export function Counts({ added, removed }: { added: number; removed: number }) {
 export function FileHead({ file, folded, onFold }: { file: DiffFile; folded: boolean; onFold: () => void }) {
   return (
     <div className="pt-3">
-      <div className={cx("flex h-8 items-center gap-2 border border-line bg-surface pr-3 pl-1", folded ? "rounded-md" : "rounded-t-md")}>
+      <div
+        className={cx(
+          "flex h-8 items-center gap-2 border border-line bg-surface pr-3 pl-1",
+          folded ? "rounded-md" : "rounded-t-md",
+        )}
+      >
         <button
           type="button"
           aria-expanded={!folded}
@@ -34,10 +39,10 @@ export function FileHead({ file, folded, onFold }: { file: DiffFile; folded: boo
           {folded ? <ChevronRight className="size-3.5" /> : <ChevronDown className="size-3.5" />}
         </button>
         {SIGN[file.change]}
-        <h3 className="min-w-0 truncate font-mono text-xs" title={file.path}>
+        <h2 className="min-w-0 truncate font-mono text-xs" title={file.path}>
           {file.from && <span className="text-ink-3">{file.from} → </span>}
           {file.path}
-        </h3>
+        </h2>
         <CopyButton text={file.path} label="Copy the path" />
         <span className="ml-auto">
           <Counts added={file.added} removed={file.removed} />
@@ -78,7 +83,9 @@ export function FileList({
             {SIGN[file.change]}
             <span className="min-w-0 flex-1">
               <span className="block truncate text-xs">{file.path.slice(slash + 1)}</span>
-              {slash > 0 && <span className="block truncate text-2xs text-ink-3">{file.path.slice(0, slash)}</span>}
+              {slash > 0 && (
+                <span className="block truncate text-2xs text-ink-3">{file.path.slice(0, slash)}</span>
+              )}
             </span>
             <Counts added={file.added} removed={file.removed} />
           </button>

@@ -9,7 +9,11 @@ const lowlight = createLowlight(common);
 /** Longer texts stay without colours: nobody reads them line by line. */
 const CHARS_MAX = 200_000;
 
-function flatten(nodes: ReadonlyArray<ElementContent | Root["children"][number]>, names: string, lines: Token[][]): void {
+function flatten(
+  nodes: ReadonlyArray<ElementContent | Root["children"][number]>,
+  names: string,
+  lines: Token[][],
+): void {
   for (const node of nodes) {
     if (node.type === "text") {
       node.value.split("\n").forEach((text, at) => {

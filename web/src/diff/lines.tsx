@@ -26,9 +26,11 @@ export function LineRow({ hunk, tokens, onRemark, line: index }: Shared & { line
   const line = hunk.lines[index];
   if (!line) return null;
   return (
-    <div className={cx("group flex min-h-5 border-x border-line font-mono text-xs leading-5", GROUND[line.kind])}>
-      <Number value={line.old} kind={line.kind} />
-      <Number value={line.new} kind={line.kind} />
+    <div
+      className={cx("group flex min-h-5 border-x border-line font-mono text-xs leading-5", GROUND[line.kind])}
+    >
+      <LineNumber value={line.old} kind={line.kind} />
+      <LineNumber value={line.new} kind={line.kind} />
       <RemarkButton line={line} onRemark={onRemark} />
       <Text line={line} tokens={tokens?.[index]} />
     </div>
@@ -36,7 +38,13 @@ export function LineRow({ hunk, tokens, onRemark, line: index }: Shared & { line
 }
 
 /** Before and after, side by side. */
-export function PairRow({ hunk, tokens, onRemark, left, right }: Shared & { left: number | undefined; right: number | undefined }) {
+export function PairRow({
+  hunk,
+  tokens,
+  onRemark,
+  left,
+  right,
+}: Shared & { left: number | undefined; right: number | undefined }) {
   return (
     <div className="grid grid-cols-2 border-x border-line font-mono text-xs leading-5">
       {([left, right] as const).map((index, side) => {
@@ -44,11 +52,15 @@ export function PairRow({ hunk, tokens, onRemark, left, right }: Shared & { left
         return (
           <div
             key={side === 0 ? "old" : "new"}
-            className={cx("group flex min-h-5 min-w-0", side === 1 && "border-l border-line", line ? GROUND[line.kind] : "bg-sunken/60")}
+            className={cx(
+              "group flex min-h-5 min-w-0",
+              side === 1 && "border-l border-line",
+              line ? GROUND[line.kind] : "bg-sunken/60",
+            )}
           >
             {line && (
               <>
-                <Number value={side === 0 ? line.old : line.new} kind={line.kind} />
+                <LineNumber value={side === 0 ? line.old : line.new} kind={line.kind} />
                 {side === 1 || line.kind === "delete" ? (
                   <RemarkButton line={line} onRemark={onRemark} />
                 ) : (
@@ -64,9 +76,9 @@ export function PairRow({ hunk, tokens, onRemark, left, right }: Shared & { left
   );
 }
 
-function Number({ value, kind }: { value: number | undefined; kind: DiffLine["kind"] }) {
+function LineNumber({ value, kind }: { value: number | undefined; kind: DiffLine["kind"] }) {
   return (
-    <span className={cx("w-11 shrink-0 px-1.5 text-right text-ink-3 select-none", EDGE[kind])}>{value}</span>
+    <span className={cx("w-11 shrink-0 px-1.5 text-right text-ink-2 select-none", EDGE[kind])}>{value}</span>
   );
 }
 
@@ -79,7 +91,7 @@ function RemarkButton({ line, onRemark }: { line: DiffLine; onRemark: Shared["on
       type="button"
       aria-label={`Remark on ${side === "old" ? "removed " : ""}line ${number}`}
       onClick={() => onRemark(side, number)}
-      className="my-px grid w-5 shrink-0 place-items-center rounded-sm bg-accent text-accent-ink opacity-0 group-hover:opacity-100 focus-visible:opacity-100 pointer-coarse:opacity-40"
+      className="my-px grid w-5 shrink-0 place-items-center rounded-sm bg-accent text-accent-ink opacity-0 group-hover:opacity-100 focus-visible:opacity-100 pointer-coarse:bg-transparent pointer-coarse:text-ink-3 pointer-coarse:opacity-100"
     >
       <Plus className="size-3" aria-hidden="true" />
     </button>
@@ -92,7 +104,9 @@ function Text({ line, tokens }: { line: DiffLine; tokens: Token[] | undefined })
       <span className="mr-1 inline-block w-2 text-ink-3 select-none" aria-hidden="true">
         {SIGN[line.kind]}
       </span>
-      {line.kind !== "normal" && <span className="sr-only">{line.kind === "insert" ? "added: " : "removed: "}</span>}
+      {line.kind !== "normal" && (
+        <span className="sr-only">{line.kind === "insert" ? "added: " : "removed: "}</span>
+      )}
       {tokens
         ? tokens.map((token, at) => (
             <span

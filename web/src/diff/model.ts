@@ -76,7 +76,8 @@ export type Row =
   | { kind: "hunk"; file: number; hunk: number }
   | { kind: "line"; file: number; hunk: number; line: number }
   | { kind: "pair"; file: number; hunk: number; left: number | undefined; right: number | undefined }
-  | { kind: "talk"; file: number; side: Side; number: number };
+  | { kind: "talk"; file: number; side: Side; number: number }
+  | { kind: "end"; file: number };
 
 /** Names a line of a file for remarks. */
 export function spot(file: string, side: Side, number: number): string {
@@ -87,20 +88,30 @@ export function spot(file: string, side: Side, number: number): string {
 export type Talks = ReadonlySet<string>;
 
 /** All rows of a diff; files in `folded` show their head only. */
-export function rowsOf(diff: Diff, view: "unified" | "split", folded: ReadonlySet<string>, talks: Talks): Row[] {
+export function rowsOf(
+  diff: Diff,
+  view: "unified" | "split",
+  folded: ReadonlySet<string>,
+  talks: Talks,
+): Row[] {
   const rows: Row[] = [];
   diff.files.forEach((file, at) => {
     rows.push({ kind: "file", file: at });
     if (folded.has(file.path)) return;
     if (file.binary) rows.push({ kind: "note", file: at, text: "A binary file; its content is not shown." });
     else if (file.hunks.length === 0) {
-      rows.push({ kind: "note", file: at, text: file.from ? "Moved without changes." : "No lines are changed." });
+      rows.push({
+        kind: "note",
+        file: at,
+        text: file.from ? "Moved without changes." : "No lines are changed.",
+      });
     }
     file.hunks.forEach((hunk, index) => {
       rows.push({ kind: "hunk", file: at, hunk: index });
       if (view === "unified") unified(rows, file, at, hunk, index, talks);
       else split(rows, file, at, hunk, index, talks);
     });
+    rows.push({ kind: "end", file: at });
   });
   return rows;
 }

@@ -47,7 +47,15 @@ function OfPatch({ task, id, view }: { task: TaskDetail; id: string; view: View 
 /** Narrower than this a diff is read line by line. */
 const SPLIT_PX = 1100;
 
-function Changes({ task, patch, view: wanted }: { task: TaskDetail; patch: Patch | undefined; view: View | undefined }) {
+function Changes({
+  task,
+  patch,
+  view: wanted,
+}: {
+  task: TaskDetail;
+  patch: Patch | undefined;
+  view: View | undefined;
+}) {
   const { readOnly } = useLab();
   const navigate = useNavigate({ from: "/o/$org/tasks/$task" });
   const head = patch?.head ?? task.head ?? "";
@@ -57,12 +65,18 @@ function Changes({ task, patch, view: wanted }: { task: TaskDetail; patch: Patch
   const [asks, setAsks] = useState<Verdict | "comment" | null>(null);
   const [talkOpen, setTalkOpen] = useState(false);
   const view = wanted ?? (window.innerWidth >= SPLIT_PX ? "split" : "unified");
-  const setView = (next: View) => void navigate({ search: (before) => ({ ...before, diff: next }), replace: true });
+  const setView = (next: View) =>
+    void navigate({ search: (before) => ({ ...before, diff: next }), replace: true });
   const open = patch?.state === "open";
   const notWaiting = task.waiting_for === "review" ? false : "The task does not wait for a review now.";
   const stop = readOnly || notWaiting;
   useShortcuts([
-    { keys: "s", label: "Side by side or unified", group: "Changes", run: () => setView(view === "split" ? "unified" : "split") },
+    {
+      keys: "s",
+      label: "Side by side or unified",
+      group: "Changes",
+      run: () => setView(view === "split" ? "unified" : "split"),
+    },
     ...(open
       ? [
           { keys: "m", label: "Accept", group: "Changes", run: () => !stop && setAsks("accept") },
@@ -85,7 +99,12 @@ function Changes({ task, patch, view: wanted }: { task: TaskDetail; patch: Patch
         )}
         <span className="ml-auto flex flex-wrap items-center gap-2">
           {patch && (
-            <Button size="sm" look="quiet" icon={<MessagesSquare className="size-3.5" />} onClick={() => setTalkOpen(true)}>
+            <Button
+              size="sm"
+              look="quiet"
+              icon={<MessagesSquare className="size-3.5" />}
+              onClick={() => setTalkOpen(true)}
+            >
               Discussion {patch.comments?.length || ""}
             </Button>
           )}
@@ -100,14 +119,27 @@ function Changes({ task, patch, view: wanted }: { task: TaskDetail; patch: Patch
           />
           {open && (
             <>
-              {review.drafts.length > 0 && <span className="text-xs text-amber">{count(review.drafts.length, "remark")} not sent</span>}
+              {review.drafts.length > 0 && (
+                <span className="text-xs text-amber">{count(review.drafts.length, "remark")} not sent</span>
+              )}
               <Button size="sm" blocked={readOnly} onClick={() => setAsks("comment")}>
                 Comment
               </Button>
-              <Button size="sm" icon={<Undo2 className="size-3.5" />} blocked={stop} onClick={() => setAsks("reject")}>
+              <Button
+                size="sm"
+                icon={<Undo2 className="size-3.5" />}
+                blocked={stop}
+                onClick={() => setAsks("reject")}
+              >
                 Request changes
               </Button>
-              <Button size="sm" look="primary" icon={<Check className="size-3.5" />} blocked={stop} onClick={() => setAsks("accept")}>
+              <Button
+                size="sm"
+                look="primary"
+                icon={<Check className="size-3.5" />}
+                blocked={stop}
+                onClick={() => setAsks("accept")}
+              >
                 Accept
               </Button>
             </>
@@ -192,7 +224,12 @@ function VerdictDialog({
       footer={
         <>
           <Button onClick={onClose}>Back</Button>
-          <Button look="primary" busy={busy} blocked={silent && "Say what should be different."} onClick={() => void send()}>
+          <Button
+            look="primary"
+            busy={busy}
+            blocked={silent && "Say what should be different."}
+            onClick={() => void send()}
+          >
             {kind === "accept" ? "Accept" : kind === "reject" ? "Request changes" : "Comment"}
           </Button>
         </>
@@ -214,7 +251,10 @@ function VerdictDialog({
       {review.drafts.length > 0 && (
         <ul className="mt-3 flex flex-col gap-2">
           {review.drafts.map((draft) => (
-            <li key={`${draft.anchor.path}${draft.anchor.line}${draft.text}`} className="rounded-md bg-sunken px-3 py-2">
+            <li
+              key={`${draft.anchor.path}${draft.anchor.line}${draft.text}`}
+              className="rounded-md bg-sunken px-3 py-2"
+            >
               <p className="font-mono text-xs text-ink-3">
                 {draft.anchor.path}:{draft.anchor.line}
               </p>

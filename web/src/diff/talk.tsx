@@ -43,14 +43,26 @@ export function Talk({
               <Tag hue="amber">Not sent yet</Tag>
               <p className="mt-0.5 whitespace-pre-wrap">{draft.text}</p>
             </div>
-            <Button size="sm" look="quiet" icon={<Trash2 className="size-3.5" />} label="Drop this remark" onClick={() => onRemove(draft)} />
+            <Button
+              size="sm"
+              look="quiet"
+              icon={<Trash2 className="size-3.5" />}
+              label="Drop this remark"
+              onClick={() => onRemove(draft)}
+            />
           </div>
         ))}
         {writing ? (
           <Composer onAdd={onAdd} onCancel={onCancel} />
         ) : (
           onWrite && (
-            <Button size="sm" look="quiet" className="self-start" icon={<MessageSquareReply className="size-3.5" />} onClick={onWrite}>
+            <Button
+              size="sm"
+              look="quiet"
+              className="self-start"
+              icon={<MessageSquareReply className="size-3.5" />}
+              onClick={onWrite}
+            >
               Say more
             </Button>
           )
@@ -69,7 +81,6 @@ function Composer({ onAdd, onCancel }: { onAdd: (text: string) => void; onCancel
         aria-label="Remark"
         rows={3}
         // It was opened in order to write.
-        // biome-ignore lint/a11y/noAutofocus: see above
         autoFocus
         value={text}
         placeholder="What should be different, and why"

@@ -3,10 +3,12 @@ import "./graph.css";
 import {
   Background,
   BackgroundVariant,
+  BaseEdge,
   Controls,
+  type EdgeProps,
   type Edge as FlowEdge,
-  Handle,
   type Node as FlowNode,
+  Handle,
   type NodeProps,
   Position,
   ReactFlow,
@@ -16,7 +18,7 @@ import { memo, useEffect, useMemo, useState } from "react";
 import { Spinner } from "../ui/button";
 import { cx } from "../ui/cx";
 import { STATE_WORD, StateIcon } from "../ui/state";
-import { type Box, layout } from "./layout";
+import { type Layout, layout, type Point, pathOf } from "./layout";
 import { criticalPath, type Edge, type GraphNode, outline } from "./model";
 
 interface Data extends Record<string, unknown> {
@@ -46,7 +48,7 @@ export function Graph({
   selected?: string | undefined;
   onSelect?: (id: string) => void;
 }) {
-  const boxes = useLayout(nodes, edges, folded);
+  const placed = useLayout(nodes, edges, folded);
   const critical = useMemo(() => criticalPath(nodes, edges), [nodes, edges]);
   const counts = useMemo(
     () => new Map(outline(nodes, edges, new Set()).map((item) => [item.node.id, item])),
@@ -57,7 +59,7 @@ export function Graph({
     const place = (parent: string | undefined) => {
       for (const node of nodes) {
         if (node.parent !== parent) continue;
-        const box = boxes?.get(node.id);
+        const box = placed?.boxes.get(node.id);
         if (!box) continue;
         const open = node.kind === "composite" && !folded.has(node.id) && box.height > 60;
         found.push({
@@ -83,7 +85,7 @@ export function Graph({
     };
     place(undefined);
     return found;
-  }, [nodes, boxes, critical, counts, folded, onFold, onSelect, selected]);
+  }, [nodes, placed, critical, counts, folded, onFold, onSelect, selected]);
   const lines = useMemo(() => {
     const states = new Map(nodes.map((node) => [node.id, node.state]));
     const shown = new Set(drawn.map((node) => node.id));
@@ -94,14 +96,21 @@ export function Graph({
         const dead = states.get(from) === "failed" || states.get(from) === "cancelled";
         return {
           id: `${from}>${to}`,
+          type: "way",
           source: from,
           target: to,
-          className: cx("edge", hot && "edge-hot", dead && "edge-dead", states.get(from) === "done" && "edge-done"),
+          data: { way: placed?.ways.get(`${from}>${to}`) ?? [] },
+          className: cx(
+            "edge",
+            hot && "edge-hot",
+            dead && "edge-dead",
+            states.get(from) === "done" && "edge-done",
+          ),
           zIndex: hot ? 1 : 0,
         };
       });
-  }, [edges, nodes, drawn, critical]);
-  if (!boxes) {
+  }, [edges, nodes, drawn, critical, placed]);
+  if (!placed) {
     return (
       <div role="status" className="grid min-h-64 flex-1 place-items-center text-ink-3">
         <span className="flex items-center gap-2">
@@ -116,6 +125,7 @@ export function Graph({
         nodes={drawn}
         edges={lines}
         nodeTypes={TYPES}
+        edgeTypes={EDGE_TYPES}
         fitView
         fitViewOptions={{ maxZoom: 1, minZoom: 0.35, padding: 0.06 }}
         minZoom={0.1}
@@ -138,7 +148,7 @@ export function Graph({
 
 /** Places follow the form of the graph only: a task that changes its state stays where it is. */
 function useLayout(nodes: readonly GraphNode[], edges: readonly Edge[], folded: ReadonlySet<string>) {
-  const [boxes, setBoxes] = useState<Map<string, Box>>();
+  const [placed, setPlaced] = useState<Layout>();
   const form = useMemo(
     () => JSON.stringify([nodes.map((node) => [node.id, node.parent, node.kind]), edges, [...folded]]),
     [nodes, edges, folded],
@@ -147,13 +157,13 @@ function useLayout(nodes: readonly GraphNode[], edges: readonly Edge[], folded: 
   useEffect(() => {
     let old = false;
     void layout(nodes, edges, folded).then((next) => {
-      if (!old) setBoxes(next);
+      if (!old) setPlaced(next);
     });
     return () => {
       old = true;
     };
   }, [form]);
-  return boxes;
+  return placed;
 }
 
 const TaskNode = memo(function TaskNode({ data }: NodeProps<FlowNode<Data>>) {
@@ -232,4 +242,10 @@ const GroupNode = memo(function GroupNode({ data }: NodeProps<FlowNode<Data>>) {
   );
 });
 
+/** An edge on the way that the layout found for it: around nodes, not through them. */
+function WayEdge({ data }: EdgeProps) {
+  return <BaseEdge path={pathOf((data?.["way"] as Point[] | undefined) ?? [])} />;
+}
+
+const EDGE_TYPES = { way: WayEdge };
 const TYPES = { task: TaskNode, group_: GroupNode };

@@ -2,12 +2,12 @@ import ELK, { type ElkNode } from "elkjs/lib/elk-api";
 import workerUrl from "elkjs/lib/elk-worker.min.js?url";
 import type { Edge, GraphNode } from "./model";
 
-export const NODE = { width: 208, height: 52 };
+const NODE = { width: 208, height: 52 };
 const HEAD_PX = 40;
 /** From this many nodes on, a quick placement is worth more than a fine one. */
 const MANY = 150;
 
-export interface Box {
+interface Box {
   x: number;
   y: number;
   width: number;
@@ -20,12 +20,24 @@ function make() {
   return new ELK({ workerFactory: () => new Worker(workerUrl) });
 }
 
-/** Places of nodes, relative to their parents. Computed in a worker. */
+export interface Point {
+  x: number;
+  y: number;
+}
+
+export interface Layout {
+  /** Places of nodes, relative to their parents. */
+  boxes: Map<string, Box>;
+  /** Ways of edges by `from>to`, from the graph's corner. */
+  ways: Map<string, Point[]>;
+}
+
+/** Places of nodes and ways of edges. Computed in a worker. */
 export async function layout(
   nodes: readonly GraphNode[],
   edges: readonly Edge[],
   folded: ReadonlySet<string>,
-): Promise<Map<string, Box>> {
+): Promise<Layout> {
   elk ??= make();
   const options = {
     "elk.algorithm": "layered",
@@ -48,7 +60,9 @@ export async function layout(
     });
   const between = (parent: string | undefined) =>
     edges
-      .filter(({ from, to }) => parentOf.has(from) && parentOf.get(from) === parent && parentOf.get(to) === parent)
+      .filter(
+        ({ from, to }) => parentOf.has(from) && parentOf.get(from) === parent && parentOf.get(to) === parent,
+      )
       .map(({ from, to }) => ({ id: `${from}>${to}`, sources: [from], targets: [to] }));
   const placed = await elk.layout({
     id: "root",
@@ -57,17 +71,55 @@ export async function layout(
     edges: between(undefined),
   });
   const boxes = new Map<string, Box>();
-  const collect = (node: ElkNode) => {
+  const ways = new Map<string, Point[]>();
+  const collect = (node: ElkNode, left: number, top: number) => {
+    for (const edge of node.edges ?? []) {
+      const way = (edge.sections ?? []).flatMap((part) => [
+        part.startPoint,
+        ...(part.bendPoints ?? []),
+        part.endPoint,
+      ]);
+      ways.set(
+        edge.id,
+        way.map((point) => ({ x: point.x + left, y: point.y + top })),
+      );
+    }
     for (const child of node.children ?? []) {
-      boxes.set(child.id, {
-        x: child.x ?? 0,
-        y: child.y ?? 0,
-        width: child.width ?? NODE.width,
-        height: child.height ?? NODE.height,
-      });
-      collect(child);
+      const { x = 0, y = 0, width = NODE.width, height = NODE.height } = child;
+      boxes.set(child.id, { x, y, width, height });
+      collect(child, left + x, top + y);
     }
   };
-  collect(placed);
-  return boxes;
+  collect(placed, 0, 0);
+  return { boxes, ways };
+}
+
+/** Rounding of an edge's corners, in pixels. */
+const CORNER = 8;
+
+/** A way with round corners, as a path of SVG. */
+export function pathOf(way: readonly Point[]): string {
+  const [first, ...rest] = way;
+  if (!first) return "";
+  let path = `M${first.x},${first.y}`;
+  let before = first;
+  rest.forEach((point, at) => {
+    const next = rest[at + 1];
+    if (!next) {
+      path += `L${point.x},${point.y}`;
+      return;
+    }
+    const into = towards(point, before);
+    const out = towards(point, next);
+    path += `L${into.x},${into.y}Q${point.x},${point.y} ${out.x},${out.y}`;
+    before = point;
+  });
+  return path;
+}
+
+/** The point a corner's rounding away from `from`, but not past the middle. */
+function towards(from: Point, to: Point): Point {
+  const length = Math.hypot(to.x - from.x, to.y - from.y);
+  const part = length === 0 ? 0 : Math.min(CORNER, length / 2) / length;
+  return { x: from.x + (to.x - from.x) * part, y: from.y + (to.y - from.y) * part };
 }

@@ -94,7 +94,11 @@ export interface Item {
 }
 
 /** Nodes in an order in which one can read them: children under their parent, dependencies first. */
-export function outline(nodes: readonly GraphNode[], edges: readonly Edge[], folded: ReadonlySet<string>): Item[] {
+export function outline(
+  nodes: readonly GraphNode[],
+  edges: readonly Edge[],
+  folded: ReadonlySet<string>,
+): Item[] {
   const children = new Map<string | undefined, GraphNode[]>();
   for (const node of nodes) children.set(node.parent, [...(children.get(node.parent) ?? []), node]);
   const rank = ranks(nodes, edges);
@@ -102,7 +106,11 @@ export function outline(nodes: readonly GraphNode[], edges: readonly Edge[], fol
     own.sort((a, b) => (rank.get(a.id) ?? 0) - (rank.get(b.id) ?? 0) || (a.id < b.id ? -1 : 1));
   }
   const items: Item[] = [];
-  const walk = (parent: string | undefined, depth: number, shown: boolean): { leaves: number; done: number } => {
+  const walk = (
+    parent: string | undefined,
+    depth: number,
+    shown: boolean,
+  ): { leaves: number; done: number } => {
     const sum = { leaves: 0, done: 0 };
     for (const node of children.get(parent) ?? []) {
       const item: Item = { node, depth, leaves: 0, done: 0 };

@@ -3,7 +3,7 @@ import { sessionHeaders } from "../session/session";
 import { type FromHub, Hub, type ToHub } from "./hub";
 
 /** Whether what the page shows is what the lab says now. */
-export type Liveness = { state: "connecting" | "live" } | { state: "stale"; since: number };
+type Liveness = { state: "connecting" | "live" } | { state: "stale"; since: number };
 
 interface Listener {
   events: (events: LabEvent[]) => void;

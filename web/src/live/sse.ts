@@ -49,9 +49,7 @@ export class SseParser {
 
   private dispatch(): SseMessage | undefined {
     const message =
-      this.data.length > 0
-        ? { id: this.id, event: this.event, data: this.data.join("\n") }
-        : undefined;
+      this.data.length > 0 ? { id: this.id, event: this.event, data: this.data.join("\n") } : undefined;
     this.data = [];
     this.event = "message";
     return message;

@@ -1,7 +1,7 @@
-import { SseParser, type SseMessage } from "./sse";
+import { type SseMessage, SseParser } from "./sse";
 
 /** What a stream tells its owner. */
-export interface StreamHandlers {
+interface StreamHandlers {
   /** The stream is open. `resumed` is false when it began at "now", so that earlier reads may be old. */
   open: (resumed: boolean) => void;
   message: (message: SseMessage) => void;
@@ -13,7 +13,7 @@ export interface StreamHandlers {
   end?: () => void;
 }
 
-export interface StreamOptions {
+interface StreamOptions {
   /** Address for going on after `lastId`. */
   url: (lastId: string | undefined) => string;
   headers: Record<string, string>;

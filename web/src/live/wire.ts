@@ -3,15 +3,6 @@ import type { LabEvent } from "../api/types";
 import { applyChanges } from "../tasks/collection";
 import { changedTasks, Refresher, staleKeys } from "./refresh";
 
-type Watch = (events: readonly LabEvent[]) => void;
-const watches = new Set<Watch>();
-
-/** Sees every event after the page's data has been told of it. */
-export function watchEvents(watch: Watch): () => void {
-  watches.add(watch);
-  return () => watches.delete(watch);
-}
-
 /** What brings the page up to date when something happens in an org. */
 export function onEventsOf(client: QueryClient, org: string): (events: LabEvent[]) => void {
   const refresher = new Refresher(client);
@@ -31,6 +22,5 @@ export function onEventsOf(client: QueryClient, org: string): (events: LabEvent[
     for (const id of changedTasks(events)) changed.add(id);
     for (const key of staleKeys(org, events)) refresher.ask(key);
     void apply();
-    for (const watch of watches) watch(events);
   };
 }

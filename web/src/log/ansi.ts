@@ -13,7 +13,9 @@ const ESCAPE = "\u001b";
 
 /** A line as pieces; those that have the searched word are marked. */
 export function piecesOf(line: string, word: string): Piece[] {
-  const plain = line.includes(ESCAPE) ? parse(line) : [{ text: line, className: "", color: undefined, hit: false }];
+  const plain = line.includes(ESCAPE)
+    ? parse(line)
+    : [{ text: line, className: "", color: undefined, hit: false }];
   return word === "" ? plain : mark(plain, word);
 }
 
@@ -50,7 +52,10 @@ function colourOf(name: string, truecolor: string | null): string | undefined {
 
 /** Splits pieces where the word begins and ends, across their borders. */
 function mark(pieces: Piece[], word: string): Piece[] {
-  const text = pieces.map((piece) => piece.text).join("").toLowerCase();
+  const text = pieces
+    .map((piece) => piece.text)
+    .join("")
+    .toLowerCase();
   const wanted = word.toLowerCase();
   const cuts: Array<[number, number]> = [];
   for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + wanted.length)) {

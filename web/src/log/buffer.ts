@@ -6,7 +6,7 @@ const FIRST_CAPACITY = 1 << 20;
 /** Longest piece of a line that is shown, in bytes. */
 export const LINE_BYTES_MAX = 8_192;
 /** Most lines that a search finds. */
-export const FOUND_MAX = 100_000;
+const FOUND_MAX = 100_000;
 
 /** Words that are likely to stand where something went wrong. */
 export const ERROR_WORDS = ["error", "failed", "failure", "panic", "fatal", "exception", "traceback"];

@@ -10,7 +10,7 @@ export interface Jump {
   count: number;
 }
 
-export const ROW_PX = 20;
+const ROW_PX = 20;
 /** So near to the end counts as the end, in pixels. */
 const END_PX = 4;
 
@@ -86,7 +86,6 @@ export function LogLines({
   return (
     <div
       ref={box}
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so that the keyboard has to reach it
       tabIndex={0}
       role="region"
       aria-label="Lines of the log"
@@ -104,7 +103,10 @@ export function LogLines({
       }}
     >
       <div className="absolute inset-x-0 top-0" style={{ height: place.height }} />
-      <div ref={block} className={cx("absolute top-0 left-0 will-change-transform", wrap ? "w-full" : "min-w-full w-max")}>
+      <div
+        ref={block}
+        className={cx("absolute top-0 left-0 will-change-transform", wrap ? "w-full" : "min-w-full w-max")}
+      >
         {lines.map((index) => (
           <Line
             key={index}
@@ -145,7 +147,10 @@ function Line({
   return (
     <div
       data-line={index}
-      className={cx("flex min-h-5 leading-5 hover:bg-hover", isMarked ? "bg-accent-soft" : isHit && "bg-amber-soft")}
+      className={cx(
+        "flex min-h-5 leading-5 hover:bg-hover",
+        isMarked ? "bg-accent-soft" : isHit && "bg-amber-soft",
+      )}
     >
       <button
         type="button"

@@ -1,5 +1,13 @@
 import "./log.css";
-import { ArrowDownToLine, ChevronDown, ChevronUp, CircleAlert, Download, Search, WrapText } from "lucide-react";
+import {
+  ArrowDownToLine,
+  ChevronDown,
+  ChevronUp,
+  CircleAlert,
+  Download,
+  Search,
+  WrapText,
+} from "lucide-react";
 import { type KeyboardEvent, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { useShortcuts } from "../shell/shortcuts";
 import { bytes, count } from "../text/words";
@@ -8,7 +16,7 @@ import { Empty } from "../ui/empty";
 import { Input } from "../ui/field";
 import { tellProblem } from "../ui/toast";
 import { LogClient, type LogView as View } from "./client";
-import { LogLines, type Jump } from "./log-lines";
+import { type Jump, LogLines } from "./log-lines";
 
 /** Search again this long after the last key or growth, in milliseconds. */
 const SEARCH_MS = 150;
@@ -36,7 +44,15 @@ export function LogView({
 }) {
   const client = useLog(task, attempt, live);
   return client ? (
-    <Loaded key={attempt} client={client} name={name} line={line} onLine={onLine} start={start} follow={live && !line && start === undefined} />
+    <Loaded
+      key={attempt}
+      client={client}
+      name={name}
+      line={line}
+      onLine={onLine}
+      start={start}
+      follow={live && !line && start === undefined}
+    />
   ) : null;
 }
 
@@ -85,9 +101,9 @@ function Loaded({
     { keys: "/", label: "Search the log", group: "Log", run: () => box.current?.focus() },
     { keys: "f", label: "Follow the end", group: "Log", run: () => setFollow((now) => !now) },
     { keys: "w", label: "Wrap long lines", group: "Log", run: () => setWrap((now) => !now) },
-    { keys: "n", label: "Next hit", group: "Log", run: () => search.step(1) },
-    { keys: "N", label: "Previous hit", group: "Log", run: () => search.step(-1) },
-    { keys: "!", label: "Next error", group: "Log", run: errors.next },
+    { keys: "n", label: "Next hit", group: "Log", motion: true, run: () => search.step(1) },
+    { keys: "N", label: "Previous hit", group: "Log", motion: true, run: () => search.step(-1) },
+    { keys: "!", label: "Next error", group: "Log", motion: true, run: errors.next },
   ]);
   const onSearchKey = (event: KeyboardEvent) => {
     if (event.key === "Enter") search.step(event.shiftKey ? -1 : 1);
@@ -100,7 +116,10 @@ function Loaded({
     <section aria-label="Log" className="flex min-h-0 flex-1 flex-col">
       <div className="flex flex-wrap items-center gap-1.5 border-b border-line bg-surface px-4 py-1.5 md:px-6">
         <span className="relative min-w-36 flex-1 sm:max-w-64">
-          <Search className="pointer-events-none absolute top-1/2 left-2.5 size-3.5 -translate-y-1/2 text-ink-3" aria-hidden="true" />
+          <Search
+            className="pointer-events-none absolute top-1/2 left-2.5 size-3.5 -translate-y-1/2 text-ink-3"
+            aria-hidden="true"
+          />
           <Input
             ref={box}
             type="search"
@@ -117,20 +136,57 @@ function Loaded({
             {search.hits.length === 0
               ? "Nothing found"
               : `${search.at + 1} of ${search.hits.length.toLocaleString()}`}
-            <Button size="sm" look="quiet" icon={<ChevronUp className="size-3.5" />} label="Previous hit (N)" onClick={() => search.step(-1)} />
-            <Button size="sm" look="quiet" icon={<ChevronDown className="size-3.5" />} label="Next hit (n)" onClick={() => search.step(1)} />
+            <Button
+              size="sm"
+              look="quiet"
+              icon={<ChevronUp className="size-3.5" />}
+              label="Previous hit (N)"
+              onClick={() => search.step(-1)}
+            />
+            <Button
+              size="sm"
+              look="quiet"
+              icon={<ChevronDown className="size-3.5" />}
+              label="Next hit (n)"
+              onClick={() => search.step(1)}
+            />
           </span>
         )}
-        <Button size="sm" look="quiet" icon={<CircleAlert className="size-3.5" />} onClick={errors.next} blocked={errors.hits.length === 0 && "No line looks like an error."}>
+        <Button
+          size="sm"
+          look="quiet"
+          icon={<CircleAlert className="size-3.5" />}
+          onClick={errors.next}
+          blocked={errors.hits.length === 0 && "No line looks like an error."}
+        >
           {errors.hits.length === 0 ? "No errors" : `${count(errors.hits.length, "error line")}`}
         </Button>
         <span className="ml-auto flex items-center gap-1.5">
           <Status view={view} />
-          <Button size="sm" look={wrap ? "plain" : "quiet"} aria-pressed={wrap} icon={<WrapText className="size-3.5" />} label="Wrap long lines (w)" onClick={() => setWrap(!wrap)} />
-          <Button size="sm" look={follow ? "plain" : "quiet"} aria-pressed={follow} icon={<ArrowDownToLine className="size-3.5" />} onClick={() => setFollow(!follow)}>
+          <Button
+            size="sm"
+            look={wrap ? "plain" : "quiet"}
+            aria-pressed={wrap}
+            icon={<WrapText className="size-3.5" />}
+            label="Wrap long lines (w)"
+            onClick={() => setWrap(!wrap)}
+          />
+          <Button
+            size="sm"
+            look={follow ? "plain" : "quiet"}
+            aria-pressed={follow}
+            icon={<ArrowDownToLine className="size-3.5" />}
+            onClick={() => setFollow(!follow)}
+          >
             Follow
           </Button>
-          <Button size="sm" look="quiet" icon={<Download className="size-3.5" />} label="Download the log" onClick={() => void download(client, name)} />
+          <Button
+            size="sm"
+            look="quiet"
+            icon={<Download className="size-3.5" />}
+            label="Download the log"
+            onClick={() => void download(client, name)}
+          />
         </span>
       </div>
       {view.skipped > 0 && (
@@ -166,7 +222,13 @@ function Loaded({
 }
 
 /** Goes to where the address points, once that is here. */
-function useOpening(client: LogClient, view: View, line: number | undefined, start: number | undefined, jumpTo: (line: number) => void) {
+function useOpening(
+  client: LogClient,
+  view: View,
+  line: number | undefined,
+  start: number | undefined,
+  jumpTo: (line: number) => void,
+) {
   const done = useRef(false);
   const go = useRef(jumpTo);
   go.current = jumpTo;
@@ -252,7 +314,9 @@ function Status({ view }: { view: View }) {
     const size = `${count(view.lines, "line")}, ${bytes(view.total)}`;
     switch (view.state) {
       case "loading":
-        return view.total > 0 ? `${Math.floor(((view.skipped + view.bytes) / view.total) * 100)} % of ${bytes(view.total)}` : "Opening";
+        return view.total > 0
+          ? `${Math.floor(((view.skipped + view.bytes) / view.total) * 100)} % of ${bytes(view.total)}`
+          : "Opening";
       case "live":
         return `${size}, live`;
       case "cut":

@@ -30,7 +30,14 @@ function send(message: FromLog, transfer: Transferable[] = []): void {
 function tell(): void {
   clearTimeout(timer);
   timer = undefined;
-  send({ type: "grown", lines: log.lines, bytes: log.length, total: Math.max(total, skipped + log.length), skipped, state });
+  send({
+    type: "grown",
+    lines: log.lines,
+    bytes: log.length,
+    total: Math.max(total, skipped + log.length),
+    skipped,
+    state,
+  });
 }
 
 function tellSoon(): void {

@@ -6,8 +6,8 @@ import { agents as agentsQuery, attempts, clusters, keys, tasksIn } from "../api
 import type { Agent, Task } from "../api/types";
 import { useLab } from "../shell/lab";
 import { useTitle } from "../shell/title";
-import { TaskLink } from "../tasks/row";
 import { attemptWords } from "../tasks/attempts";
+import { TaskLink } from "../tasks/row";
 import { count } from "../text/words";
 import { Ask } from "../ui/ask";
 import { Button } from "../ui/button";
@@ -27,7 +27,12 @@ export function AgentsPage() {
   const places = useQuery(clusters(org));
   const running = useQuery(tasksIn(org, ["running", "integrating"]));
   const byAttempt = useMemo(
-    () => new Map(running.data?.items.filter((task) => task.live_attempt).map((task) => [task.live_attempt ?? "", task])),
+    () =>
+      new Map(
+        running.data?.items
+          .filter((task) => task.live_attempt)
+          .map((task) => [task.live_attempt ?? "", task]),
+      ),
     [running.data],
   );
   const online = query.data?.filter((agent) => agent.online) ?? [];
@@ -41,7 +46,12 @@ export function AgentsPage() {
               <span>
                 {online.length} of {count(query.data.length, "agent")} online
               </span>
-              <span>{count(online.reduce((sum, agent) => sum + agent.capacity, 0), "slot")}</span>
+              <span>
+                {count(
+                  online.reduce((sum, agent) => sum + agent.capacity, 0),
+                  "slot",
+                )}
+              </span>
             </>
           )
         }
@@ -94,7 +104,9 @@ export function AgentsPage() {
 /** Those that work first, then those that could, then those that are gone. */
 function sorted(list: readonly Agent[]): Agent[] {
   const rank = (agent: Agent) => (agent.attempts.length > 0 ? 0 : agent.online ? 1 : 2);
-  return list.toSorted((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name, undefined, { numeric: true }));
+  return list.toSorted(
+    (a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name, undefined, { numeric: true }),
+  );
 }
 
 function AgentRow({ agent, byAttempt }: { agent: Agent; byAttempt: ReadonlyMap<string, Task> }) {
@@ -120,7 +132,10 @@ function AgentRow({ agent, byAttempt }: { agent: Agent; byAttempt: ReadonlyMap<s
       <div className="min-w-0">
         <p className="flex items-center gap-2">
           <span
-            className={cx("size-2 shrink-0 rounded-full border", agent.online ? "border-green bg-green" : "border-ink-3")}
+            className={cx(
+              "size-2 shrink-0 rounded-full border",
+              agent.online ? "border-green bg-green" : "border-ink-3",
+            )}
             aria-hidden="true"
           />
           <span className="truncate font-medium">{agent.name}</span>
@@ -144,7 +159,9 @@ function AgentRow({ agent, byAttempt }: { agent: Agent; byAttempt: ReadonlyMap<s
         <ul className="mt-1 flex flex-col gap-0.5">
           {agent.attempts.map((id) => {
             const task = byAttempt.get(id);
-            return task ? <Work key={id} org={org} task={task} attempt={id} /> : (
+            return task ? (
+              <Work key={id} org={org} task={task} attempt={id} />
+            ) : (
               <li key={id} className="text-xs text-ink-3">
                 verifies a merge
               </li>
@@ -154,15 +171,32 @@ function AgentRow({ agent, byAttempt }: { agent: Agent; byAttempt: ReadonlyMap<s
       </div>
       <div className="flex gap-1.5">
         {agent.draining ? (
-          <Button size="sm" icon={<Play className="size-3.5" />} blocked={notAdmin} onClick={() => void run("takes work again", () => api.POST("/v1/agents/{id}/resume", { params }))}>
+          <Button
+            size="sm"
+            icon={<Play className="size-3.5" />}
+            blocked={notAdmin}
+            onClick={() => void run("takes work again", () => api.POST("/v1/agents/{id}/resume", { params }))}
+          >
             Resume
           </Button>
         ) : (
-          <Button size="sm" icon={<Pause className="size-3.5" />} blocked={notAdmin} onClick={() => void run("takes no new work", () => api.POST("/v1/agents/{id}/drain", { params }))}>
+          <Button
+            size="sm"
+            icon={<Pause className="size-3.5" />}
+            blocked={notAdmin}
+            onClick={() => void run("takes no new work", () => api.POST("/v1/agents/{id}/drain", { params }))}
+          >
             Drain
           </Button>
         )}
-        <Button size="sm" look="danger" icon={<Trash2 className="size-3.5" />} label={`Remove ${agent.name}`} blocked={notAdmin} onClick={() => setAsks(true)} />
+        <Button
+          size="sm"
+          look="danger"
+          icon={<Trash2 className="size-3.5" />}
+          label={`Remove ${agent.name}`}
+          blocked={notAdmin}
+          onClick={() => setAsks(true)}
+        />
       </div>
       <Dialog
         open={asks}
@@ -197,7 +231,10 @@ function Slots({ used, of }: { used: number; of: number }) {
             // Slots are all alike.
             // biome-ignore lint/suspicious/noArrayIndexKey: see above
             key={slot}
-            className={cx("h-2.5 w-3.5 rounded-xs border", slot < used ? "border-blue bg-blue" : "border-line-strong")}
+            className={cx(
+              "h-2.5 w-3.5 rounded-xs border",
+              slot < used ? "border-blue bg-blue" : "border-line-strong",
+            )}
           />
         ))}
       </span>

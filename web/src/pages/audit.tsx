@@ -47,7 +47,9 @@ export function AuditPage() {
             placeholder="Filter: task.cancel, tok_…, task_…"
             className="max-w-sm"
             value={q}
-            onChange={(event) => void navigate({ search: event.target.value ? { q: event.target.value } : {}, replace: true })}
+            onChange={(event) =>
+              void navigate({ search: event.target.value ? { q: event.target.value } : {}, replace: true })
+            }
           />
         </div>
       </PageHead>
@@ -71,7 +73,10 @@ export function AuditPage() {
                 </thead>
                 <tbody>
                   {found.map((entry) => (
-                    <tr key={entry.seq} className="border-b border-line hover:bg-hover [&_td]:px-4 [&_td]:py-1.5 [&_td]:whitespace-nowrap md:[&_td]:first:pl-6">
+                    <tr
+                      key={entry.seq}
+                      className="border-b border-line hover:bg-hover [&_td]:px-4 [&_td]:py-1.5 [&_td]:whitespace-nowrap md:[&_td]:first:pl-6"
+                    >
                       <td className="text-ink-2">
                         <Ago at={entry.at} />
                       </td>
@@ -107,7 +112,12 @@ export function AuditPage() {
 function Target({ org, id }: { org: string; id: string }) {
   if (!id.startsWith("task_")) return <span title={id}>{shortId(id)}</span>;
   return (
-    <Link to="/o/$org/tasks/$task" params={{ org, task: id }} title={id} className="text-accent hover:underline">
+    <Link
+      to="/o/$org/tasks/$task"
+      params={{ org, task: id }}
+      title={id}
+      className="text-accent hover:underline"
+    >
       {shortId(id)}
     </Link>
   );

@@ -4,15 +4,15 @@ import { Columns3, FilterX, Rows3, Search, SquareKanban } from "lucide-react";
 import { useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
 import { projects } from "../api/queries";
 import { STATES, type State, type Task } from "../api/types";
+import type { BoardSearch } from "../search";
+import { useLab } from "../shell/lab";
+import { useShortcuts } from "../shell/shortcuts";
+import { useTitle } from "../shell/title";
 import { BoardColumns } from "../tasks/board-columns";
 import { BoardTable } from "../tasks/board-table";
 import { BulkBar } from "../tasks/bulk-bar";
 import { BOARD_TASKS_MAX, boardTasks } from "../tasks/collection";
 import { columnsOf, filterTasks } from "../tasks/filter";
-import type { BoardSearch } from "../search";
-import { useLab } from "../shell/lab";
-import { useShortcuts } from "../shell/shortcuts";
-import { useTitle } from "../shell/title";
 import { count } from "../text/words";
 import { Ask } from "../ui/ask";
 import { Button, ButtonLink } from "../ui/button";
@@ -55,7 +55,12 @@ export function BoardPage() {
   const change = (next: Partial<BoardSearch>) =>
     void navigate({ search: (before) => clean({ ...before, ...next }), replace: true });
   useShortcuts([
-    { keys: "v", label: "Columns or table", group: "Board", run: () => change({ view: view === "columns" ? "table" : "columns" }) },
+    {
+      keys: "v",
+      label: "Columns or table",
+      group: "Board",
+      run: () => change({ view: view === "columns" ? "table" : "columns" }),
+    },
     { keys: "Escape", label: "Clear the selection", group: "Board", run: () => setSelected(new Set()) },
   ]);
   const filtered = Boolean(search.states || search.q || search.project || search.kind);
@@ -124,9 +129,7 @@ export function BoardPage() {
           )
         }
       </Ask>
-      {chosen.length > 0 && (
-        <BulkBar org={org} tasks={chosen} onClear={() => setSelected(new Set())} />
-      )}
+      {chosen.length > 0 && <BulkBar org={org} tasks={chosen} onClear={() => setSelected(new Set())} />}
     </div>
   );
 }
@@ -140,7 +143,11 @@ function clean(search: Partial<BoardSearch>): BoardSearch {
 /** Counts by state of what the other filters let through. */
 function countStates(all: readonly Task[] | undefined, search: BoardSearch): Map<State, number> {
   const counts = new Map<State, number>();
-  for (const task of filterTasks(all ?? [], { ...search, states: undefined, sort: undefined } as BoardSearch)) {
+  for (const task of filterTasks(all ?? [], {
+    ...search,
+    states: undefined,
+    sort: undefined,
+  } as BoardSearch)) {
     counts.set(task.state, (counts.get(task.state) ?? 0) + 1);
   }
   return counts;
@@ -226,7 +233,12 @@ function Filters({
         })}
       </fieldset>
       {filtered && (
-        <Button size="sm" look="quiet" icon={<FilterX className="size-3.5" />} onClick={() => change(NO_FILTER)}>
+        <Button
+          size="sm"
+          look="quiet"
+          icon={<FilterX className="size-3.5" />}
+          onClick={() => change(NO_FILTER)}
+        >
           Clear
         </Button>
       )}
@@ -246,7 +258,10 @@ function SearchBox({ value, onChange }: { value: string; onChange: (q: string) =
   useShortcuts([{ keys: "/", label: "Search", group: "Board", run: () => box.current?.focus() }]);
   return (
     <span className="relative w-full sm:w-56">
-      <Search className="pointer-events-none absolute top-1/2 left-2.5 size-3.5 -translate-y-1/2 text-ink-3" aria-hidden="true" />
+      <Search
+        className="pointer-events-none absolute top-1/2 left-2.5 size-3.5 -translate-y-1/2 text-ink-3"
+        aria-hidden="true"
+      />
       <Input
         ref={box}
         type="search"

@@ -54,7 +54,7 @@ function Page({
   query: ReturnType<typeof useQuery<Task[]>>;
 }) {
   const { org } = useLab();
-  const { view = "graph", task: selected } = route.useSearch();
+  const { view = narrow() ? "list" : "graph", task: selected } = route.useSearch();
   const navigate = useNavigate({ from: "/o/$org/goals/$goal" });
   const client = useQueryClient();
   const nodes = useMemo(() => (tasks ? nodesOf(tasks, goal.id) : []), [tasks, goal.id]);
@@ -67,7 +67,7 @@ function Page({
     [navigate],
   );
   const show = (next: typeof view) =>
-    void navigate({ search: (before) => ({ ...before, view: next === "graph" ? undefined : next }), replace: true });
+    void navigate({ search: (before) => ({ ...before, view: next }), replace: true });
   useShortcuts([
     { keys: "1", label: "Graph", group: "Goal", run: () => show("graph") },
     { keys: "2", label: "List", group: "Goal", run: () => show("list") },
@@ -87,7 +87,11 @@ function Page({
               changed <Ago at={goal.updated_at} />
             </span>
             {goal.proof === "unproven" && <span>unproven: nothing checks it</span>}
-            <TaskLink org={org} task={{ ...goal, parent: goal.id }} className="font-medium text-accent hover:underline">
+            <TaskLink
+              org={org}
+              task={{ ...goal, parent: goal.id }}
+              className="font-medium text-accent hover:underline"
+            >
               Log, changes and proof
             </TaskLink>
           </>
@@ -126,13 +130,35 @@ function Page({
             ) : view === "graph" ? (
               <Suspense fallback={<Skeleton rows={10} className="flex-1" />}>
                 {edges.data && (
-                  <Graph nodes={nodes} edges={edges.data} folded={folded} onFold={fold} selected={selected} onSelect={select} />
+                  <Graph
+                    nodes={nodes}
+                    edges={edges.data}
+                    folded={folded}
+                    onFold={fold}
+                    selected={selected}
+                    onSelect={select}
+                  />
                 )}
               </Suspense>
             ) : view === "list" ? (
-              <GoalList nodes={nodes} edges={edges.data ?? []} tasks={tasks ?? []} folded={folded} onFold={fold} selected={selected} onSelect={select} />
+              <GoalList
+                nodes={nodes}
+                edges={edges.data ?? []}
+                tasks={tasks ?? []}
+                folded={folded}
+                onFold={fold}
+                selected={selected}
+                onSelect={select}
+              />
             ) : (
-              <GoalTimeline goal={goal} nodes={nodes} edges={edges.data ?? []} tasks={tasks ?? []} selected={selected} onSelect={select} />
+              <GoalTimeline
+                goal={goal}
+                nodes={nodes}
+                edges={edges.data ?? []}
+                tasks={tasks ?? []}
+                selected={selected}
+                onSelect={select}
+              />
             )
           }
         </Ask>
@@ -140,6 +166,11 @@ function Page({
       </div>
     </div>
   );
+}
+
+/** A graph says little on a telephone. */
+function narrow(): boolean {
+  return matchMedia("(max-width: 640px)").matches;
 }
 
 /** Composites that are folded: all of them, if the plan is large. */
@@ -215,7 +246,13 @@ function Peek({ org, id, onClose }: { org: string; id: string; onClose: () => vo
           <div className="flex flex-col gap-4 p-4">
             <div className="flex items-start gap-2">
               <h2 className="min-w-0 flex-1 text-base font-semibold">{task.title}</h2>
-              <Button look="quiet" size="sm" icon={<X className="size-4" />} label="Close (Escape)" onClick={onClose} />
+              <Button
+                look="quiet"
+                size="sm"
+                icon={<X className="size-4" />}
+                label="Close (Escape)"
+                onClick={onClose}
+              />
             </div>
             <div>
               <StateBadge task={task} />
@@ -225,7 +262,9 @@ function Peek({ org, id, onClose }: { org: string; id: string; onClose: () => vo
                 <Words org={org} text={task.stuck} />.
               </p>
             )}
-            {task.goal !== task.title && <p className="line-clamp-6 whitespace-pre-wrap text-ink-2">{task.goal}</p>}
+            {task.goal !== task.title && (
+              <p className="line-clamp-6 whitespace-pre-wrap text-ink-2">{task.goal}</p>
+            )}
             {task.depends_on.length > 0 && (
               <div>
                 <h3 className="eyebrow mb-1">Depends on</h3>
@@ -239,7 +278,8 @@ function Peek({ org, id, onClose }: { org: string; id: string; onClose: () => vo
               </div>
             )}
             <p className="text-xs text-ink-3">
-              {count(task.attempts, "attempt")} · path of {count(task.path, "task")} left · <Ago at={task.updated_at} />
+              {count(task.attempts, "attempt")} · path of {count(task.path, "task")} left ·{" "}
+              <Ago at={task.updated_at} />
             </p>
             <div className="flex flex-wrap gap-2">
               <TaskLink

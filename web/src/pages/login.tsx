@@ -68,8 +68,8 @@ export function LoginPage() {
           <div>
             <h1 className="text-xl font-semibold tracking-tight">Log in to devlab</h1>
             <p className="mt-1 text-ink-2">
-              The lab's token is in <code className="font-mono text-xs">credentials.json</code> in its
-              data folder.
+              The lab's token is in <code className="font-mono text-xs">credentials.json</code> in its data
+              folder.
             </p>
           </div>
         </div>
@@ -89,7 +89,6 @@ export function LoginPage() {
               autoComplete="current-password"
               spellCheck={false}
               // The page has one field, and nothing else to read first.
-              // biome-ignore lint/a11y/noAutofocus: see above
               autoFocus
               value={token}
               onChange={(event) => setToken(event.target.value)}

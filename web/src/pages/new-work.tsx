@@ -2,17 +2,17 @@ import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { FileJson, ListPlus, Network, Plus, Trash2, Type } from "lucide-react";
 import { type FormEvent, useState } from "react";
+import { Problem } from "../api/problem";
 import { projects } from "../api/queries";
 import { useLab } from "../shell/lab";
 import { useTitle } from "../shell/title";
-import { EMPTY, type Faults, type Form, faultsOf, type Mode, type Step } from "../work/form";
-import { Preview } from "../work/preview";
 import { Button } from "../ui/button";
 import { Failed } from "../ui/empty";
 import { Checkbox, Field, Input, Select, Textarea } from "../ui/field";
 import { PageHead, Section } from "../ui/page";
 import { Segments } from "../ui/segments";
-import { Problem } from "../api/problem";
+import { EMPTY, type Faults, type Form, faultsOf, type Mode, type Step } from "../work/form";
+import { Preview } from "../work/preview";
 
 const route = getRouteApi("/o/$org/new");
 const KEY = "devlab.new-work";
@@ -47,12 +47,27 @@ export function NewWorkPage() {
   if (readOnly) {
     return (
       <Failed
-        error={new Problem({ status: 403, code: "forbidden", title: "", detail: readOnly, help: "", request_id: "" })}
+        error={
+          new Problem({
+            status: 403,
+            code: "forbidden",
+            title: "",
+            detail: readOnly,
+            help: "",
+            request_id: "",
+          })
+        }
       />
     );
   }
   if (looking) {
-    return <Preview form={form} onBack={() => setLooking(false)} onStarted={() => sessionStorage.removeItem(KEY)} />;
+    return (
+      <Preview
+        form={form}
+        onBack={() => setLooking(false)}
+        onStarted={() => sessionStorage.removeItem(KEY)}
+      />
+    );
   }
   return (
     <form onSubmit={look} noValidate>
@@ -123,13 +138,20 @@ function Wanted({ form, change, faults }: Part) {
       {form.mode === "graph" && (
         <Field label="Goal" error={faults["title"]}>
           {(control) => (
-            <Input {...control} value={form.title} onChange={(event) => change({ title: event.target.value })} placeholder="Release 1.1" />
+            <Input
+              {...control}
+              value={form.title}
+              onChange={(event) => change({ title: event.target.value })}
+              placeholder="Release 1.1"
+            />
           )}
         </Field>
       )}
       <Field
         label={form.mode === "task" ? "What is wanted" : "In words (not needed)"}
-        hint={form.mode === "task" ? "The first line becomes the title. The agent is told all of it." : undefined}
+        hint={
+          form.mode === "task" ? "The first line becomes the title. The agent is told all of it." : undefined
+        }
         error={faults["goal"]}
       >
         {(control) => (
@@ -142,9 +164,18 @@ function Wanted({ form, change, faults }: Part) {
           />
         )}
       </Field>
-      <Field label="Project" hint={form.project ? undefined : "Without a project no repository is changed, and nothing can be proven."}>
+      <Field
+        label="Project"
+        hint={
+          form.project ? undefined : "Without a project no repository is changed, and nothing can be proven."
+        }
+      >
         {(control) => (
-          <Select {...control} value={form.project} onChange={(event) => change({ project: event.target.value })}>
+          <Select
+            {...control}
+            value={form.project}
+            onChange={(event) => change({ project: event.target.value })}
+          >
             <option value="">No project</option>
             {known
               .filter((project) => !project.archived)
@@ -164,7 +195,12 @@ function Steps({ form, change, faults }: Part) {
   const set = (at: number, next: Partial<Step>) =>
     change({ steps: form.steps.map((step, index) => (index === at ? { ...step, ...next } : step)) });
   const add = () =>
-    change({ steps: [...form.steps, { key: `task-${form.steps.length + 1}`, title: "", goal: "", after: "", script: "" }] });
+    change({
+      steps: [
+        ...form.steps,
+        { key: `task-${form.steps.length + 1}`, title: "", goal: "", after: "", script: "" },
+      ],
+    });
   return (
     <Section title="Tasks" note="what each waits for, by key" flush>
       <ol className="divide-y divide-line">
@@ -178,16 +214,52 @@ function Steps({ form, change, faults }: Part) {
               className="flex flex-col gap-2 p-3"
             >
               <div className="grid gap-2 sm:grid-cols-[120px_minmax(0,1fr)_140px_auto]">
-                <Input aria-label={`Key of task ${at + 1}`} aria-invalid={fault ? true : undefined} value={step.key} placeholder="key" className="font-mono" onChange={(event) => set(at, { key: event.target.value })} />
-                <Input aria-label={`Title of task ${at + 1}`} value={step.title} placeholder="Title" onChange={(event) => set(at, { title: event.target.value })} />
-                <Input aria-label={`Task ${at + 1} waits for`} value={step.after} placeholder="waits for" className="font-mono" onChange={(event) => set(at, { after: event.target.value })} />
-                <Button look="quiet" icon={<Trash2 className="size-4" />} label={`Leave out task ${at + 1}`} onClick={() => change({ steps: form.steps.filter((_, index) => index !== at) })} />
+                <Input
+                  aria-label={`Key of task ${at + 1}`}
+                  aria-invalid={fault ? true : undefined}
+                  value={step.key}
+                  placeholder="key"
+                  className="font-mono"
+                  onChange={(event) => set(at, { key: event.target.value })}
+                />
+                <Input
+                  aria-label={`Title of task ${at + 1}`}
+                  value={step.title}
+                  placeholder="Title"
+                  onChange={(event) => set(at, { title: event.target.value })}
+                />
+                <Input
+                  aria-label={`Task ${at + 1} waits for`}
+                  value={step.after}
+                  placeholder="waits for"
+                  className="font-mono"
+                  onChange={(event) => set(at, { after: event.target.value })}
+                />
+                <Button
+                  look="quiet"
+                  icon={<Trash2 className="size-4" />}
+                  label={`Leave out task ${at + 1}`}
+                  onClick={() => change({ steps: form.steps.filter((_, index) => index !== at) })}
+                />
               </div>
               <details open={Boolean(step.goal || step.script)}>
                 <summary className="text-xs text-ink-3 hover:text-ink">Words and script of its own</summary>
                 <div className="mt-2 grid gap-2 sm:grid-cols-2">
-                  <Textarea aria-label={`Words of task ${at + 1}`} rows={3} value={step.goal} placeholder="What is wanted, in words" onChange={(event) => set(at, { goal: event.target.value })} />
-                  <Textarea aria-label={`Script of task ${at + 1}`} rows={3} value={step.script} placeholder="Script; otherwise the goal's" className="font-mono text-xs" onChange={(event) => set(at, { script: event.target.value })} />
+                  <Textarea
+                    aria-label={`Words of task ${at + 1}`}
+                    rows={3}
+                    value={step.goal}
+                    placeholder="What is wanted, in words"
+                    onChange={(event) => set(at, { goal: event.target.value })}
+                  />
+                  <Textarea
+                    aria-label={`Script of task ${at + 1}`}
+                    rows={3}
+                    value={step.script}
+                    placeholder="Script; otherwise the goal's"
+                    className="font-mono text-xs"
+                    onChange={(event) => set(at, { script: event.target.value })}
+                  />
                 </div>
               </details>
               {fault && (
@@ -223,7 +295,13 @@ function How({ form, change, faults }: Part) {
         hint="Run with sh in a checkout of the target. Left empty, an agent with a driver of its own does it."
       >
         {(control) => (
-          <Textarea {...control} rows={4} className="font-mono text-xs" value={form.script} onChange={(event) => change({ script: event.target.value })} />
+          <Textarea
+            {...control}
+            rows={4}
+            className="font-mono text-xs"
+            value={form.script}
+            onChange={(event) => change({ script: event.target.value })}
+          />
         )}
       </Field>
       <fieldset className="flex flex-col gap-2">
@@ -235,29 +313,68 @@ function How({ form, change, faults }: Part) {
             key={at}
           >
             <div className="grid gap-2 sm:grid-cols-[160px_minmax(0,1fr)_auto]">
-              <Input aria-label={`Name of check ${at + 1}`} aria-invalid={faults[`checks.${at}`] ? true : undefined} value={check.name} placeholder="name" onChange={(event) => setCheck(at, { name: event.target.value })} />
-              <Input aria-label={`Command of check ${at + 1}`} value={check.run} placeholder="make test" className="font-mono" onChange={(event) => setCheck(at, { run: event.target.value })} />
-              <Button look="quiet" icon={<Trash2 className="size-4" />} label={`Leave out check ${at + 1}`} onClick={() => change({ checks: form.checks.filter((_, index) => index !== at) })} />
+              <Input
+                aria-label={`Name of check ${at + 1}`}
+                aria-invalid={faults[`checks.${at}`] ? true : undefined}
+                value={check.name}
+                placeholder="name"
+                onChange={(event) => setCheck(at, { name: event.target.value })}
+              />
+              <Input
+                aria-label={`Command of check ${at + 1}`}
+                value={check.run}
+                placeholder="make test"
+                className="font-mono"
+                onChange={(event) => setCheck(at, { run: event.target.value })}
+              />
+              <Button
+                look="quiet"
+                icon={<Trash2 className="size-4" />}
+                label={`Leave out check ${at + 1}`}
+                onClick={() => change({ checks: form.checks.filter((_, index) => index !== at) })}
+              />
             </div>
             {faults[`checks.${at}`] && <p className="mt-1 text-xs text-red">{faults[`checks.${at}`]}</p>}
           </div>
         ))}
         <div>
-          <Button size="sm" icon={<Plus className="size-3.5" />} onClick={() => change({ checks: [...form.checks, { name: "", run: "" }] })}>
+          <Button
+            size="sm"
+            icon={<Plus className="size-3.5" />}
+            onClick={() => change({ checks: [...form.checks, { name: "", run: "" }] })}
+          >
             Add a check
           </Button>
         </div>
       </fieldset>
       <div className="grid gap-5 sm:grid-cols-3">
         <Field label="Labels an agent needs" hint="With commas between them.">
-          {(control) => <Input {...control} value={form.labels} onChange={(event) => change({ labels: event.target.value })} placeholder="gpu, linux" />}
+          {(control) => (
+            <Input
+              {...control}
+              value={form.labels}
+              onChange={(event) => change({ labels: event.target.value })}
+              placeholder="gpu, linux"
+            />
+          )}
         </Field>
         <Field label="Priority" hint="Higher is earlier." error={faults["priority"]}>
-          {(control) => <Input {...control} inputMode="numeric" value={form.priority} onChange={(event) => change({ priority: event.target.value })} />}
+          {(control) => (
+            <Input
+              {...control}
+              inputMode="numeric"
+              value={form.priority}
+              onChange={(event) => change({ priority: event.target.value })}
+            />
+          )}
         </Field>
         <Field label="Review by a person" hint="By default, goals with a project.">
           {(control) => (
-            <Select {...control} value={form.review} onChange={(event) => change({ review: event.target.value as Form["review"] })}>
+            <Select
+              {...control}
+              value={form.review}
+              onChange={(event) => change({ review: event.target.value as Form["review"] })}
+            >
               <option value="">Default</option>
               <option value="yes">Always</option>
               <option value="no">Not asked for</option>
@@ -266,7 +383,11 @@ function How({ form, change, faults }: Part) {
         </Field>
       </div>
       {form.mode === "task" && (
-        <Checkbox label="Hold it as a draft, until somebody approves it" checked={form.draft} onChange={(event) => change({ draft: event.target.checked })} />
+        <Checkbox
+          label="Hold it as a draft, until somebody approves it"
+          checked={form.draft}
+          onChange={(event) => change({ draft: event.target.checked })}
+        />
       )}
     </>
   );
@@ -275,9 +396,21 @@ function How({ form, change, faults }: Part) {
 function Json({ form, change, faults }: Part) {
   return (
     <>
-      <Field label="Goal as JSON" hint="The same that `devlab goal schedule FILE` takes." error={faults["json"]}>
+      <Field
+        label="Goal as JSON"
+        hint="The same that `devlab goal schedule FILE` takes."
+        error={faults["json"]}
+      >
         {(control) => (
-          <Textarea {...control} rows={22} spellCheck={false} className="font-mono text-xs" value={form.json} onChange={(event) => change({ json: event.target.value })} placeholder={EXAMPLE} />
+          <Textarea
+            {...control}
+            rows={22}
+            spellCheck={false}
+            className="font-mono text-xs"
+            value={form.json}
+            onChange={(event) => change({ json: event.target.value })}
+            placeholder={EXAMPLE}
+          />
         )}
       </Field>
       <Field label="Or from a file">

@@ -103,13 +103,7 @@ function Running({ org, goals, tasks }: { org: string; goals: Task[]; tasks: Tas
           key={task.id}
           org={org}
           task={task}
-          note={
-            task.kind === "composite" ? (
-              `${task.open_children} left`
-            ) : (
-              <Lasting from={task.updated_at} />
-            )
-          }
+          note={task.kind === "composite" ? `${task.open_children} left` : <Lasting from={task.updated_at} />}
         />
       ))}
       {tasks.length > shown.length && (
@@ -140,7 +134,7 @@ function Merged({ org, tasks }: { org: string; tasks: Task[] }) {
           task={task}
           note={
             <>
-              <code className="mr-2 font-mono">{short(task.published ?? "")}</code>
+              <code className="mr-3 font-mono">{short(task.published ?? "")}</code>
               <Ago at={task.updated_at} />
             </>
           }
@@ -177,11 +171,12 @@ function Figures({
         note={online && `${online.length} of ${agents?.length} agents online`}
         meter
       />
-      <Figure name="Finished in 24 h" value={today?.length} note={proven !== undefined && `${proven} proven`} />
       <Figure
-        name="Goals finished in 24 h"
-        value={today?.filter((task) => !task.parent).length}
+        name="Finished in 24 h"
+        value={today?.length}
+        note={proven !== undefined && `${proven} proven`}
       />
+      <Figure name="Goals finished in 24 h" value={today?.filter((task) => !task.parent).length} />
     </dl>
   );
 }
@@ -207,10 +202,7 @@ function Figure({
         {of !== undefined && <span className="text-base font-normal text-ink-3"> / {of}</span>}
       </dd>
       {meter && of !== undefined && (
-        <dd
-          aria-hidden="true"
-          className="mt-1 h-1 max-w-40 overflow-hidden rounded-full bg-sunken"
-        >
+        <dd aria-hidden="true" className="mt-1 h-1 max-w-40 overflow-hidden rounded-full bg-sunken">
           <div
             className="h-full rounded-full bg-accent transition-[width]"
             style={{ width: `${of === 0 ? 0 : Math.min(100, ((value ?? 0) / of) * 100)}%` }}

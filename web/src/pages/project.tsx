@@ -1,12 +1,13 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { GitMerge, GitPullRequest } from "lucide-react";
+import { Problem } from "../api/problem";
 import { candidates, patches, projectSettings, projects, tasksOfProject } from "../api/queries";
 import type { Patch, Project, ProjectSettings, Task } from "../api/types";
+import { Counts } from "../diff/files";
 import type { PROJECT_TABS } from "../search";
 import { useLab } from "../shell/lab";
 import { useTitle } from "../shell/title";
-import { Counts } from "../diff/files";
 import { TaskLink } from "../tasks/row";
 import { Ask } from "../ui/ask";
 import { ButtonLink } from "../ui/button";
@@ -17,7 +18,6 @@ import { Code, Fact, Facts, PageHead, Section } from "../ui/page";
 import { Segments } from "../ui/segments";
 import { CANDIDATE_HUE, PATCH_HUE, StateIcon, stateWords, Tag } from "../ui/state";
 import { Ago } from "../ui/time";
-import { Problem } from "../api/problem";
 
 const route = getRouteApi("/o/$org/projects/$project");
 type Tab = (typeof PROJECT_TABS)[number];
@@ -37,7 +37,14 @@ export function ProjectPage() {
 }
 
 function missing(): Problem {
-  return new Problem({ status: 404, code: "not_found", title: "There is no such project", detail: "", help: "", request_id: "" });
+  return new Problem({
+    status: 404,
+    code: "not_found",
+    title: "There is no such project",
+    detail: "",
+    help: "",
+    request_id: "",
+  });
 }
 
 function Page({ project }: { project: Project }) {
@@ -91,7 +98,15 @@ function Page({ project }: { project: Project }) {
       </PageHead>
       <div className="max-w-2xl p-4 md:px-6">
         {tab === "settings" && <Settings project={project} />}
-        {tab === "patches" && <Patches project={project} state={state} onState={(next) => void navigate({ search: { tab: "patches", ...(next ? { state: next } : {}) } })} />}
+        {tab === "patches" && (
+          <Patches
+            project={project}
+            state={state}
+            onState={(next) =>
+              void navigate({ search: { tab: "patches", ...(next ? { state: next } : {}) } })
+            }
+          />
+        )}
         {tab === "train" && <Train project={project} />}
       </div>
     </>
@@ -117,8 +132,9 @@ function Settings({ project }: { project: Project }) {
           </Fact>
         </Facts>
         <p className="mt-3 text-ink-2">
-          Below the orchestrator's address; a token is the password. <code className="font-mono text-xs">devlab project sync</code>{" "}
-          brings new commits of the upstream in.
+          Below the orchestrator's address; a token is the password.{" "}
+          <code className="font-mono text-xs">devlab project sync</code> brings new commits of the upstream
+          in.
         </p>
       </Section>
     </div>
@@ -128,16 +144,23 @@ function Settings({ project }: { project: Project }) {
 function Judged({ settings, branch }: { settings: ProjectSettings; branch: string }) {
   const bare = !settings.setup && settings.checks.length === 0 && settings.protected_paths.length === 0;
   return (
-    <Section title="How work is judged" note={<code className="font-mono">.devlab/project.toml on {branch}</code>}>
+    <Section
+      title="How work is judged"
+      note={<code className="font-mono">.devlab/project.toml on {branch}</code>}
+    >
       {bare && (
         <p className="mb-4 rounded-md bg-amber-soft px-3 py-2 text-amber">
-          No checks are set, so that results are merged unproven. Add <code className="font-mono">.devlab/project.toml</code> to the
-          default branch.
+          No checks are set, so that results are merged unproven. Add{" "}
+          <code className="font-mono">.devlab/project.toml</code> to the default branch.
         </p>
       )}
       <Facts>
         <Fact name="Setup">
-          {settings.setup ? <Code>{settings.setup}</Code> : <span className="text-ink-3">nothing to prepare</span>}
+          {settings.setup ? (
+            <Code>{settings.setup}</Code>
+          ) : (
+            <span className="text-ink-3">nothing to prepare</span>
+          )}
         </Fact>
         <Fact name="Checks">
           {settings.checks.length === 0 ? (
@@ -171,11 +194,14 @@ function Judged({ settings, branch }: { settings: ProjectSettings; branch: strin
               </Tag>
             ))}
           </span>
-          <span className="mt-1 block text-xs text-ink-3">A change below these paths always waits for a person's review.</span>
+          <span className="mt-1 block text-xs text-ink-3">
+            A change below these paths always waits for a person's review.
+          </span>
         </Fact>
       </Facts>
       <p className="mt-4 text-xs text-ink-3">
-        Every goal keeps the settings that held when it was scheduled; what an agent writes cannot change what it is judged by.
+        Every goal keeps the settings that held when it was scheduled; what an agent writes cannot change what
+        it is judged by.
       </p>
     </Section>
   );
@@ -197,7 +223,11 @@ function Patches({
       title="Patches"
       flush
       actions={
-        <Select aria-label="State" value={state ?? ""} onChange={(event) => onState((event.target.value || undefined) as Patch["state"] | undefined)}>
+        <Select
+          aria-label="State"
+          value={state ?? ""}
+          onChange={(event) => onState((event.target.value || undefined) as Patch["state"] | undefined)}
+        >
           <option value="">All</option>
           <option value="open">Open</option>
           <option value="merged">Merged</option>
@@ -214,7 +244,10 @@ function Patches({
           ) : (
             <ul className="divide-y divide-line">
               {data.items.map((patch) => (
-                <li key={patch.id} className="relative flex flex-wrap items-center gap-x-3 gap-y-1 px-4 py-2.5 transition-colors hover:bg-hover">
+                <li
+                  key={patch.id}
+                  className="relative flex flex-wrap items-center gap-x-3 gap-y-1 px-4 py-2.5 transition-colors hover:bg-hover"
+                >
                   <Tag hue={PATCH_HUE[patch.state]}>{patch.state}</Tag>
                   <Link
                     to="/o/$org/tasks/$task"
@@ -231,7 +264,9 @@ function Patches({
                   </span>
                 </li>
               ))}
-              {data.more && <li className="px-4 py-2 text-xs text-ink-3">The newest {data.items.length} are shown.</li>}
+              {data.more && (
+                <li className="px-4 py-2 text-xs text-ink-3">The newest {data.items.length} are shown.</li>
+              )}
             </ul>
           )
         }
@@ -273,7 +308,11 @@ function TrainRow({ org, task }: { org: string; task: Task }) {
         <StateIcon state={task.state} />
       </span>
       <TaskLink org={org} task={task} className="min-w-0 flex-1 truncate font-medium hover:underline" />
-      {candidate ? <Tag hue={CANDIDATE_HUE[candidate.state]}>{candidate.state}</Tag> : <span className="text-xs text-ink-3">waits for its turn</span>}
+      {candidate ? (
+        <Tag hue={CANDIDATE_HUE[candidate.state]}>{candidate.state}</Tag>
+      ) : (
+        <span className="text-xs text-ink-3">waits for its turn</span>
+      )}
       <span className="text-xs text-ink-3">
         <Ago at={task.updated_at} />
       </span>

@@ -31,7 +31,10 @@ export function ProjectsPage() {
               <Section title="Projects" flush>
                 <ul className="divide-y divide-line">
                   {list.map((project) => (
-                    <li key={project.id} className="relative flex flex-wrap items-center gap-x-4 gap-y-1 px-4 py-3 transition-colors hover:bg-hover">
+                    <li
+                      key={project.id}
+                      className="relative flex flex-wrap items-center gap-x-4 gap-y-1 px-4 py-3 transition-colors hover:bg-hover"
+                    >
                       <FolderGit2 className="size-4 text-ink-3" aria-hidden="true" />
                       <Link
                         to="/o/$org/projects/$project"

@@ -32,7 +32,11 @@ export function TaskPage() {
   const { task: id } = route.useParams();
   const query = useQuery(taskQuery(id));
   useTitle(query.data?.title ?? "Task");
-  return <Ask query={query} loading={<Skeleton rows={10} className="max-w-lg" />}>{(task) => <Page task={task} />}</Ask>;
+  return (
+    <Ask query={query} loading={<Skeleton rows={10} className="max-w-lg" />}>
+      {(task) => <Page task={task} />}
+    </Ask>
+  );
 }
 
 function Page({ task }: { task: TaskDetail }) {
@@ -43,7 +47,9 @@ function Page({ task }: { task: TaskDetail }) {
   const list = tried.data ?? [];
   const attempt = list.find((one) => one.id === wanted) ?? list.at(-1);
   const go = (next: Tab) =>
-    void navigate({ search: (before) => ({ ...before, tab: next === "task" ? undefined : next, line: undefined }) });
+    void navigate({
+      search: (before) => ({ ...before, tab: next === "task" ? undefined : next, line: undefined }),
+    });
   useShortcuts([
     { keys: "1", label: "The task", group: "Task", run: () => go("task") },
     { keys: "2", label: "Its log", group: "Task", run: () => go("log") },
@@ -67,13 +73,18 @@ function Page({ task }: { task: TaskDetail }) {
             </span>
           </>
         }
-        actions={<TaskButtons task={task} />}
+        actions={<TaskButtons task={task} reviewing={tab === "changes"} />}
       >
         <Tabs
           tab={tab}
           items={[
             { tab: "task", label: "Task", icon: <Text /> },
-            { tab: "log", label: "Log", icon: <ScrollText />, note: list.length > 1 ? String(list.length) : undefined },
+            {
+              tab: "log",
+              label: "Log",
+              icon: <ScrollText />,
+              note: list.length > 1 ? String(list.length) : undefined,
+            },
             { tab: "changes", label: "Changes", icon: <FileDiff />, dot: task.waiting_for === "review" },
             { tab: "proof", label: "Proof", icon: <ListChecks /> },
           ]}
@@ -128,7 +139,10 @@ function LogTab({
           attempts={list}
           value={attempt.id}
           onChange={(next) =>
-            void navigate({ search: (before) => ({ ...before, attempt: next, line: undefined }), replace: true })
+            void navigate({
+              search: (before) => ({ ...before, attempt: next, line: undefined }),
+              replace: true,
+            })
           }
         />
       )}
@@ -139,7 +153,13 @@ function LogTab({
         name={`${task.id}-attempt-${attempt.number}.log`}
         line={line}
         start={start}
-        onLine={(next) => void navigate({ search: (before) => ({ ...before, line: next }), replace: true, resetScroll: false })}
+        onLine={(next) =>
+          void navigate({
+            search: (before) => ({ ...before, line: next }),
+            replace: true,
+            resetScroll: false,
+          })
+        }
       />
     </>
   );
@@ -156,7 +176,13 @@ function Tabs({
   items,
 }: {
   tab: Tab;
-  items: ReadonlyArray<{ tab: Tab; label: string; icon: ReactNode; note?: string | undefined; dot?: boolean }>;
+  items: ReadonlyArray<{
+    tab: Tab;
+    label: string;
+    icon: ReactNode;
+    note?: string | undefined;
+    dot?: boolean;
+  }>;
 }) {
   useEffect(() => {
     document.querySelector(`[data-tab="${tab}"]`)?.scrollIntoView({ block: "nearest", inline: "nearest" });
@@ -168,7 +194,11 @@ function Tabs({
           key={item.tab}
           from="/o/$org/tasks/$task"
           to="/o/$org/tasks/$task"
-          search={(before) => ({ ...before, tab: item.tab === "task" ? undefined : item.tab, line: undefined })}
+          search={(before) => ({
+            ...before,
+            tab: item.tab === "task" ? undefined : item.tab,
+            line: undefined,
+          })}
           data-tab={item.tab}
           aria-current={tab === item.tab ? "page" : undefined}
           className={cx(

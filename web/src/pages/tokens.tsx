@@ -40,14 +40,24 @@ export function TokensPage() {
   const [making, setMaking] = useState(false);
   const [revoking, setRevoking] = useState<Token>();
   const now = useNow(60_000);
-  const ended = (token: Token) => Boolean(token.revoked_at) || Boolean(token.expires_at && Date.parse(token.expires_at) < now);
+  const ended = (token: Token) =>
+    Boolean(token.revoked_at) || Boolean(token.expires_at && Date.parse(token.expires_at) < now);
   return (
     <>
       <PageHead
         title="Tokens"
-        meta={<span>A token is who a person, a program or an agent is. Its secret is shown once, when it is made.</span>}
+        meta={
+          <span>
+            A token is who a person, a program or an agent is. Its secret is shown once, when it is made.
+          </span>
+        }
         actions={
-          <Button look="primary" icon={<Plus className="size-4" />} blocked={notAdmin} onClick={() => setMaking(true)}>
+          <Button
+            look="primary"
+            icon={<Plus className="size-4" />}
+            blocked={notAdmin}
+            onClick={() => setMaking(true)}
+          >
             New token
           </Button>
         }
@@ -56,7 +66,9 @@ export function TokensPage() {
         <Checkbox
           label="Show those that have ended"
           checked={show === "all"}
-          onChange={(event) => void navigate({ search: event.target.checked ? { show: "all" } : {}, replace: true })}
+          onChange={(event) =>
+            void navigate({ search: event.target.checked ? { show: "all" } : {}, replace: true })
+          }
         />
         <Ask query={query}>
           {(list) => {
@@ -69,13 +81,21 @@ export function TokensPage() {
               <Section title="Tokens" flush>
                 <ul className="divide-y divide-line">
                   {shown.map((token) => (
-                    <li key={token.id} className={cx("flex flex-wrap items-center gap-x-3 gap-y-1 px-4 py-2.5", ended(token) && "text-ink-3")}>
+                    <li
+                      key={token.id}
+                      className={cx(
+                        "flex flex-wrap items-center gap-x-3 gap-y-1 px-4 py-2.5",
+                        ended(token) && "text-ink-3",
+                      )}
+                    >
                       <span className="w-20">
                         <Tag hue={token.role === "admin" ? "amber" : "grey"}>{token.role}</Tag>
                       </span>
                       <span className="min-w-0 flex-1 basis-40 truncate">
                         {token.note || <span className="text-ink-3">no note</span>}
-                        {token.id === principal.name && <span className="ml-2 text-xs text-ink-3">this login</span>}
+                        {token.id === principal.name && (
+                          <span className="ml-2 text-xs text-ink-3">this login</span>
+                        )}
                       </span>
                       <code className="font-mono text-xs text-ink-3" title={token.id}>
                         {shortId(token.id)}
@@ -141,7 +161,16 @@ function Make({ org, onClose }: { org: string; onClose: () => void }) {
   };
   if (made) {
     return (
-      <Dialog open onClose={onClose} title="The token's secret" footer={<Button look="primary" onClick={onClose}>I have kept it</Button>}>
+      <Dialog
+        open
+        onClose={onClose}
+        title="The token's secret"
+        footer={
+          <Button look="primary" onClick={onClose}>
+            I have kept it
+          </Button>
+        }
+      >
         <p className="mb-3 text-ink-2">It is shown this once and stored nowhere. Copy it now.</p>
         <div className="flex items-center gap-2">
           <Code className="min-w-0 flex-1">{made.secret}</Code>
@@ -175,7 +204,14 @@ function Make({ org, onClose }: { org: string; onClose: () => void }) {
           )}
         </Field>
         <Field label="What it is for" error={error}>
-          {(control) => <Input {...control} value={note} onChange={(event) => setNote(event.target.value)} placeholder="Ada's laptop" />}
+          {(control) => (
+            <Input
+              {...control}
+              value={note}
+              onChange={(event) => setNote(event.target.value)}
+              placeholder="Ada's laptop"
+            />
+          )}
         </Field>
         <Field label="It ends">
           {(control) => (
@@ -219,7 +255,8 @@ function Revoke({ org, token, onClose }: { org: string; token: Token; onClose: (
       }
     >
       <p className="text-ink-2">
-        {token.note ? `“${token.note}”` : "It"} stops working at once, its sessions and streams too. That cannot be undone.
+        {token.note ? `“${token.note}”` : "It"} stops working at once, its sessions and streams too. That
+        cannot be undone.
       </p>
     </Dialog>
   );

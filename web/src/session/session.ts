@@ -1,7 +1,7 @@
 import { Problem } from "../api/problem";
 import { currentSecret, findSecret, forgetSecret, keepSecret } from "./secret";
 
-export type Role = "admin" | "operator" | "viewer";
+type Role = "admin" | "operator" | "viewer";
 
 /** Who is logged in. */
 export interface Principal {
@@ -13,7 +13,7 @@ export interface Principal {
 }
 
 /** The header that carries the per-login secret. */
-export const SESSION_HEADER = "X-Devlab-Session";
+const SESSION_HEADER = "X-Devlab-Session";
 
 let known: Principal | null = null;
 

@@ -16,11 +16,7 @@ export default function Help({ onClose }: { onClose: () => void }) {
       <div className="columns-1 gap-8 sm:columns-2">
         <Group name="Everywhere" rows={[["Command palette", [MAC ? "⌘" : "Ctrl", "K"]]]} />
         {[...groups].map(([name, shortcuts]) => (
-          <Group
-            key={name}
-            name={name}
-            rows={shortcuts.map((one) => [one.label, one.keys.split(/[ +]/)])}
-          />
+          <Group key={name} name={name} rows={shortcuts.map((one) => [one.label, one.keys.split(/[ +]/)])} />
         ))}
       </div>
       <Checkbox

@@ -1,7 +1,17 @@
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { Command } from "cmdk";
-import { Bot, FolderGit2, Inbox, KeyRound, Keyboard, Plus, ScrollText, Search, SquareKanban } from "lucide-react";
+import {
+  Bot,
+  FolderGit2,
+  Inbox,
+  Keyboard,
+  KeyRound,
+  Plus,
+  ScrollText,
+  Search,
+  SquareKanban,
+} from "lucide-react";
 import { type ReactNode, useDeferredValue, useState, useSyncExternalStore } from "react";
 import { projects, tasksByText } from "../api/queries";
 import { Dialog } from "../ui/dialog";
@@ -21,11 +31,17 @@ export default function Palette({ onClose, onHelp }: { onClose: () => void; onHe
   const navigate = useNavigate();
   const [text, setText] = useState("");
   const words = useDeferredValue(text.trim());
-  const found = useQuery({ ...tasksByText(org, words), enabled: words.length > 0, placeholderData: (before) => before });
+  const found = useQuery({
+    ...tasksByText(org, words),
+    enabled: words.length > 0,
+    placeholderData: (before) => before,
+  });
   const known = useQuery(projects(org)).data ?? [];
   const sets = useSyncExternalStore(shortcutStore.subscribe, shortcutStore.get);
   // The page's own actions; those that go somewhere stand among the pages.
-  const actions = sets.flat().filter((one) => one.group !== "Go" && one.keys !== "?" && one.keys !== "c");
+  const actions = sets
+    .flat()
+    .filter((one) => one.group !== "Go" && !one.motion && one.keys !== "?" && one.keys !== "c");
   const params = { org };
   const run = (act: () => void) => () => {
     onClose();
@@ -73,6 +89,53 @@ export default function Palette({ onClose, onHelp }: { onClose: () => void; onHe
               ))}
             </Command.Group>
           )}
+          <Command.Group heading="Go to" className={GROUP}>
+            <Entry
+              icon={<Inbox />}
+              label="Overview"
+              keys="g o"
+              onSelect={run(() => void navigate({ to: "/o/$org", params }))}
+            />
+            <Entry
+              icon={<SquareKanban />}
+              label="Board"
+              keys="g b"
+              onSelect={run(() => void navigate({ to: "/o/$org/board", params }))}
+            />
+            <Entry
+              icon={<Bot />}
+              label="Agents and clusters"
+              keys="g a"
+              onSelect={run(() => void navigate({ to: "/o/$org/agents", params }))}
+            />
+            <Entry
+              icon={<FolderGit2 />}
+              label="Projects"
+              keys="g p"
+              onSelect={run(() => void navigate({ to: "/o/$org/projects", params }))}
+            />
+            <Entry
+              icon={<Plus />}
+              label="Schedule new work"
+              keys="c"
+              onSelect={run(() => void navigate({ to: "/o/$org/new", params }))}
+            />
+            {!notAdmin && (
+              <>
+                <Entry
+                  icon={<KeyRound />}
+                  label="Tokens"
+                  onSelect={run(() => void navigate({ to: "/o/$org/admin/tokens", params }))}
+                />
+                <Entry
+                  icon={<ScrollText />}
+                  label="Audit log"
+                  onSelect={run(() => void navigate({ to: "/o/$org/admin/audit", params }))}
+                />
+              </>
+            )}
+            <Entry icon={<Keyboard />} label="Keyboard shortcuts" keys="?" onSelect={run(onHelp)} />
+          </Command.Group>
           {actions.length > 0 && (
             <Command.Group heading="On this page" className={GROUP}>
               {actions.map((one) => (
@@ -80,20 +143,6 @@ export default function Palette({ onClose, onHelp }: { onClose: () => void; onHe
               ))}
             </Command.Group>
           )}
-          <Command.Group heading="Go to" className={GROUP}>
-            <Entry icon={<Inbox />} label="Overview" keys="g o" onSelect={run(() => void navigate({ to: "/o/$org", params }))} />
-            <Entry icon={<SquareKanban />} label="Board" keys="g b" onSelect={run(() => void navigate({ to: "/o/$org/board", params }))} />
-            <Entry icon={<Bot />} label="Agents and clusters" keys="g a" onSelect={run(() => void navigate({ to: "/o/$org/agents", params }))} />
-            <Entry icon={<FolderGit2 />} label="Projects" keys="g p" onSelect={run(() => void navigate({ to: "/o/$org/projects", params }))} />
-            <Entry icon={<Plus />} label="Schedule new work" keys="c" onSelect={run(() => void navigate({ to: "/o/$org/new", params }))} />
-            {!notAdmin && (
-              <>
-                <Entry icon={<KeyRound />} label="Tokens" onSelect={run(() => void navigate({ to: "/o/$org/admin/tokens", params }))} />
-                <Entry icon={<ScrollText />} label="Audit log" onSelect={run(() => void navigate({ to: "/o/$org/admin/audit", params }))} />
-              </>
-            )}
-            <Entry icon={<Keyboard />} label="Keyboard shortcuts" keys="?" onSelect={run(onHelp)} />
-          </Command.Group>
           {known.length > 0 && (
             <Command.Group heading="Projects" className={GROUP}>
               {known.map((project) => (
@@ -101,7 +150,13 @@ export default function Palette({ onClose, onHelp }: { onClose: () => void; onHe
                   key={project.id}
                   icon={<FolderGit2 />}
                   label={project.name}
-                  onSelect={run(() => void navigate({ to: "/o/$org/projects/$project", params: { org, project: project.id } }))}
+                  onSelect={run(
+                    () =>
+                      void navigate({
+                        to: "/o/$org/projects/$project",
+                        params: { org, project: project.id },
+                      }),
+                  )}
                 />
               ))}
             </Command.Group>
@@ -112,7 +167,17 @@ export default function Palette({ onClose, onHelp }: { onClose: () => void; onHe
   );
 }
 
-function Entry({ icon, label, keys, onSelect }: { icon?: ReactNode; label: string; keys?: string; onSelect: () => void }) {
+function Entry({
+  icon,
+  label,
+  keys,
+  onSelect,
+}: {
+  icon?: ReactNode;
+  label: string;
+  keys?: string;
+  onSelect: () => void;
+}) {
   return (
     <Command.Item value={label} className={ITEM} onSelect={onSelect}>
       {icon}

@@ -2,15 +2,15 @@ import { CSPProvider } from "@base-ui/react/csp-provider";
 import { Link, Outlet, useNavigate } from "@tanstack/react-router";
 import { Menu as MenuIcon } from "lucide-react";
 import { lazy, Suspense, useEffect, useState } from "react";
-import { Dialog } from "../ui/dialog";
 import { Button } from "../ui/button";
+import { Dialog } from "../ui/dialog";
 import { Skeleton } from "../ui/empty";
 import { Toasts } from "../ui/toast";
 import { useLab } from "./lab";
 import { Mark } from "./mark";
 import { NoticeWatcher } from "./notices";
-import { Sidebar } from "./sidebar";
 import { useShortcuts } from "./shortcuts";
+import { Sidebar } from "./sidebar";
 import { StaleBanner } from "./stale";
 
 const Palette = lazy(() => import("./palette"));

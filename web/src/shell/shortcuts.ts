@@ -6,6 +6,8 @@ export interface Shortcut {
   label: string;
   group: string;
   run: () => void;
+  /** It moves about on the page: of no use in the palette. */
+  motion?: boolean;
 }
 
 const KEY = "devlab.shortcuts";
@@ -44,7 +46,8 @@ function change(next: ReadonlyArray<readonly Shortcut[]>): void {
 function typing(target: EventTarget | null): boolean {
   return (
     target instanceof HTMLElement &&
-    (target.isContentEditable || target.closest("input, textarea, select, [role=dialog], [role=menu]") !== null) &&
+    (target.isContentEditable ||
+      target.closest("input, textarea, select, [role=dialog], [role=menu]") !== null) &&
     !(target instanceof HTMLInputElement && target.type === "checkbox" && !target.closest("[role=dialog]"))
   );
 }

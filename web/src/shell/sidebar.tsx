@@ -4,8 +4,8 @@ import {
   Bot,
   FolderGit2,
   Inbox,
-  KeyRound,
   Keyboard,
+  KeyRound,
   LogOut,
   Monitor,
   Moon,
@@ -20,6 +20,7 @@ import { agents, orgs } from "../api/queries";
 import { sessionOver } from "../router";
 import { logOut } from "../session/session";
 import { useInbox } from "../tasks/inbox";
+import { shortId } from "../text/words";
 import { Button, ButtonLink } from "../ui/button";
 import { cx } from "../ui/cx";
 import { Select } from "../ui/field";
@@ -43,7 +44,7 @@ export function Sidebar({
   const online = useQuery(agents(org)).data?.filter((agent) => agent.online).length;
   const params = { org };
   return (
-    <div className="flex h-full flex-col gap-3 bg-canvas px-2.5 py-3">
+    <aside aria-label="Navigation" className="flex h-full flex-col gap-3 bg-canvas px-2.5 py-3">
       <div className="flex items-center gap-2 px-1.5">
         <Mark />
         <OrgSwitch />
@@ -93,10 +94,10 @@ export function Sidebar({
       </nav>
       <div className="mt-auto flex items-center gap-0.5 border-t border-line pt-2">
         <div className="min-w-0 flex-1 px-1.5">
-          <p className="truncate text-xs font-medium" title={principal.name}>
-            {principal.name}
+          <p className="truncate text-xs font-medium capitalize">{principal.role}</p>
+          <p className="truncate text-2xs text-ink-3" title={principal.name}>
+            {shortId(principal.name)}
           </p>
-          <p className="text-2xs text-ink-3">{principal.role}</p>
         </div>
         <ThemeSwitch />
         <Button
@@ -114,7 +115,7 @@ export function Sidebar({
           onClick={() => void logOut().finally(sessionOver)}
         />
       </div>
-    </div>
+    </aside>
   );
 }
 

@@ -24,8 +24,8 @@ function Banner({ since }: { since: number }) {
     >
       <CloudOff className="size-4" aria-hidden="true" />
       <span>
-        <strong className="font-semibold">The lab does not answer.</strong> This page shows what was
-        true {ago(since, now)}; it catches up by itself.
+        <strong className="font-semibold">The lab does not answer.</strong> This page shows what was true{" "}
+        {ago(since, now)}; it catches up by itself.
       </span>
       <Button size="sm" className="ml-auto" onClick={retryNow}>
         Try now

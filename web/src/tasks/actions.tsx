@@ -52,7 +52,10 @@ export const ACTION: Record<Action, Words> = {
 };
 
 /** Why an action cannot be done to a task, or `false`. */
-export function blockedFor(action: Action, task: Pick<Task, "state" | "waiting_for" | "archived">): string | false {
+export function blockedFor(
+  action: Action,
+  task: Pick<Task, "state" | "waiting_for" | "archived">,
+): string | false {
   if (action === "archive" && task.archived) return "It is archived already.";
   if (action === "retry" && task.state === "waiting" && task.waiting_for !== "attention") {
     return "It waits for an answer, not for another try.";
@@ -83,7 +86,7 @@ async function send(action: Action, id: string): Promise<void> {
 const ABREAST = 3;
 
 /** Does something to some tasks and says what came of it. */
-export async function act(client: QueryClient, org: string, action: Action, tasks: readonly Task[]): Promise<void> {
+async function act(client: QueryClient, org: string, action: Action, tasks: readonly Task[]): Promise<void> {
   const left = [...tasks];
   const failures: unknown[] = [];
   const worker = async () => {

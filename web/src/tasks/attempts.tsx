@@ -9,7 +9,7 @@ import { Select } from "../ui/field";
 import { ATTEMPT_HUE, ATTEMPT_SIGN, INK, StateIcon } from "../ui/state";
 import { Ago, Lasting } from "../ui/time";
 
-export const PHASE_WORD: Record<Phase, string> = {
+const PHASE_WORD: Record<Phase, string> = {
   preparing: "preparing",
   driving: "at work",
   delivering: "delivering",
@@ -30,7 +30,15 @@ function nameOf(attempt: Attempt): string {
 }
 
 /** All tries, newest first. */
-export function AttemptList({ org, task, attempts }: { org: string; task: Task; attempts: readonly Attempt[] }) {
+export function AttemptList({
+  org,
+  task,
+  attempts,
+}: {
+  org: string;
+  task: Task;
+  attempts: readonly Attempt[];
+}) {
   const names = useQuery(agents(org)).data;
   if (attempts.length === 0) {
     return (

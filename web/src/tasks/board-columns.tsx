@@ -9,7 +9,7 @@ import { useProjectNames } from "./board-table";
 import type { Column } from "./filter";
 import { TaskLink } from "./row";
 
-const CARD_PX = 78;
+const CARD_PX = 82;
 
 /** A column for each state. Arrows move between cards and columns. */
 export function BoardColumns({
@@ -25,8 +25,9 @@ export function BoardColumns({
 }) {
   const place = useRef<HTMLDivElement>(null);
   const names = useProjectNames(org);
-  const cards = (column: number) =>
-    [...(place.current?.querySelectorAll<HTMLElement>(`[data-column="${column}"] [data-card]`) ?? [])];
+  const cards = (column: number) => [
+    ...(place.current?.querySelectorAll<HTMLElement>(`[data-column="${column}"] [data-card]`) ?? []),
+  ];
   const step = (dx: number, dy: number) => {
     const now = document.activeElement?.closest<HTMLElement>("[data-card]");
     if (!now) {
@@ -60,10 +61,10 @@ export function BoardColumns({
     step(...by);
   };
   useShortcuts([
-    { keys: "j", label: "Next card", group: "Board", run: () => step(0, 1) },
-    { keys: "k", label: "Previous card", group: "Board", run: () => step(0, -1) },
-    { keys: "h", label: "Column to the left", group: "Board", run: () => step(-1, 0) },
-    { keys: "l", label: "Column to the right", group: "Board", run: () => step(1, 0) },
+    { keys: "j", label: "Next card", group: "Board", motion: true, run: () => step(0, 1) },
+    { keys: "k", label: "Previous card", group: "Board", motion: true, run: () => step(0, -1) },
+    { keys: "h", label: "Column to the left", group: "Board", motion: true, run: () => step(-1, 0) },
+    { keys: "l", label: "Column to the right", group: "Board", motion: true, run: () => step(1, 0) },
     {
       keys: "x",
       label: "Select the card",
@@ -78,7 +79,7 @@ export function BoardColumns({
     <div
       ref={place}
       onKeyDown={onKey}
-      className="flex min-h-0 flex-1 snap-x snap-proximity gap-3 overflow-x-auto p-3 md:px-6"
+      className="flex min-h-0 flex-1 snap-x snap-proximity scroll-px-3 gap-3 overflow-x-auto p-3 md:scroll-px-6 md:px-6"
     >
       {columns.map((column, index) => (
         <ColumnOf

@@ -75,8 +75,14 @@ export function BoardTable({
     anchor.current = index;
   };
   useShortcuts([
-    { keys: "j", label: "Next task", group: "Board", run: () => move(wantsFocusless(place) ? at : at + 1) },
-    { keys: "k", label: "Previous task", group: "Board", run: () => move(at - 1) },
+    {
+      keys: "j",
+      label: "Next task",
+      group: "Board",
+      motion: true,
+      run: () => move(wantsFocusless(place) ? at : at + 1),
+    },
+    { keys: "k", label: "Previous task", group: "Board", motion: true, run: () => move(at - 1) },
     { keys: "x", label: "Select the task", group: "Board", run: () => toggle(at, false) },
   ]);
   const onKey = (event: KeyboardEvent) => {
@@ -117,13 +123,22 @@ export function BoardTable({
       aria-multiselectable="true"
       className="flex min-h-0 flex-1 flex-col"
     >
-      <div role="row" aria-rowindex={1} className={cx(GRID, "h-8 shrink-0 border-b border-line bg-surface text-xs font-medium text-ink-3")}>
+      <div
+        role="row"
+        aria-rowindex={1}
+        className={cx(GRID, "h-8 shrink-0 border-b border-line bg-surface text-xs font-medium text-ink-3")}
+      >
         <div role="columnheader" className="flex justify-center">
           <input
             type="checkbox"
             aria-label="Select all that are shown"
             checked={allOn}
-            onChange={() => onChoose(tasks.map((task) => task.id), !allOn)}
+            onChange={() =>
+              onChoose(
+                tasks.map((task) => task.id),
+                !allOn,
+              )
+            }
             className="size-3.5 accent-accent"
           />
         </div>
@@ -173,7 +188,11 @@ export function BoardTable({
                     className="size-3.5 accent-accent"
                   />
                 </div>
-                <div role="gridcell" className="flex min-w-0 items-center gap-2 text-xs text-ink-2" title={stateWords(task)}>
+                <div
+                  role="gridcell"
+                  className="flex min-w-0 items-center gap-2 text-xs text-ink-2"
+                  title={stateWords(task)}
+                >
                   <StateIcon state={task.state} />
                   <span className="truncate max-sm:sr-only">{stateWords(task)}</span>
                 </div>

@@ -21,11 +21,11 @@ export function BulkBar({
   const act = useAct(org);
   const [asks, setAsks] = useState<Action | null>(null);
   const [busy, setBusy] = useState<Action | null>(null);
-  const fit = (action: Action) => tasks.filter((task) => !blockedFor(action, task));
+  const suited = (action: Action) => tasks.filter((task) => !blockedFor(action, task));
   const run = async (action: Action) => {
     setAsks(null);
     setBusy(action);
-    await act(action, fit(action));
+    await act(action, suited(action));
     setBusy(null);
     onClear();
   };
@@ -37,7 +37,7 @@ export function BulkBar({
     >
       <span className="mr-1 text-sm font-medium">{count(tasks.length, "task")} selected</span>
       {ACTIONS.map((action) => {
-        const fits = fit(action).length;
+        const fits = suited(action).length;
         return (
           <Button
             key={action}
@@ -53,14 +53,15 @@ export function BulkBar({
           </Button>
         );
       })}
-      <Button size="sm" look="quiet" icon={<X className="size-3.5" />} label="Clear the selection" onClick={onClear} />
+      <Button
+        size="sm"
+        look="quiet"
+        icon={<X className="size-3.5" />}
+        label="Clear the selection"
+        onClick={onClear}
+      />
       {asks && (
-        <Confirm
-          action={asks}
-          tasks={fit(asks)}
-          onYes={() => void run(asks)}
-          onNo={() => setAsks(null)}
-        />
+        <Confirm action={asks} tasks={suited(asks)} onYes={() => void run(asks)} onNo={() => setAsks(null)} />
       )}
     </div>
   );

@@ -10,7 +10,7 @@ import { Confirm } from "./bulk-bar";
 const KEY: Record<Action, string> = { activate: "a", retry: "r", cancel: "x", archive: "e" };
 
 /** What can be done to a task now; what cannot is not shown. */
-export function TaskButtons({ task }: { task: TaskDetail }) {
+export function TaskButtons({ task, reviewing = false }: { task: TaskDetail; reviewing?: boolean }) {
   const { org, readOnly } = useLab();
   const act = useAct(org);
   const [asks, setAsks] = useState<Action | null>(null);
@@ -37,7 +37,7 @@ export function TaskButtons({ task }: { task: TaskDetail }) {
   );
   return (
     <>
-      {task.waiting_for === "review" && (
+      {task.waiting_for === "review" && !reviewing && (
         <ButtonLink
           look="primary"
           icon={<GitPullRequest className="size-4" />}
@@ -61,7 +61,9 @@ export function TaskButtons({ task }: { task: TaskDetail }) {
           {ACTION[action].label}
         </Button>
       ))}
-      {asks && <Confirm action={asks} tasks={[task]} onYes={() => void run(asks)} onNo={() => setAsks(null)} />}
+      {asks && (
+        <Confirm action={asks} tasks={[task]} onYes={() => void run(asks)} onNo={() => setAsks(null)} />
+      )}
     </>
   );
 }

@@ -13,7 +13,11 @@ export function Crumbs({ org, task }: { org: string; task: Task }) {
   return (
     <nav aria-label="Where this belongs" className="flex min-w-0 items-center gap-1">
       {project && (
-        <Link to="/o/$org/projects/$project" params={{ org, project: project.id }} className="shrink-0 hover:text-ink hover:underline">
+        <Link
+          to="/o/$org/projects/$project"
+          params={{ org, project: project.id }}
+          className="shrink-0 hover:text-ink hover:underline"
+        >
           {project.name}
         </Link>
       )}

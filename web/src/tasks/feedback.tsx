@@ -6,7 +6,15 @@ import { StateIcon, Tag } from "../ui/state";
 import { Person } from "./person";
 
 /** What is known from earlier attempts, newest first. */
-export function FeedbackList({ org, task, feedback }: { org: string; task: string; feedback: readonly Feedback[] }) {
+export function FeedbackList({
+  org,
+  task,
+  feedback,
+}: {
+  org: string;
+  task: string;
+  feedback: readonly Feedback[];
+}) {
   return (
     <ul className="divide-y divide-line">
       {feedback.toReversed().map((one, at) => (

@@ -42,7 +42,5 @@ export function columnsOf(tasks: readonly Task[], wanted: string | undefined): C
   for (const task of tasks) by.get(task.state)?.push(task);
   return [...by]
     .map(([state, own]) => ({ state, tasks: own }))
-    .filter(({ state, tasks: own }) =>
-      only ? only.has(state) : own.length > 0 || ALWAYS.includes(state),
-    );
+    .filter(({ state, tasks: own }) => (only ? only.has(state) : own.length > 0 || ALWAYS.includes(state)));
 }

@@ -53,7 +53,11 @@ export function GoalList({
                 "absolute inset-x-0 flex items-center gap-2 border-b border-line pr-4 transition-colors hover:bg-hover md:pr-6",
                 selected === node.id ? "bg-accent-soft" : "bg-surface",
               )}
-              style={{ height: ROW_PX, transform: `translateY(${row.start}px)`, paddingLeft: 12 + item.depth * 22 }}
+              style={{
+                height: ROW_PX,
+                transform: `translateY(${row.start}px)`,
+                paddingLeft: 12 + item.depth * 22,
+              }}
             >
               {node.kind === "composite" ? (
                 <button
@@ -63,7 +67,11 @@ export function GoalList({
                   onClick={() => onFold(node.id)}
                   className="grid size-6 place-items-center rounded-sm text-ink-3 hover:bg-sunken"
                 >
-                  {folded.has(node.id) ? <ChevronRight className="size-3.5" /> : <ChevronDown className="size-3.5" />}
+                  {folded.has(node.id) ? (
+                    <ChevronRight className="size-3.5" />
+                  ) : (
+                    <ChevronDown className="size-3.5" />
+                  )}
                 </button>
               ) : (
                 <span className="w-6" />
@@ -75,7 +83,10 @@ export function GoalList({
               <button
                 type="button"
                 onClick={() => onSelect(node.id)}
-                className={cx("min-w-0 flex-1 truncate py-1 text-left hover:underline", node.kind === "composite" && "font-medium")}
+                className={cx(
+                  "min-w-0 flex-1 truncate py-1 text-left hover:underline",
+                  node.kind === "composite" && "font-medium",
+                )}
               >
                 {node.title}
               </button>

@@ -48,9 +48,11 @@ export function GoalTimeline({
     () => outline(nodes, edges, new Set()).filter(({ node }) => (byId.get(node.id)?.attempts ?? 0) > 0),
     [nodes, edges, byId],
   );
-  const over = goal.state === "done" || goal.state === "failed" || goal.state === "cancelled";
   const from = millis(goal.created_at);
-  const to = Math.max(from + 1_000, over ? millis(goal.updated_at) : now);
+  // It grows with the time while somebody works, and ends with the last change otherwise.
+  const working = tasks.some((task) => task.live_attempt);
+  const last = tasks.reduce((latest, task) => Math.max(latest, millis(task.updated_at)), from);
+  const to = Math.max(from + 1_000, working ? now : last);
   const rows = useVirtualizer({
     count: items.length,
     getScrollElement: () => place.current,
@@ -91,10 +93,18 @@ export function GoalTimeline({
             return (
               <li
                 key={row.key}
-                className={cx(GRID, "absolute inset-x-0 border-b border-line", selected === task.id ? "bg-accent-soft" : "bg-surface")}
+                className={cx(
+                  GRID,
+                  "absolute inset-x-0 border-b border-line",
+                  selected === task.id ? "bg-accent-soft" : "bg-surface",
+                )}
                 style={{ height: ROW_PX, transform: `translateY(${row.start}px)` }}
               >
-                <button type="button" onClick={() => onSelect(task.id)} className="flex min-w-0 items-center gap-2 pl-4 text-left md:pl-6">
+                <button
+                  type="button"
+                  onClick={() => onSelect(task.id)}
+                  className="flex min-w-0 items-center gap-2 pl-4 text-left md:pl-6"
+                >
                   <StateIcon state={task.state} />
                   <span className="truncate text-xs hover:underline">{task.title}</span>
                   <span className="sr-only">, {stateWords(task)}</span>
@@ -130,7 +140,10 @@ function Bars({ task, from, to, now }: { task: Task; from: number; to: number; n
               attempt.kind === "verify" ? "h-2" : "h-3.5",
               BAR[attempt.state],
             )}
-            style={{ left: `${Math.min(99.5, left)}%`, width: `${Math.min(100 - left, ((end - begin) / (to - from)) * 100)}%` }}
+            style={{
+              left: `${Math.min(99.5, left)}%`,
+              width: `${Math.min(100 - left, ((end - begin) / (to - from)) * 100)}%`,
+            }}
           >
             <span className="sr-only">{wordsOf(attempt, end - begin)}</span>
           </Link>

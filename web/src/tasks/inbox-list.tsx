@@ -14,7 +14,7 @@ import { Kbd, Section } from "../ui/page";
 import { StateIcon, stateWords } from "../ui/state";
 import { Ago } from "../ui/time";
 import { ACTION, type Action, blockedFor, useAct } from "./actions";
-import { type Ask, ASK_WORD, type InboxItem, useInbox } from "./inbox";
+import { ASK_WORD, type Ask, type InboxItem, useInbox } from "./inbox";
 
 const ASK_ICON: Record<Ask, ReactNode> = {
   approve: <ThumbsUp className="size-3.5" />,
@@ -61,8 +61,14 @@ export function InboxList() {
   });
 
   useShortcuts([
-    { keys: "j", label: "Next in the inbox", group: "Inbox", run: () => focus(selected ? at + 1 : 0) },
-    { keys: "k", label: "Previous in the inbox", group: "Inbox", run: () => focus(at - 1) },
+    {
+      keys: "j",
+      label: "Next in the inbox",
+      group: "Inbox",
+      motion: true,
+      run: () => focus(selected ? at + 1 : 0),
+    },
+    { keys: "k", label: "Previous in the inbox", group: "Inbox", motion: true, run: () => focus(at - 1) },
     { keys: "a", label: "Approve the draft", group: "Inbox", run: () => answer("activate") },
     { keys: "r", label: "Retry", group: "Inbox", run: () => answer("retry") },
     { keys: "x", label: "Cancel", group: "Inbox", run: () => answer("cancel") },

@@ -18,7 +18,7 @@ export const ASK_WORD: Record<Ask, string> = {
 };
 
 /** What a task asks of a person, if it asks anything. */
-export function askOf(task: Task): Ask | undefined {
+function askOf(task: Task): Ask | undefined {
   switch (task.state) {
     case "draft":
       return "approve";

@@ -22,8 +22,22 @@ export function Priority({ task, readOnly }: { task: Task; readOnly: string | fa
   return (
     <span className="inline-flex items-center gap-1">
       <span className="min-w-5">{task.priority}</span>
-      <Button size="sm" look="quiet" icon={<Minus className="size-3" />} label="Later" blocked={readOnly} onClick={() => void set(task.priority - 1)} />
-      <Button size="sm" look="quiet" icon={<Plus className="size-3" />} label="Earlier" blocked={readOnly} onClick={() => void set(task.priority + 1)} />
+      <Button
+        size="sm"
+        look="quiet"
+        icon={<Minus className="size-3" />}
+        label="Later"
+        blocked={readOnly}
+        onClick={() => void set(task.priority - 1)}
+      />
+      <Button
+        size="sm"
+        look="quiet"
+        icon={<Plus className="size-3" />}
+        label="Earlier"
+        blocked={readOnly}
+        onClick={() => void set(task.priority + 1)}
+      />
     </span>
   );
 }

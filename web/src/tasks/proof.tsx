@@ -14,7 +14,15 @@ import { Ago } from "../ui/time";
 import { TaskName } from "./words";
 
 /** What stands behind "done": receipts of checks, and the way into the target. */
-export function TaskProof({ org, task, attempts }: { org: string; task: TaskDetail; attempts: readonly Attempt[] }) {
+export function TaskProof({
+  org,
+  task,
+  attempts,
+}: {
+  org: string;
+  task: TaskDetail;
+  attempts: readonly Attempt[];
+}) {
   const proven = useQuery(receipts(task.id));
   const merges = useQuery(candidates(task.id));
   return (
@@ -43,8 +51,8 @@ export function TaskProof({ org, task, attempts }: { org: string; task: TaskDeta
           {(list) =>
             list.length === 0 ? (
               <Empty icon={<GitMerge />} title="Not in the train yet" className="py-8">
-                A result that has passed is merged with its target's head here, and published once the checks have
-                passed on that too.
+                A result that has passed is merged with its target's head here, and published once the checks
+                have passed on that too.
               </Empty>
             ) : (
               <ul className="divide-y divide-line">
@@ -87,7 +95,9 @@ function ReceiptRow({
         <span title={`tree ${receipt.tree}`}>
           tree <code className="font-mono">{short(receipt.tree)}</code>
         </span>
-        <span title="Isolation in force: an ordinary process is policy, not protection">{receipt.isolation}</span>
+        <span title="Isolation in force: an ordinary process is policy, not protection">
+          {receipt.isolation}
+        </span>
         <span>{span(receipt.duration_ms)}</span>
         {attempt && receipt.log_len > 0 && (
           <Link
@@ -124,7 +134,9 @@ function CandidateRow({ org, task, candidate }: { org: string; task: TaskDetail;
           as <CommitId id={candidate.tip} />
         </span>
       )}
-      {candidate.verify_attempts > 0 && <span className="text-xs text-ink-3">verified {candidate.verify_attempts}×</span>}
+      {candidate.verify_attempts > 0 && (
+        <span className="text-xs text-ink-3">verified {candidate.verify_attempts}×</span>
+      )}
       {others.length > 0 && (
         <span className="flex min-w-0 flex-wrap items-center gap-x-2 text-xs text-ink-3">
           together with

@@ -1,8 +1,8 @@
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import type { Task } from "../api/types";
-import { Ago } from "../ui/time";
 import { StateIcon, stateWords } from "../ui/state";
+import { Ago } from "../ui/time";
 
 /** Where a task's own page is: a goal with children has its graph. */
 export function TaskLink({

@@ -13,11 +13,19 @@ import { Priority } from "./priority";
 import { TaskName, Words } from "./words";
 
 /** What was asked, how it goes, and what the next attempt will be told. */
-export function TaskSummary({ org, task, attempts }: { org: string; task: TaskDetail; attempts: Attempt[] | undefined }) {
+export function TaskSummary({
+  org,
+  task,
+  attempts,
+}: {
+  org: string;
+  task: TaskDetail;
+  attempts: Attempt[] | undefined;
+}) {
   return (
     <div className="grid items-start gap-4 p-4 md:px-6 lg:grid-cols-[minmax(0,1fr)_300px]">
       <div className="flex min-w-0 flex-col gap-4">
-        {task.stuck && (
+        {task.stuck && task.state !== "draft" && task.waiting_for !== "review" && (
           <div className="flex gap-2.5 rounded-lg bg-amber-soft px-4 py-3">
             <Hourglass className="mt-0.5 size-4 shrink-0 text-amber" aria-hidden="true" />
             <p className="min-w-0">
@@ -59,7 +67,9 @@ function How({ task }: { task: TaskDetail }) {
                 : "None of its own: an agent with a driver takes it."}
             </p>
           )}
-          {command?.timeout_secs && <p className="mt-1 text-xs text-ink-3">Time limit {command.timeout_secs} s</p>}
+          {command?.timeout_secs && (
+            <p className="mt-1 text-xs text-ink-3">Time limit {command.timeout_secs} s</p>
+          )}
         </div>
         <div>
           <h3 className="eyebrow mb-1.5">Checks</h3>

@@ -32,7 +32,11 @@ export function TaskName({ org, id }: { org: string; id: string }) {
         <StateIcon state={task.state} />
         <span className="sr-only">{stateWords(task)}: </span>
       </span>
-      <TaskLink org={org} task={task} className="truncate font-medium underline decoration-line-strong underline-offset-2 hover:decoration-current" />
+      <TaskLink
+        org={org}
+        task={task}
+        className="truncate font-medium underline decoration-line-strong underline-offset-2 hover:decoration-current"
+      />
     </span>
   );
 }

@@ -71,18 +71,11 @@ export function Button({
   );
 }
 
-type ButtonLinkProps = Common & LinkProps & { children?: ReactNode; className?: string; onClick?: () => void };
+type ButtonLinkProps = Common &
+  LinkProps & { children?: ReactNode; className?: string; onClick?: () => void };
 
 /** A link that looks like a button: it goes somewhere. */
-export function ButtonLink({
-  look,
-  size,
-  icon,
-  label,
-  children,
-  className,
-  ...to
-}: ButtonLinkProps) {
+export function ButtonLink({ look, size, icon, label, children, className, ...to }: ButtonLinkProps) {
   const alone = children === undefined;
   return (
     <Link

@@ -37,10 +37,7 @@ export function Dialog({
           )}
         >
           <div
-            className={cx(
-              "flex items-start gap-3 border-b border-line py-3 pr-2.5 pl-4",
-              plain && "sr-only",
-            )}
+            className={cx("flex items-start gap-3 border-b border-line py-3 pr-2.5 pl-4", plain && "sr-only")}
           >
             <div className="flex-1">
               <Base.Title className="text-base leading-8 font-semibold">{title}</Base.Title>
@@ -54,9 +51,7 @@ export function Dialog({
           </div>
           <div className={cx("min-h-0 flex-1 overflow-y-auto", !plain && "p-4")}>{children}</div>
           {footer && (
-            <div className="flex flex-wrap justify-end gap-2 border-t border-line px-4 py-3">
-              {footer}
-            </div>
+            <div className="flex flex-wrap justify-end gap-2 border-t border-line px-4 py-3">{footer}</div>
           )}
         </Base.Popup>
       </Base.Portal>

@@ -10,22 +10,21 @@ export function Empty({
   children,
   action,
   className,
+  page = false,
 }: {
   icon?: ReactNode;
   title: string;
   children?: ReactNode;
   action?: ReactNode;
   className?: string;
+  /** It stands for the whole page. */
+  page?: boolean;
 }) {
+  const Title = page ? "h1" : "h2";
   return (
-    <div
-      className={cx(
-        "flex flex-col items-center justify-center gap-2 px-6 py-12 text-center",
-        className,
-      )}
-    >
+    <div className={cx("flex flex-col items-center justify-center gap-2 px-6 py-12 text-center", className)}>
       {icon && <div className="mb-1 text-ink-3 [&_svg]:size-6">{icon}</div>}
-      <h2 className="text-base font-semibold">{title}</h2>
+      <Title className="text-base font-semibold">{title}</Title>
       {children && <div className="max-w-md text-ink-2 text-pretty">{children}</div>}
       {action && <div className="mt-2 flex flex-wrap justify-center gap-2">{action}</div>}
     </div>
@@ -48,12 +47,8 @@ export function Failed({
   return (
     <div role="alert" className={className}>
       <Empty
-        title={
-          denied ? "You may not see this" : absent ? "There is no such thing here" : problem.title
-        }
-        action={
-          retry && !denied && !absent ? <Button onClick={retry}>Try again</Button> : undefined
-        }
+        title={denied ? "You may not see this" : absent ? "There is no such thing here" : problem.title}
+        action={retry && !denied && !absent ? <Button onClick={retry}>Try again</Button> : undefined}
       >
         <p>
           {denied

@@ -20,7 +20,7 @@ export function PageHead({
   return (
     <header className="border-b border-line bg-surface">
       <div className="flex flex-wrap items-start gap-x-4 gap-y-2 px-4 pt-3.5 pb-3 md:px-6">
-        <div className="min-w-0 flex-1 basis-72">
+        <div className="min-w-0 flex-1 basis-44">
           {before && (
             <div className="mb-0.5 flex min-w-0 items-center gap-1.5 text-xs text-ink-3">{before}</div>
           )}
@@ -70,7 +70,12 @@ export function Section({
 /** Pairs of a name and a value. */
 export function Facts({ children, className }: { children: ReactNode; className?: string }) {
   return (
-    <dl className={cx("grid grid-cols-[minmax(84px,auto)_minmax(0,1fr)] gap-x-4 gap-y-2", className)}>
+    <dl
+      className={cx(
+        "grid grid-cols-[minmax(84px,auto)_minmax(0,1fr)] items-baseline gap-x-4 gap-y-2",
+        className,
+      )}
+    >
       {children}
     </dl>
   );
@@ -88,7 +93,6 @@ export function Fact({ name, children }: { name: string; children: ReactNode }) 
 /** Text of a machine: a command, a log's end. */
 export function Code({ children, className }: { children: ReactNode; className?: string }) {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so that the keyboard has to reach it
     <pre
       tabIndex={0}
       className={cx(

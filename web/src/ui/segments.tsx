@@ -24,9 +24,7 @@ export function Segments<T extends string>({
           onClick={() => onChange(option.value)}
           className={cx(
             "tap inline-flex h-6.5 items-center gap-1.5 rounded-sm px-2 text-xs font-medium transition-colors [&_svg]:size-3.5",
-            option.value === value
-              ? "bg-surface text-ink shadow-lift"
-              : "text-ink-2 hover:text-ink",
+            option.value === value ? "bg-surface text-ink shadow-lift" : "text-ink-2 hover:text-ink",
           )}
         >
           {option.icon}

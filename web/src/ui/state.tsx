@@ -102,7 +102,7 @@ const SOFT: Record<Hue, string> = {
   red: "bg-red-soft text-red",
 };
 
-export const STATE_HUE: Record<State, Hue> = {
+const STATE_HUE: Record<State, Hue> = {
   draft: "grey",
   blocked: "grey",
   ready: "grey",
@@ -137,9 +137,7 @@ export const WAIT_WORD: Record<WaitReason, string> = {
 
 /** What a task's state is, in words. */
 export function stateWords(task: { state: State; waiting_for?: WaitReason | null }): string {
-  return task.state === "waiting" && task.waiting_for
-    ? WAIT_WORD[task.waiting_for]
-    : STATE_WORD[task.state];
+  return task.state === "waiting" && task.waiting_for ? WAIT_WORD[task.waiting_for] : STATE_WORD[task.state];
 }
 
 /** Sign and words. */

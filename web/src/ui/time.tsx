@@ -42,10 +42,10 @@ export function Ago({ at, className }: { at: string; className?: string }) {
 
 /** How long something took, or has been taking. */
 export function Lasting({ from, to }: { from: string; to?: string | null | undefined }) {
-  return to ? <>{span(millis(to) - millis(from))}</> : <Running from={from} />;
+  return to ? span(millis(to) - millis(from)) : <Running from={from} />;
 }
 
 function Running({ from }: { from: string }) {
   const current = useNow();
-  return <>{span(Math.max(0, current - millis(from)))}</>;
+  return span(Math.max(0, current - millis(from)));
 }

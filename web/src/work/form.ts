@@ -101,7 +101,8 @@ function parsed(text: string): { value?: Schedule; error?: string } {
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
       return { error: "The file is one JSON object." };
     }
-    if (!("title" in value) && !("task" in value)) return { error: "It needs “title” with “tasks”, or “task”." };
+    if (!("title" in value) && !("task" in value))
+      return { error: "It needs “title” with “tasks”, or “task”." };
     return { value: value as Schedule };
   } catch (error) {
     return { error: `This is not JSON: ${error instanceof Error ? error.message : "it cannot be read"}` };
@@ -150,8 +151,15 @@ export function planOf(schedule: Schedule): { nodes: GraphNode[]; edges: Edge[] 
     for (const task of tasks) {
       const id = parent ? `${parent}/${task.key}` : task.key;
       const below = task.tasks ?? [];
-      nodes.push({ id, title: task.title, parent, kind: below.length > 0 ? "composite" : "leaf", state: "draft" });
-      for (const key of task.depends_on ?? []) edges.push({ from: parent ? `${parent}/${key}` : key, to: id });
+      nodes.push({
+        id,
+        title: task.title,
+        parent,
+        kind: below.length > 0 ? "composite" : "leaf",
+        state: "draft",
+      });
+      for (const key of task.depends_on ?? [])
+        edges.push({ from: parent ? `${parent}/${key}` : key, to: id });
       walk(below, id);
     }
   };

@@ -3,8 +3,8 @@ import { useNavigate } from "@tanstack/react-router";
 import { Bot, Eye, ListChecks, Rocket } from "lucide-react";
 import { lazy, type ReactNode, Suspense, useMemo, useRef, useState } from "react";
 import { api, body } from "../api/client";
+import { asProblem, type Problem } from "../api/problem";
 import { agents, keys, projectSettings, projects } from "../api/queries";
-import { type Problem, asProblem } from "../api/problem";
 import { useLab } from "../shell/lab";
 import { count } from "../text/words";
 import { Button } from "../ui/button";
@@ -18,7 +18,15 @@ const Graph = lazy(() => import("../graph/graph").then((loaded) => ({ default: l
 const NONE: ReadonlySet<string> = new Set();
 
 /** What will happen, before it does. */
-export function Preview({ form, onBack, onStarted }: { form: Form; onBack: () => void; onStarted: () => void }) {
+export function Preview({
+  form,
+  onBack,
+  onStarted,
+}: {
+  form: Form;
+  onBack: () => void;
+  onStarted: () => void;
+}) {
   const { org } = useLab();
   const navigate = useNavigate();
   const client = useQueryClient();
@@ -74,11 +82,20 @@ export function Preview({ form, onBack, onStarted }: { form: Form; onBack: () =>
       <PageHead
         before="New work: preview"
         title={titleOf(schedule)}
-        meta={<span>{plan.nodes.length > 0 ? count(plan.nodes.length, "task") : "One task"}; nothing has started yet.</span>}
+        meta={
+          <span>
+            {plan.nodes.length > 0 ? count(plan.nodes.length, "task") : "One task"}; nothing has started yet.
+          </span>
+        }
         actions={
           <>
             <Button onClick={onBack}>Change</Button>
-            <Button look="primary" icon={<Rocket className="size-4" />} busy={busy} onClick={() => void start()}>
+            <Button
+              look="primary"
+              icon={<Rocket className="size-4" />}
+              busy={busy}
+              onClick={() => void start()}
+            >
               {draft ? "Keep as a draft" : "Start"}
             </Button>
           </>
@@ -89,7 +106,8 @@ export function Preview({ form, onBack, onStarted }: { form: Form; onBack: () =>
           {refusal && (
             <p role="alert" className="rounded-lg bg-red-soft px-4 py-3 text-red">
               <strong className="font-semibold">{refusal.title}.</strong>{" "}
-              {refusal.field && <code className="font-mono">{refusal.field}</code>} {refusal.message} {refusal.help}
+              {refusal.field && <code className="font-mono">{refusal.field}</code>} {refusal.message}{" "}
+              {refusal.help}
             </p>
           )}
           {plan.nodes.length > 0 ? (
@@ -113,7 +131,9 @@ export function Preview({ form, onBack, onStarted }: { form: Form; onBack: () =>
             </Section>
           ) : (
             <Section title="What the agent is told">
-              <p className="max-w-[72ch] whitespace-pre-wrap text-base">{schedule.task ?? schedule.goal ?? schedule.title}</p>
+              <p className="max-w-[72ch] whitespace-pre-wrap text-base">
+                {schedule.task ?? schedule.goal ?? schedule.title}
+              </p>
             </Section>
           )}
           <details className="card">
@@ -136,20 +156,31 @@ export function Preview({ form, onBack, onStarted }: { form: Form; onBack: () =>
 /** Who can do it, how it is judged, what a person has to do. */
 function Means({ schedule, draft }: { schedule: ReturnType<typeof scheduleOf>; draft: boolean }) {
   const { org } = useLab();
-  const project = useQuery(projects(org)).data?.find((one) => one.name === schedule.project || one.id === schedule.project);
+  const project = useQuery(projects(org)).data?.find(
+    (one) => one.name === schedule.project || one.id === schedule.project,
+  );
   const settings = useQuery({ ...projectSettings(project?.id ?? ""), enabled: Boolean(project) }).data;
   const people = useQuery(agents(org)).data;
-  const needed = new Set([...(settings?.labels ?? []), ...(schedule.labels ?? []), ...(schedule.tasks ?? []).flatMap((task) => task.labels ?? [])]);
-  const able = people?.filter((agent) => agent.online && !agent.draining && [...needed].every((label) => agent.labels.includes(label)));
+  const needed = new Set([
+    ...(settings?.labels ?? []),
+    ...(schedule.labels ?? []),
+    ...(schedule.tasks ?? []).flatMap((task) => task.labels ?? []),
+  ]);
+  const able = people?.filter(
+    (agent) => agent.online && !agent.draining && [...needed].every((label) => agent.labels.includes(label)),
+  );
   const checks = [...(settings?.checks ?? []), ...(schedule.checks ?? [])];
   const review = schedule.review ?? Boolean(schedule.project);
   return (
     <Section title="What that means">
       <div className="flex flex-col gap-4">
         <Mean icon={<Bot />} title="Agents">
-          {able === undefined ? "…" : able.length === 0 ? (
+          {able === undefined ? (
+            "…"
+          ) : able.length === 0 ? (
             <span className="text-amber">
-              No agent that is online can take it{needed.size > 0 && ` (needs ${[...needed].join(", ")})`}. It waits until one can.
+              No agent that is online can take it{needed.size > 0 && ` (needs ${[...needed].join(", ")})`}. It
+              waits until one can.
             </span>
           ) : (
             `${count(able.length, "agent")} online can take it${needed.size > 0 ? `, with ${[...needed].join(", ")}` : ""}.`
@@ -170,7 +201,9 @@ function Means({ schedule, draft }: { schedule: ReturnType<typeof scheduleOf>; d
         </Mean>
         <Mean icon={<Eye />} title="You">
           {draft && "You approve it before it starts. "}
-          {review ? "You review its result before it is merged." : "Nobody is asked, unless it changes protected paths or needs attention."}
+          {review
+            ? "You review its result before it is merged."
+            : "Nobody is asked, unless it changes protected paths or needs attention."}
         </Mean>
       </div>
     </Section>
