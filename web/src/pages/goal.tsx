@@ -38,7 +38,7 @@ export function GoalPage() {
   const tasks = useQuery(tasksOfGoal(org, id));
   useTitle(goal.data?.title ?? "Goal");
   return (
-    <Ask query={goal} loading={<Skeleton rows={10} className="max-w-lg" />}>
+    <Ask query={goal} page loading={<Skeleton rows={10} className="max-w-lg" />}>
       {(data) => <Page goal={data} tasks={tasks.data} query={tasks} />}
     </Ask>
   );

@@ -9,6 +9,7 @@ export function NotFound() {
   return (
     <main className="grid min-h-[70vh] place-items-center">
       <Empty
+        page
         icon={<Compass />}
         title="This address leads nowhere"
         action={
@@ -28,7 +29,7 @@ export function RouteFailed({ error, reset }: { error: unknown; reset?: () => vo
   useTitle("Error");
   return (
     <main className="grid min-h-[70vh] place-items-center">
-      <Failed error={error} retry={() => (reset ? reset() : location.reload())} />
+      <Failed page error={error} retry={() => (reset ? reset() : location.reload())} />
     </main>
   );
 }

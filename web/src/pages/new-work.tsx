@@ -47,6 +47,7 @@ export function NewWorkPage() {
   if (readOnly) {
     return (
       <Failed
+        page
         error={
           new Problem({
             status: 403,

@@ -30,8 +30,8 @@ export function ProjectPage() {
   const project = query.data?.find((one) => one.id === id || one.name === id);
   useTitle(project?.name ?? "Project");
   return (
-    <Ask query={query} loading={<Skeleton rows={8} className="max-w-lg" />}>
-      {() => (project ? <Page project={project} /> : <Failed error={missing()} />)}
+    <Ask query={query} page loading={<Skeleton rows={8} className="max-w-lg" />}>
+      {() => (project ? <Page project={project} /> : <Failed page error={missing()} />)}
     </Ask>
   );
 }

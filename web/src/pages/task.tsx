@@ -33,7 +33,7 @@ export function TaskPage() {
   const query = useQuery(taskQuery(id));
   useTitle(query.data?.title ?? "Task");
   return (
-    <Ask query={query} loading={<Skeleton rows={10} className="max-w-lg" />}>
+    <Ask query={query} page loading={<Skeleton rows={10} className="max-w-lg" />}>
       {(task) => <Page task={task} />}
     </Ask>
   );

@@ -7,12 +7,15 @@ export function Ask<T>({
   query,
   children,
   loading,
+  page = false,
 }: {
   query: UseQueryResult<T>;
   children: (data: T) => ReactNode;
   loading?: ReactNode;
+  /** There is no page without it. */
+  page?: boolean;
 }) {
   if (query.data !== undefined) return <>{children(query.data)}</>;
-  if (query.isError) return <Failed error={query.error} retry={() => void query.refetch()} />;
+  if (query.isError) return <Failed error={query.error} retry={() => void query.refetch()} page={page} />;
   return <>{loading ?? <Skeleton />}</>;
 }

@@ -36,10 +36,13 @@ export function Failed({
   error,
   retry,
   className,
+  page = false,
 }: {
   error: unknown;
   retry?: () => void;
   className?: string;
+  /** It stands for the whole page. */
+  page?: boolean;
 }) {
   const problem = asProblem(error);
   const denied = problem.status === 403;
@@ -47,6 +50,7 @@ export function Failed({
   return (
     <div role="alert" className={className}>
       <Empty
+        page={page}
         title={denied ? "You may not see this" : absent ? "There is no such thing here" : problem.title}
         action={retry && !denied && !absent ? <Button onClick={retry}>Try again</Button> : undefined}
       >
