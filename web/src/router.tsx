@@ -7,6 +7,7 @@ import {
   Outlet,
   redirect,
 } from "@tanstack/react-router";
+import { attempts, task as taskQuery, tasksOfGoal } from "./api/queries";
 import { follow, unfollow } from "./live/live";
 import { onEventsOf } from "./live/wire";
 import { NotFound, RouteFailed } from "./pages/lost";
@@ -80,6 +81,11 @@ const goal = createRoute({
   getParentRoute: () => org,
   path: "goals/$goal",
   validateSearch: goalSearch,
+  // Reading begins while the page's code is still coming.
+  loader: ({ context: { client }, params }) => {
+    void client.prefetchQuery(taskQuery(params.goal));
+    void client.prefetchQuery(tasksOfGoal(params.org, params.goal));
+  },
   component: lazyRouteComponent(() => import("./pages/goal"), "GoalPage"),
 });
 
@@ -87,6 +93,13 @@ const task = createRoute({
   getParentRoute: () => org,
   path: "tasks/$task",
   validateSearch: taskSearch,
+  loaderDeps: ({ search: { tab } }) => ({ tab }),
+  loader: ({ context: { client }, params, deps }) => {
+    void client.prefetchQuery(taskQuery(params.task));
+    void client.prefetchQuery(attempts(params.task));
+    if (deps.tab === "log") void import("./log/log-view");
+    if (deps.tab === "changes") void import("./diff/review");
+  },
   component: lazyRouteComponent(() => import("./pages/task"), "TaskPage"),
 });
 

@@ -84,7 +84,8 @@ export function AgentsPage() {
                     <span className="font-medium">{cluster.name}</span>
                     <Tag>{cluster.runtime}</Tag>
                     <span className="text-ink-2">
-                      {cluster.agents} of {count(cluster.capacity, "agent")}
+                      {cluster.capacity > 0 && `${cluster.agents} of `}
+                      {count(cluster.capacity > 0 ? cluster.capacity : cluster.agents, "agent")}
                     </span>
                     <span className="text-xs text-ink-3">
                       isolation: {cluster.isolation}

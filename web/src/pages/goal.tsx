@@ -285,7 +285,7 @@ function Peek({ org, id, onClose }: { org: string; id: string; onClose: () => vo
               <TaskLink
                 org={org}
                 task={{ ...task, parent: task.parent ?? task.id }}
-                className="inline-flex h-8 items-center rounded-md border border-transparent bg-accent px-3 font-medium text-accent-ink hover:bg-accent-hover"
+                className="tap inline-flex h-8 items-center justify-center rounded-md border border-transparent bg-accent px-3 font-medium text-accent-ink hover:bg-accent-hover"
               >
                 Open
               </TaskLink>

@@ -16,7 +16,7 @@ import { Empty, Failed, Skeleton } from "../ui/empty";
 import { Select } from "../ui/field";
 import { Code, Fact, Facts, PageHead, Section } from "../ui/page";
 import { Segments } from "../ui/segments";
-import { CANDIDATE_HUE, PATCH_HUE, StateIcon, stateWords, Tag } from "../ui/state";
+import { CANDIDATE_HUE, CANDIDATE_WORD, PATCH_HUE, StateIcon, stateWords, Tag } from "../ui/state";
 import { Ago } from "../ui/time";
 
 const route = getRouteApi("/o/$org/projects/$project");
@@ -309,7 +309,7 @@ function TrainRow({ org, task }: { org: string; task: Task }) {
       </span>
       <TaskLink org={org} task={task} className="min-w-0 flex-1 truncate font-medium hover:underline" />
       {candidate ? (
-        <Tag hue={CANDIDATE_HUE[candidate.state]}>{candidate.state}</Tag>
+        <Tag hue={CANDIDATE_HUE[candidate.state]}>{CANDIDATE_WORD[candidate.state]}</Tag>
       ) : (
         <span className="text-xs text-ink-3">waits for its turn</span>
       )}

@@ -3,9 +3,7 @@ import { Link, Outlet, useNavigate } from "@tanstack/react-router";
 import { Menu as MenuIcon } from "lucide-react";
 import { lazy, Suspense, useEffect, useState } from "react";
 import { Button } from "../ui/button";
-import { Dialog } from "../ui/dialog";
 import { Skeleton } from "../ui/empty";
-import { Toasts } from "../ui/toast";
 import { useLab } from "./lab";
 import { Mark } from "./mark";
 import { NoticeWatcher } from "./notices";
@@ -15,6 +13,8 @@ import { StaleBanner } from "./stale";
 
 const Palette = lazy(() => import("./palette"));
 const Help = lazy(() => import("./help"));
+const MenuSheet = lazy(() => import("./menu-sheet"));
+const Toaster = lazy(() => import("../ui/toaster"));
 
 type Over = "palette" | "help" | "menu" | null;
 
@@ -78,15 +78,13 @@ export function Shell() {
           </main>
         </div>
       </div>
-      <Dialog open={over === "menu"} onClose={close} title="Menu">
-        <div className="-m-4 h-[70vh]">{sidebar}</div>
-      </Dialog>
       <Suspense>
         {over === "palette" && <Palette onClose={close} onHelp={() => setOver("help")} />}
         {over === "help" && <Help onClose={close} />}
+        {over === "menu" && <MenuSheet onClose={close}>{sidebar}</MenuSheet>}
+        <Toaster />
       </Suspense>
       <NoticeWatcher />
-      <Toasts />
     </CSPProvider>
   );
 }

@@ -9,7 +9,7 @@ import { Ask } from "../ui/ask";
 import { CommitId } from "../ui/copy";
 import { Empty, Skeleton } from "../ui/empty";
 import { Section } from "../ui/page";
-import { CANDIDATE_HUE, StateIcon, Tag } from "../ui/state";
+import { CANDIDATE_HUE, CANDIDATE_WORD, StateIcon, Tag } from "../ui/state";
 import { Ago } from "../ui/time";
 import { TaskName } from "./words";
 
@@ -120,7 +120,7 @@ function CandidateRow({ org, task, candidate }: { org: string; task: TaskDetail;
   const others = candidate.tasks.filter((id) => id !== task.id);
   return (
     <li className="flex flex-wrap items-center gap-x-3 gap-y-1.5 px-4 py-2.5">
-      <Tag hue={CANDIDATE_HUE[candidate.state]}>{candidate.state}</Tag>
+      <Tag hue={CANDIDATE_HUE[candidate.state]}>{CANDIDATE_WORD[candidate.state]}</Tag>
       <span className="text-ink-2">
         into <code className="font-mono text-xs">{candidate.target.replace(/^refs\/heads\//, "")}</code>
       </span>

@@ -59,7 +59,7 @@ function How({ task }: { task: TaskDetail }) {
         <div>
           <h3 className="eyebrow mb-1.5">Driver</h3>
           {command ? (
-            <Code className="max-h-72">{command.script ?? command.argv?.join(" ")}</Code>
+            <Code className="max-h-72">{command.script?.trim() ?? command.argv?.join(" ")}</Code>
           ) : (
             <p className="text-ink-2">
               {task.kind === "composite"

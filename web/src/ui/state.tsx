@@ -209,7 +209,16 @@ export const CANDIDATE_HUE: Record<CandidateState, Hue> = {
   verifying: "violet",
   publishing: "violet",
   published: "green",
-  rejected: "red",
+  rejected: "grey",
+};
+
+/** A candidate that is given up says nothing against the result: its target moved, or a review came first. */
+export const CANDIDATE_WORD: Record<CandidateState, string> = {
+  building: "being built",
+  verifying: "being verified",
+  publishing: "being published",
+  published: "published",
+  rejected: "given up",
 };
 
 export const PATCH_HUE: Record<PatchState, Hue> = { open: "blue", merged: "green", closed: "grey" };

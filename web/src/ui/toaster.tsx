@@ -1,28 +1,12 @@
 import { Toast } from "@base-ui/react/toast";
 import { CircleAlert, CircleCheck, X } from "lucide-react";
-import { asProblem } from "../api/problem";
 import { Button } from "./button";
 
-const manager = Toast.createToastManager();
+/** What is said reaches the toasts through this, from anywhere. */
+export const manager = Toast.createToastManager();
 
-/** Says that something was done. */
-export function tell(title: string, description?: string): void {
-  manager.add({ title, description, type: "done", timeout: 4_000 });
-}
-
-/** Says that something could not be done, and what to do. */
-export function tellProblem(what: string, error: unknown): void {
-  const problem = asProblem(error);
-  manager.add({
-    title: what,
-    description: `${problem.message} ${problem.help}`,
-    type: "problem",
-    priority: "high",
-    timeout: 10_000,
-  });
-}
-
-export function Toasts() {
+/** The corner of the page where things are said. */
+export default function Toaster() {
   return (
     <Toast.Provider toastManager={manager} limit={4}>
       <Toast.Portal>
