@@ -47,7 +47,7 @@ export async function logIn(page: Page, origin: string, token: string): Promise<
   await page.getByLabel("Token").fill(token);
   await page.getByRole("button", { name: "Log in" }).click();
   await page.waitForURL("**/ui/o/**");
-  await page.getByRole("heading", { level: 1 }).waitFor();
+  await page.locator("#main h1").waitFor();
 }
 
 export const test = base.extend<object, { world: World }>({

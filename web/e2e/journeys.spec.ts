@@ -174,6 +174,7 @@ test("the palette finds a task and goes to it", async ({ browser, world }) => {
   const page = await world.open(browser);
   await world.api.post("/schedule", { org: "default", task: "Zebra crossing", labels: ["nobody"] });
   await page.keyboard.press("Control+k");
+  await expect(page.getByRole("combobox")).toBeFocused();
   await page.keyboard.type("zebra");
   await expect(page.getByRole("option", { name: /Zebra crossing/ })).toBeVisible();
   await page.keyboard.press("Enter");

@@ -345,7 +345,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Servers of the lab. */
+        /**
+         * Servers of the lab, oldest first. Their addresses and how many repositories they have are for
+         *     global tokens.
+         */
         get: operations["peer.list"];
         put?: never;
         post?: never;
@@ -389,6 +392,26 @@ export interface paths {
         head?: never;
         /** Changes a project. */
         patch: operations["project.update"];
+        trace?: never;
+    };
+    "/v1/projects/{id}/move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Moves the repository of a project to another server. For global admins. Work on it waits while
+         *     what came in last is copied; if that fails, it stays where it was.
+         */
+        post: operations["project.move"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/projects/{id}/settings": {
@@ -1590,10 +1613,28 @@ export interface components {
         List_Peer: {
             /** @description The items. */
             items: {
-                /** @description Name of the server. */
+                /** @description Id: of its data folder. */
+                id: string;
+                /** @description Name of its machine. */
                 name: string;
+                /**
+                 * Format: int64
+                 * @description How many repositories it has; for global tokens.
+                 */
+                projects?: number | null;
+                /** @description What it does: `api`, `loops`, `git`. */
+                roles: string[];
+                /**
+                 * Format: date-time
+                 * @description When it started.
+                 */
+                started_at: string;
+                /** @description Whether it was heard of lately. */
+                there: boolean;
                 /** @description Whether it is the one that answers. */
                 this: boolean;
+                /** @description Where the other servers reach it; for global tokens. */
+                url?: string | null;
                 /** @description Its version. */
                 version: string;
             }[];
@@ -1620,11 +1661,15 @@ export interface components {
                 git_path: string;
                 /** @description Head of that branch; absent while the repository is empty. */
                 head?: string | null;
+                /** @description The server that has its repository. */
+                home?: string | null;
                 /**
                  * @description Id.
                  * @example proj_01jd3v6p5x8e9rk2m4n6q8t0vw
                  */
                 id: string;
+                /** @description The server that its repository is on its way to. */
+                moving_to?: string | null;
                 /** @description Name. */
                 name: string;
                 /** @description Its org. */
@@ -1831,6 +1876,16 @@ export interface components {
             /** @description The code in the link. */
             code: string;
         };
+        /** @description Moves a project's repository to another server. */
+        MoveProject: {
+            /**
+             * @description The server that has the repository now will not come back: what the other one has of it, from
+             *     an earlier move, has to do. Refused if that lacks a commit that the lab has accepted.
+             */
+            lost?: boolean;
+            /** @description Id of the server, or the name of its machine. */
+            to: string;
+        };
         /** @description A receipt, as the agent reports it. */
         NewReceipt: {
             /** @description Name of the check. */
@@ -1968,10 +2023,28 @@ export interface components {
         };
         /** @description A server of the lab. */
         Peer: {
-            /** @description Name of the server. */
+            /** @description Id: of its data folder. */
+            id: string;
+            /** @description Name of its machine. */
             name: string;
+            /**
+             * Format: int64
+             * @description How many repositories it has; for global tokens.
+             */
+            projects?: number | null;
+            /** @description What it does: `api`, `loops`, `git`. */
+            roles: string[];
+            /**
+             * Format: date-time
+             * @description When it started.
+             */
+            started_at: string;
+            /** @description Whether it was heard of lately. */
+            there: boolean;
             /** @description Whether it is the one that answers. */
             this: boolean;
+            /** @description Where the other servers reach it; for global tokens. */
+            url?: string | null;
             /** @description Its version. */
             version: string;
         };
@@ -2020,11 +2093,15 @@ export interface components {
             git_path: string;
             /** @description Head of that branch; absent while the repository is empty. */
             head?: string | null;
+            /** @description The server that has its repository. */
+            home?: string | null;
             /**
              * @description Id.
              * @example proj_01jd3v6p5x8e9rk2m4n6q8t0vw
              */
             id: string;
+            /** @description The server that its repository is on its way to. */
+            moving_to?: string | null;
             /** @description Name. */
             name: string;
             /** @description Its org. */
@@ -3365,6 +3442,42 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["UpdateProject"];
+            };
+        };
+        responses: {
+            /** @description The project */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "project.move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MoveProject"];
             };
         };
         responses: {

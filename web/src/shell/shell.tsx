@@ -7,7 +7,7 @@ import { Skeleton } from "../ui/empty";
 import { useLab } from "./lab";
 import { Mark } from "./mark";
 import { NoticeWatcher } from "./notices";
-import { useShortcuts } from "./shortcuts";
+import { suspendShortcuts, useShortcuts } from "./shortcuts";
 import { Sidebar } from "./sidebar";
 import { StaleBanner } from "./stale";
 
@@ -41,6 +41,15 @@ export function Shell() {
     };
     addEventListener("keydown", open);
     return () => removeEventListener("keydown", open);
+  }, []);
+  useEffect(() => {
+    suspendShortcuts(over !== null);
+    return () => suspendShortcuts(false);
+  }, [over]);
+  useEffect(() => {
+    // Loaded before it is asked for, so that the first letters are not lost.
+    const timer = setTimeout(() => void import("./palette"), 1_500);
+    return () => clearTimeout(timer);
   }, []);
   const close = () => setOver(null);
   const sidebar = (

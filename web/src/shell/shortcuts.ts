@@ -69,7 +69,7 @@ export function match(
 
 function onKey(event: KeyboardEvent): void {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (typing(event.target) || !shortcutsOn()) return;
+  if (suspended || typing(event.target) || !shortcutsOn()) return;
   const key = nameOf(event);
   const before = event.timeStamp - firstAt < SECOND_MS ? first : "";
   const found = match(sets, before, key);
@@ -78,6 +78,13 @@ function onKey(event: KeyboardEvent): void {
   if (!found) return;
   event.preventDefault();
   found.run();
+}
+
+let suspended = false;
+
+/** While something lies over the page, also before it is drawn, its keys do nothing. */
+export function suspendShortcuts(on: boolean): void {
+  suspended = on;
 }
 
 let listening = false;

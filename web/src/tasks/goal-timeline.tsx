@@ -1,11 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useMemo, useRef } from "react";
 import { attempts } from "../api/queries";
 import type { Attempt, AttemptState, Task } from "../api/types";
 import { type Edge, type GraphNode, outline } from "../graph/model";
-import { useLab } from "../shell/lab";
 import { exact, millis, span } from "../text/time";
 import { cx } from "../ui/cx";
 import { Empty } from "../ui/empty";
@@ -120,7 +118,6 @@ export function GoalTimeline({
 }
 
 function Bars({ task, from, to, now }: { task: Task; from: number; to: number; now: number }) {
-  const { org } = useLab();
   const list = useQuery(attempts(task.id)).data;
   return (
     <div className="relative mr-4 h-full md:mr-6">
@@ -129,14 +126,13 @@ function Bars({ task, from, to, now }: { task: Task; from: number; to: number; n
         const end = attempt.ended_at ? millis(attempt.ended_at) : now;
         const left = ((begin - from) / (to - from)) * 100;
         return (
-          <Link
+          <span
             key={attempt.id}
-            to="/o/$org/tasks/$task"
-            params={{ org, task: task.id }}
-            search={{ tab: "log", attempt: attempt.id }}
+            role="img"
+            aria-label={wordsOf(attempt, end - begin)}
             title={wordsOf(attempt, end - begin)}
             className={cx(
-              "absolute top-1/2 min-w-1.5 -translate-y-1/2 rounded-sm transition-[height] hover:h-5",
+              "absolute top-1/2 min-w-1.5 -translate-y-1/2 rounded-sm",
               attempt.kind === "verify" ? "h-2" : "h-3.5",
               BAR[attempt.state],
             )}
@@ -144,9 +140,7 @@ function Bars({ task, from, to, now }: { task: Task; from: number; to: number; n
               left: `${Math.min(99.5, left)}%`,
               width: `${Math.min(100 - left, ((end - begin) / (to - from)) * 100)}%`,
             }}
-          >
-            <span className="sr-only">{wordsOf(attempt, end - begin)}</span>
-          </Link>
+          />
         );
       })}
     </div>
