@@ -113,7 +113,7 @@ test("every page is right for assistive technology, keeps the policy, fits its w
       await judge(name);
     }
     await page.goto(`${world.origin}/ui/o/default`);
-    await page.getByText("Waiting for you").waitFor();
+    await page.getByRole("heading", { name: "Waiting for you" }).waitFor();
     await page.keyboard.press("Control+k");
     await page.getByRole("combobox").waitFor();
     await judge("palette");

@@ -207,7 +207,7 @@ function Filters({
         <option value="goals">Goals only</option>
         <option value="leaves">Tasks of agents only</option>
       </Select>
-      <fieldset className="no-bar flex max-w-full gap-1 overflow-x-auto py-1">
+      <fieldset className="no-bar flex min-w-0 max-w-full gap-1 overflow-x-auto py-1">
         <legend className="sr-only">States</legend>
         {STATES.map((state) => {
           const n = counts.get(state) ?? 0;
