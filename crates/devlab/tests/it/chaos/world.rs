@@ -84,13 +84,7 @@ impl World {
         let client = client(&url, &admin);
         eventually("the server", || async { client.ready().await.ok() }).await;
         let (project, base) = make_project(&client, &url, &admin).await;
-        let token = CreateToken {
-            role: "agent".to_owned(),
-            org: Some(project.org.to_string()),
-            note: String::new(),
-            expires_in_secs: None,
-        };
-        let token = insist(|| client.create_token(&token)).await.unwrap().secret;
+        let token = agent_token(&client, &project).await;
         let addr = address(&url);
         let mut procs = vec![server];
         // On a shared database a second server answers every other agent, and the one who asks.
@@ -336,6 +330,16 @@ async fn credentials(home: &Path) -> (String, String) {
         Some((field("url")?, field("token")?))
     })
     .await
+}
+
+async fn agent_token(client: &Client, project: &Project) -> String {
+    let token = CreateToken {
+        role: "agent".to_owned(),
+        org: Some(project.org.to_string()),
+        note: String::new(),
+        expires_in_secs: None,
+    };
+    insist(|| client.create_token(&token)).await.unwrap().secret
 }
 
 async fn make_project(client: &Client, url: &str, admin: &str) -> (Project, String) {
