@@ -116,6 +116,26 @@ test("a patch is reviewed: a line comment, changes, another attempt, a merge", a
   await expect(page.getByText("merged", { exact: true })).toBeVisible({ timeout: 30_000 });
 });
 
+test("a task that failed is given another script, and tried again", async ({ browser, world }) => {
+  const { goal } = await world.api.post<{ goal: string }>("/schedule", {
+    org: "default",
+    task: "Mend my script",
+    driver: script("echo 'fatal: wrong' >&2; exit 3"),
+  });
+  const page = await world.open(browser);
+  await page.goto(`${world.origin}/ui/o/default/tasks/${goal}`);
+  await expect(page.getByText("Needs attention")).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByText("The driver failed: exit code 3").first()).toBeVisible();
+  await page.keyboard.press("i");
+  const dialog = page.getByRole("dialog");
+  await expect(dialog.getByLabel("Script")).toBeFocused();
+  await dialog.getByLabel("Script").fill("echo right");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await expect(dialog).toBeHidden();
+  await page.getByRole("button", { name: "Retry" }).click();
+  await expect(page.locator("header").getByText("Done", { exact: true })).toBeVisible();
+});
+
 test("new work is previewed, started, and done", async ({ browser, world }) => {
   const page = await world.open(browser);
   await page.keyboard.press("c");

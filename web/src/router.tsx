@@ -55,7 +55,13 @@ const org = createRoute({
     localStorage.setItem(ORG_KEY, params.org);
     await follow(params.org, {
       events: onEventsOf(context.client, params.org),
-      refresh: () => void context.client.invalidateQueries(),
+      back: (resumed) =>
+        void (resumed
+          ? context.client.refetchQueries({
+              type: "active",
+              predicate: (query) => query.state.status === "error",
+            })
+          : context.client.invalidateQueries()),
       over: sessionOver,
     });
     return { principal: who };
@@ -85,6 +91,7 @@ const goal = createRoute({
   loader: ({ context: { client }, params }) => {
     void client.prefetchQuery(taskQuery(params.goal));
     void client.prefetchQuery(tasksOfGoal(params.org, params.goal));
+    void import("./graph/graph");
   },
   component: lazyRouteComponent(() => import("./pages/goal"), "GoalPage"),
 });

@@ -21,6 +21,9 @@ import { STATE_WORD, StateIcon } from "../ui/state";
 import { type Layout, layout, type Point, pathOf } from "./layout";
 import { criticalPath, type Edge, type GraphNode, outline } from "./model";
 
+// The worker reads 1.6 MB of script first: it begins while the plan is still being read.
+void layout([], [], new Set());
+
 interface Data extends Record<string, unknown> {
   node: GraphNode;
   critical: boolean;
@@ -31,6 +34,10 @@ interface Data extends Record<string, unknown> {
   onSelect: ((id: string) => void) | undefined;
   onFold: (id: string) => void;
 }
+
+/** A plan with more tasks is not shrunk to the screen. */
+const LARGE = 60;
+const LARGE_AT = { x: 8, y: 8, zoom: 0.7 };
 
 /** A plan as a graph: who waits for whom, what decides when it is done. */
 export function Graph({
@@ -110,6 +117,8 @@ export function Graph({
         };
       });
   }, [edges, nodes, drawn, critical, placed]);
+  // A large plan is read from its beginning; all of it at once would be dust.
+  const large = nodes.length > LARGE;
   if (!placed) {
     return (
       <div role="status" className="grid min-h-64 flex-1 place-items-center text-ink-3">
@@ -126,7 +135,8 @@ export function Graph({
         edges={lines}
         nodeTypes={TYPES}
         edgeTypes={EDGE_TYPES}
-        fitView
+        fitView={!large}
+        defaultViewport={LARGE_AT}
         fitViewOptions={{ maxZoom: 1, minZoom: 0.35, padding: 0.06 }}
         minZoom={0.1}
         maxZoom={1.6}

@@ -46,6 +46,7 @@ export async function layout(
     "elk.spacing.nodeNode": "14",
     "elk.layered.thoroughness": nodes.length > MANY ? "1" : "7",
     "elk.layered.nodePlacement.strategy": nodes.length > MANY ? "SIMPLE" : "NETWORK_SIMPLEX",
+    "elk.separateConnectedComponents": String(nodes.length <= MANY),
     "elk.padding": `[top=${HEAD_PX + 8},left=16,bottom=16,right=16]`,
   };
   const byParent = new Map<string | undefined, GraphNode[]>();

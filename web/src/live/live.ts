@@ -7,8 +7,11 @@ type Liveness = { state: "connecting" | "live" } | { state: "stale"; since: numb
 
 interface Listener {
   events: (events: LabEvent[]) => void;
-  /** Everything that was read before may be old. */
-  refresh: () => void;
+  /**
+   * The stream is back after a cut. If it has not resumed, everything that was read before may be old;
+   * in any case what could not be read meanwhile has to be read again.
+   */
+  back: (resumed: boolean) => void;
   over: () => void;
 }
 
@@ -21,9 +24,14 @@ let send: ((message: ToHub) => void) | undefined;
 let org: string | undefined;
 let liveness: Liveness = { state: "connecting" };
 let wasLost = false;
-let listener: Listener = { events: () => {}, refresh: () => {}, over: () => {} };
+let listener: Listener = { events: () => {}, back: () => {}, over: () => {} };
 const watchers = new Set<() => void>();
 let whenReady: Array<() => void> = [];
+
+function readyNow(): void {
+  for (const ready of whenReady) ready();
+  whenReady = [];
+}
 
 function become(next: Liveness): void {
   if (liveness.state === next.state) return;
@@ -35,9 +43,8 @@ function hear(message: FromHub): void {
   switch (message.type) {
     case "live":
       become({ state: "live" });
-      for (const ready of whenReady) ready();
-      whenReady = [];
-      if (!message.resumed && wasLost) listener.refresh();
+      readyNow();
+      if (wasLost) listener.back(message.resumed);
       wasLost = false;
       break;
     case "lost":
@@ -45,8 +52,9 @@ function hear(message: FromHub): void {
       become({ state: "stale", since: Date.now() });
       break;
     case "refused":
+      // What is refused, such as another org, says so on the page itself.
+      readyNow();
       if (message.status === 401) listener.over();
-      else become({ state: "stale", since: Date.now() });
       break;
     case "events":
       listener.events(message.events);

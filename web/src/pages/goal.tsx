@@ -114,7 +114,7 @@ function Page({
         {goal.stuck && (
           <p className="flex items-start gap-2 border-t border-line bg-amber-soft px-4 py-2 md:px-6">
             <Hourglass className="mt-0.5 size-3.5 shrink-0 text-amber" aria-hidden="true" />
-            <span className="min-w-0">
+            <span className="line-clamp-3 min-w-0">
               <Words org={org} text={goal.stuck} />.
             </span>
           </p>

@@ -2,12 +2,13 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Activity, GitMerge } from "lucide-react";
 import { lazy, Suspense } from "react";
-import { agents, tasksIn } from "../api/queries";
+import { agents, task as taskQuery, tasksIn } from "../api/queries";
 import type { Agent, Task } from "../api/types";
 import { useLab } from "../shell/lab";
 import { useTitle } from "../shell/title";
 import { InboxList } from "../tasks/inbox-list";
 import { TaskRow } from "../tasks/row";
+import { Words } from "../tasks/words";
 import { count, short } from "../text/words";
 import { Ask } from "../ui/ask";
 import { ButtonLink } from "../ui/button";
@@ -99,17 +100,34 @@ function Running({ org, goals, tasks }: { org: string; goals: Task[]; tasks: Tas
   return (
     <div className="py-1">
       {shown.map((task) => (
-        <TaskRow
-          key={task.id}
-          org={org}
-          task={task}
-          note={task.kind === "composite" ? `${task.open_children} left` : <Lasting from={task.updated_at} />}
-        />
+        <div key={task.id}>
+          <TaskRow
+            org={org}
+            task={task}
+            note={
+              task.kind === "composite" ? `${task.open_children} left` : <Lasting from={task.updated_at} />
+            }
+          />
+          {task.kind === "composite" && !task.parent && <Stuck org={org} id={task.id} />}
+        </div>
       ))}
       {tasks.length > shown.length && (
         <p className="px-4 py-1.5 text-xs text-ink-3">and {tasks.length - shown.length} more</p>
       )}
     </div>
+  );
+}
+
+/** Why a goal in which nothing can move does not. */
+function Stuck({ org, id }: { org: string; id: string }) {
+  const stuck = useQuery(taskQuery(id)).data?.stuck;
+  if (!stuck) return null;
+  return (
+    <p className="mx-4 mb-1.5 rounded-md bg-amber-soft px-2.5 py-1.5 text-xs">
+      <span className="line-clamp-2">
+        <Words org={org} text={stuck} plain />
+      </span>
+    </p>
   );
 }
 

@@ -11,6 +11,7 @@ import { useTitle } from "../shell/title";
 import { AttemptPicker } from "../tasks/attempts";
 import { TaskButtons } from "../tasks/buttons";
 import { Crumbs } from "../tasks/crumbs";
+import { EditButton } from "../tasks/edit";
 import { TaskProof } from "../tasks/proof";
 import { TaskSummary } from "../tasks/summary";
 import { count } from "../text/words";
@@ -73,7 +74,12 @@ function Page({ task }: { task: TaskDetail }) {
             </span>
           </>
         }
-        actions={<TaskButtons task={task} reviewing={tab === "changes"} />}
+        actions={
+          <>
+            <TaskButtons task={task} reviewing={tab === "changes"} />
+            <EditButton task={task} />
+          </>
+        }
       >
         <Tabs
           tab={tab}

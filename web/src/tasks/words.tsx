@@ -7,23 +7,22 @@ import { TaskLink } from "./row";
 
 const ID = /\b(task_[0-9a-z]{20,})\b/;
 
-/** A sentence of the server, whose ids become the tasks that they name. */
-export function Words({ org, text }: { org: string; text: string }) {
-  return (
-    <>
-      {capital(text)
-        .split(ID)
-        .map((part, at) => (
-          // Parts have no name but their place.
-          // biome-ignore lint/suspicious/noArrayIndexKey: see above
-          <Fragment key={at}>{ID.test(part) ? <TaskName org={org} id={part} /> : part}</Fragment>
-        ))}
-    </>
-  );
+/** What the command line would do about it: here there is a button for that. */
+const HINT = /; `devlab task update [^`]*` gives it a command that any agent can run/g;
+
+/** A sentence of the server, whose ids become the tasks that they name; `plain` ones are no links. */
+export function Words({ org, text, plain = false }: { org: string; text: string; plain?: boolean }) {
+  return capital(text.replace(HINT, ""))
+    .split(ID)
+    .map((part, at) => (
+      // Parts have no name but their place.
+      // biome-ignore lint/suspicious/noArrayIndexKey: see above
+      <Fragment key={at}>{ID.test(part) ? <TaskName org={org} id={part} plain={plain} /> : part}</Fragment>
+    ));
 }
 
 /** A task by its name, with its state. */
-export function TaskName({ org, id }: { org: string; id: string }) {
+export function TaskName({ org, id, plain = false }: { org: string; id: string; plain?: boolean }) {
   const task = useQuery(taskQuery(id)).data;
   if (!task) return <code className="font-mono text-xs">{id}</code>;
   return (
@@ -32,11 +31,15 @@ export function TaskName({ org, id }: { org: string; id: string }) {
         <StateIcon state={task.state} />
         <span className="sr-only">{stateWords(task)}: </span>
       </span>
-      <TaskLink
-        org={org}
-        task={task}
-        className="truncate font-medium underline decoration-line-strong underline-offset-2 hover:decoration-current"
-      />
+      {plain ? (
+        <span className="truncate font-medium">{task.title}</span>
+      ) : (
+        <TaskLink
+          org={org}
+          task={task}
+          className="truncate font-medium underline decoration-line-strong underline-offset-2 hover:decoration-current"
+        />
+      )}
     </span>
   );
 }
