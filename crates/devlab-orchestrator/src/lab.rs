@@ -142,6 +142,8 @@ impl Lab {
             lab.sweep_repositories().await?;
             lab.adopt_projects().await?;
             lab.reconcile_branches(true).await?;
+        } else {
+            lab.expect_no_repositories().await?;
         }
         Ok(lab)
     }

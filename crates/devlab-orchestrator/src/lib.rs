@@ -29,7 +29,7 @@ pub use git_server::{GitBody, GitCall, GitReply};
 pub use homes::ThisServer;
 pub use lab::{FaultHook, Lab, LabConfig, LabParts};
 pub use loops::LoopReport;
-pub use moves::Move;
+pub use moves::{Arriving, Move, arrive};
 pub use mutate::{Answer, Done, IdempotencyKey, Mutation};
 pub use results::CommitView;
 pub use secrets::{Secret, TOKEN_PREFIX};

@@ -189,7 +189,11 @@ fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
             .open(&temporary)?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        fs::rename(&temporary, path)
+        fs::rename(&temporary, path)?;
+        match path.parent() {
+            Some(folder) => File::open(folder)?.sync_all(),
+            None => Ok(()),
+        }
     };
     write().with_context(|| format!("cannot write {}", path.display()))
 }

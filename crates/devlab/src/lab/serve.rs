@@ -69,7 +69,7 @@ impl Server {
         })?;
         let bound = listener.local_addr()?;
         let url = local_url(bound);
-        let this = this_server(context, &home, &url)?;
+        let this = this_server(context, &home, bound, &url)?;
         let (lab, store) = open_lab(context, &home, this, agents).await?;
         let operator = settings.orchestrator_token().map(Secret::from_text);
         let first = lab.bootstrap(operator).await?;
@@ -152,12 +152,22 @@ pub(crate) fn git(context: &Context) -> Git {
 }
 
 /// This server, as the others see it.
-fn this_server(context: &Context, home: &Home, url: &str) -> anyhow::Result<ThisServer> {
+fn this_server(
+    context: &Context,
+    home: &Home,
+    bound: SocketAddr,
+    url: &str,
+) -> anyhow::Result<ThisServer> {
     let settings = &context.settings;
+    // Loopback is another server for each of them.
+    let own = match bound.ip().is_unspecified() && settings.database()?.is_some() {
+        true => format!("http://{}:{}", host_name(), bound.port()),
+        false => url.to_owned(),
+    };
     Ok(ThisServer {
         id: home.server_id(context.now())?,
         name: host_name(),
-        url: settings.advertise()?.unwrap_or(url).to_owned(),
+        url: settings.advertise()?.map_or(own, str::to_owned),
         roles: settings.roles()?,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     })
