@@ -21,6 +21,9 @@ pub struct LabReport {
     pub ok: bool,
     /// Projects, and so repositories, that were looked at.
     pub projects: u64,
+    /// Projects that were not looked at, because another server has their repositories: ask that
+    /// one too.
+    pub elsewhere: u64,
     /// Tasks.
     pub tasks: u64,
     /// Objects that records name and that have to be there.

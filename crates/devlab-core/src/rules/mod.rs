@@ -14,6 +14,7 @@
 //! | [`review`] | a person speaks on a patch |
 //! | [`person`] | a person cancels, retries, fails, archives, changes a task |
 //! | [`agents`] | agents register, drain, go |
+//! | [`servers`] | servers come and go, share the loops, and hold repositories |
 //! | [`stuck`] | why a task does not move |
 
 pub mod agents;
@@ -25,6 +26,7 @@ mod path;
 pub mod person;
 pub mod review;
 pub mod schedule;
+pub mod servers;
 mod step;
 pub mod stuck;
 pub mod train;

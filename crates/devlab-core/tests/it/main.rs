@@ -13,6 +13,7 @@ mod mem;
 mod mem_read;
 mod mem_write;
 mod persons;
+mod servers;
 mod simulator;
 mod trains;
 mod world;

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use devlab_core::auth::{AuditEntry, Principal};
+use devlab_core::limits::PAGE_MAX;
 use devlab_core::name::Name;
+use devlab_core::rules::servers;
+use devlab_core::tx::Page;
 use devlab_core::{OrgId, Refusal};
 use devlab_store::dump::Scope;
 use futures::StreamExt;
@@ -48,6 +51,7 @@ impl Lab {
             store: Arc::clone(self.store()),
             git: self.git.clone(),
             repos: self.repos().to_owned(),
+            here: self.is_shared().then(|| self.this_server().id),
         }
     }
 
@@ -123,9 +127,34 @@ impl Lab {
         let archive = received(body, file).await?;
         let lease_until = self.clock.now().plus(self.config.rules.lease_term);
         let id = Box::pin(import_org(&self.estate(), &archive, name, lease_until)).await?;
+        self.adopt_org(id).await?;
         self.note_asked(asked, "org.import", Some(id)).await?;
         drop(turn);
         Ok(id)
+    }
+
+    /// This server is the home of what it has made. One that is killed before it says so adopts it
+    /// at its next start.
+    async fn adopt_org(&self, org: OrgId) -> Result<()> {
+        let own = self.this_server().id;
+        let adopted = self.write(move |tx| {
+            let mut after = None;
+            loop {
+                let page = Page {
+                    after,
+                    limit: PAGE_MAX,
+                };
+                let projects = tx.projects(Some(org), page)?;
+                let Some(last) = projects.last() else {
+                    return Ok(());
+                };
+                after = Some(last.id.uuid());
+                for project in projects {
+                    servers::adopt(tx, project.id, own)?;
+                }
+            }
+        });
+        Ok(adopted.await?)
     }
 
     async fn note_asked(

@@ -26,12 +26,15 @@ mod take;
 mod tar;
 mod verify;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use devlab_core::Refusal;
+use devlab_core::limits::PAGE_MAX;
+use devlab_core::tx::Page;
+use devlab_core::{ProjectId, Refusal, ServerId};
 use devlab_forge::Git;
-use devlab_store::Store;
+use devlab_store::{Store, StoreExt};
 
 use crate::error::Error;
 
@@ -56,6 +59,37 @@ pub struct Estate {
     pub git: Git,
     /// Folder of the repositories.
     pub repos: PathBuf,
+    /// The server whose folder that is, if the lab may have others with repositories of their own.
+    pub here: Option<ServerId>,
+}
+
+impl Estate {
+    /// Projects whose repositories other servers have.
+    async fn elsewhere(&self) -> Result<HashMap<ProjectId, ServerId>, Error> {
+        let Some(here) = self.here else {
+            return Ok(HashMap::new());
+        };
+        let found = self.store.read(move |view| {
+            let (mut found, mut after) = (HashMap::new(), None);
+            loop {
+                let page = Page {
+                    after,
+                    limit: PAGE_MAX,
+                };
+                let projects = view.projects(None, page)?;
+                let Some(last) = projects.last() else {
+                    return Ok(found);
+                };
+                after = Some(last.id.uuid());
+                for project in projects {
+                    if let Some(home) = project.home.server.filter(|home| *home != here) {
+                        found.insert(project.id, home);
+                    }
+                }
+            }
+        });
+        Ok(found.await?)
+    }
 }
 
 /// Something is wrong with an archive.

@@ -48,6 +48,19 @@ async fn send(estate: &Estate, scope: Scope, now: Timestamp, to: &tar::Sender) -
         .tempdir_in(beside)
         .map_err(io(format!("cannot make a folder in {}", beside.display())))?;
     let (mut parts, facts) = records(estate, scope, scratch.path()).await?;
+    let elsewhere = estate.elsewhere().await?;
+    let other = facts
+        .projects
+        .iter()
+        .find_map(|(id, project)| Some((project, elsewhere.get(id)?)));
+    if let Some((project, home)) = other {
+        return Err(devlab_core::Refusal::Conflict(format!(
+            "the repository of {} is on the disk of another server, {home}: `devlab project move` \
+             brings all of them to one, which then takes the archive",
+            project.name
+        ))
+        .into());
+    }
     for part in &parts {
         let file = scratch.path().join(part.name.trim_start_matches("db/"));
         to.file(part, &file).await?;

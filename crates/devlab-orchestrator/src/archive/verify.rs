@@ -36,6 +36,8 @@ pub struct Problem {
 pub struct Counted {
     /// Projects, and so repositories.
     pub projects: u64,
+    /// Projects that were not looked at, because another server has their repositories.
+    pub elsewhere: u64,
     /// Tasks.
     pub tasks: u64,
     /// Objects that records name and that have to be there.
@@ -84,7 +86,12 @@ pub async fn verify(estate: &Estate) -> Result<Report> {
     }
     report.counted.projects = facts.projects.len() as u64;
     report.counted.tasks = facts.tasks.len() as u64;
+    let elsewhere = estate.elsewhere().await?;
     for (id, project) in &facts.projects {
+        if elsewhere.contains_key(id) {
+            report.counted.elsewhere += 1;
+            continue;
+        }
         let place = format!("{} ({id})", project.name);
         match repo_of(estate, *id, project).await {
             Ok(repo) => {

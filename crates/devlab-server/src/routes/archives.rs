@@ -94,6 +94,7 @@ fn report(found: Report) -> LabReport {
     LabReport {
         ok: found.problems.is_empty(),
         projects: found.counted.projects,
+        elsewhere: found.counted.elsewhere,
         tasks: found.counted.tasks,
         objects: found.counted.objects,
         receipts: found.counted.receipts,

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use deadpool_postgres::ClientWrapper;
-use devlab_core::Result;
+use devlab_core::{Refusal, Result};
 use tokio::runtime::Handle;
 
 use super::conn::{PgConn, Wait};
@@ -42,6 +42,9 @@ pub(super) async fn load(
     const TURN: &str = "SELECT tasks FROM turn WHERE one FOR UPDATE";
     let client = begun(target, "restore", BEGIN).await?;
     on_thread(client, move |conn| {
+        if matches!(how, Loading::Lab { .. }) {
+            refuse_servers(conn)?;
+        }
         first(conn, TURN, params![], |_| Ok(()))?;
         let counts = dump::load(conn, &how, source.as_mut(), &mut |table, rows, conflict| {
             insert(conn, table, rows, conflict)
@@ -83,6 +86,19 @@ async fn on_thread<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .unwrap_or_else(|_| Err(crate::jobs::closed().into()))
+}
+
+/// What a whole lab is loaded into is in nobody's use.
+fn refuse_servers(conn: &PgConn<'_>) -> DbResult<()> {
+    // One is that of the store which this belongs to.
+    const LISTENERS: &str = "SELECT count(*) FROM pg_stat_activity \
+        WHERE datname = current_database() AND application_name = 'devlab listener'";
+    let listeners: Option<i64> = first(conn, LISTENERS, params![], |cols| cols.int())?;
+    if listeners.is_none_or(|count| count <= 1) {
+        return Ok(());
+    }
+    let text = "a devlab server uses this database: stop it first";
+    Err(DbError::Refused(Refusal::Conflict(text.to_owned())))
 }
 
 fn logs(conn: &PgConn<'_>, scope: Scope, sink: &mut Sink) -> DbResult<u64> {

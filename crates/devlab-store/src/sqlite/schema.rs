@@ -13,10 +13,16 @@ const MAIN_ID: i32 = 0x6465_766c;
 /// The same for the file of logs: `devL`.
 const LOGS_ID: i32 = 0x6465_764c;
 
-const MAIN_MIGRATIONS: &[(&str, &str)] = &[(
-    "V1__initial",
-    include_str!("../../migrations/main/V1__initial.sql"),
-)];
+const MAIN_MIGRATIONS: &[(&str, &str)] = &[
+    (
+        "V1__initial",
+        include_str!("../../migrations/main/V1__initial.sql"),
+    ),
+    (
+        "V2__servers",
+        include_str!("../../migrations/main/V2__servers.sql"),
+    ),
+];
 const LOGS_MIGRATIONS: &[(&str, &str)] = &[(
     "V1__initial",
     include_str!("../../migrations/logs/V1__initial.sql"),

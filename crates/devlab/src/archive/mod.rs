@@ -70,10 +70,12 @@ impl Stopped {
         let lock = home.lock()?;
         home.refuse_restoring()?;
         let store = open_store(context, &home.database()).await?;
+        let here = store.is_shared().then(|| home.server_id(context.now()));
         let estate = Estate {
             store,
             git: serve::git(context),
             repos: home.repos(),
+            here: here.transpose()?,
         };
         std::fs::create_dir_all(&estate.repos)?;
         Ok(Self {

@@ -55,6 +55,8 @@ pub(crate) async fn run(context: &Context, wanted: &Restore) -> anyhow::Result<(
         store: store(context, &home, wanted.replace || is_again).await?,
         git: serve::git(context),
         repos: folder.join("repos"),
+        // Nobody has what is only being made.
+        here: None,
     };
     let mut now = State {
         archive: wanted.from.display().to_string(),

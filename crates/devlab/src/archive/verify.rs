@@ -29,6 +29,7 @@ pub(crate) fn to_wire(report: Report) -> LabReport {
     LabReport {
         ok: report.problems.is_empty(),
         projects: report.counted.projects,
+        elsewhere: report.counted.elsewhere,
         tasks: report.counted.tasks,
         objects: report.counted.objects,
         receipts: report.counted.receipts,
@@ -63,6 +64,15 @@ pub(crate) fn table(report: &LabReport) -> anyhow::Result<()> {
     }
     if report.more > 0 {
         show::line(&format!("and {}", show::count(report.more, "problem more")))?;
+    }
+    if report.elsewhere > 0 {
+        show::line(&format!(
+            "{} on the disks of other servers: verify there too",
+            match report.elsewhere {
+                1 => "1 repository is".to_owned(),
+                many => format!("{many} repositories are"),
+            }
+        ))?;
     }
     if report.ok {
         let green = show::GREEN;

@@ -34,9 +34,18 @@ pub(crate) const NOT_DUMPED: &[(&str, &str)] = &[
     ("done_counts", "kept by triggers on tasks"),
     ("turn", "its numbers are the kind `counters`"),
     ("writers", "tells processes of one database apart"),
+    ("servers", "are those of one installation"),
+    ("loops", "are run by those servers"),
     ("refinery_schema_history", "belongs to the schema"),
     ("log_heads", "follows from the kind `logs`"),
     ("log_chunks", "is the kind `logs`"),
+];
+
+/// Columns that no record has, and why.
+pub(crate) const NOT_IN_RECORDS: &[(&str, &str, &str)] = &[
+    ("projects", "home", "is the server that restores it"),
+    ("projects", "home_epoch", "begins anew with that server"),
+    ("projects", "moving_to", "is a server of one installation"),
 ];
 
 const INT: Form = Form::Int;

@@ -332,7 +332,7 @@ fn refuse_used(conn: &dyn Sql) -> DbResult<()> {
 /// Removes everything, what triggers keep included.
 fn clear(conn: &dyn Sql) -> DbResult<()> {
     let own = TABLES.iter().map(|table| table.kind);
-    let mut rest = vec!["done_counts"];
+    let mut rest = vec!["done_counts", "servers", "loops"];
     if conn.dialect() == Dialect::Postgres {
         rest.extend(["log_chunks", "log_heads"]);
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use devlab_core::StorageError;
 use devlab_core::error::StorageErrorKind;
 
-use super::kinds::{NOT_DUMPED, TABLES};
+use super::kinds::{NOT_DUMPED, NOT_IN_RECORDS, TABLES};
 use crate::sql::error::{DbError, DbResult};
 use crate::sql::rows::all;
 use crate::sql::{Dialect, Sql, params};
@@ -45,7 +45,14 @@ pub(crate) fn complete(conn: &dyn Sql) -> DbResult<()> {
             .map(|(name, _)| (*name).to_owned())
             .collect();
         let there = found.remove(table.kind).unwrap_or_default();
-        for column in there.symmetric_difference(&described) {
+        let left_out = |column: &String| {
+            let mut known = NOT_IN_RECORDS.iter();
+            known.any(|(of, name, _)| *of == table.kind && name == column)
+        };
+        for column in there
+            .symmetric_difference(&described)
+            .filter(|column| !left_out(column))
+        {
             wrong.push(format!("{}.{column}", table.kind));
         }
     }
