@@ -91,16 +91,20 @@ mod tests {
         TaskId::new(Timestamp::from_millis(1), n << 16)
     }
 
-    #[test]
-    fn refs_are_where_the_records_say_and_later_ones_are_left_out() {
+    /// What a test has ids of.
+    struct Known {
+        project: ProjectId,
+        live: CandidateId,
+        open: PatchId,
+        merged: PatchId,
+        facts: Facts,
+    }
+
+    fn known() -> Known {
         let at = Timestamp::from_millis(1);
         let (org, project) = (OrgId::new(at, 1 << 16), ProjectId::new(at, 2 << 16));
-        let (live, later) = (CandidateId::new(at, 3 << 16), CandidateId::new(at, 4 << 16));
-        let (open, merged, unknown) = (
-            PatchId::new(at, 5 << 16),
-            PatchId::new(at, 6 << 16),
-            PatchId::new(at, 7 << 16),
-        );
+        let live = CandidateId::new(at, 3 << 16);
+        let (open, merged) = (PatchId::new(at, 5 << 16), PatchId::new(at, 6 << 16));
         let mut facts = Facts::default();
         let mut add = |kind: &str, row: serde_json::Value| {
             facts.add(kind, &row.to_string()).unwrap();
@@ -138,6 +142,27 @@ mod tests {
                     "head": oid(6), "state": state}),
             );
         }
+        Known {
+            project,
+            live,
+            open,
+            merged,
+            facts,
+        }
+    }
+
+    #[test]
+    fn refs_are_where_the_records_say_and_later_ones_are_left_out() {
+        let at = Timestamp::from_millis(1);
+        let Known {
+            project,
+            live,
+            open,
+            merged,
+            facts,
+        } = known();
+        let (later, unknown) = (CandidateId::new(at, 4 << 16), PatchId::new(at, 7 << 16));
+        let composite = RefName::of_composite(task(1));
         let now = vec![
             (name("refs/heads/main"), oid(90)),
             (composite.clone(), oid(91)),

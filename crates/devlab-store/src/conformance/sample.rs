@@ -16,7 +16,14 @@ fn digest(n: u32) -> String {
 
 /// Rows of an org and all that belongs to it, in the order of their keys: for each column one that
 /// has a value, and where it may have none one that has none.
-pub(super) fn org_and_project(n: u32) -> Vec<(&'static str, Vec<Value>)> {
+/// All rows of an org.
+pub(super) fn of_org(n: u32) -> impl Iterator<Item = (&'static str, Vec<Value>)> {
+    [org_and_project(n), tasks_of(n), work_of(n), words_of(n)]
+        .into_iter()
+        .flatten()
+}
+
+fn org_and_project(n: u32) -> Vec<(&'static str, Vec<Value>)> {
     let org = name::<kind::Org>(n);
     let project = name::<kind::Project>(n);
     vec![
@@ -72,7 +79,7 @@ pub(super) fn org_and_project(n: u32) -> Vec<(&'static str, Vec<Value>)> {
     ]
 }
 
-pub(super) fn tasks_of(n: u32) -> Vec<(&'static str, Vec<Value>)> {
+fn tasks_of(n: u32) -> Vec<(&'static str, Vec<Value>)> {
     let (org, project) = (name::<kind::Org>(n), name::<kind::Project>(n));
     let task = |k: u32| name::<kind::Task>(n + k);
     let full = json!({"seq": n, "id": task(0), "org": org, "project": project,
@@ -125,12 +132,11 @@ pub(super) fn tasks_of(n: u32) -> Vec<(&'static str, Vec<Value>)> {
     ]
 }
 
-pub(super) fn work_of(n: u32) -> Vec<(&'static str, Vec<Value>)> {
+fn work_of(n: u32) -> Vec<(&'static str, Vec<Value>)> {
     let (org, project) = (name::<kind::Org>(n), name::<kind::Project>(n));
     let (task, agent) = (name::<kind::Task>(n), name::<kind::Agent>(n));
-    let (candidate, patch) = (name::<kind::Candidate>(n), name::<kind::Patch>(n));
+    let candidate = name::<kind::Candidate>(n);
     let attempt = |k: u32| name::<kind::Attempt>(n + k);
-    let big = u64::from(u32::MAX) + 10;
     vec![
         (
             "attempts",
@@ -176,6 +182,17 @@ pub(super) fn work_of(n: u32) -> Vec<(&'static str, Vec<Value>)> {
             "candidate_tasks",
             vec![json!({"task": task, "candidate": candidate})],
         ),
+    ]
+}
+
+/// What was checked and reviewed, and said meanwhile.
+fn words_of(n: u32) -> Vec<(&'static str, Vec<Value>)> {
+    let (org, project) = (name::<kind::Org>(n), name::<kind::Project>(n));
+    let (task, agent) = (name::<kind::Task>(n), name::<kind::Agent>(n));
+    let (candidate, patch) = (name::<kind::Candidate>(n), name::<kind::Patch>(n));
+    let attempt = |k: u32| name::<kind::Attempt>(n + k);
+    let big = u64::from(u32::MAX) + 10;
+    vec![
         (
             "receipts",
             [Value::from(candidate.as_str()), Value::Null]
@@ -264,10 +281,8 @@ fn of_lab() -> Vec<(&'static str, Vec<Value>)> {
 #[must_use]
 pub fn sample() -> Records {
     let mut all = Records::default();
-    let orgs = [1, 51]
-        .into_iter()
-        .flat_map(|n| [org_and_project(n), tasks_of(n), work_of(n)]);
-    for (kind, rows) in orgs.chain([of_lab()]).flatten() {
+    let orgs = [1, 51].into_iter().flat_map(of_org);
+    for (kind, rows) in orgs.chain(of_lab()) {
         let lines = all.0.entry(kind.to_owned()).or_default();
         lines.extend(rows.iter().map(ToString::to_string));
     }
