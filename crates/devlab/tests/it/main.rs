@@ -7,4 +7,5 @@ mod cli;
 mod demo;
 mod nouns;
 mod run;
+mod servers;
 mod up;
