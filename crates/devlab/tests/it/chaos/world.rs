@@ -90,7 +90,7 @@ impl World {
             note: String::new(),
             expires_in_secs: None,
         };
-        let token = client.create_token(&token).await.unwrap().secret;
+        let token = insist(|| client.create_token(&token)).await.unwrap().secret;
         let addr = address(&url);
         let mut procs = vec![server];
         // On a shared database a second server answers every other agent, and the one who asks.
@@ -104,7 +104,6 @@ impl World {
             None => None,
         };
         let asked = other.clone().unwrap_or_else(|| url.clone());
-        let client = self::client(&asked, &admin);
         let mut proxies = Vec::new();
         for number in 0..round.agents {
             let server = match &other {
@@ -115,6 +114,7 @@ impl World {
             procs.push(Proc::new(agent(&path, number, round, &proxy.url(), &token)));
             proxies.push(proxy);
         }
+        let client = self::client(&asked, &admin);
         let procs = Procs::new(procs);
         break_in(&procs, round, addr);
         let mut keeper = JoinSet::new();
@@ -125,7 +125,7 @@ impl World {
         let once = client.clone().with_idempotency_key("the-goal").unwrap();
         let scheduled = insist(|| once.schedule(&goal)).await.unwrap();
         Self {
-            postgres: postgres,
+            postgres,
             _disks: disks,
             folder: Some(folder),
             path,
@@ -343,7 +343,9 @@ async fn make_project(client: &Client, url: &str, admin: &str) -> (Project, Stri
         name: "chaos".to_owned(),
         ..CreateProject::default()
     };
-    let project = client.create_project(&project).await.unwrap();
+    // A machine that is busy with other rounds may take its time.
+    let once = client.clone().with_idempotency_key("the-project").unwrap();
+    let project = insist(|| once.create_project(&project)).await.unwrap();
     let checkout = Checkout::new().await.with_token(admin);
     let files = project::files();
     let files: Vec<(&str, &str)> = files
