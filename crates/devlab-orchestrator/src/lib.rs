@@ -8,6 +8,7 @@
 //! waiting ([`wakes`]) and what can be read again (caches).
 //! *Invariant:* every loop looks only at stored state, and can be run twice without harm.
 
+pub mod archive;
 mod error;
 mod git_server;
 mod homes;

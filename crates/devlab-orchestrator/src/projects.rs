@@ -17,6 +17,7 @@ use devlab_forge::refs::RefUpdate;
 use devlab_forge::repo::STALE_LOCK_AGE;
 use devlab_store::StoreExt;
 
+use crate::archive;
 use crate::error::{Error, Result};
 use crate::lab::Lab;
 
@@ -117,6 +118,13 @@ fn folders(dir: &Path) -> Result<Vec<PathBuf>> {
     })
 }
 
+/// Removes what is only in the way; if that fails, the next start tries again.
+fn discard(dir: &Path) {
+    if let Err(error) = std::fs::remove_dir_all(dir) {
+        tracing::warn!(%error, dir = %dir.display(), "what a cut-off archive left stays behind");
+    }
+}
+
 impl Lab {
     /// Makes the repository of a project that is about to be stored, empty or imported. Returns the
     /// project's id and the head of its default branch.
@@ -168,9 +176,14 @@ impl Lab {
     /// Removes what creations of projects that were cut off have left: folders of repositories that
     /// no project has. Only for a start: nothing else may make a project here meanwhile.
     pub(crate) async fn sweep_repositories(&self) -> Result<()> {
+        self.sweep_scratch();
         for dir in folders(self.repos())?.iter().map(|org| folders(org)) {
             for dir in dir? {
                 let name = dir.file_name().unwrap_or_default().to_string_lossy();
+                if name.starts_with(archive::SCRATCH) {
+                    discard(&dir);
+                    continue;
+                }
                 let id = name.trim_start_matches('.').split('.').next();
                 let Some(id) = id.and_then(|id| id.parse::<ProjectId>().ok()) else {
                     continue;
@@ -191,6 +204,17 @@ impl Lab {
             }
         }
         Ok(())
+    }
+
+    /// Removes what archives that were cut off have left beside the repositories.
+    fn sweep_scratch(&self) {
+        let beside = self.repos().parent().map(folders);
+        for dir in beside.and_then(Result::ok).unwrap_or_default() {
+            let name = dir.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with(archive::SCRATCH) {
+                discard(&dir);
+            }
+        }
     }
 
     /// Removes a repository that no project has, because storing the project failed.
