@@ -8,8 +8,9 @@ use devlab_core::label::Labels;
 use devlab_core::patch::Verdict;
 use devlab_core::rules::complete::Outcome;
 use devlab_core::rules::person::Change;
+use devlab_core::rules::plan::Running;
 use devlab_core::rules::schedule::{NewTask, Place};
-use devlab_core::rules::{agents, person, train};
+use devlab_core::rules::{self, agents, person, train};
 use devlab_core::state::{ResumeTo, State, TaskKind, WaitReason};
 use devlab_core::train::{CandidateState, TrainStep};
 use devlab_core::tx::{Queued, Read};
@@ -35,7 +36,7 @@ impl Dice {
         self.below(n) == 0
     }
 
-    fn pick<T: Clone>(&mut self, list: &[T]) -> Option<T> {
+    pub(crate) fn pick<T: Clone>(&mut self, list: &[T]) -> Option<T> {
         (!list.is_empty()).then(|| list[self.below(list.len())].clone())
     }
 }
@@ -43,7 +44,7 @@ impl Dice {
 /// A lab, and what the world around it remembers.
 pub(crate) struct World {
     pub(crate) lab: Lab,
-    dice: Dice,
+    pub(crate) dice: Dice,
     agents: Vec<AgentId>,
     /// Completions that were acknowledged, to be repeated.
     completed: Vec<(Attempt, Outcome)>,
@@ -488,7 +489,9 @@ impl World {
     }
 
     fn approve(&mut self) {
-        if let Some(task) = self.pick_task(|task| task.state == State::Draft) {
+        let plans: Vec<TaskId> = self.lab.tx.plans.keys().copied().collect();
+        let draft = |task: &devlab_core::task::Task| task.state == State::Draft;
+        if let Some(task) = self.pick_task(|task| draft(task) && !plans.contains(&task.id)) {
             self.lab
                 .unit(|tx| person::activate(tx, task, None))
                 .unwrap();
@@ -576,11 +579,13 @@ impl World {
             94..96 => self.time(1),
             96 => self.time(2),
             97..99 => self.add_child(),
-            _ => self.schedule(),
+            99 => self.schedule(),
+            100..103 => self.propose(),
+            _ => self.decide(),
         }
         invariants::check(&self.lab.tx, seen);
     }
 }
 
 /// How many things [`World::act`] knows.
-pub(crate) const ACTS: u8 = 100;
+pub(crate) const ACTS: u8 = 107;

@@ -11,6 +11,7 @@ pub(crate) mod events;
 pub(crate) mod lists;
 mod param;
 pub(crate) mod patches;
+pub(crate) mod plans;
 pub(crate) mod queues;
 pub(crate) mod rows;
 mod session;

@@ -12,10 +12,16 @@ const MAIN_ID: i32 = 0x6465_766c;
 /// The same for the file of logs: `devL`.
 const LOGS_ID: i32 = 0x6465_764c;
 
-const MAIN_MIGRATIONS: &[(&str, &str)] = &[(
-    "V1__initial",
-    include_str!("../../migrations/main/V1__initial.sql"),
-)];
+const MAIN_MIGRATIONS: &[(&str, &str)] = &[
+    (
+        "V1__initial",
+        include_str!("../../migrations/main/V1__initial.sql"),
+    ),
+    (
+        "V5__plans",
+        include_str!("../../migrations/main/V5__plans.sql"),
+    ),
+];
 const LOGS_MIGRATIONS: &[(&str, &str)] = &[(
     "V1__initial",
     include_str!("../../migrations/logs/V1__initial.sql"),

@@ -45,6 +45,7 @@ pub(super) fn line(key: &str, killed: &[String], event: &Event) -> Option<String
         | EventKind::ProjectPushed
         | EventKind::TaskCreated
         | EventKind::TaskUpdated
+        | EventKind::PlanState
         | EventKind::AttemptPhase
         | EventKind::AttemptVerify
         | EventKind::CandidateState
