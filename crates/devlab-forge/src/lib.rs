@@ -22,6 +22,7 @@ mod name;
 mod objects;
 pub mod publish;
 pub mod refs;
+mod replace;
 pub mod repo;
 pub mod transfer;
 mod tree;
