@@ -9,6 +9,7 @@ pub mod agent;
 pub mod client;
 pub mod event;
 pub mod patch;
+pub mod plan;
 pub mod problem;
 pub mod project;
 pub mod task;

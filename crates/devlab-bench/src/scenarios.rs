@@ -3,6 +3,7 @@
 mod dispatch;
 mod git;
 mod idle;
+mod planner;
 mod ready_scan;
 mod repository;
 mod stream;
@@ -60,13 +61,15 @@ fn scenarios(command: &Command) -> Vec<Command> {
             Command::Idle(args::Idle::default()),
             Command::Stream(args::Stream::default()),
             Command::Git(args::Git::default()),
+            Command::Planner(args::Planner::default()),
         ],
         Command::Dispatch(_)
         | Command::ThreeStep(_)
         | Command::ReadyScan(_)
         | Command::Idle(_)
         | Command::Stream(_)
-        | Command::Git(_) => vec![command.clone()],
+        | Command::Git(_)
+        | Command::Planner(_) => vec![command.clone()],
     }
 }
 
@@ -145,6 +148,9 @@ impl<'a> Session<'a> {
         if let Command::ReadyScan(size) = scenario {
             return ready_scan::run(self, size).await;
         }
+        if let Command::Planner(size) = scenario {
+            return planner::run(self, size).await;
+        }
         let lab = self.lab().await?;
         let metrics = match scenario {
             Command::Dispatch(load) => dispatch::run(&lab, self.args, load).await?,
@@ -156,7 +162,9 @@ impl<'a> Session<'a> {
                 self.finished.push(folder);
                 metrics?
             }
-            Command::Idle(_) | Command::ReadyScan(_) | Command::All => Metrics::new(),
+            Command::Idle(_) | Command::ReadyScan(_) | Command::Planner(_) | Command::All => {
+                Metrics::new()
+            }
         };
         lab.stop().await?;
         Ok(metrics)
@@ -197,6 +205,7 @@ fn describe(scenario: &Command, args: &Args) -> (String, Vec<(&'static str, u32)
             ("sequential", size.sequential),
             ("parallel", size.parallel),
         ],
+        Command::Planner(size) => vec![("few", size.few), ("many", size.many), ("most", size.most)],
         Command::All => Vec::new(),
     };
     (name, parameters)
@@ -326,7 +335,8 @@ mod tests {
                 "ready-scan",
                 "idle",
                 "stream",
-                "git"
+                "git",
+                "planner"
             ]
         );
     }

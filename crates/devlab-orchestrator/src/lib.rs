@@ -13,6 +13,7 @@ mod git_server;
 mod lab;
 mod loops;
 mod mutate;
+pub mod plans;
 pub mod projects;
 mod results;
 pub mod scope;

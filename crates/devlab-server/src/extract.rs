@@ -8,4 +8,4 @@ mod path;
 pub use body::{Json, RawBody};
 pub use caller::{Caller, LastEventId};
 pub use idempotency::{Idempotency, Mutation};
-pub use path::{Noun, Path, PathId, Query};
+pub use path::{Noun, Path, PathId, PathIdAnd, Query};

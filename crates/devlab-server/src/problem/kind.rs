@@ -193,6 +193,13 @@ impl Kind {
         "A value is not acceptable",
         "Correct the value that the field names.",
     );
+    /// An input is not a plan.
+    pub const PLAN_INVALID: Self = Self::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "plan_invalid",
+        "The input is not a plan",
+        "Correct what the problems name, each with its file and line.",
+    );
     /// A bound was reached.
     pub const LIMIT_REACHED: Self = Self::new(
         StatusCode::UNPROCESSABLE_ENTITY,
@@ -244,7 +251,7 @@ impl Kind {
     );
 
     /// All of them, for the documentation.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::BAD_REQUEST,
         Self::MALFORMED_JSON,
         Self::UNAUTHORIZED,
@@ -264,6 +271,7 @@ impl Kind {
         Self::UNSUPPORTED_MEDIA_TYPE,
         Self::HOST_NOT_ALLOWED,
         Self::INVALID,
+        Self::PLAN_INVALID,
         Self::LIMIT_REACHED,
         Self::TOO_LARGE,
         Self::IDEMPOTENCY_MISMATCH,

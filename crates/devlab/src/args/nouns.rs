@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::plans::PlanOfGoal;
+
 /// Which part of a list.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Paging {
@@ -111,6 +113,20 @@ pub(crate) enum GoalCommand {
     },
     /// Show one and all its tasks
     Show(Named),
+    /// Make one that is done by a plan
+    Create {
+        #[command(flatten)]
+        plan: Box<PlanOfGoal>,
+        /// Whether a person reviews its result; what the plan says if left out
+        #[arg(long)]
+        review: Option<bool>,
+        /// Org, by id or name
+        #[arg(long)]
+        org: Option<String>,
+        /// Project, by id or name
+        #[arg(long)]
+        project: Option<String>,
+    },
     /// Schedule a graph from a JSON file (- is standard input)
     Schedule {
         /// The file

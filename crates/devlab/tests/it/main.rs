@@ -5,5 +5,6 @@ mod chaos;
 mod cli;
 mod demo;
 mod nouns;
+mod plans;
 mod run;
 mod up;
