@@ -52,6 +52,8 @@ pub mod kind {
     pub enum Patch {}
     /// An access token.
     pub enum Token {}
+    /// A server of the lab, with its disk.
+    pub enum Server {}
 
     impl Kind for Org {
         const PREFIX: &'static str = "org";
@@ -80,6 +82,9 @@ pub mod kind {
     impl Kind for Token {
         const PREFIX: &'static str = "tok";
     }
+    impl Kind for Server {
+        const PREFIX: &'static str = "srv";
+    }
 }
 
 /// Id of an organisation.
@@ -100,6 +105,8 @@ pub type ReceiptId = Id<kind::Receipt>;
 pub type PatchId = Id<kind::Patch>;
 /// Id of an access token (not the secret).
 pub type TokenId = Id<kind::Token>;
+/// Id of a server: of its data folder, so that it outlives its process.
+pub type ServerId = Id<kind::Server>;
 
 /// Why a text is not an id of the wanted kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

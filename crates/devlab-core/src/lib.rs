@@ -24,6 +24,7 @@ pub mod patch;
 pub mod plan;
 pub mod project_file;
 pub mod rules;
+pub mod server;
 pub mod state;
 pub mod task;
 pub mod time;
@@ -33,6 +34,7 @@ pub mod tx;
 pub use error::{Error, Refusal, Result, StorageError};
 pub use git::{Oid, RefName};
 pub use id::{
-    AgentId, AttemptId, CandidateId, OrgId, PatchId, ProjectId, ReceiptId, TaskId, TokenId,
+    AgentId, AttemptId, CandidateId, OrgId, PatchId, ProjectId, ReceiptId, ServerId, TaskId,
+    TokenId,
 };
 pub use time::{Clock, SystemClock, Timestamp};

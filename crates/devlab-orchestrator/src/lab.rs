@@ -5,18 +5,20 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use devlab_core::org::ProjectSettings;
+use devlab_core::server::ServerRole;
 use devlab_core::tx::{Read, RuleConfig, Tx};
 use devlab_core::{Clock, Oid, OrgId, ProjectId};
+use devlab_forge::Git;
 use devlab_forge::forge::Forge;
 use devlab_forge::http::GitHttp;
 use devlab_forge::import::{ImportFrom, ImportLimits};
-use devlab_forge::{BareRepo, Git};
 use devlab_store::{Store, StoreExt};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::error::{Error, Result};
+use crate::homes::{self, Place, ThisServer};
 use crate::loops::Loops;
 use crate::secrets;
 use crate::wakes::Wakes;
@@ -34,8 +36,8 @@ const IMPORTS_MAX: usize = 4;
 /// How the lab behaves.
 #[derive(Debug, Clone)]
 pub struct LabConfig {
-    /// Name of this server, for `/peers`.
-    pub server_name: String,
+    /// This server.
+    pub server: ThisServer,
     /// Leases and back-off.
     pub rules: RuleConfig,
     /// Bounds of an import.
@@ -78,6 +80,7 @@ pub struct Lab {
     pub(crate) forge: Arc<dyn Forge>,
     repos: PathBuf,
     pub(crate) config: LabConfig,
+    pub(crate) place: Place,
     faults: FaultHook,
     attempt_key: String,
     settings: Mutex<HashMap<ProjectId, (Oid, Arc<ProjectSettings>)>>,
@@ -116,7 +119,9 @@ impl Lab {
                     Ok(key)
                 }
             });
+        let place = homes::take_place(&parts.store, &parts.config.server).await?;
         let lab = Arc::new(Self {
+            place,
             attempt_key: attempt_key.await?,
             store: parts.store,
             wakes: parts.wakes,
@@ -133,8 +138,11 @@ impl Lab {
             stop: CancellationToken::new(),
             tracker: TaskTracker::new(),
         });
-        lab.sweep_repositories().await?;
-        lab.reconcile_branches(true).await?;
+        if lab.has_role(ServerRole::Git) {
+            lab.sweep_repositories().await?;
+            lab.adopt_projects().await?;
+            lab.reconcile_branches(true).await?;
+        }
         Ok(lab)
     }
 
@@ -237,14 +245,6 @@ impl Lab {
     #[must_use]
     pub fn repos(&self) -> &Path {
         &self.repos
-    }
-
-    /// A project's repository.
-    ///
-    /// # Errors
-    /// It is not there or cannot be used.
-    pub async fn repo(&self, org: OrgId, project: ProjectId) -> Result<BareRepo> {
-        Ok(BareRepo::open(&self.git, &self.repo_dir(org, project)).await?)
     }
 
     pub(crate) fn cached_settings(

@@ -10,8 +10,10 @@
 
 mod error;
 mod git_server;
+mod homes;
 mod lab;
 mod loops;
+mod moves;
 mod mutate;
 pub mod plans;
 pub mod projects;
@@ -25,8 +27,10 @@ mod work;
 
 pub use error::{Error, Result};
 pub use git_server::{GitBody, GitCall, GitReply};
+pub use homes::ThisServer;
 pub use lab::{FaultHook, Lab, LabConfig, LabParts};
 pub use loops::LoopReport;
+pub use moves::Move;
 pub use mutate::{Answer, Done, IdempotencyKey, Mutation};
 pub use results::CommitView;
 pub use secrets::{Secret, TOKEN_PREFIX};

@@ -95,7 +95,7 @@ impl Lab {
                 let project = project.ok_or_else(|| {
                     Refusal::invalid("project", "a Spec-Kit feature stands in a project")
                 })?;
-                let repo = self.repo(project.org, project.id).await?;
+                let repo = self.repo(project).await?;
                 let commit = commit_at(&repo, project, feature.at.as_deref()).await?;
                 let folder = feature.folder.trim_matches('/').to_owned();
                 let spec_kit = SpecKit {

@@ -17,6 +17,7 @@ pub mod context;
 pub mod convert;
 pub mod convert_plan;
 pub mod extract;
+pub mod forward;
 pub mod guard;
 pub mod hosts;
 pub mod listen;

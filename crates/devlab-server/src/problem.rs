@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use axum::response::{IntoResponse, Response};
 use devlab_api::problem::{PROBLEM_JSON, Problem};
 use devlab_core::error::StorageErrorKind;
-use devlab_core::{Error, Refusal, StorageError};
+use devlab_core::{Error, Refusal, ServerId, StorageError};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 
@@ -35,6 +35,8 @@ struct Inner {
     expected_offset: Option<u64>,
     retry_after_secs: Option<u64>,
     problems: Vec<devlab_api::plan::PlanProblem>,
+    /// Set if another server has to answer.
+    home: Option<Option<ServerId>>,
     /// What the log gets and the caller does not.
     log: Option<String>,
 }
@@ -50,6 +52,7 @@ impl ApiError {
             expected_offset: None,
             retry_after_secs: None,
             problems: Vec::new(),
+            home: None,
             log: None,
         }))
     }
@@ -87,6 +90,20 @@ impl ApiError {
     #[must_use]
     pub fn not_found(what: &'static str) -> Self {
         Refusal::NotFound(what).into()
+    }
+
+    /// Another server has the repository; `None` if it is not known which.
+    #[must_use]
+    pub fn elsewhere(home: Option<ServerId>) -> Self {
+        let detail = "another server has the repository of this project";
+        let mut error = Self::new(Kind::NOT_HOME, detail).retry_after(STORE_RETRY_SECS);
+        error.0.home = Some(home);
+        error
+    }
+
+    /// Which server has to answer instead, if one has to.
+    pub(crate) fn home(&self) -> Option<Option<ServerId>> {
+        self.0.home
     }
 
     /// Its kind.
@@ -134,6 +151,7 @@ impl From<Refusal> for ApiError {
                 error.0.field = Some(field);
             }
             Refusal::LogGap { expected } => error.0.expected_offset = Some(expected),
+            Refusal::NotHome => error.0.retry_after_secs = Some(STORE_RETRY_SECS),
             Refusal::NotFound(_)
             | Refusal::NameTaken { .. }
             | Refusal::StaleAttempt

@@ -56,6 +56,9 @@ pub trait Store: Send + Sync + 'static {
     async fn read_log(&self, attempt: AttemptId, offset: u64, max: usize)
     -> Result<(Vec<u8>, u64)>;
 
+    /// Whether other processes may write to the same database.
+    fn is_shared(&self) -> bool;
+
     /// What the store says of itself, for `/metrics`, benchmarks and `doctor`: pairs of a name and
     /// a value read back from the database, such as `journal_mode` and `wal`.
     async fn describe(&self) -> Result<Vec<(String, String)>>;

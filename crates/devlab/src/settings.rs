@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use devlab_core::limits;
+use devlab_core::server::ServerRoles;
 use secrecy::SecretString;
 
 use crate::environment::Environment;
@@ -23,6 +24,8 @@ pub(crate) enum Key {
     Home,
     Bind,
     AllowedHosts,
+    Roles,
+    Advertise,
     Database,
     Url,
     Token,
@@ -83,6 +86,8 @@ const TABLE: &[Row] = &[
     Row { key: Key::Home, env: "DEVLAB_HOME", toml: None, secret: false, hook: false, about: "data folder" },
     row(Key::Bind, "DEVLAB_BIND", "bind", "address the server listens on"),
     row(Key::AllowedHosts, "DEVLAB_ALLOWED_HOSTS", "allowed_hosts", "further names the server answers to, by commas"),
+    row(Key::Roles, "DEVLAB_ROLES", "roles", "what the server does: api, loops, git, by commas"),
+    row(Key::Advertise, "DEVLAB_ADVERTISE", "advertise", "where the other servers of the lab reach this one"),
     secret(Key::Database, "DATABASE_URL", "database_url", "PostgreSQL in place of the embedded database, postgres://user:password@host/name"),
     row(Key::Url, "DEVLAB_URL", "url", "server that commands talk to"),
     secret(Key::Token, "DEVLAB_TOKEN", "token", "token that commands use"),
@@ -207,6 +212,8 @@ impl Settings {
     fn check(&self) -> anyhow::Result<()> {
         self.bind()?;
         self.database()?;
+        self.roles()?;
+        self.advertise()?;
         self.lease()?;
         self.agents()?;
         self.log_format()?;
@@ -273,6 +280,40 @@ impl Settings {
             ));
         }
         Ok(url)
+    }
+
+    /// What the server does.
+    pub(crate) fn roles(&self) -> anyhow::Result<ServerRoles> {
+        let roles = match self.get(Key::Roles).filter(|roles| !roles.is_empty()) {
+            None => ServerRoles::all(),
+            Some(text) => text.parse().map_err(|_| {
+                self.wrong(Key::Roles, "some of api, loops, git, with commas between")
+            })?,
+        };
+        if roles != ServerRoles::all() && self.database()?.is_none() {
+            return Err(Failure::usage(
+                "roles are shared out between servers on one PostgreSQL database: set DATABASE_URL, \
+                 or leave DEVLAB_ROLES out",
+            ));
+        }
+        Ok(roles)
+    }
+
+    /// Where the other servers of the lab reach this one, if that was said.
+    pub(crate) fn advertise(&self) -> anyhow::Result<Option<&str>> {
+        let Some(url) = self.get(Key::Advertise).filter(|url| !url.is_empty()) else {
+            return Ok(None);
+        };
+        let parsed = url::Url::parse(url).ok();
+        let parsed =
+            parsed.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        match parsed {
+            Some(_) => Ok(Some(url)),
+            None => Err(self.wrong(
+                Key::Advertise,
+                "an address such as http://lab-2.internal:18080",
+            )),
+        }
     }
 
     /// Server that commands talk to, if one was named.

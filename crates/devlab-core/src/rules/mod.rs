@@ -15,6 +15,7 @@
 //! | [`person`] | a person cancels, retries, fails, archives, changes a task |
 //! | [`agents`] | agents register, drain, go |
 //! | [`plan`] | plans are proposed, approved, rejected, and carried out |
+//! | [`servers`] | servers come and go, share the loops, and hold repositories |
 //! | [`stuck`] | why a task does not move |
 
 pub mod agents;
@@ -29,6 +30,7 @@ pub mod plan;
 mod replan;
 pub mod review;
 pub mod schedule;
+pub mod servers;
 mod step;
 pub mod stuck;
 pub mod train;

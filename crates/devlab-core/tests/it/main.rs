@@ -15,6 +15,7 @@ mod mem_write;
 mod persons;
 mod plans;
 mod replans;
+mod servers;
 mod simulator;
 mod trains;
 mod world;

@@ -15,7 +15,7 @@ use proptest::collection::vec;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::invariants;
-use crate::lab::{Lab, MANY, code};
+use crate::lab::{Lab, MANY, code, home};
 use crate::mem::StoredPlan;
 use crate::plans::task;
 use crate::world::{ACTS, World};
@@ -199,7 +199,7 @@ fn good_world(lab: &mut Lab) {
         while let Some(attempt) = lab.claim(able).unwrap() {
             lab.pass(&attempt);
         }
-        for target in lab.tx.trains(MANY).unwrap() {
+        for target in lab.tx.trains(home(), MANY).unwrap() {
             match lab.next(&target) {
                 TrainStep::Idle => {}
                 TrainStep::Build(candidate) => lab.build(&candidate, true),

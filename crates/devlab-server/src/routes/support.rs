@@ -25,6 +25,7 @@ impl From<devlab_orchestrator::Error> for ApiError {
         use devlab_orchestrator::Error;
         match error {
             Error::Refused(refusal) => refusal.into(),
+            Error::Elsewhere { home } => Self::elsewhere(home),
             Error::Storage(error) => error.into(),
             Error::Git(error) if error.is_transient() => {
                 Self::new(Kind::UNAVAILABLE, "the repository is busy").retry_after(1)

@@ -260,7 +260,8 @@ impl Code for EventKind {
             Self::PatchComment => 11,
             Self::AgentRegistered => 12,
             Self::AgentState => 13,
-            Self::PlanState => 14,
+            Self::ProjectMoved => 14,
+            Self::PlanState => 15,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use devlab_core::error::StorageErrorKind;
 use devlab_core::label::Labels;
@@ -12,6 +13,7 @@ use devlab_store::conformance::postgres::Server;
 use devlab_store::faults::FaultPoint;
 use devlab_store::postgres::{PostgresOptions, PostgresStore};
 use devlab_store::{Store, StoreExt as _};
+use tokio::sync::watch;
 
 fn quiet(url: &str) -> PostgresOptions {
     PostgresOptions::new(url, Arc::new(|_: &[Effect]| {}))
@@ -47,15 +49,12 @@ async fn count(store: &Arc<dyn Store>) -> devlab_core::Result<u32> {
     added.await
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_restart_of_the_database_loses_and_doubles_nothing() {
-    let server = Arc::new(Mutex::new(Server::start(&["fsync=on"])));
-    let url = server.lock().unwrap().create("devlab");
-    let store = open(&url).await;
+/// Eight who count to 50 each.
+fn counting(store: &Arc<dyn Store>) -> (tokio::task::JoinSet<()>, Arc<AtomicU32>) {
     let acknowledged = Arc::new(AtomicU32::new(0));
     let mut writers = tokio::task::JoinSet::new();
     for _ in 0..8 {
-        let (store, acknowledged) = (Arc::clone(&store), Arc::clone(&acknowledged));
+        let (store, acknowledged) = (Arc::clone(store), Arc::clone(&acknowledged));
         writers.spawn(async move {
             for _ in 0..50 {
                 count(&store).await.unwrap();
@@ -63,11 +62,33 @@ async fn a_restart_of_the_database_loses_and_doubles_nothing() {
             }
         });
     }
+    (writers, acknowledged)
+}
+
+async fn reach(acknowledged: &AtomicU32, number: u32) {
+    while acknowledged.load(Ordering::SeqCst) < number {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn counted_once_each(store: &Arc<dyn Store>, mut writers: tokio::task::JoinSet<()>) {
+    while let Some(written) = writers.join_next().await {
+        written.unwrap();
+    }
+    let counted = store.read(|view| view.setting("count")).await.unwrap();
+    assert_eq!(counted.as_deref(), Some("400"));
+    store.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_of_the_database_loses_and_doubles_nothing() {
+    let server = Arc::new(Mutex::new(Server::start(&["fsync=on"])));
+    let url = server.lock().unwrap().create("devlab");
+    let store = open(&url).await;
+    let (writers, acknowledged) = counting(&store);
     // In the middle of it, three times.
     for crashes in 1..=3 {
-        while acknowledged.load(Ordering::SeqCst) < crashes * 80 {
-            tokio::task::yield_now().await;
-        }
+        reach(&acknowledged, crashes * 80).await;
         let server = Arc::clone(&server);
         let crash = tokio::task::spawn_blocking(move || {
             let mut server = server.lock().unwrap();
@@ -76,12 +97,61 @@ async fn a_restart_of_the_database_loses_and_doubles_nothing() {
         });
         crash.await.unwrap();
     }
-    while let Some(written) = writers.join_next().await {
-        written.unwrap();
-    }
-    let counted = store.read(|view| view.setting("count")).await.unwrap();
-    assert_eq!(counted.as_deref(), Some("400"));
+    counted_once_each(&store, writers).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_that_takes_over_has_everything_once() {
+    let started = tokio::task::spawn_blocking(|| {
+        let primary = Server::start(&["fsync=on"]);
+        primary.create("devlab");
+        let standby = primary.standby();
+        (primary, standby)
+    });
+    let (mut primary, standby) = started.await.unwrap();
+    let store = open(&primary.url_of_either(&standby, "devlab")).await;
+    let (writers, acknowledged) = counting(&store);
+    reach(&acknowledged, 150).await;
+    let taken_over = tokio::task::spawn_blocking(move || {
+        primary.stop();
+        standby.promote();
+        standby
+    });
+    let standby = taken_over.await.unwrap();
+    counted_once_each(&store, writers).await;
+    drop(standby);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_is_encrypted_and_to_whom_it_says() {
+    let mut server = Server::start(&[]);
+    server.create("devlab");
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let root = server.file("server.crt", &made.cert.pem());
+    server.file("server.key", &made.signing_key.serialize_pem());
+    server.stop();
+    server.set("ssl=on");
+    let port = server.listen();
+    server.run();
+    let at = |host: &str, more: &str| format!("postgres://devlab@{host}:{port}/devlab?{more}");
+    let root = format!("sslmode=require&sslrootcert={}", root.display());
+
+    let store = open(&at("localhost", &root)).await;
+    assert_eq!(count(&store).await.unwrap(), 1);
+    let (plain, all) = ("WHERE NOT ssl", "WHERE TRUE");
+    let connections = |which: &str| {
+        let ours = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)";
+        let ours = format!("{ours} {which} AND application_name LIKE 'devlab %'");
+        server.sql("devlab", &ours).parse::<u32>().unwrap()
+    };
+    assert_eq!(connections(plain), 0);
+    assert!(connections(all) >= 2, "it writes and listens");
     store.close().await.unwrap();
+
+    let unknown = refusal(&at("localhost", "sslmode=require")).await;
+    assert!(unknown.detail.contains("certificate"), "{unknown}");
+    let other = refusal(&at("127.0.0.1", &root)).await;
+    assert!(other.detail.contains("certificate"), "{other}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -120,17 +190,60 @@ async fn a_database_of_a_newer_devlab_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_server_is_refused_and_one_that_is_away_is_named() {
+async fn a_database_that_is_away_is_named() {
     let mut server = Server::start(&[]);
     let url = server.create("devlab");
-    let store = open(&url).await;
-    let error = refusal(&url).await;
-    assert_eq!(error.kind, StorageErrorKind::Busy, "{error}");
-    store.close().await.unwrap();
-    open(&url).await.close().await.unwrap();
     server.stop();
     let error = refusal(&url).await;
     assert!(error.detail.contains("devlab"), "{error}");
+}
+
+/// A store, and every effect that it has told of.
+async fn told(url: &str) -> (Arc<dyn Store>, watch::Receiver<Vec<Effect>>) {
+    let (tell, told) = watch::channel(Vec::new());
+    let sink = move |effects: &[Effect]| {
+        tell.send_modify(|all: &mut Vec<Effect>| all.extend_from_slice(effects));
+    };
+    let options = PostgresOptions::new(url, Arc::new(sink));
+    (PostgresStore::open(options).await.unwrap(), told)
+}
+
+async fn hears(told: &mut watch::Receiver<Vec<Effect>>, wanted: &Effect) {
+    let heard = told.wait_for(|all| all.contains(wanted));
+    let heard = tokio::time::timeout(Duration::from_secs(20), heard).await;
+    drop(heard.expect("it was not told in time").unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_that_share_a_database_count_once_and_hear_each_other() {
+    let server = Server::start(&[]);
+    let url = server.create("devlab");
+    let (one, _) = told(&url).await;
+    let (two, mut heard) = told(&url).await;
+    let mut writers = tokio::task::JoinSet::new();
+    for number in 0..8 {
+        let store = Arc::clone(if number % 2 == 0 { &one } else { &two });
+        writers.spawn(async move {
+            for _ in 0..25 {
+                count(&store).await.unwrap();
+            }
+        });
+    }
+    while let Some(done) = writers.join_next().await {
+        done.unwrap();
+    }
+    assert_eq!(count(&two).await.unwrap(), 201);
+    let ready = Effect::Ready(org(1).id, Labels::default());
+    let left = ready.clone();
+    let told = one.write(move |tx| {
+        tx.effect(left.clone());
+        Ok(())
+    });
+    told.await.unwrap();
+    hears(&mut heard, &ready).await;
+    one.close().await.unwrap();
+    assert_eq!(count(&two).await.unwrap(), 202, "the other goes on");
+    two.close().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -159,24 +272,15 @@ async fn what_many_write_at_once_is_as_if_they_came_one_by_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_whose_listening_connection_is_cut_stays_the_one_server() {
+async fn who_could_not_listen_for_a_while_is_told_that_something_was_missed() {
     let server = Server::start(&[]);
     let url = server.create("devlab");
-    let store = open(&url).await;
+    let (store, mut heard) = told(&url).await;
     const LISTENER: &str = "SELECT pid FROM pg_stat_activity \
         WHERE application_name = 'devlab listener'";
     let first = server.sql("devlab", LISTENER);
     server.sql("devlab", &format!("SELECT pg_terminate_backend({first})"));
-    loop {
-        let now = server.sql("devlab", LISTENER);
-        if !now.is_empty() && now != first {
-            break;
-        }
-        tokio::task::yield_now().await;
-    }
+    hears(&mut heard, &Effect::Missed).await;
     assert_eq!(count(&store).await.unwrap(), 1);
-    let error = refusal(&url).await;
-    assert_eq!(error.kind, StorageErrorKind::Busy, "{error}");
-    assert_eq!(count(&store).await.unwrap(), 2);
     store.close().await.unwrap();
 }

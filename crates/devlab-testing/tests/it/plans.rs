@@ -266,7 +266,13 @@ async fn what_landed_is_ticked_off_by_devlab_and_by_nobody_else() {
 
 /// A file as it is in a branch of the project's repository.
 async fn landed(server: &TestServer, project: &Project, branch: &RefName, path: &str) -> String {
-    let repo = server.lab().repo(project.org, project.id).await.unwrap();
+    let id = project.id;
+    let known = server
+        .lab()
+        .read(move |view| view.project(id))
+        .await
+        .unwrap();
+    let repo = server.lab().repo(&known.unwrap()).await.unwrap();
     let head = repo.resolve(branch).await.unwrap().unwrap();
     let bytes = repo.read_file(&head, path, 1 << 20).await.unwrap().unwrap();
     String::from_utf8(bytes).unwrap()

@@ -7,4 +7,5 @@ mod demo;
 mod nouns;
 mod plans;
 mod run;
+mod servers;
 mod up;

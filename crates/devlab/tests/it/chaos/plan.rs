@@ -32,6 +32,8 @@ const SERVER_POINTS: [&str; 13] = [
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Who {
     Server,
+    /// A server without repositories beside it, on the same database.
+    Other,
     Agent(usize),
 }
 
