@@ -18,20 +18,10 @@ const CYCLE_SHOWN_MAX: usize = 12;
 impl Problem {
     /// What a rule says of a value.
     pub(super) fn of_refusal(refusal: Refusal) -> Self {
-        let (at, message) = match refusal {
-            Refusal::Invalid { field, problem } => (field, problem),
-            other @ (Refusal::NotFound(_)
-            | Refusal::NameTaken { .. }
-            | Refusal::StaleAttempt
-            | Refusal::TaskCancelled
-            | Refusal::BadState { .. }
-            | Refusal::Cycle { .. }
-            | Refusal::Limit { .. }
-            | Refusal::Outdated(_)
-            | Refusal::IdempotencyMismatch
-            | Refusal::LogGap { .. }
-            | Refusal::Conflict(_)
-            | Refusal::Forbidden) => (String::new(), other.to_string()),
+        let (at, message) = if let Refusal::Invalid { field, problem } = refusal {
+            (field, problem)
+        } else {
+            (String::new(), refusal.to_string())
         };
         Self {
             file: String::new(),

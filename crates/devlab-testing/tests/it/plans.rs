@@ -19,6 +19,9 @@ const TASKS: &str = "# Tasks: Greeting\n\n## Phase 1: Setup\n\n\
     - [X] T001 Make the folder\n- [ ] T002 Write the words in words.txt\n\n\
     ## Phase 2: User Story 1 - Greet (Priority: P1)\n\n- [ ] T003 [US1] Greet in greet.txt\n";
 
+/// Branch that people push changes of the feature to.
+const NEXT: &str = "next";
+
 fn goal(project: Option<&Project>, input: PlanInput) -> CreateGoal {
     CreateGoal {
         org: None,
@@ -41,9 +44,18 @@ fn file(tasks: &str) -> PlanInput {
 }
 
 fn feature() -> PlanInput {
+    feature_at(None)
+}
+
+/// The feature as somebody wants to have it from now on.
+fn changed() -> PlanInput {
+    feature_at(Some(NEXT))
+}
+
+fn feature_at(at: Option<&str>) -> PlanInput {
     PlanInput::SpecKit(SpecKitInput {
         folder: "specs/001-greeting/".to_owned(),
-        at: None,
+        at: at.map(str::to_owned),
         stories_in_parallel: true,
         driver: Some(crate::driver()),
     })
@@ -146,8 +158,9 @@ async fn a_feature_is_planned_approved_and_carried_out() {
     assert_eq!(land(&client, &agent, "words.txt").await, id(&plan, "T002"));
     assert_eq!(land(&client, &agent, "greet.txt").await, id(&plan, "T003"));
     until_state(&client, goal, StateName::Waiting).await;
-    let again = client.propose_plan(goal, &propose(file("- {key: a, title: A}\n"), Some(1)));
-    assert_eq!(code(again.await), "conflict", "its result is settled");
+    let late = propose(file("- {key: a, title: A}\n"), Some(1));
+    let late = client.propose_plan(goal, &late).await;
+    assert_eq!(code(late), "conflict", "its result is settled");
     server.stop().await;
 }
 
@@ -171,19 +184,19 @@ async fn a_changed_feature_is_planned_again_and_only_what_it_touches() {
     let ticked = TASKS.replace("- [ ] T002", "- [X] T002");
     let folder = "specs/001-greeting/tasks.md";
     checkout.commit(&[(folder, &ticked)], "Tick").await;
-    server.push(&checkout, &project, "main").await;
+    server.push(&checkout, &project, NEXT).await;
     let same = client
-        .propose_plan(goal, &propose(feature(), Some(1)))
+        .propose_plan(goal, &propose(changed(), Some(1)))
         .await;
     assert_eq!(code(same), "conflict");
 
     let more = format!("{ticked}- [ ] T004 [US1] Say goodbye in bye.txt\n");
     checkout.commit(&[(folder, &more)], "Say goodbye").await;
-    server.push(&checkout, &project, "main").await;
-    let late = client.propose_plan(goal, &propose(feature(), None)).await;
+    server.push(&checkout, &project, NEXT).await;
+    let late = client.propose_plan(goal, &propose(changed(), None)).await;
     assert_eq!(code(late), "outdated");
     let next = client
-        .propose_plan(goal, &propose(feature(), Some(1)))
+        .propose_plan(goal, &propose(changed(), Some(1)))
         .await
         .unwrap();
     assert_eq!((next.revision.number, next.revision.parent), (2, Some(1)));
@@ -358,9 +371,9 @@ async fn what_is_wrong_with_an_input_is_named_with_its_lines() {
     let broken = TASKS.replace("T003", "T002");
     let folder = "specs/001-greeting/tasks.md";
     checkout.commit(&[(folder, &broken)], "Break it").await;
-    server.push(&checkout, &project, "main").await;
+    server.push(&checkout, &project, NEXT).await;
     let error = client
-        .create_goal(&goal(Some(&project), feature()))
+        .create_goal(&goal(Some(&project), changed()))
         .await
         .unwrap_err();
     let problem = error.problem().unwrap();

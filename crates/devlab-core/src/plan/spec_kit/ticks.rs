@@ -83,7 +83,7 @@ mod tests {
     fn boxes_are_taken_from_another_version() {
         let ticked = tick(FILE, &BTreeSet::from(["T001", "T003"]));
         assert_eq!(with_boxes_of(&ticked, FILE), FILE);
-        let more = ticked.clone() + "\n- [X] T004 D\n";
+        let more = ticked + "\n- [X] T004 D\n";
         let expected = FILE.to_owned() + "\n- [ ] T004 D\n";
         assert_eq!(with_boxes_of(&more, FILE), expected);
     }
