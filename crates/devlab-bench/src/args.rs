@@ -90,7 +90,10 @@ pub(crate) enum Command {
     Git(Git),
     /// Spec-Kit features of three sizes, compiled to plans.
     Planner(Planner),
-    /// All of the above with their defaults, the offered loads included.
+    /// Dispatch by two servers on one PostgreSQL against one, and from one to the other.
+    TwoServers(Load),
+    /// All of the above with their defaults, the offered loads included; two servers with
+    /// `--store postgres` only, which has no other scenario than they and dispatch.
     All,
 }
 
@@ -104,6 +107,7 @@ impl Command {
             Self::Stream(_) => "stream",
             Self::Git(_) => "git",
             Self::Planner(_) => "planner",
+            Self::TwoServers(_) => "two-servers",
             Self::All => "all",
         }
     }

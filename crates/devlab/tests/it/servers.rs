@@ -1,12 +1,8 @@
 //! Several servers on one database, each with a disk of its own.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    reason = "a failing fixture fails its test; it waits by real time and reads what the processes wrote"
-)]
+#![expect(clippy::unwrap_used, reason = "a failing fixture fails its test")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 use devlab_store::conformance::postgres::Server as Postgres;
@@ -229,27 +225,72 @@ fn a_request_reaches_the_home_whichever_server_gets_it() {
     pair.ask("two", &["task", "diff", &goal]).ok();
 }
 
+/// A goal that is done and waits for a review. Its agent talks to the other server.
+fn reviewed_goal(pair: &mut Pair, checkout: &Path) -> String {
+    let args = ["run", "Say hello", "--review", "--output", "json"];
+    let mut run = pair.bench.devlab(&args);
+    let run = run.args(["--check", "grep -q hello greeting"]);
+    let run = run.args(["--", "sh", "-c", "echo hello >greeting"]);
+    let run = run
+        .env("DEVLAB_HOME", pair.home("one"))
+        .current_dir(checkout);
+    pair.agent("two");
+    // It waits for a review, and says so with its exit code.
+    Ended::of_command(run).fails_with(7);
+    let goals = pair.asked("two", &["goal", "list"]);
+    goals[0]["id"].as_str().unwrap().to_owned()
+}
+
+fn is_there(pair: &Pair) -> bool {
+    let peers = pair.asked("two", &["peers"]);
+    peers[0]["there"].as_bool().unwrap()
+}
+
+/// Moves the repository away from a home that has been silent for a term, which has to be said.
+fn take_for_lost(pair: &Pair) {
+    until("the home to be missed", || (!is_there(pair)).then_some(()));
+    let (one, two) = (pair.id("one"), pair.id("two"));
+    let refused = pair.ask("two", &["project", "move", "tally", "--to", &two]);
+    assert!(
+        refused.code != 0 && refused.err.contains("does not answer"),
+        "{refused:?}"
+    );
+    let project = pair.asked("two", &["project", "show", "tally"]);
+    assert_eq!(project["home"], one.as_str());
+    let lost = ["project", "move", "tally", "--to", &two, "--lost"];
+    assert_eq!(pair.asked("two", &lost)["home"], two.as_str());
+}
+
+/// Lets the home go on where it stood: with the ref of its own old copy.
+fn wake(pair: &mut Pair) {
+    pair.signal("one", Signal::CONT);
+    until("the home to go on", || {
+        let points = std::fs::read_to_string(pair.record("one")).unwrap_or_default();
+        points.contains("publish.after_ref").then_some(())
+    });
+    until("the home to be heard of again", || {
+        is_there(pair).then_some(())
+    });
+}
+
+fn times_done(pair: &Pair, goal: &str) -> usize {
+    let events = pair.ask("two", &["events", "--output", "json"]).ok().out;
+    let events = events
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let became_done = events.filter(|event| event["task"] == goal && event["data"]["to"] == "done");
+    became_done.count()
+}
+
 #[test]
 fn a_paused_home_that_wakes_after_its_repository_has_moved_changes_nothing() {
     let mut pair = Pair::new();
     pair.start("one", "api,loops,git", "");
     pair.start("two", "api,loops,git", "");
     let checkout = pair.bench.checkout("tally");
-    let mut run = pair
-        .bench
-        .devlab(&["run", "Say hello", "--review", "--output", "json"]);
-    let run = run.args(["--check", "grep -q hello greeting"]);
-    let run = run.args(["--", "sh", "-c", "echo hello >greeting"]);
-    let run = run
-        .env("DEVLAB_HOME", pair.home("one"))
-        .current_dir(&checkout);
-    pair.agent("two");
-    // It waits for a review, and says so with its exit code.
-    Ended::of_command(run).fails_with(7);
+    let goal = reviewed_goal(&mut pair, &checkout);
     let project = pair.asked("one", &["project", "show", "tally"]);
     assert_eq!(project["home"], pair.id("one"), "where it was asked for");
-    let goals = pair.asked("two", &["goal", "list"]);
-    let goal = goals[0]["id"].as_str().unwrap().to_owned();
 
     // There and back, so that the other one has a copy.
     for to in ["two", "one"] {
@@ -267,40 +308,15 @@ fn a_paused_home_that_wakes_after_its_repository_has_moved_changes_nothing() {
         pair.stands_still("one").then_some(())
     });
 
-    // It is taken for lost once it has been silent for a term.
-    let there = |pair: &Pair| {
-        let peers = pair.asked("two", &["peers"]);
-        peers[0]["there"].as_bool().unwrap()
-    };
-    until("the home to be missed", || (!there(&pair)).then_some(()));
-    let (one, two) = (pair.id("one"), pair.id("two"));
-    let refused = pair.ask("two", &["project", "move", "tally", "--to", &two]);
-    assert!(
-        refused.code != 0 && refused.err.contains("does not answer"),
-        "{refused:?}"
-    );
-    assert_eq!(
-        pair.asked("two", &["project", "show", "tally"])["home"],
-        one
-    );
-    let lost = ["project", "move", "tally", "--to", &two, "--lost"];
-    assert_eq!(pair.asked("two", &lost)["home"], two.as_str());
+    take_for_lost(&pair);
     until("the goal", || {
         (pair.state_of("two", &goal) == "done").then_some(())
     });
     let there = pair.git_dir("two", &project);
+    let two = pair.id("two");
     let head = pair.bench.git(&there, &["rev-parse", "main"]);
 
-    // It goes on where it stood: with the ref of its own old copy, and no further.
-    pair.signal("one", Signal::CONT);
-    until("the home to go on", || {
-        let points = std::fs::read_to_string(pair.record("one")).unwrap_or_default();
-        points.contains("publish.after_ref").then_some(())
-    });
-    until("the home to be heard of again", || {
-        let peers = pair.asked("two", &["peers"]);
-        peers[0]["there"].as_bool().unwrap().then_some(())
-    });
+    wake(&mut pair);
     for server in ["one", "two"] {
         let project = pair.asked(server, &["project", "show", "tally"]);
         assert_eq!(project["home"], two.as_str());
@@ -309,13 +325,7 @@ fn a_paused_home_that_wakes_after_its_repository_has_moved_changes_nothing() {
     }
     pair.bench.git(&there, &["fsck", "--strict"]);
     assert_eq!(pair.bench.git(&there, &["show", "main:greeting"]), "hello");
-    let events = pair.ask("two", &["events", "--output", "json"]).ok().out;
-    let events = events
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let became_done =
-        events.filter(|event| event["task"] == goal.as_str() && event["data"]["to"] == "done");
-    assert_eq!(became_done.count(), 1);
+    assert_eq!(times_done(&pair, &goal), 1);
 
     // Work goes on, asked for at the old home and done at the new one.
     let mut run = pair.bench.devlab(&["run", "Say more", "--output", "json"]);

@@ -84,13 +84,7 @@ impl World {
         let client = client(&url, &admin);
         eventually("the server", || async { client.ready().await.ok() }).await;
         let (project, base) = make_project(&client, &url, &admin).await;
-        let token = CreateToken {
-            role: "agent".to_owned(),
-            org: Some(project.org.to_string()),
-            note: String::new(),
-            expires_in_secs: None,
-        };
-        let token = client.create_token(&token).await.unwrap().secret;
+        let token = agent_token(&client, &project).await;
         let addr = address(&url);
         let mut procs = vec![server];
         // On a shared database a second server answers every other agent, and the one who asks.
@@ -104,7 +98,6 @@ impl World {
             None => None,
         };
         let asked = other.clone().unwrap_or_else(|| url.clone());
-        let client = self::client(&asked, &admin);
         let mut proxies = Vec::new();
         for number in 0..round.agents {
             let server = match &other {
@@ -115,6 +108,7 @@ impl World {
             procs.push(Proc::new(agent(&path, number, round, &proxy.url(), &token)));
             proxies.push(proxy);
         }
+        let client = self::client(&asked, &admin);
         let procs = Procs::new(procs);
         break_in(&procs, round, addr);
         let mut keeper = JoinSet::new();
@@ -125,7 +119,7 @@ impl World {
         let once = client.clone().with_idempotency_key("the-goal").unwrap();
         let scheduled = insist(|| once.schedule(&goal)).await.unwrap();
         Self {
-            postgres: postgres,
+            postgres,
             _disks: disks,
             folder: Some(folder),
             path,
@@ -338,12 +332,24 @@ async fn credentials(home: &Path) -> (String, String) {
     .await
 }
 
+async fn agent_token(client: &Client, project: &Project) -> String {
+    let token = CreateToken {
+        role: "agent".to_owned(),
+        org: Some(project.org.to_string()),
+        note: String::new(),
+        expires_in_secs: None,
+    };
+    insist(|| client.create_token(&token)).await.unwrap().secret
+}
+
 async fn make_project(client: &Client, url: &str, admin: &str) -> (Project, String) {
     let project = CreateProject {
         name: "chaos".to_owned(),
         ..CreateProject::default()
     };
-    let project = client.create_project(&project).await.unwrap();
+    // A machine that is busy with other rounds may take its time.
+    let once = client.clone().with_idempotency_key("the-project").unwrap();
+    let project = insist(|| once.create_project(&project)).await.unwrap();
     let checkout = Checkout::new().await.with_token(admin);
     let files = project::files();
     let files: Vec<(&str, &str)> = files
