@@ -11,6 +11,7 @@ mod events;
 mod lab;
 mod logs;
 mod patches;
+mod plans;
 mod query;
 mod sse;
 mod tasks;

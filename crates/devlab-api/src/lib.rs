@@ -10,6 +10,7 @@ pub mod archive;
 pub mod client;
 pub mod event;
 pub mod patch;
+pub mod plan;
 pub mod problem;
 pub mod project;
 pub mod task;

@@ -23,6 +23,7 @@ mod name;
 mod objects;
 pub mod publish;
 pub mod refs;
+mod replace;
 pub mod repo;
 pub mod transfer;
 mod tree;

@@ -16,6 +16,7 @@ mod lab;
 mod loops;
 mod moves;
 mod mutate;
+pub mod plans;
 pub mod projects;
 mod results;
 pub mod scope;

@@ -10,6 +10,7 @@ pub mod logs;
 pub mod meta;
 pub mod orgs;
 pub mod patches;
+pub mod plans;
 pub mod schedule;
 mod support;
 pub mod tasks;
@@ -36,6 +37,7 @@ pub fn all(app: &Arc<App>, lab: Arc<Lab>) -> Result<(Router, OpenApi), serde_jso
         orgs::list,
         tasks::list,
         schedule::list,
+        plans::list,
         work::list,
         agents::list,
         events::list,

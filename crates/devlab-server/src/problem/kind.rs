@@ -200,6 +200,13 @@ impl Kind {
         "A value is not acceptable",
         "Correct the value that the field names.",
     );
+    /// An input is not a plan.
+    pub const PLAN_INVALID: Self = Self::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "plan_invalid",
+        "The input is not a plan",
+        "Correct what the problems name, each with its file and line.",
+    );
     /// A bound was reached.
     pub const LIMIT_REACHED: Self = Self::new(
         StatusCode::UNPROCESSABLE_ENTITY,
@@ -287,6 +294,7 @@ impl Kind {
         Self::UNSUPPORTED_MEDIA_TYPE,
         Self::HOST_NOT_ALLOWED,
         Self::INVALID,
+        Self::PLAN_INVALID,
         Self::LIMIT_REACHED,
         Self::TOO_LARGE,
         Self::IDEMPOTENCY_MISMATCH,

@@ -12,6 +12,7 @@ pub mod dump;
 mod fixtures;
 mod lists;
 mod logs;
+mod plans;
 pub mod postgres;
 mod queues;
 pub mod sample;
@@ -91,6 +92,7 @@ pub const CASES: &[(&str, Case)] = &[
     ("task_specs", |lab| Box::pin(tasks::specs(lab))),
     ("task_graph", |lab| Box::pin(tasks::graph(lab))),
     ("task_feedback", |lab| Box::pin(tasks::feedback(lab))),
+    ("plans", |lab| Box::pin(plans::revisions(lab))),
     ("check_sets", |lab| Box::pin(tasks::check_sets(lab))),
     ("startable", |lab| Box::pin(tasks::startable(lab))),
     ("list_filters", |lab| Box::pin(lists::filters(lab))),

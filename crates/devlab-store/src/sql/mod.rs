@@ -12,6 +12,7 @@ pub(crate) mod events;
 pub(crate) mod lists;
 mod param;
 pub(crate) mod patches;
+pub(crate) mod plans;
 pub(crate) mod queues;
 pub(crate) mod rows;
 pub(crate) mod servers;

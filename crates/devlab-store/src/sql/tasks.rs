@@ -274,6 +274,11 @@ pub(crate) fn insert_edge(conn: &dyn Sql, from: TaskId, to: TaskId) -> DbResult<
     Ok(change(conn, SQL, params![from, to])? == 1)
 }
 
+pub(crate) fn delete_edge(conn: &dyn Sql, from: TaskId, to: TaskId) -> DbResult<bool> {
+    const SQL: &str = "DELETE FROM edges WHERE dependent = ?2 AND dependency = ?1";
+    Ok(change(conn, SQL, params![from, to])? == 1)
+}
+
 pub(crate) fn startable(
     conn: &dyn Sql,
     home: Option<ServerId>,

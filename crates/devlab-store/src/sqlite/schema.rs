@@ -22,6 +22,10 @@ const MAIN_MIGRATIONS: &[(&str, &str)] = &[
         "V2__servers",
         include_str!("../../migrations/main/V2__servers.sql"),
     ),
+    (
+        "V5__plans",
+        include_str!("../../migrations/main/V5__plans.sql"),
+    ),
 ];
 const LOGS_MIGRATIONS: &[(&str, &str)] = &[(
     "V1__initial",

@@ -3,6 +3,7 @@
 mod archive;
 mod lab;
 mod nouns;
+mod plans;
 
 use std::ffi::OsString;
 
@@ -16,6 +17,7 @@ pub(crate) use nouns::{
     AgentsCommand, GoalCommand, OrgCommand, Paging, PatchCommand, ProjectCommand, ProjectNamed,
     Run, TaskCommand, TaskNew, TaskUpdate, TokenCommand,
 };
+pub(crate) use plans::{OnRunning, PlanCommand, PlanFrom, PlanOfGoal, RevisionOf};
 
 /// What `--help` says of exit codes.
 const EXIT_CODES: &str = "\
@@ -138,6 +140,9 @@ pub(crate) enum Command {
     /// Goals: tasks that serve nothing else
     #[command(subcommand)]
     Goal(GoalCommand),
+    /// Plans: how goals are done
+    #[command(subcommand)]
+    Plan(PlanCommand),
     /// Tasks
     #[command(subcommand)]
     Task(TaskCommand),

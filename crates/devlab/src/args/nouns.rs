@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::archive::{Export, Import};
+use super::plans::PlanOfGoal;
 
 /// Which part of a list.
 #[derive(Debug, Clone, Args)]
@@ -129,6 +130,20 @@ pub(crate) enum GoalCommand {
     },
     /// Show one and all its tasks
     Show(Named),
+    /// Make one that is done by a plan
+    Create {
+        #[command(flatten)]
+        plan: Box<PlanOfGoal>,
+        /// Whether a person reviews its result; what the plan says if left out
+        #[arg(long)]
+        review: Option<bool>,
+        /// Org, by id or name
+        #[arg(long)]
+        org: Option<String>,
+        /// Project, by id or name
+        #[arg(long)]
+        project: Option<String>,
+    },
     /// Schedule a graph from a JSON file (- is standard input)
     Schedule {
         /// The file

@@ -6,6 +6,7 @@ mod chaos;
 mod cli;
 mod demo;
 mod nouns;
+mod plans;
 mod run;
 mod servers;
 mod up;
