@@ -20,12 +20,12 @@ SEED ?= 1
 # Runs of each benchmark; the median is what docs/benchmarks.md quotes.
 RUNS ?= 5
 
-.PHONY: help demo up down logs build web clean test e2e lint mutants chaos bench diagrams
+.PHONY: help demo up down logs build web clean test e2e lint mutants chaos interop-spec-kit bench diagrams
 .PHONY: preflight-build preflight-test preflight-lint preflight-e2e
 .PHONY: lint-fmt lint-clippy lint-deny lint-files lint-links lint-shell lint-diagrams lint-web
 
 help: ## Print this list
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: build ## Show several agents at work on a real repository
 	@$(DEVLAB) demo $(ARGS)
@@ -94,6 +94,10 @@ mutants: preflight-build ## Break each rule that matters and see its test fail
 
 chaos: preflight-build web ## Kill processes for ROUNDS=200 rounds and look for losses
 	ROUNDS=$(ROUNDS) SEED=$(SEED) STORE=$(STORE) scripts/chaos
+
+interop-spec-kit: preflight-build ## Compile a feature that the real Spec-Kit makes
+	scripts/interop-spec-kit $(ARGS)
+	cargo test --locked -p devlab-core --lib plan::spec_kit
 
 bench: build ## Measure; JSON in target/bench/
 	cargo build --release --locked -p devlab-bench

@@ -5,11 +5,13 @@
 //! [`Client::with_idempotency_key`].
 
 mod agents;
+mod archives;
 mod error;
 mod events;
 mod lab;
 mod logs;
 mod patches;
+mod plans;
 mod query;
 mod sse;
 mod tasks;
@@ -22,6 +24,7 @@ use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+pub use archives::ArchiveBytes;
 pub use error::ClientError;
 pub use events::EventQuery;
 pub use logs::{LogChunk, LogPart};

@@ -5,10 +5,12 @@
 //! *Invariant:* ids, states and times have the text forms of `devlab-core`.
 
 pub mod agent;
+pub mod archive;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod event;
 pub mod patch;
+pub mod plan;
 pub mod problem;
 pub mod project;
 pub mod task;

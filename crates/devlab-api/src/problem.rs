@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::plan::PlanProblem;
+
 /// Media type of an error.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
@@ -30,4 +32,7 @@ pub struct Problem {
     /// Offset at which the log goes on, for `log_gap`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_offset: Option<u64>,
+    /// Everything that is wrong with the input of a plan, with its place, for `plan_invalid`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<PlanProblem>,
 }

@@ -88,6 +88,8 @@ pub(crate) enum Command {
     Stream(Stream),
     /// Whole tasks on a repository, with real agents.
     Git(Git),
+    /// Spec-Kit features of three sizes, compiled to plans.
+    Planner(Planner),
     /// Dispatch by two servers on one PostgreSQL against one, and from one to the other.
     TwoServers(Load),
     /// All of the above with their defaults, the offered loads included; two servers with
@@ -104,6 +106,7 @@ impl Command {
             Self::Idle(_) => "idle",
             Self::Stream(_) => "stream",
             Self::Git(_) => "git",
+            Self::Planner(_) => "planner",
             Self::TwoServers(_) => "two-servers",
             Self::All => "all",
         }
@@ -170,6 +173,20 @@ pub(crate) struct Idle {
     pub(crate) watch_secs: u32,
 }
 
+/// Size of `planner`.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Planner {
+    /// Tasks of the small feature.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) few: u32,
+    /// Tasks of the one that has a target.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) many: u32,
+    /// Tasks of the largest one.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) most: u32,
+}
+
 /// Size of `stream`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Stream {
@@ -219,6 +236,16 @@ impl Default for Stream {
         Self {
             subscribers: 100,
             offered: 100,
+        }
+    }
+}
+
+impl Default for Planner {
+    fn default() -> Self {
+        Self {
+            few: 1_000,
+            many: 10_000,
+            most: 100_000,
         }
     }
 }

@@ -93,7 +93,11 @@ impl Fake {
         Some(match route.as_str() {
             "GET /v1/ready" => json!({"status": "ok"}),
             "GET /v1/peers" => {
-                json!({"items": [{"name": "fake", "version": "0.0.0", "this": true}]})
+                json!({"items": [{
+                    "id": "srv_00000000000000000000000001", "name": "fake", "version": "0.0.0",
+                    "roles": [], "started_at": Timestamp::from_millis(0), "there": true,
+                    "this": true,
+                }]})
             }
             "GET /v1/store" => json!({"settings": {"journal_mode": "none", "synchronous": 0}}),
             "POST /v1/orgs" => json!({

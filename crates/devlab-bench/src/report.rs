@@ -96,6 +96,8 @@ const TARGETS: &[(&str, &str, Goal)] = &[
     ("git", "one_agent_task_p50_ms", Goal::AtMost(250.0)),
     ("git", "one_target_published_per_s", Goal::AtLeast(5.0)),
     ("git", "eight_targets_published_per_s", Goal::AtLeast(10.0)),
+    ("planner", "compile_many_p50_ms", Goal::AtMost(100.0)),
+    ("planner", "compile_per_task_ratio", Goal::AtMost(2.0)),
 ];
 
 /// The same with the state in PostgreSQL, on the same two cores.

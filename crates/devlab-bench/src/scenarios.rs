@@ -3,6 +3,7 @@
 mod dispatch;
 mod git;
 mod idle;
+mod planner;
 mod ready_scan;
 mod repository;
 mod stream;
@@ -66,6 +67,7 @@ fn scenarios(command: &Command, store: StoreKind) -> Vec<Command> {
             Command::Idle(args::Idle::default()),
             Command::Stream(args::Stream::default()),
             Command::Git(args::Git::default()),
+            Command::Planner(args::Planner::default()),
         ],
         (one, _) => vec![one.clone()],
     }
@@ -146,6 +148,9 @@ impl<'a> Session<'a> {
         if let Command::ReadyScan(size) = scenario {
             return ready_scan::run(self, size).await;
         }
+        if let Command::Planner(size) = scenario {
+            return planner::run(self, size).await;
+        }
         if let Command::TwoServers(load) = scenario {
             return two_servers::run(self, load).await;
         }
@@ -160,9 +165,11 @@ impl<'a> Session<'a> {
                 self.finished.push(folder);
                 metrics?
             }
-            Command::Idle(_) | Command::ReadyScan(_) | Command::TwoServers(_) | Command::All => {
-                Metrics::new()
-            }
+            Command::Idle(_)
+            | Command::ReadyScan(_)
+            | Command::Planner(_)
+            | Command::TwoServers(_)
+            | Command::All => Metrics::new(),
         };
         lab.stop().await?;
         Ok(metrics)
@@ -203,6 +210,7 @@ fn describe(scenario: &Command, args: &Args) -> (String, Vec<(&'static str, u32)
             ("sequential", size.sequential),
             ("parallel", size.parallel),
         ],
+        Command::Planner(size) => vec![("few", size.few), ("many", size.many), ("most", size.most)],
         Command::All => Vec::new(),
     };
     (name, parameters)
@@ -333,7 +341,8 @@ mod tests {
                 "ready-scan",
                 "idle",
                 "stream",
-                "git"
+                "git",
+                "planner"
             ]
         );
     }

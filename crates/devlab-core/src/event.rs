@@ -29,6 +29,9 @@ pub enum EventKind {
     /// A task's fields were changed by a person.
     #[serde(rename = "task.updated")]
     TaskUpdated,
+    /// A plan was proposed, became current, was superseded or rejected.
+    #[serde(rename = "plan.state")]
+    PlanState,
     /// An attempt reports another phase.
     #[serde(rename = "attempt.phase")]
     AttemptPhase,
@@ -57,7 +60,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::OrgCreated,
         Self::ProjectCreated,
         Self::ProjectPushed,
@@ -65,6 +68,7 @@ impl EventKind {
         Self::TaskCreated,
         Self::TaskState,
         Self::TaskUpdated,
+        Self::PlanState,
         Self::AttemptPhase,
         Self::AttemptState,
         Self::AttemptVerify,
@@ -86,6 +90,7 @@ impl EventKind {
             Self::TaskCreated => "task.created",
             Self::TaskState => "task.state",
             Self::TaskUpdated => "task.updated",
+            Self::PlanState => "plan.state",
             Self::AttemptPhase => "attempt.phase",
             Self::AttemptState => "attempt.state",
             Self::AttemptVerify => "attempt.verify",

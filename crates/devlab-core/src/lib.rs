@@ -21,6 +21,7 @@ pub mod limits;
 pub mod name;
 pub mod org;
 pub mod patch;
+pub mod plan;
 pub mod project_file;
 pub mod rules;
 pub mod server;

@@ -12,6 +12,16 @@ pub const GOAL_BYTES_MAX: usize = 256 * 1024;
 pub const COMMENT_BYTES_MAX: usize = 64 * 1024;
 /// Most tasks in one `schedule` request: they are stored in one transaction, which others wait for.
 pub const GRAPH_TASKS_MAX: usize = 2_000;
+/// Most tasks of a plan that is compiled. One that is carried out has at most [`GRAPH_TASKS_MAX`].
+pub const PLAN_TASKS_MAX: usize = 100_000;
+/// Most dependencies of a plan that is compiled.
+pub const PLAN_EDGES_MAX: usize = 1_000_000;
+/// Largest file that a plan is compiled from, in bytes.
+pub const PLAN_FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Most revisions of one plan.
+pub const PLAN_REVISIONS_MAX: usize = 1_000;
+/// Most problems that a planner names.
+pub const PLAN_PROBLEMS_MAX: usize = 100;
 /// Most dependencies of one task.
 pub const DEPENDENCIES_MAX: usize = 1_000;
 /// Deepest nesting of tasks; a goal has depth 0.
@@ -89,4 +99,4 @@ pub const SERVER_BEAT: Duration = Duration::from_secs(5);
 /// How long a server counts as there after it was last heard of, and how long it has a loop.
 pub const SERVER_TERM: Duration = Duration::from_secs(15);
 /// When a server that was not heard of and has no repository is forgotten.
-pub const SERVER_FORGOTTEN_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
+pub const SERVER_FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);

@@ -8,6 +8,7 @@
 //! have effects besides the transaction. What has to happen after the commit is left as an
 //! [`Effect`].
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,7 @@ use crate::label::Labels;
 use crate::name::Name;
 use crate::org::{Org, Project};
 use crate::patch::{Patch, PatchComment, PatchState};
+use crate::plan::{Plan, Revision};
 use crate::server::{LoopState, Server};
 use crate::state::StateName;
 use crate::task::{Feedback, Task, TaskSpec};
@@ -173,6 +175,13 @@ pub trait Read {
     fn dependencies(&mut self, task: TaskId) -> Result<Vec<TaskId>>;
     /// What depends on a task.
     fn dependents(&mut self, task: TaskId) -> Result<Vec<TaskId>>;
+    /// Revisions of a composite's plan, oldest first.
+    fn plan_revisions(&mut self, task: TaskId) -> Result<Vec<Revision>>;
+    /// The plan of a revision.
+    fn plan(&mut self, task: TaskId, number: u32) -> Result<Option<Plan>>;
+    /// The tasks that a revision was carried out with, by key; keys of nested ones are joined by
+    /// `/`. Empty for one that never was current.
+    fn plan_tasks(&mut self, task: TaskId, number: u32) -> Result<BTreeMap<String, TaskId>>;
     /// Tasks, newest first.
     fn tasks(&mut self, filter: &TaskFilter, page: Page) -> Result<Vec<Task>>;
     /// How many tasks of an org (or of all) are in each state, archived ones left out.
@@ -330,6 +339,19 @@ pub trait Tx: Read {
     fn put_task_spec(&mut self, id: TaskId, spec: &TaskSpec) -> Result<()>;
     /// Adds an edge; `false` if it was there already.
     fn insert_edge(&mut self, dependency: TaskId, dependent: TaskId) -> Result<bool>;
+    /// Takes an edge away; `false` if it was not there.
+    fn delete_edge(&mut self, dependency: TaskId, dependent: TaskId) -> Result<bool>;
+    /// Stores a new revision with its plan.
+    fn insert_plan(&mut self, revision: &Revision, plan: &Plan) -> Result<()>;
+    /// Replaces what changes of a revision: its state and what was decided.
+    fn put_plan_revision(&mut self, revision: &Revision) -> Result<()>;
+    /// Stores the tasks that a revision is carried out with.
+    fn put_plan_tasks(
+        &mut self,
+        task: TaskId,
+        number: u32,
+        tasks: &BTreeMap<String, TaskId>,
+    ) -> Result<()>;
     /// Adds feedback for the next attempt.
     fn add_feedback(&mut self, task: TaskId, feedback: &Feedback) -> Result<()>;
     /// Stores a check set under its hash, if it is not there.
@@ -356,6 +378,8 @@ pub trait Tx: Read {
     fn put_server(&mut self, server: &Server) -> Result<()>;
     /// Removes a server.
     fn delete_server(&mut self, id: ServerId) -> Result<()>;
+    /// Gives every project whose home is this server a new epoch.
+    fn advance_homes(&mut self, home: ServerId) -> Result<()>;
     /// Stores who runs a loop.
     fn put_loop_state(&mut self, state: &LoopState) -> Result<()>;
     /// Removes an agent.

@@ -363,7 +363,7 @@ impl BareRepo {
     }
 }
 
-fn check_path(path: &str) -> Result<()> {
+pub(crate) fn check_path(path: &str) -> Result<()> {
     let fits = !path.is_empty()
         && path.len() <= PATH_BYTES_MAX
         && !path.contains('\0')

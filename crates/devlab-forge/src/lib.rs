@@ -10,6 +10,7 @@
 //!
 //! A process costs about four milliseconds, so each operation says how many it starts.
 
+pub mod bundle;
 pub mod candidate;
 pub mod commit;
 pub mod error;
@@ -22,6 +23,7 @@ mod name;
 mod objects;
 pub mod publish;
 pub mod refs;
+mod replace;
 pub mod repo;
 pub mod transfer;
 mod tree;

@@ -1,5 +1,6 @@
 //! What a use case can end with besides its result.
 
+use devlab_core::plan::Problem;
 use devlab_core::{Refusal, ServerId, StorageError};
 
 /// Result of a use case.
@@ -17,6 +18,9 @@ pub enum Error {
     /// A repository could not do it.
     #[error(transparent)]
     Git(#[from] devlab_forge::Error),
+    /// An input is not a plan: why, with places. Never empty.
+    #[error("{}", all_of(.0))]
+    Problems(Vec<Problem>),
     /// A file of the lab could not be read or written.
     #[error("{what}")]
     Io {
@@ -35,6 +39,12 @@ pub enum Error {
     /// A fault that a test injected.
     #[error("injected fault")]
     Injected(#[source] std::io::Error),
+}
+
+/// One problem a line.
+fn all_of(problems: &[Problem]) -> String {
+    let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    lines.join("\n")
 }
 
 impl From<devlab_core::Error> for Error {

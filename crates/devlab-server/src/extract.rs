@@ -9,4 +9,4 @@ pub(crate) use body::read as read_body;
 pub use body::{Json, RawBody};
 pub use caller::{Caller, LastEventId};
 pub use idempotency::{Idempotency, Mutation};
-pub use path::{Noun, Path, PathId, Query};
+pub use path::{Noun, Path, PathId, PathIdAnd, Query};

@@ -34,6 +34,7 @@ struct Inner {
     field: Option<String>,
     expected_offset: Option<u64>,
     retry_after_secs: Option<u64>,
+    problems: Vec<devlab_api::plan::PlanProblem>,
     /// Set if another server has to answer.
     home: Option<Option<ServerId>>,
     /// What the log gets and the caller does not.
@@ -50,6 +51,7 @@ impl ApiError {
             field: None,
             expected_offset: None,
             retry_after_secs: None,
+            problems: Vec::new(),
             home: None,
             log: None,
         }))
@@ -59,6 +61,13 @@ impl ApiError {
     #[must_use]
     pub fn field(mut self, field: impl Into<String>) -> Self {
         self.0.field = Some(field.into());
+        self
+    }
+
+    /// Names everything that is wrong with the input of a plan.
+    #[must_use]
+    pub fn problems(mut self, problems: Vec<devlab_api::plan::PlanProblem>) -> Self {
+        self.0.problems = problems;
         self
     }
 
@@ -121,6 +130,7 @@ impl ApiError {
             request_id: request_id.as_str().to_owned(),
             field: self.0.field.clone(),
             expected_offset: self.0.expected_offset,
+            problems: self.0.problems.clone(),
         };
         // A struct of texts and numbers always serialises.
         serde_json::to_vec(&problem).unwrap_or_default()

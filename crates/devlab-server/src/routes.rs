@@ -1,6 +1,7 @@
 //! The routes, by what they are about.
 
 pub mod agents;
+pub mod archives;
 pub mod docs;
 pub mod events;
 pub mod git;
@@ -9,6 +10,7 @@ pub mod logs;
 pub mod meta;
 pub mod orgs;
 pub mod patches;
+pub mod plans;
 pub mod schedule;
 mod support;
 pub mod tasks;
@@ -35,12 +37,14 @@ pub fn all(app: &Arc<App>, lab: Arc<Lab>) -> Result<(Router, OpenApi), serde_jso
         orgs::list,
         tasks::list,
         schedule::list,
+        plans::list,
         work::list,
         agents::list,
         events::list,
         logs::list,
         patches::list,
         tokens::list,
+        archives::list,
     ];
     let api = lists
         .into_iter()

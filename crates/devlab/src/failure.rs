@@ -266,6 +266,7 @@ mod tests {
             request_id: "r1".to_owned(),
             field: Some("tasks[0].depends_on".to_owned()),
             expected_offset: None,
+            problems: Vec::new(),
         };
         let error = anyhow::Error::from(ClientError::Problem {
             problem: Box::new(problem),

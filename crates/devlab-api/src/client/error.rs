@@ -140,6 +140,7 @@ mod tests {
                 request_id: "r".to_owned(),
                 field: None,
                 expected_offset: None,
+                problems: Vec::new(),
             }),
             retry_after: None,
         }

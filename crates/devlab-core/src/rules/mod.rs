@@ -14,6 +14,7 @@
 //! | [`review`] | a person speaks on a patch |
 //! | [`person`] | a person cancels, retries, fails, archives, changes a task |
 //! | [`agents`] | agents register, drain, go |
+//! | [`plan`] | plans are proposed, approved, rejected, and carried out |
 //! | [`servers`] | servers come and go, share the loops, and hold repositories |
 //! | [`stuck`] | why a task does not move |
 
@@ -22,8 +23,11 @@ pub mod claim;
 pub mod complete;
 pub mod finish;
 pub mod lease;
+mod make;
 mod path;
 pub mod person;
+pub mod plan;
+mod replan;
 pub mod review;
 pub mod schedule;
 pub mod servers;

@@ -17,7 +17,7 @@ use crate::tx::Tx;
 
 use super::schedule::DEFAULT_DRIVER_LABEL;
 use super::step::{self, step};
-use super::{finish, review, schedule, train};
+use super::{finish, plan, review, schedule, train};
 
 /// Approves a draft. From now on it is judged by what `settings`, those of its project, say now.
 ///
@@ -28,6 +28,7 @@ pub fn activate(tx: &mut dyn Tx, id: TaskId, settings: Option<&ProjectSettings>)
         judge_by(tx, id, settings)?;
     }
     let mut task = step::load(tx, id)?;
+    plan::refuse_unplanned(tx, &task)?;
     step(tx, &mut task, Cause::Activate, "it was approved", None)?;
     step::settle(tx, &mut task)?;
     step::load(tx, id)
@@ -115,6 +116,7 @@ fn end_children(tx: &mut dyn Tx, parent: TaskId) -> Result<()> {
 /// [`Refusal::NotFound`]; [`Refusal::BadState`]; [`Refusal::Conflict`] if its parent has ended.
 pub fn retry(tx: &mut dyn Tx, id: TaskId) -> Result<Task> {
     let task = step::load(tx, id)?;
+    plan::refuse_unplanned(tx, &task)?;
     if let Some(parent) = task.parent {
         let parent = step::load(tx, parent)?;
         if !step::takes_children(&parent) {

@@ -1,6 +1,6 @@
 //! Tasks and graphs are made; edges are added late.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use crate::git::Oid;
 use crate::id::{OrgId, ProjectId, TaskId};
 use crate::label::Labels;
 use crate::limits::{
-    DEPENDENCIES_MAX, DEPTH_MAX, GOAL_BYTES_MAX, GRAPH_TASKS_MAX, LABELS_MAX, TITLE_CHARS_MAX,
+    DEPENDENCIES_MAX, DEPTH_MAX, GOAL_BYTES_MAX, GRAPH_TASKS_MAX, TITLE_CHARS_MAX,
 };
 use crate::name;
 use crate::org::ProjectSettings;
@@ -19,6 +19,7 @@ use crate::state::{Cause, State, TaskKind};
 use crate::task::{Feedback, Proof, Task, TaskSpec, Tries};
 use crate::tx::Tx;
 
+use super::make::Maker;
 use super::path;
 use super::step::{self, step};
 
@@ -91,12 +92,7 @@ pub fn create(tx: &mut dyn Tx, place: &Place, new: &NewTask) -> Result<Created> 
         }
         .into());
     }
-    let mut maker = Maker {
-        place,
-        sets: HashMap::new(),
-        below: Vec::new(),
-        reserved: None,
-    };
+    let mut maker = Maker::new(place);
     let state = if place.draft {
         State::Draft
     } else {
@@ -145,11 +141,11 @@ fn accepting_parent(tx: &mut dyn Tx, id: TaskId, place: &Place) -> Result<Task> 
     Ok(parent)
 }
 
-fn count(new: &NewTask) -> usize {
+pub(super) fn count(new: &NewTask) -> usize {
     1 + new.children.iter().map(count).sum::<usize>()
 }
 
-fn validate(new: &NewTask, at: &str, depth: u8) -> Result<()> {
+pub(super) fn validate(new: &NewTask, at: &str, depth: u8) -> Result<()> {
     let field = |part: &str| {
         if at.is_empty() {
             part.to_owned()
@@ -187,7 +183,7 @@ fn validate(new: &NewTask, at: &str, depth: u8) -> Result<()> {
 }
 
 /// Indexes of siblings in an order in which dependencies come first.
-fn order(siblings: &[NewTask], at: &dyn Fn(usize) -> String) -> Result<Vec<usize>> {
+pub(super) fn order(siblings: &[NewTask], at: &dyn Fn(usize) -> String) -> Result<Vec<usize>> {
     let mut by_key = HashMap::new();
     for (i, task) in siblings.iter().enumerate() {
         name::check_title(&format!("{}.key", at(i)), &task.key)?;
@@ -248,167 +244,6 @@ pub(super) fn fix_checks(
     set.validate("checks")?;
     tx.put_check_set(&set)?;
     Ok(set.hash())
-}
-
-struct Maker<'a> {
-    place: &'a Place,
-    /// Hashes of check sets by the task's own checks, so that each is stored once.
-    sets: HashMap<String, crate::check::Sha256Hex>,
-    below: Vec<(String, TaskId)>,
-    /// The id of the next task, if it is fixed already.
-    reserved: Option<TaskId>,
-}
-
-impl Maker<'_> {
-    fn check_set(
-        &mut self,
-        tx: &mut dyn Tx,
-        spec: &TaskSpec,
-    ) -> Result<Option<crate::check::Sha256Hex>> {
-        let Some((_, settings)) = &self.place.project else {
-            return Ok(None);
-        };
-        let key = json!(spec.checks).to_string();
-        if let Some(hash) = self.sets.get(&key) {
-            return Ok(Some(hash.clone()));
-        }
-        let hash = fix_checks(tx, settings, spec)?;
-        self.sets.insert(key, hash.clone());
-        Ok(Some(hash))
-    }
-
-    fn next_id(&mut self, tx: &mut dyn Tx) -> TaskId {
-        match self.reserved.take() {
-            Some(id) => id,
-            None => TaskId::new(tx.now(), tx.random()),
-        }
-    }
-
-    fn insert(
-        &mut self,
-        tx: &mut dyn Tx,
-        new: &NewTask,
-        parent: Option<&Task>,
-        state: State,
-        path: u32,
-        unmet: u32,
-    ) -> Result<Task> {
-        let now = tx.now();
-        let id = self.next_id(tx);
-        let kind = if new.children.is_empty() {
-            TaskKind::Leaf
-        } else {
-            TaskKind::Composite
-        };
-        let mut labels: BTreeMap<&str, ()> = new.requires.iter().map(|label| (label, ())).collect();
-        if let Some((_, settings)) = &self.place.project {
-            labels.extend(settings.labels.iter().map(|label| (label, ())));
-        }
-        let needs_driver = new.spec.driver.is_none();
-        if kind == TaskKind::Leaf && needs_driver {
-            labels.insert(DEFAULT_DRIVER_LABEL, ());
-        }
-        // A child may be generated for it later, which needs room for this one.
-        if labels.len() + usize::from(kind == TaskKind::Composite && needs_driver) > LABELS_MAX {
-            let problem = format!("at most {LABELS_MAX} labels, the project's included");
-            return Err(Refusal::invalid("requires", problem).into());
-        }
-        let mut task = Task {
-            id,
-            seq: 0,
-            org: self.place.org,
-            project: self.place.project.as_ref().map(|(id, _)| *id),
-            parent: parent.map(|parent| parent.id),
-            goal: parent.map_or(id, |parent| parent.goal),
-            depth: parent.map_or(0, |parent| parent.depth + 1),
-            kind,
-            state,
-            unmet,
-            priority: new.priority,
-            path,
-            requires: Labels::new(labels.into_keys())?,
-            attempts: 0,
-            live: None,
-            lost: None,
-            tries: Tries::default(),
-            not_before: None,
-            open_children: u32::try_from(new.children.len()).unwrap_or(u32::MAX),
-            started: false,
-            head: None,
-            prior: None,
-            merges: None,
-            published: None,
-            review: new.review,
-            accepted: None,
-            side_effects: new.side_effects,
-            proof: Proof::Open,
-            check_set: self.check_set(tx, &new.spec)?,
-            archived: false,
-            created_at: now,
-            updated_at: now,
-        };
-        task.seq = tx.insert_task(&task, &new.spec)?;
-        tx.append_event(&NewEvent {
-            org: task.org,
-            kind: EventKind::TaskCreated,
-            project: task.project,
-            task: Some(id),
-            attempt: None,
-            data: json!({
-                "title": new.spec.title,
-                "kind": kind,
-                "state": state.name(),
-                "parent": task.parent,
-            }),
-        })?;
-        Ok(task)
-    }
-
-    fn insert_children(
-        &mut self,
-        tx: &mut dyn Tx,
-        parent: &Task,
-        children: &[NewTask],
-        prefix: &str,
-    ) -> Result<()> {
-        let sorted = order(children, &|i| format!("{prefix}tasks[{i}]"))?;
-        let by_key: HashMap<&str, usize> = children
-            .iter()
-            .enumerate()
-            .map(|(i, child)| (child.key.as_str(), i))
-            .collect();
-        let depends = |i: usize| -> HashSet<usize> {
-            children[i]
-                .depends_on
-                .iter()
-                .map(|key| by_key[key.as_str()])
-                .collect()
-        };
-        // Longest remaining path: a child comes before its dependents, and all before the parent.
-        let mut paths = vec![parent.path + 1; children.len()];
-        for &i in sorted.iter().rev() {
-            for dependency in depends(i) {
-                paths[dependency] = paths[dependency].max(paths[i] + 1);
-            }
-        }
-        let mut ids = vec![None; children.len()];
-        for (i, child) in children.iter().enumerate() {
-            let unmet = u32::try_from(depends(i).len()).unwrap_or(u32::MAX);
-            let task = self.insert(tx, child, Some(parent), State::Blocked, paths[i], unmet)?;
-            let key = format!("{prefix}{}", child.key);
-            self.below.push((key.clone(), task.id));
-            ids[i] = Some(task.id);
-            self.insert_children(tx, &task, &child.children, &format!("{key}/"))?;
-        }
-        for (i, dependent) in ids.iter().enumerate() {
-            for dependency in depends(i) {
-                if let (Some(dependency), Some(dependent)) = (ids[dependency], dependent) {
-                    tx.insert_edge(dependency, *dependent)?;
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Adds an edge between two tasks that exist.
@@ -577,12 +412,8 @@ pub fn adopt(
         depends_on: Vec::new(),
         children: Vec::new(),
     };
-    let mut maker = Maker {
-        place,
-        sets: HashMap::new(),
-        below: Vec::new(),
-        reserved: Some(id),
-    };
+    let mut maker = Maker::new(place);
+    maker.reserved = Some(id);
     let mut task = maker.insert(tx, &new, None, State::Integrating, 1, 0)?;
     task.head = Some(head.clone());
     // Its history has to arrive too: the next sync would bring the same commits again otherwise.

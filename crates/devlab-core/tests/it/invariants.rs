@@ -6,6 +6,7 @@ use devlab_core::attempt::{AttemptKind, AttemptState};
 use devlab_core::event::EventKind;
 use devlab_core::label::Labels;
 use devlab_core::patch::PatchState;
+use devlab_core::plan::PlanState;
 use devlab_core::rules::schedule::DEFAULT_DRIVER_LABEL;
 use devlab_core::state::{ResumeTo, State, TaskKind, WaitReason};
 use devlab_core::task::{Proof, Task};
@@ -62,6 +63,7 @@ pub(crate) fn check(tx: &MemTx, events_seen: usize) {
         composite(task);
         result(tx, task);
     }
+    plans(tx);
     numbers(tx);
     queue(tx);
     candidates(tx);
@@ -302,6 +304,37 @@ fn result(tx: &MemTx, task: &Task) {
         Proof::Proven
     };
     assert_eq!(task.proof, expected);
+}
+
+/// One revision at most is current, each came from the one before it, and its tasks are there.
+fn plans(tx: &MemTx) {
+    for (id, all) in &tx.plans {
+        let goal = &tx.tasks[id];
+        let mut current = None;
+        for (number, stored) in (1..).zip(all) {
+            let revision = &stored.revision;
+            assert_eq!(revision.number, number, "{revision:?}");
+            match revision.state {
+                PlanState::Proposed => assert_eq!(revision.decision, None, "{revision:?}"),
+                PlanState::Rejected => assert!(revision.decision.is_some(), "{revision:?}"),
+                PlanState::Superseded | PlanState::Current => {
+                    assert_eq!(revision.parent, current, "{revision:?}");
+                    current = Some(number);
+                    for task in stored.tasks.values() {
+                        assert_eq!(tx.tasks[task].goal, goal.goal, "{revision:?}");
+                    }
+                }
+            }
+        }
+        let now = all
+            .iter()
+            .filter(|s| s.revision.state == PlanState::Current);
+        assert_eq!(now.count(), usize::from(current.is_some()), "{all:?}");
+        if current.is_none() && goal.is_goal() {
+            let waits = matches!(goal.state, State::Draft | State::Cancelled | State::Failed);
+            assert!(waits, "begins without a plan: {goal:?}");
+        }
+    }
 }
 
 fn events(tx: &MemTx, seen: usize) {

@@ -10,6 +10,7 @@ use devlab_core::event::Event;
 use devlab_core::limits::LABEL_SETS_MAX;
 use devlab_core::org::{Org, Project};
 use devlab_core::patch::{Patch, PatchComment};
+use devlab_core::plan::{Plan, Revision};
 use devlab_core::server::{LoopState, Server};
 use devlab_core::task::{Feedback, Task, TaskSpec};
 use devlab_core::train::{Candidate, TrainEntry};
@@ -32,6 +33,8 @@ pub(crate) struct MemTx {
     pub(crate) specs: BTreeMap<TaskId, TaskSpec>,
     /// Dependency, dependent.
     pub(crate) edges: BTreeSet<(TaskId, TaskId)>,
+    /// Revisions of each composite in their order.
+    pub(crate) plans: BTreeMap<TaskId, Vec<StoredPlan>>,
     pub(crate) feedback: BTreeMap<TaskId, Vec<Feedback>>,
     pub(crate) check_sets: BTreeMap<Sha256Hex, CheckSet>,
     pub(crate) queue: Vec<Queued>,
@@ -58,6 +61,14 @@ pub(crate) struct MemTx {
     pub(crate) effects: Vec<Effect>,
 }
 
+/// A revision, its plan, and the tasks that it was carried out with.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct StoredPlan {
+    pub(crate) revision: Revision,
+    pub(crate) plan: Plan,
+    pub(crate) tasks: BTreeMap<String, TaskId>,
+}
+
 /// What no rule may do to a store: the simulator takes it for a bug of the rule.
 pub(crate) fn broken<T>(detail: &str) -> Result<T> {
     Err(Error::Storage(StorageError::new(
@@ -74,6 +85,11 @@ impl MemTx {
             queues_max: LABEL_SETS_MAX,
             ..Self::default()
         }
+    }
+
+    pub(crate) fn stored_plan(&mut self, task: TaskId, number: u32) -> Option<&mut StoredPlan> {
+        let all = self.plans.get_mut(&task).into_iter().flatten();
+        all.into_iter().find(|s| s.revision.number == number)
     }
 
     /// The next number of the sequence that all kinds of things share.

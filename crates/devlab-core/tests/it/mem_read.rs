@@ -11,6 +11,7 @@ use devlab_core::limits::FEEDBACK_MAX;
 use devlab_core::name::Name;
 use devlab_core::org::{Org, Project};
 use devlab_core::patch::{Patch, PatchComment, PatchState};
+use devlab_core::plan::{Plan, Revision};
 use devlab_core::server::{LoopState, Server};
 use devlab_core::state::{State, StateName, TaskKind};
 use devlab_core::task::{Feedback, Task, TaskSpec};
@@ -104,6 +105,17 @@ impl Read for MemTx {
     fn dependents(&mut self, task: TaskId) -> Result<Vec<TaskId>> {
         let from = self.edges.iter().filter(|(from, _)| *from == task);
         Ok(from.map(|(_, to)| *to).collect())
+    }
+    fn plan_revisions(&mut self, task: TaskId) -> Result<Vec<Revision>> {
+        let all = self.plans.get(&task).into_iter().flatten();
+        Ok(all.map(|stored| stored.revision.clone()).collect())
+    }
+    fn plan(&mut self, task: TaskId, number: u32) -> Result<Option<Plan>> {
+        Ok(self.stored_plan(task, number).map(|s| s.plan.clone()))
+    }
+    fn plan_tasks(&mut self, task: TaskId, number: u32) -> Result<BTreeMap<String, TaskId>> {
+        let stored = self.stored_plan(task, number);
+        Ok(stored.map(|s| s.tasks.clone()).unwrap_or_default())
     }
     fn tasks(&mut self, filter: &TaskFilter, page: Page) -> Result<Vec<Task>> {
         let kept = self.tasks.values();

@@ -9,13 +9,14 @@ use devlab_core::check::{CheckSet, Receipt};
 use devlab_core::event::{Event, NewEvent};
 use devlab_core::org::{Org, Project};
 use devlab_core::patch::{Patch, PatchComment};
+use devlab_core::plan::{Plan, Revision};
 use devlab_core::server::{LoopState, Server};
 use devlab_core::task::{Feedback, Task, TaskSpec};
 use devlab_core::train::{Candidate, TrainEntry};
 use devlab_core::tx::{Effect, Queued, Remembered, StoredAudit, Tx, Work};
 use devlab_core::{AgentId, Oid, ProjectId, RefName, Result, ServerId, TaskId, Timestamp};
 
-use crate::mem::{MemTx, broken};
+use crate::mem::{MemTx, StoredPlan, broken};
 
 fn insert<K: Ord, V: Clone>(map: &mut BTreeMap<K, V>, key: K, value: &V) -> Result<()> {
     match map.insert(key, value.clone()) {
@@ -85,6 +86,49 @@ impl Tx for MemTx {
     fn insert_edge(&mut self, dependency: TaskId, dependent: TaskId) -> Result<bool> {
         Ok(self.edges.insert((dependency, dependent)))
     }
+    fn delete_edge(&mut self, dependency: TaskId, dependent: TaskId) -> Result<bool> {
+        Ok(self.edges.remove(&(dependency, dependent)))
+    }
+    fn insert_plan(&mut self, revision: &Revision, plan: &Plan) -> Result<()> {
+        if self.stored_plan(revision.task, revision.number).is_some() {
+            return broken("inserted twice");
+        }
+        let all = self.plans.entry(revision.task).or_default();
+        all.push(StoredPlan {
+            revision: revision.clone(),
+            plan: plan.clone(),
+            tasks: BTreeMap::new(),
+        });
+        Ok(())
+    }
+    fn put_plan_revision(&mut self, revision: &Revision) -> Result<()> {
+        match self.stored_plan(revision.task, revision.number) {
+            Some(stored) => {
+                stored.revision.state = revision.state;
+                stored.revision.decision.clone_from(&revision.decision);
+                if stored.revision == *revision {
+                    Ok(())
+                } else {
+                    broken("changed what does not change")
+                }
+            }
+            None => broken("replaced what is not there"),
+        }
+    }
+    fn put_plan_tasks(
+        &mut self,
+        task: TaskId,
+        number: u32,
+        tasks: &BTreeMap<String, TaskId>,
+    ) -> Result<()> {
+        match self.stored_plan(task, number) {
+            Some(stored) => {
+                stored.tasks.clone_from(tasks);
+                Ok(())
+            }
+            None => broken("replaced what is not there"),
+        }
+    }
     fn add_feedback(&mut self, task: TaskId, feedback: &Feedback) -> Result<()> {
         let of_task = self.feedback.entry(task).or_default();
         of_task.push(feedback.clone());
@@ -148,6 +192,12 @@ impl Tx for MemTx {
     }
     fn delete_server(&mut self, id: ServerId) -> Result<()> {
         self.servers.remove(&id);
+        Ok(())
+    }
+    fn advance_homes(&mut self, home: ServerId) -> Result<()> {
+        for project in self.projects.values_mut() {
+            project.home.epoch += u64::from(project.home.server == Some(home));
+        }
         Ok(())
     }
     fn put_loop_state(&mut self, state: &LoopState) -> Result<()> {

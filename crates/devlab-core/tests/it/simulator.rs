@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use devlab_core::TaskId;
 use devlab_core::patch::Verdict;
+use devlab_core::plan::PlanState;
 use devlab_core::rules::person;
+use devlab_core::rules::plan::Running;
 use devlab_core::state::{ResumeTo, State, WaitReason};
 use devlab_core::train::TrainStep;
 use devlab_core::tx::Read;
@@ -13,7 +15,9 @@ use proptest::collection::vec;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::invariants;
-use crate::lab::{Lab, MANY, home};
+use crate::lab::{Lab, MANY, code, home};
+use crate::mem::StoredPlan;
+use crate::plans::task;
 use crate::world::{ACTS, World};
 
 /// Rounds in which a good world has to bring everything to its end.
@@ -50,12 +54,19 @@ const HAPPENS: &[&str] = &[
     "end while publishing refused",
     "fail",
     "give up",
+    "goal planned",
     "heartbeat",
     "late edge",
     "lease ends",
     "moved",
     "pass",
+    "plan approved",
+    "plan refused",
+    "plan rejected",
+    "planned again",
     "priority",
+    "proposal refused",
+    "proposed",
     "driver given",
     "protected",
     "published",
@@ -119,7 +130,9 @@ fn end_well(lab: &mut Lab) {
     revive(lab);
     good_world(lab);
     for task in lab.tx.tasks.values().filter(|task| task.is_goal()) {
-        assert_eq!(task.state, State::Done, "does not end: {task:?}");
+        let unplanned = is_unplanned(lab, task.id) || dead_goals(lab).contains(&task.id);
+        let ends = task.state == State::Done || unplanned;
+        assert!(ends, "does not end: {task:?}");
     }
 }
 
@@ -153,6 +166,10 @@ fn revive(lab: &mut Lab) {
     ended.sort_by_key(|id| lab.task(*id).depth);
     for id in ended {
         if matches!(lab.state(id), State::Failed | State::Cancelled) {
+            if is_unplanned(lab, id) {
+                assert_eq!(code(lab.retry(id)), "conflict");
+                continue;
+            }
             // One whose parent is done without it stays as it is.
             let parent = lab.task(id).parent;
             let done = lab.retry(id).is_ok();
@@ -160,6 +177,13 @@ fn revive(lab: &mut Lab) {
         }
     }
     invariants::check(&lab.tx, lab.tx.events.len());
+}
+
+/// A goal that ended before any of its plans was approved never begins.
+fn is_unplanned(lab: &Lab, id: TaskId) -> bool {
+    let plans = lab.tx.plans.get(&id);
+    let current = |stored: &StoredPlan| stored.revision.state == PlanState::Current;
+    plans.is_some_and(|all| !all.iter().any(current))
 }
 
 fn good_world(lab: &mut Lab) {
@@ -193,6 +217,22 @@ fn good_world(lab: &mut Lab) {
 }
 
 fn good_persons(lab: &mut Lab) {
+    let proposed = lab
+        .tx
+        .plans
+        .iter()
+        .map(|(id, all)| (*id, all.last().cloned()));
+    let proposed: Vec<_> = proposed.collect();
+    for (id, last) in proposed {
+        if lab.state(id) != State::Draft {
+            continue;
+        }
+        let number = match last {
+            Some(last) if last.revision.state == PlanState::Proposed => last.revision.number,
+            _ => lab.propose(id, vec![task("k0", &[])]).unwrap().number,
+        };
+        lab.approve(id, number, Running::Cancel).unwrap();
+    }
     for id in ids(lab, |state| state == State::Draft) {
         lab.unit(|tx| person::activate(tx, id, None)).unwrap();
     }

@@ -35,7 +35,7 @@ impl Dice {
         self.below(n) == 0
     }
 
-    fn pick<T: Clone>(&mut self, list: &[T]) -> Option<T> {
+    pub(crate) fn pick<T: Clone>(&mut self, list: &[T]) -> Option<T> {
         (!list.is_empty()).then(|| list[self.below(list.len())].clone())
     }
 }
@@ -43,7 +43,7 @@ impl Dice {
 /// A lab, and what the world around it remembers.
 pub(crate) struct World {
     pub(crate) lab: Lab,
-    dice: Dice,
+    pub(crate) dice: Dice,
     agents: Vec<AgentId>,
     /// Completions that were acknowledged, to be repeated.
     completed: Vec<(Attempt, Outcome)>,
@@ -488,7 +488,9 @@ impl World {
     }
 
     fn approve(&mut self) {
-        if let Some(task) = self.pick_task(|task| task.state == State::Draft) {
+        let plans: Vec<TaskId> = self.lab.tx.plans.keys().copied().collect();
+        let draft = |task: &devlab_core::task::Task| task.state == State::Draft;
+        if let Some(task) = self.pick_task(|task| draft(task) && !plans.contains(&task.id)) {
             self.lab
                 .unit(|tx| person::activate(tx, task, None))
                 .unwrap();
@@ -576,11 +578,13 @@ impl World {
             94..96 => self.time(1),
             96 => self.time(2),
             97..99 => self.add_child(),
-            _ => self.schedule(),
+            99 => self.schedule(),
+            100..103 => self.propose(),
+            _ => self.decide(),
         }
         invariants::check(&self.lab.tx, seen);
     }
 }
 
 /// How many things [`World::act`] knows.
-pub(crate) const ACTS: u8 = 100;
+pub(crate) const ACTS: u8 = 107;

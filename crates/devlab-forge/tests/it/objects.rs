@@ -75,3 +75,39 @@ async fn many_ask_at_once_of_many_repositories() {
         assert_eq!(text, Some(n.to_string().into_bytes()));
     }
 }
+
+#[tokio::test]
+async fn one_file_of_a_tree_has_other_content_and_nothing_else_changes() {
+    let files = [
+        ("a.txt", "a\n"),
+        ("specs/001-x/tasks.md", "- [ ] T001 a\n"),
+        ("specs/001-x/tasks.md.orig", "old\n"),
+        ("specs/z.txt", "z\n"),
+    ];
+    let (lab, head) = Lab::with(&files).await;
+    let path = "specs/001-x/tasks.md";
+    let tree = lab
+        .repo
+        .tree_with_file(&head, path, b"- [X] T001 a\n")
+        .await;
+    let tree = tree.unwrap();
+    let changes = lab.repo.diff_stat(&head, &tree).await.unwrap();
+    let changed: Vec<_> = changes.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(changed, [path]);
+    let read = lab.repo.read_file(&tree, path, 100).await.unwrap();
+    assert_eq!(read.unwrap(), b"- [X] T001 a\n");
+    let at_root = lab
+        .repo
+        .tree_with_file(&head, "a.txt", b"b\n")
+        .await
+        .unwrap();
+    let read = lab.repo.read_file(&at_root, "a.txt", 100).await.unwrap();
+    assert_eq!(read.unwrap(), b"b\n");
+    for absent in ["specs/001-x/none.md", "none", "none/a.txt"] {
+        assert!(
+            lab.repo.tree_with_file(&head, absent, b"").await.is_err(),
+            "{absent}"
+        );
+    }
+    assert!(lab.repo.tree_with_file(&head, "../a", b"").await.is_err());
+}

@@ -1,6 +1,7 @@
 //! Background loops. Each runs on a period and when it is woken, takes no input, looks only at
 //! stored state, and can be run twice without harm.
 
+mod boxes;
 mod clock;
 mod due;
 mod forge;

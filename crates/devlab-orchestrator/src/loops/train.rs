@@ -13,6 +13,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use devlab_core::rules::plan::{self, Boxes};
 use devlab_core::rules::servers::Held;
 use devlab_core::rules::train::{self, Built};
 use devlab_core::task::Task;
@@ -26,6 +27,7 @@ use devlab_forge::refs::RefUpdate;
 use devlab_store::StoreExt;
 use tokio::task::JoinSet;
 
+use super::boxes;
 use crate::error::Result;
 use crate::homes::project_here;
 use crate::lab::Lab;
@@ -119,10 +121,15 @@ async fn build(lab: &Lab, (repo, held): &(BareRepo, Held), candidate: Candidate)
                 candidate.target.branch
             ))
         })?;
-    let (parts, tasks) = parts(lab, &candidate).await?;
+    let (mut parts, tasks) = parts(lab, &candidate).await?;
     let keep = RefName::of_candidate(candidate.id);
     lab.fault("train.before_build")?;
     let time = candidate.stamp.as_secs();
+    for (part, boxes) in parts.iter_mut().zip(boxes_of(lab, &tasks).await?) {
+        if let Some(boxes) = boxes {
+            part.head = boxes::settled(repo, &head, &part.head, &boxes, &part.task, time).await?;
+        }
+    }
     let outcome = match candidate::build(repo, &head, &parts, time, &keep).await {
         // Built before on another head, by a process that died or a target that moved.
         Err(devlab_forge::Error::RefMoved { actual, .. }) => {
@@ -182,6 +189,15 @@ async fn parts(lab: &Lab, candidate: &Candidate) -> Result<(Vec<Part>, Vec<Task>
             tasks.push(task);
         }
         Ok((parts, tasks))
+    });
+    Ok(read.await?)
+}
+
+async fn boxes_of(lab: &Lab, tasks: &[Task]) -> Result<Vec<Option<Boxes>>> {
+    let tasks = tasks.to_vec();
+    let read = lab.store().read(move |view| {
+        let boxes = tasks.iter().map(|task| plan::boxes(view, task));
+        boxes.collect::<devlab_core::Result<Vec<_>>>()
     });
     Ok(read.await?)
 }

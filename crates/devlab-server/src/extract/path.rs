@@ -50,6 +50,22 @@ impl<S: Send + Sync, K: Noun> FromRequestParts<S> for PathId<K> {
     }
 }
 
+/// The id of a path, and a number after it.
+pub struct PathIdAnd<K>(pub Id<K>, pub u32);
+
+impl<S: Send + Sync, K: Noun> FromRequestParts<S> for PathIdAnd<K> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Path((id, number)) = Path::<(String, String)>::from_request_parts(parts, state).await?;
+        let id = id.parse().map_err(|_| ApiError::not_found(K::NOUN))?;
+        let number = number
+            .parse()
+            .map_err(|_| ApiError::not_found("revision"))?;
+        Ok(Self(id, number))
+    }
+}
+
 /// Texts of a path.
 #[derive(Debug)]
 pub struct Path<T>(pub T);

@@ -200,6 +200,13 @@ impl Kind {
         "A value is not acceptable",
         "Correct the value that the field names.",
     );
+    /// An input is not a plan.
+    pub const PLAN_INVALID: Self = Self::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "plan_invalid",
+        "The input is not a plan",
+        "Correct what the problems name, each with its file and line.",
+    );
     /// A bound was reached.
     pub const LIMIT_REACHED: Self = Self::new(
         StatusCode::UNPROCESSABLE_ENTITY,
@@ -250,6 +257,14 @@ impl Kind {
         "Try again: it may be on its way, or its server starting. \"devlab peers\" shows which \
          servers are there.",
     );
+    /// The server that has the repository was cut off before it answered.
+    pub const NO_ANSWER: Self = Self::new(
+        StatusCode::BAD_GATEWAY,
+        "no_answer",
+        "The server that has the repository did not answer to the end",
+        "What was asked for may have been done: look before asking again, or ask with an \
+         Idempotency-Key, with which it is done once.",
+    );
     /// The request took too long.
     pub const TIMEOUT: Self = Self::new(
         StatusCode::SERVICE_UNAVAILABLE,
@@ -259,7 +274,7 @@ impl Kind {
     );
 
     /// All of them, for the documentation.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::BAD_REQUEST,
         Self::MALFORMED_JSON,
         Self::UNAUTHORIZED,
@@ -279,6 +294,7 @@ impl Kind {
         Self::UNSUPPORTED_MEDIA_TYPE,
         Self::HOST_NOT_ALLOWED,
         Self::INVALID,
+        Self::PLAN_INVALID,
         Self::LIMIT_REACHED,
         Self::TOO_LARGE,
         Self::IDEMPOTENCY_MISMATCH,
@@ -287,6 +303,7 @@ impl Kind {
         Self::UNAVAILABLE,
         Self::TIMEOUT,
         Self::NOT_HOME,
+        Self::NO_ANSWER,
         Self::WRONG_SERVER,
     ];
 
@@ -320,7 +337,14 @@ mod tests {
     fn codes_are_unique_and_only_our_own_trouble_is_a_5xx() {
         for (i, kind) in Kind::ALL.iter().enumerate() {
             assert!(!Kind::ALL[..i].contains(kind), "{} twice", kind.code());
-            let ours = ["internal", "unavailable", "timeout", "not_home"].contains(&kind.code());
+            let ours = [
+                "internal",
+                "unavailable",
+                "timeout",
+                "not_home",
+                "no_answer",
+            ]
+            .contains(&kind.code());
             assert_eq!(kind.status().is_server_error(), ours, "{}", kind.code());
         }
     }

@@ -35,6 +35,15 @@ impl From<devlab_orchestrator::Error> for ApiError {
                 Self::new(Kind::TOO_LARGE, error.to_string())
             }
             Error::Git(error) => Self::internal(format!("git: {error}")),
+            Error::Problems(problems) => {
+                let detail = match problems.split_first() {
+                    Some((first, [])) => first.to_string(),
+                    Some((first, more)) => format!("{first} (and {} more)", more.len()),
+                    None => String::new(),
+                };
+                let problems = problems.into_iter().map(Into::into).collect();
+                Self::new(Kind::PLAN_INVALID, detail).problems(problems)
+            }
             Error::Io { .. } | Error::Injected(_) => Self::internal(error.to_string()),
         }
     }

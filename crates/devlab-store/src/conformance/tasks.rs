@@ -204,6 +204,11 @@ pub(super) async fn graph(lab: Lab) {
             assert_eq!(dependents, [id(4), id(5)]);
             assert_eq!(tx.dependencies(id(3))?, []);
             assert_eq!(tx.dependents(id(5))?, []);
+            assert!(tx.delete_edge(id(3), id(5))?);
+            assert!(!tx.delete_edge(id(3), id(5))?, "it is gone");
+            assert!(!tx.delete_edge(id(5), id(4))?, "there is none that way");
+            assert_eq!(tx.dependencies(id(5))?, [id(4)]);
+            assert_eq!(tx.dependents(id(3))?, [id(4)]);
             Ok(())
         })
         .await

@@ -1,5 +1,7 @@
 //! One unit of work against the overlay.
 
+use std::collections::BTreeMap;
+
 use devlab_core::attempt::{Agent, Attempt};
 use devlab_core::auth::{AuditEntry, Token};
 use devlab_core::check::{CheckSet, Receipt, Sha256Hex};
@@ -10,6 +12,7 @@ use devlab_core::limits::LABEL_SETS_MAX;
 use devlab_core::name::Name;
 use devlab_core::org::{Org, Project};
 use devlab_core::patch::{Patch, PatchComment, PatchState};
+use devlab_core::plan::{Plan, Revision};
 use devlab_core::server::{LoopState, Server};
 use devlab_core::state::StateName;
 use devlab_core::task::{Feedback, Task, TaskSpec};
@@ -122,6 +125,15 @@ impl Read for OverlaySession<'_> {
     }
     fn dependents(&mut self, task: TaskId) -> Result<Vec<TaskId>> {
         self.look(|o| o.dependents(task))
+    }
+    fn plan_revisions(&mut self, _: TaskId) -> Result<Vec<Revision>> {
+        self.direct()
+    }
+    fn plan(&mut self, _: TaskId, _: u32) -> Result<Option<Plan>> {
+        self.direct()
+    }
+    fn plan_tasks(&mut self, _: TaskId, _: u32) -> Result<BTreeMap<String, TaskId>> {
+        self.direct()
     }
     fn tasks(&mut self, _: &TaskFilter, _: Page) -> Result<Vec<Task>> {
         self.direct()
@@ -344,6 +356,18 @@ impl Tx for OverlaySession<'_> {
         self.change(|o| o.edges.all.push((dependency, dependent)))?;
         Ok(true)
     }
+    fn delete_edge(&mut self, _: TaskId, _: TaskId) -> Result<bool> {
+        self.direct()
+    }
+    fn insert_plan(&mut self, _: &Revision, _: &Plan) -> Result<()> {
+        self.direct()
+    }
+    fn put_plan_revision(&mut self, _: &Revision) -> Result<()> {
+        self.direct()
+    }
+    fn put_plan_tasks(&mut self, _: TaskId, _: u32, _: &BTreeMap<String, TaskId>) -> Result<()> {
+        self.direct()
+    }
     fn add_feedback(&mut self, _: TaskId, _: &Feedback) -> Result<()> {
         self.direct()
     }
@@ -404,6 +428,9 @@ impl Tx for OverlaySession<'_> {
         self.direct()
     }
     fn delete_server(&mut self, _: ServerId) -> Result<()> {
+        self.direct()
+    }
+    fn advance_homes(&mut self, _: ServerId) -> Result<()> {
         self.direct()
     }
     fn put_loop_state(&mut self, _: &LoopState) -> Result<()> {

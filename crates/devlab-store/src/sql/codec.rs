@@ -10,6 +10,7 @@ use devlab_core::check::Isolation;
 use devlab_core::event::EventKind;
 use devlab_core::id::Id;
 use devlab_core::patch::{PatchState, Verdict};
+use devlab_core::plan::PlanState;
 use devlab_core::state::{ResumeTo, State, StateName, TaskKind, WaitReason};
 use devlab_core::task::{Proof, Tries};
 use devlab_core::train::CandidateState;
@@ -206,6 +207,18 @@ impl Code for PatchState {
     }
 }
 
+impl Code for PlanState {
+    const ALL: &'static [Self] = &Self::ALL;
+    fn code(self) -> i64 {
+        match self {
+            Self::Proposed => 0,
+            Self::Current => 1,
+            Self::Superseded => 2,
+            Self::Rejected => 3,
+        }
+    }
+}
+
 impl Code for Verdict {
     const ALL: &'static [Self] = &[Self::Accept, Self::Reject];
     fn code(self) -> i64 {
@@ -248,6 +261,7 @@ impl Code for EventKind {
             Self::AgentRegistered => 12,
             Self::AgentState => 13,
             Self::ProjectMoved => 14,
+            Self::PlanState => 15,
         }
     }
 }
@@ -476,6 +490,7 @@ mod tests {
         codes_are_distinct::<CandidateState>();
         codes_are_distinct::<Isolation>();
         codes_are_distinct::<PatchState>();
+        codes_are_distinct::<PlanState>();
         codes_are_distinct::<Verdict>();
         codes_are_distinct::<Role>();
         codes_are_distinct::<EventKind>();

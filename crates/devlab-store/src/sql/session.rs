@@ -1,5 +1,7 @@
 //! One unit of work on a connection: [`Read`] and [`Tx`] as statements.
 
+use std::collections::BTreeMap;
+
 use devlab_core::attempt::{Agent, Attempt};
 use devlab_core::auth::{AuditEntry, Token};
 use devlab_core::check::{CheckSet, Receipt, Sha256Hex};
@@ -8,6 +10,7 @@ use devlab_core::label::Labels;
 use devlab_core::name::Name;
 use devlab_core::org::{Org, Project};
 use devlab_core::patch::{Patch, PatchComment, PatchState};
+use devlab_core::plan::{Plan, Revision};
 use devlab_core::server::{LoopState, Server};
 use devlab_core::state::StateName;
 use devlab_core::task::{Feedback, Task, TaskSpec};
@@ -20,7 +23,7 @@ use devlab_core::{
 
 use super::error::DbResult;
 use super::{Sql, params};
-use super::{accounts, attempts, events, lists, patches, queues, servers, tasks, trains};
+use super::{accounts, attempts, events, lists, patches, plans, queues, servers, tasks, trains};
 use crate::RandomSource;
 
 /// A unit of work under way.
@@ -170,6 +173,15 @@ impl Read for Session<'_> {
     }
     fn dependents(&mut self, task: TaskId) -> Result<Vec<TaskId>> {
         self.look(|conn| tasks::dependents(conn, task))
+    }
+    fn plan_revisions(&mut self, task: TaskId) -> Result<Vec<Revision>> {
+        self.look(|conn| plans::revisions(conn, task))
+    }
+    fn plan(&mut self, task: TaskId, number: u32) -> Result<Option<Plan>> {
+        self.look(|conn| plans::get(conn, task, number))
+    }
+    fn plan_tasks(&mut self, task: TaskId, number: u32) -> Result<BTreeMap<String, TaskId>> {
+        self.look(|conn| plans::tasks(conn, task, number))
     }
     fn tasks(&mut self, filter: &TaskFilter, page: Page) -> Result<Vec<Task>> {
         self.look(|conn| lists::tasks(conn, filter, page))
@@ -353,6 +365,23 @@ impl Tx for Session<'_> {
     fn insert_edge(&mut self, dependency: TaskId, dependent: TaskId) -> Result<bool> {
         self.change(|conn| tasks::insert_edge(conn, dependency, dependent))
     }
+    fn delete_edge(&mut self, dependency: TaskId, dependent: TaskId) -> Result<bool> {
+        self.change(|conn| tasks::delete_edge(conn, dependency, dependent))
+    }
+    fn insert_plan(&mut self, revision: &Revision, plan: &Plan) -> Result<()> {
+        self.change(|conn| plans::insert(conn, revision, plan))
+    }
+    fn put_plan_revision(&mut self, revision: &Revision) -> Result<()> {
+        self.change(|conn| plans::put(conn, revision))
+    }
+    fn put_plan_tasks(
+        &mut self,
+        task: TaskId,
+        number: u32,
+        tasks: &BTreeMap<String, TaskId>,
+    ) -> Result<()> {
+        self.change(|conn| plans::put_tasks(conn, task, number, tasks))
+    }
     fn add_feedback(&mut self, task: TaskId, feedback: &Feedback) -> Result<()> {
         self.change(|conn| tasks::add_feedback(conn, task, feedback))
     }
@@ -388,6 +417,9 @@ impl Tx for Session<'_> {
     }
     fn delete_server(&mut self, id: ServerId) -> Result<()> {
         self.change(|conn| servers::delete(conn, id))
+    }
+    fn advance_homes(&mut self, home: ServerId) -> Result<()> {
+        self.change(|conn| servers::advance_homes(conn, home))
     }
     fn put_loop_state(&mut self, state: &LoopState) -> Result<()> {
         self.change(|conn| servers::put_loop_state(conn, state))

@@ -274,6 +274,11 @@ pub(crate) fn insert_edge(conn: &dyn Sql, from: TaskId, to: TaskId) -> DbResult<
     Ok(change(conn, SQL, params![from, to])? == 1)
 }
 
+pub(crate) fn delete_edge(conn: &dyn Sql, from: TaskId, to: TaskId) -> DbResult<bool> {
+    const SQL: &str = "DELETE FROM edges WHERE dependent = ?2 AND dependency = ?1";
+    Ok(change(conn, SQL, params![from, to])? == 1)
+}
+
 pub(crate) fn startable(
     conn: &dyn Sql,
     home: Option<ServerId>,
@@ -281,7 +286,7 @@ pub(crate) fn startable(
 ) -> DbResult<Vec<TaskId>> {
     // The first two conditions are those of the index tasks_startable.
     const AT: &str = "SELECT tasks.id FROM tasks JOIN projects ON projects.id = tasks.project \
-        WHERE kind = 1 AND state = 2 AND home = ?2 ORDER BY seq LIMIT ?1";
+        WHERE kind = 1 AND state = 2 AND home = ?2 AND moving_to IS NULL ORDER BY seq LIMIT ?1";
     const NOWHERE: &str = "SELECT id FROM tasks WHERE kind = 1 AND state = 2 \
         AND project IS NULL ORDER BY seq LIMIT ?1";
     match home {

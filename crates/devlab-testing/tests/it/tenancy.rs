@@ -161,6 +161,7 @@ async fn everything(world: &World) -> String {
         "/events?limit=500".to_owned(),
         format!("/patches/{}", a.patch),
         format!("/tasks/{}", a.task),
+        format!("/tasks/{}/plans", a.planned),
         format!("/tasks/{}/attempts", a.task),
         format!("/tasks/{}/logs", a.task),
     ] {

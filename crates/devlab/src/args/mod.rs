@@ -1,12 +1,15 @@
 //! The command line.
 
+mod archive;
 mod lab;
 mod nouns;
+mod plans;
 
 use std::ffi::OsString;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+pub(crate) use archive::{Backup, DbCommand, Export, Import, Restore};
 pub(crate) use lab::{
     AgentArgs, Demo, Down, Logs, ServerArgs, SuperviseArgs, SuperviseExecArgs, Up,
 };
@@ -14,6 +17,7 @@ pub(crate) use nouns::{
     AgentsCommand, GoalCommand, OrgCommand, Paging, PatchCommand, ProjectCommand, ProjectNamed,
     Run, TaskCommand, TaskNew, TaskUpdate, TokenCommand,
 };
+pub(crate) use plans::{OnRunning, PlanCommand, PlanFrom, PlanOfGoal, RevisionOf};
 
 /// What `--help` says of exit codes.
 const EXIT_CODES: &str = "\
@@ -118,6 +122,15 @@ pub(crate) enum Command {
     Doctor,
     /// The log of the lab and its local agents; as JSON, an object a line
     Logs(Logs),
+    /// Take a backup of the lab, which may run meanwhile
+    Backup(Backup),
+    /// Put a backup back, on this machine, into a lab that is stopped
+    Restore(Restore),
+    /// Say whether everything that the lab names is there and as it says
+    Verify,
+    /// The store
+    #[command(subcommand)]
+    Db(DbCommand),
     /// Orgs
     #[command(subcommand)]
     Org(OrgCommand),
@@ -127,6 +140,9 @@ pub(crate) enum Command {
     /// Goals: tasks that serve nothing else
     #[command(subcommand)]
     Goal(GoalCommand),
+    /// Plans: how goals are done
+    #[command(subcommand)]
+    Plan(PlanCommand),
     /// Tasks
     #[command(subcommand)]
     Task(TaskCommand),

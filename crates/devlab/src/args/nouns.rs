@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::archive::{Export, Import};
+use super::plans::PlanOfGoal;
+
 /// Which part of a list.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Paging {
@@ -28,6 +31,10 @@ pub(crate) enum OrgCommand {
     Create(Named),
     /// Show one
     Show(Named),
+    /// Take one along: everything of it, as an archive
+    Export(Export),
+    /// Take one in that was exported, with the ids that it had
+    Import(Import),
 }
 
 /// A project by id or name.
@@ -123,6 +130,20 @@ pub(crate) enum GoalCommand {
     },
     /// Show one and all its tasks
     Show(Named),
+    /// Make one that is done by a plan
+    Create {
+        #[command(flatten)]
+        plan: Box<PlanOfGoal>,
+        /// Whether a person reviews its result; what the plan says if left out
+        #[arg(long)]
+        review: Option<bool>,
+        /// Org, by id or name
+        #[arg(long)]
+        org: Option<String>,
+        /// Project, by id or name
+        #[arg(long)]
+        project: Option<String>,
+    },
     /// Schedule a graph from a JSON file (- is standard input)
     Schedule {
         /// The file

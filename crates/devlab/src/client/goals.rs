@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::find::brief;
 use super::tasks::{proof, state};
-use super::{all, find, tasks};
+use super::{all, find, plans, tasks};
 use crate::args::{GoalCommand, Output};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -45,6 +45,19 @@ pub(crate) async fn run(context: &Context, command: GoalCommand) -> anyhow::Resu
         GoalCommand::Show(named) => {
             let id = find::task(&client, &named.name).await?;
             show_goal(context, &client, id).await
+        }
+        GoalCommand::Create {
+            plan,
+            review,
+            org,
+            project,
+        } => {
+            let place = plans::Place {
+                org,
+                project,
+                review,
+            };
+            plans::create_goal(context, *plan, place).await
         }
         GoalCommand::Schedule { file, org, project } => {
             let mut schedule = read(&file)?;

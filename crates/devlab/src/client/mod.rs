@@ -8,6 +8,7 @@ pub(crate) mod lab;
 pub(crate) mod logs;
 pub(crate) mod orgs;
 pub(crate) mod patches;
+pub(crate) mod plans;
 pub(crate) mod tasks;
 pub(crate) mod tokens;
 

@@ -46,6 +46,7 @@ pub(super) fn line(key: &str, killed: &[String], event: &Event) -> Option<String
         | EventKind::ProjectMoved
         | EventKind::TaskCreated
         | EventKind::TaskUpdated
+        | EventKind::PlanState
         | EventKind::AttemptPhase
         | EventKind::AttemptVerify
         | EventKind::CandidateState

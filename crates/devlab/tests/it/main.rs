@@ -1,10 +1,12 @@
 //! The `devlab` executable, as people and scripts use it: real processes, real repositories.
 
+mod archive;
 mod bench;
 mod chaos;
 mod cli;
 mod demo;
 mod nouns;
+mod plans;
 mod run;
 mod servers;
 mod up;

@@ -3,6 +3,7 @@
 use devlab_testing::raw::Request;
 use serde_json::{Value, json};
 
+use super::own;
 use super::world::Ids;
 
 /// All requests of one operation that name what is in `there`. The caller's own things are in
@@ -43,6 +44,7 @@ fn targets(operation: &str, path: &str, there: &Ids) -> Vec<String> {
             there.reviewed.to_string()
         }
         "task" => there.task.to_string(),
+        "plan" => there.planned.to_string(),
         "project" => there.project.to_string(),
         "agent" => there.agent.to_string(),
         "patch" => there.patch.to_string(),
@@ -55,6 +57,7 @@ fn targets(operation: &str, path: &str, there: &Ids) -> Vec<String> {
     };
     let one = |org: &str| {
         path.replace("{id}", &id)
+            .replace("{number}", "1")
             .replace("{org}", org)
             .replace("{repository}", &format!("{}.git", there.project_name))
             .replace("{*rest}", rest)
@@ -132,6 +135,16 @@ fn bodies(operation: &str, there: &Ids, own: &Ids) -> Vec<Option<Value>> {
             some(json!({"task": "Stolen", "project": there.project_name})),
             some(json!({"task": "Stolen", "depends_on": [there.task]})),
         ],
+        "goal.create" => vec![
+            some(json!({"org": org, "input": own::file()})),
+            some(json!({"org": name, "input": own::file()})),
+            some(json!({"project": there.project, "input": own::file()})),
+            some(json!({"project": there.project_name, "input": own::file()})),
+            some(json!({"project": there.project, "input": {"spec_kit": {"folder": "specs/1"}}})),
+            some(json!({"depends_on": [there.task], "input": own::file()})),
+        ],
+        "plan.propose" => vec![some(json!({"input": own::file(), "approve": true}))],
+        "plan.approve" | "plan.reject" => vec![some(json!({"why": "stolen"}))],
         "task.update" => vec![some(json!({"priority": 7}))],
         "patch.comment" => vec![
             some(json!({"body": "Stolen"})),

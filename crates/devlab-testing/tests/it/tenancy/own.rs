@@ -2,9 +2,9 @@
 
 use devlab_core::auth::Role;
 use devlab_testing::raw::Request;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::world::World;
+use super::world::{self, World};
 
 /// A request of an operation that succeeds when it is allowed. What it changes is made anew for it;
 /// `n` is different each time.
@@ -19,7 +19,11 @@ pub(crate) async fn request(
     let at = |id: &dyn ToString| path.replace("{id}", &id.to_string());
     let new = |target: String| Request::new(method, target);
     match operation {
-        "org.get" => new(path.replace("{org}", &a.org_name)),
+        "org.get" | "org.export" => new(path.replace("{org}", &a.org_name)),
+        "org.import" => {
+            let archive = world.elsewhere().await;
+            new(format!("{path}?name=imported-{n}")).body(archive)
+        }
         "org.create" => new(path.to_owned()).json(&json!({"name": format!("org-{n}")})),
         "login" => new(path.to_owned()).json(&json!({"code": "wrong"})),
         "project.create" => {
@@ -65,12 +69,25 @@ pub(crate) async fn request(
             "labels": ["nobody=has-this"]})),
         "task.create" => new(path.to_owned()).json(&json!({"org": a.org, "title": "One more",
             "labels": ["nobody=has-this"]})),
+        "goal.create" => new(path.to_owned()).json(&json!({"org": a.org, "input": file()})),
+        "plan.list" => new(at(&a.planned)),
+        "plan.get" | "plan.diff" => new(at(&a.planned).replace("{number}", "1")),
+        "plan.propose" => new(at(&a.planned)).json(&json!({"input": file()})),
+        "plan.approve" | "plan.reject" => {
+            let goal = world::planned(&world.server, &a.org_name).await;
+            new(at(&goal).replace("{number}", "1")).json(&json!({"why": "so"}))
+        }
         "git.read" | "git.call" => git(world, operation, method, path),
         changed if changed.starts_with("task.") && method != "GET" => {
             task(world, operation, method, path).await
         }
         _ => new(at(&a.task)),
     }
+}
+
+/// What a plan is made of.
+pub(crate) fn file() -> Value {
+    json!({"file": {"name": "plan.yaml", "text": world::PLAN}})
 }
 
 fn git(world: &World, operation: &str, method: &str, path: &str) -> Request {

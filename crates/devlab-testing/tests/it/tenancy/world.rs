@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use devlab_api::agent::Claimed;
 use devlab_api::client::Client;
+use devlab_api::plan::{CreateGoal, FileInput, PlanInput};
 use devlab_api::project::Project;
 use devlab_api::task::{CreateTask, Schedule, Task};
 use devlab_core::auth::Role;
 use devlab_core::tx::RuleConfig;
 use devlab_core::{AgentId, AttemptId, OrgId, PatchId, ProjectId, TaskId, Timestamp, TokenId};
 use devlab_testing::{Setup, TestServer, until};
+use futures::StreamExt;
 use std::time::Duration;
 
 /// Ids and names of things in one place.
@@ -26,6 +28,8 @@ pub(crate) struct Ids {
     pub(crate) reviewed: TaskId,
     /// A composite of the project.
     pub(crate) composite: TaskId,
+    /// A goal that waits for the approval of its plan.
+    pub(crate) planned: TaskId,
     pub(crate) attempt: AttemptId,
     pub(crate) agent: AgentId,
     pub(crate) patch: PatchId,
@@ -45,6 +49,7 @@ impl Ids {
             task: TaskId::new(at, 3),
             reviewed: TaskId::new(at, 9),
             composite: TaskId::new(at, 8),
+            planned: TaskId::new(at, 10),
             attempt: AttemptId::new(at, 4),
             agent: AgentId::new(at, 5),
             patch: PatchId::new(at, 6),
@@ -60,6 +65,7 @@ impl Ids {
             self.task.to_string(),
             self.reviewed.to_string(),
             self.composite.to_string(),
+            self.planned.to_string(),
             self.attempt.to_string(),
             self.agent.to_string(),
             self.patch.to_string(),
@@ -126,6 +132,18 @@ impl World {
         self.server.admin()
     }
 
+    /// An archive of an org that this server does not have.
+    pub(crate) async fn elsewhere(&self) -> Vec<u8> {
+        let other = TestServer::start().await;
+        let mut bytes = other.admin().export_org("default").await.unwrap();
+        let mut archive = Vec::new();
+        while let Some(piece) = bytes.next().await {
+            archive.extend_from_slice(&piece.unwrap());
+        }
+        other.stop().await;
+        archive
+    }
+
     /// A new task of org `a`, without a project.
     pub(crate) async fn task(&self, draft: bool) -> Task {
         let task = CreateTask {
@@ -152,6 +170,7 @@ async fn fill(server: &TestServer, org: &str) -> Ids {
     });
     let patch = patch.await;
     let composite = composite(server, org, &project).await;
+    let planned = planned(server, org).await;
     let running = schedule(server, org, &project, false).await;
     let work: Claimed = agent.claim().await;
     assert_eq!(work.task, running);
@@ -170,6 +189,7 @@ async fn fill(server: &TestServer, org: &str) -> Ids {
         task: running,
         reviewed,
         composite,
+        planned,
         attempt: work.attempt,
         agent: agent.agent.id,
         patch,
@@ -187,6 +207,27 @@ async fn schedule(server: &TestServer, org: &str, project: &Project, review: boo
         ..Schedule::default()
     };
     server.admin().schedule(&wanted).await.unwrap().goal
+}
+
+/// A plan file.
+pub(crate) const PLAN: &str =
+    "title: A plan\ntasks:\n- {key: a, title: A task, labels: [nobody=has-this]}\n";
+
+/// A goal that waits for the approval of its plan.
+pub(crate) async fn planned(server: &TestServer, org: &str) -> TaskId {
+    let goal = CreateGoal {
+        org: Some(org.to_owned()),
+        project: None,
+        input: PlanInput::File(FileInput {
+            name: "plan.yaml".to_owned(),
+            text: PLAN.to_owned(),
+        }),
+        depends_on: Vec::new(),
+        review: None,
+        why: format!("{org} wants it"),
+        approve: false,
+    };
+    server.admin().create_goal(&goal).await.unwrap().goal.id
 }
 
 /// A composite that stays one: its child needs an agent that nobody is.

@@ -1,0 +1,314 @@
+//! What each task needs before it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+
+use crate::limits::PLAN_EDGES_MAX;
+
+use super::lines::{Line, PhaseKind, Section, TasksFile, number};
+use super::{Problems, paths};
+
+/// Where a task stands: tasks of one group and phase in different segments are in order, and so are
+/// tasks of different groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stand {
+    group: usize,
+    phase: usize,
+    segment: usize,
+}
+
+impl Stand {
+    /// Whether the order of the phases does not say which of both comes first.
+    fn is_free_of(self, other: Self) -> bool {
+        let one_phase = self.phase == other.phase;
+        self.group == other.group && (!one_phase || self.segment == other.segment)
+    }
+}
+
+/// Indexes of the tasks that each task needs, in order. Does not look for cycles.
+pub(super) fn edges(
+    file: &TasksFile<'_>,
+    stories_in_parallel: bool,
+    problems: &mut Problems,
+) -> Vec<Vec<usize>> {
+    let mut graph = Graph {
+        file,
+        needs: vec![Vec::new(); file.tasks.len()],
+        stands: Vec::with_capacity(file.tasks.len()),
+        edges: 0,
+        full: false,
+    };
+    graph.phases(stories_in_parallel, problems);
+    if graph.full {
+        return Vec::new();
+    }
+    graph.said(problems);
+    graph.files();
+    for needs in &mut graph.needs {
+        needs.sort_unstable();
+        needs.dedup();
+    }
+    graph.needs
+}
+
+struct Graph<'f, 'a> {
+    file: &'f TasksFile<'a>,
+    needs: Vec<Vec<usize>>,
+    stands: Vec<Stand>,
+    edges: usize,
+    full: bool,
+}
+
+/// What the next task of a phase needs.
+struct Front {
+    /// What every task from here on needs: the last task without `[P]`, or what came before.
+    base: Vec<usize>,
+    /// Tasks since then. Each needs the base.
+    since: Vec<usize>,
+}
+
+impl Front {
+    /// What has to be done for everything so far to be done.
+    fn ends(self) -> Vec<usize> {
+        if self.since.is_empty() {
+            self.base
+        } else {
+            self.since
+        }
+    }
+}
+
+impl Graph<'_, '_> {
+    fn phases(&mut self, stories_in_parallel: bool, problems: &mut Problems) {
+        let is_story = |phase: usize| matches!(self.file.phases[phase].kind, PhaseKind::Story(_));
+        let ranges = ranges(self.file);
+        let groups: Vec<Range<usize>> = {
+            let mut groups: Vec<Range<usize>> = Vec::new();
+            for phase in 0..ranges.len() {
+                match groups.last_mut() {
+                    Some(last)
+                        if stories_in_parallel && is_story(phase) && is_story(last.start) =>
+                    {
+                        last.end = phase + 1;
+                    }
+                    _ => groups.push(phase..phase + 1),
+                }
+            }
+            groups
+        };
+        let mut before = Vec::new();
+        for (group, phases) in groups.into_iter().enumerate() {
+            let mut ends = Vec::new();
+            for phase in phases {
+                let tasks = ranges[phase].clone();
+                if tasks.start < tasks.end {
+                    ends.extend(self.phase(group, phase, tasks, &before, problems));
+                }
+            }
+            if !ends.is_empty() {
+                before = ends;
+            }
+        }
+    }
+
+    fn phase(
+        &mut self,
+        group: usize,
+        phase: usize,
+        tasks: Range<usize>,
+        before: &[usize],
+        problems: &mut Problems,
+    ) -> Vec<usize> {
+        let mut front = Front {
+            base: before.to_vec(),
+            since: Vec::new(),
+        };
+        let mut segment = 0;
+        let mut tested = false;
+        for i in tasks {
+            let task = &self.file.tasks[i];
+            let has_tests = tested && task.section == Section::Implementation;
+            tested = task.section == Section::Tests || (tested && !has_tests);
+            if has_tests {
+                front = Front {
+                    base: front.ends(),
+                    since: Vec::new(),
+                };
+                segment += 1;
+            }
+            if task.parallel {
+                self.need(i, &front.base, problems);
+                front.since.push(i);
+            } else {
+                let needs = if front.since.is_empty() {
+                    &front.base
+                } else {
+                    &front.since
+                };
+                self.need(i, needs, problems);
+                front = Front {
+                    base: vec![i],
+                    since: Vec::new(),
+                };
+                segment += 1;
+            }
+            self.stands.push(Stand {
+                group,
+                phase,
+                segment,
+            });
+            if !task.parallel {
+                segment += 1;
+            }
+        }
+        front.ends()
+    }
+
+    fn need(&mut self, task: usize, needs: &[usize], problems: &mut Problems) {
+        self.edges += needs.len();
+        if self.edges <= PLAN_EDGES_MAX {
+            self.needs[task].extend_from_slice(needs);
+        } else if !self.full {
+            self.full = true;
+            let message = format!(
+                "has more than {PLAN_EDGES_MAX} dependencies before {}: begin its phase, or end the \
+                 one before it, with a task without [P]",
+                self.file.tasks[task].id
+            );
+            problems.add(Some(self.file.tasks[task].line), message);
+        }
+    }
+
+    /// Adds what tasks say themselves: `depends on T012, T013`.
+    fn said(&mut self, problems: &mut Problems) {
+        let by_id: HashMap<&str, usize> = (0..)
+            .zip(&self.file.tasks)
+            .map(|(i, t)| (t.id, i))
+            .collect();
+        for (i, task) in self.file.tasks.iter().enumerate() {
+            let texts = std::iter::once(&task.text).chain(&task.details);
+            for id in texts.flat_map(|text| depends_on(text)) {
+                match by_id.get(id.as_str()) {
+                    Some(&dependency) => self.needs[i].push(dependency),
+                    None => {
+                        let message = format!("{} depends on {id}, which is not there", task.id);
+                        problems.add(Some(task.line), message);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets tasks that name the same file follow each other.
+    fn files(&mut self) {
+        let mut by_file: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (i, task) in self.file.tasks.iter().enumerate() {
+            for file in paths::named(task.text) {
+                let known = by_file.entry(file).or_default();
+                if known.last() != Some(&i) {
+                    known.push(i);
+                }
+            }
+        }
+        for mut tasks in by_file.into_values() {
+            tasks.sort_by_key(|&i| order(&self.file.tasks[i], i));
+            for pair in tasks.windows(2) {
+                let (first, then) = (pair[0], pair[1]);
+                let said = self.needs[first].contains(&then);
+                if self.stands[first].is_free_of(self.stands[then]) && !said {
+                    self.needs[then].push(first);
+                }
+            }
+        }
+    }
+}
+
+/// Ids are in the order of execution; those with the same number are in that of the file.
+fn order(task: &Line<'_>, place: usize) -> (u64, usize) {
+    (task.id[1..].parse().unwrap_or(u64::MAX), place)
+}
+
+/// The tasks of each phase.
+fn ranges(file: &TasksFile<'_>) -> Vec<Range<usize>> {
+    let mut ranges = vec![0..0; file.phases.len()];
+    for (i, task) in file.tasks.iter().enumerate() {
+        let range = &mut ranges[task.phase];
+        // A phase's tasks stand together, so that the first one finds it as it was made.
+        let start = if range.end == 0 { i } else { range.start };
+        *range = start..i + 1;
+    }
+    ranges
+}
+
+/// Ids after the words `depends on`, ranges such as `T004-T006` in full.
+fn depends_on(text: &str) -> Vec<String> {
+    const WORDS: &str = "depends on ";
+    let lower = text.to_ascii_lowercase();
+    let mut found = Vec::new();
+    for (at, _) in lower.match_indices(WORDS) {
+        let rest = &text[at + WORDS.len()..];
+        let mut last: Option<&str> = None;
+        let mut is_range = false;
+        for word in rest.split_inclusive([',', ' ', '-', '–', '`', '(', ')', ';', '.']) {
+            let name = word.trim_end_matches([',', ' ', '-', '–', '`', '(', ')', ';', '.']);
+            if is_id(name) {
+                match last.filter(|_| is_range) {
+                    Some(first) => found.extend(between(first, name)),
+                    None => found.push(name.to_owned()),
+                }
+                last = Some(name);
+                is_range = word.ends_with(['-', '–']);
+            } else if !matches!(name, "" | "and" | "&" | "or" | "tasks" | "task") {
+                break;
+            } else if name.is_empty() && word.ends_with(['-', '–']) {
+                is_range = true;
+            }
+            if word.ends_with([')', ';', '.']) {
+                break;
+            }
+        }
+    }
+    found
+}
+
+fn is_id(word: &str) -> bool {
+    word.strip_prefix('T')
+        .is_some_and(|digits| digits.len() >= 3 && number(digits).is_some())
+}
+
+/// Ids after `first` up to `last`, written as wide as `last`.
+fn between(first: &str, last: &str) -> Vec<String> {
+    /// Longest range that is taken for one.
+    const RANGE_MAX: u32 = 1_000;
+    let width = last.len() - 1;
+    match (number(&first[1..]), number(&last[1..])) {
+        (Some(from), Some(to)) if from < to && to - from <= RANGE_MAX => {
+            (from + 1..=to).map(|id| format!("T{id:0width$}")).collect()
+        }
+        _ => vec![last.to_owned()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dependencies_are_read_from_words() {
+        let cases = [
+            ("Implement it (depends on T012, T013)", "T012 T013"),
+            ("Depends on T001 and T002. T003 is another", "T001 T002"),
+            (
+                "x (depends on tasks T004-T007, T009)",
+                "T004 T005 T006 T007 T009",
+            ),
+            ("x (depends on T004 – T005)", "T004 T005"),
+            ("depends on the weather, T012", ""),
+            ("depends on T12 or T0x1", ""),
+            ("depends on T001; depends on T002", "T001 T002"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(depends_on(text).join(" "), expected, "{text}");
+        }
+    }
+}

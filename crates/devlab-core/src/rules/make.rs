@@ -1,0 +1,225 @@
+//! Makes tasks, with everything below them.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde_json::json;
+
+use crate::error::{Refusal, Result};
+use crate::event::{EventKind, NewEvent};
+use crate::id::TaskId;
+use crate::label::Labels;
+use crate::limits::LABELS_MAX;
+use crate::state::{State, TaskKind};
+use crate::task::{Proof, Task, TaskSpec, Tries};
+use crate::tx::Tx;
+
+use super::schedule::{DEFAULT_DRIVER_LABEL, NewTask, Place, fix_checks, order, validate};
+
+/// Makes tasks at one place.
+pub(super) struct Maker<'a> {
+    place: &'a Place,
+    /// Hashes of check sets by the task's own checks, so that each is stored once.
+    sets: HashMap<String, crate::check::Sha256Hex>,
+    /// Keys, joined by `/`, and ids of the tasks that were made below others.
+    pub(super) below: Vec<(String, TaskId)>,
+    /// The id of the next task, if it is fixed already.
+    pub(super) reserved: Option<TaskId>,
+    /// The kind of the next task, if its children do not tell: a composite that is still to be
+    /// planned has none.
+    kind: Option<TaskKind>,
+}
+
+impl<'a> Maker<'a> {
+    pub(super) fn new(place: &'a Place) -> Self {
+        Self {
+            place,
+            sets: HashMap::new(),
+            below: Vec::new(),
+            reserved: None,
+            kind: None,
+        }
+    }
+
+    /// Makes a goal that waits for its plan.
+    pub(super) fn unplanned(&mut self, tx: &mut dyn Tx, new: &NewTask) -> Result<Task> {
+        validate(new, "", 0)?;
+        self.kind = Some(TaskKind::Composite);
+        self.insert(tx, new, None, State::Draft, 1, 0)
+    }
+
+    /// Makes a child of a composite and everything below it. What it depends on is left to the
+    /// caller, and so is its becoming ready. `prefix` is put before its key.
+    pub(super) fn child(
+        &mut self,
+        tx: &mut dyn Tx,
+        parent: &mut Task,
+        new: &NewTask,
+        prefix: &str,
+    ) -> Result<Task> {
+        let path = parent.path + 1;
+        let task = self.insert(tx, new, Some(parent), State::Blocked, path, 0)?;
+        let key = format!("{prefix}{}", new.key);
+        self.below.push((key.clone(), task.id));
+        self.insert_children(tx, &task, &new.children, &format!("{key}/"))?;
+        parent.open_children += 1;
+        tx.put_task(parent)?;
+        Ok(task)
+    }
+
+    pub(super) fn check_set(
+        &mut self,
+        tx: &mut dyn Tx,
+        spec: &TaskSpec,
+    ) -> Result<Option<crate::check::Sha256Hex>> {
+        let Some((_, settings)) = &self.place.project else {
+            return Ok(None);
+        };
+        let key = json!(spec.checks).to_string();
+        if let Some(hash) = self.sets.get(&key) {
+            return Ok(Some(hash.clone()));
+        }
+        let hash = fix_checks(tx, settings, spec)?;
+        self.sets.insert(key, hash.clone());
+        Ok(Some(hash))
+    }
+
+    fn next_id(&mut self, tx: &mut dyn Tx) -> TaskId {
+        match self.reserved.take() {
+            Some(id) => id,
+            None => TaskId::new(tx.now(), tx.random()),
+        }
+    }
+
+    /// Labels that an agent needs: the task's, its project's, and the one for a driver if it has
+    /// none.
+    pub(super) fn requires(&self, new: &NewTask, kind: TaskKind) -> Result<Labels> {
+        let mut labels: BTreeMap<&str, ()> = new.requires.iter().map(|label| (label, ())).collect();
+        if let Some((_, settings)) = &self.place.project {
+            labels.extend(settings.labels.iter().map(|label| (label, ())));
+        }
+        let needs_driver = new.spec.driver.is_none();
+        if kind == TaskKind::Leaf && needs_driver {
+            labels.insert(DEFAULT_DRIVER_LABEL, ());
+        }
+        // A child may be generated for it later, which needs room for this one.
+        if labels.len() + usize::from(kind == TaskKind::Composite && needs_driver) > LABELS_MAX {
+            let problem = format!("at most {LABELS_MAX} labels, the project's included");
+            return Err(Refusal::invalid("requires", problem).into());
+        }
+        Ok(Labels::new(labels.into_keys())?)
+    }
+
+    pub(super) fn insert(
+        &mut self,
+        tx: &mut dyn Tx,
+        new: &NewTask,
+        parent: Option<&Task>,
+        state: State,
+        path: u32,
+        unmet: u32,
+    ) -> Result<Task> {
+        let now = tx.now();
+        let id = self.next_id(tx);
+        let kind = self.kind.take().unwrap_or(if new.children.is_empty() {
+            TaskKind::Leaf
+        } else {
+            TaskKind::Composite
+        });
+        let requires = self.requires(new, kind)?;
+        let mut task = Task {
+            id,
+            seq: 0,
+            org: self.place.org,
+            project: self.place.project.as_ref().map(|(id, _)| *id),
+            parent: parent.map(|parent| parent.id),
+            goal: parent.map_or(id, |parent| parent.goal),
+            depth: parent.map_or(0, |parent| parent.depth + 1),
+            kind,
+            state,
+            unmet,
+            priority: new.priority,
+            path,
+            requires,
+            attempts: 0,
+            live: None,
+            lost: None,
+            tries: Tries::default(),
+            not_before: None,
+            open_children: u32::try_from(new.children.len()).unwrap_or(u32::MAX),
+            started: false,
+            head: None,
+            prior: None,
+            merges: None,
+            published: None,
+            review: new.review,
+            accepted: None,
+            side_effects: new.side_effects,
+            proof: Proof::Open,
+            check_set: self.check_set(tx, &new.spec)?,
+            archived: false,
+            created_at: now,
+            updated_at: now,
+        };
+        task.seq = tx.insert_task(&task, &new.spec)?;
+        tx.append_event(&NewEvent {
+            org: task.org,
+            kind: EventKind::TaskCreated,
+            project: task.project,
+            task: Some(id),
+            attempt: None,
+            data: json!({
+                "title": new.spec.title,
+                "kind": kind,
+                "state": state.name(),
+                "parent": task.parent,
+            }),
+        })?;
+        Ok(task)
+    }
+
+    pub(super) fn insert_children(
+        &mut self,
+        tx: &mut dyn Tx,
+        parent: &Task,
+        children: &[NewTask],
+        prefix: &str,
+    ) -> Result<()> {
+        let sorted = order(children, &|i| format!("{prefix}tasks[{i}]"))?;
+        let by_key: HashMap<&str, usize> = children
+            .iter()
+            .enumerate()
+            .map(|(i, child)| (child.key.as_str(), i))
+            .collect();
+        let depends = |i: usize| -> HashSet<usize> {
+            children[i]
+                .depends_on
+                .iter()
+                .map(|key| by_key[key.as_str()])
+                .collect()
+        };
+        // Longest remaining path: a child comes before its dependents, and all before the parent.
+        let mut paths = vec![parent.path + 1; children.len()];
+        for &i in sorted.iter().rev() {
+            for dependency in depends(i) {
+                paths[dependency] = paths[dependency].max(paths[i] + 1);
+            }
+        }
+        let mut ids = vec![None; children.len()];
+        for (i, child) in children.iter().enumerate() {
+            let unmet = u32::try_from(depends(i).len()).unwrap_or(u32::MAX);
+            let task = self.insert(tx, child, Some(parent), State::Blocked, paths[i], unmet)?;
+            let key = format!("{prefix}{}", child.key);
+            self.below.push((key.clone(), task.id));
+            ids[i] = Some(task.id);
+            self.insert_children(tx, &task, &child.children, &format!("{key}/"))?;
+        }
+        for (i, dependent) in ids.iter().enumerate() {
+            for dependency in depends(i) {
+                if let (Some(dependency), Some(dependent)) = (ids[dependency], dependent) {
+                    tx.insert_edge(dependency, *dependent)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,432 @@
+//! Plans are proposed, approved or rejected, and the current one is carried out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+
+use crate::error::{Refusal, Result};
+use crate::event::{EventKind, NewEvent};
+use crate::id::TaskId;
+use crate::limits::{COMMENT_BYTES_MAX, DEPTH_MAX, GRAPH_TASKS_MAX, PLAN_REVISIONS_MAX};
+use crate::name;
+use crate::plan::revision::Decision;
+use crate::plan::spec_kit::TASKS_FILE;
+use crate::plan::{Origin, Plan, PlanState, PlanTask, PlannerKind, Revision};
+use crate::state::{Cause, State, TaskKind};
+use crate::task::Task;
+use crate::tx::{Read, Tx};
+
+use super::make::Maker;
+use super::replan::Replan;
+use super::schedule::{self, NewTask, Place};
+use super::step::{self, step};
+
+/// Why a revision that can no longer become current is rejected.
+const OVERTAKEN: &str = "another revision became current";
+
+/// What becomes of work under way on a task that a new revision removes or changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Running {
+    /// It is called off.
+    #[default]
+    Cancel,
+    /// It goes on to its end; a changed task is done again after it.
+    Finish,
+}
+
+/// A plan that somebody wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proposal {
+    /// The plan.
+    pub plan: Plan,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// The revision that is current, as the proposer knows it.
+    pub parent: Option<u32>,
+    /// Who, as [`crate::auth::Principal::display`] shows them.
+    pub by: String,
+}
+
+/// What a person says of a revision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ruling {
+    /// Who, as [`crate::auth::Principal::display`] shows them.
+    pub by: String,
+    /// Why, in their words; may be empty.
+    pub why: String,
+    /// What becomes of work under way that the revision does not want.
+    pub running: Running,
+}
+
+/// The revision that is carried out, if there is one.
+///
+/// # Errors
+/// Storage only.
+pub fn current(view: &mut dyn Read, task: TaskId) -> Result<Option<Revision>> {
+    let all = view.plan_revisions(task)?;
+    Ok(all.into_iter().find(|r| r.state == PlanState::Current))
+}
+
+/// Makes a goal that waits, in `draft`, for the approval of its plan.
+///
+/// # Errors
+/// [`Refusal::Invalid`] for what is wrong with the goal's words; [`Refusal::Limit`].
+pub fn create_goal(
+    tx: &mut dyn Tx,
+    place: &Place,
+    proposal: &Proposal,
+) -> Result<(TaskId, Revision)> {
+    let plan = &proposal.plan;
+    let new = NewTask {
+        key: String::new(),
+        spec: plan.goal.clone(),
+        requires: plan.labels.clone(),
+        priority: plan.priority,
+        review: plan.review.unwrap_or(place.project.is_some()),
+        side_effects: false,
+        depends_on: Vec::new(),
+        children: Vec::new(),
+    };
+    let goal = Maker::new(place).unplanned(tx, &new)?;
+    for (i, dependency) in place.depends_on.iter().enumerate() {
+        schedule::add_edge(tx, *dependency, goal.id, &format!("depends_on[{i}]"))?;
+    }
+    let revision = propose(tx, goal.id, proposal)?;
+    Ok((goal.id, revision))
+}
+
+/// Stores a plan as the next revision of a composite's.
+///
+/// # Errors
+/// [`Refusal::NotFound`]; [`Refusal::Invalid`] for a leaf; [`Refusal::Outdated`] if another revision
+/// is current than the proposer knows; [`Refusal::Conflict`] if the composite takes no children any
+/// more, was scheduled without a plan, or has this very plan; [`Refusal::Limit`].
+pub fn propose(tx: &mut dyn Tx, id: TaskId, proposal: &Proposal) -> Result<Revision> {
+    let task = composite(tx, id)?;
+    let revisions = tx.plan_revisions(id)?;
+    if revisions.is_empty() && task.open_children > 0 {
+        let text = "it was scheduled with its tasks: change those one by one".to_owned();
+        return Err(Refusal::Conflict(text).into());
+    }
+    let current = revisions.iter().find(|r| r.state == PlanState::Current);
+    if current.map(|r| r.number) != proposal.parent {
+        return Err(Refusal::Outdated("the plan").into());
+    }
+    if current.is_some_and(|r| r.origin.input == proposal.origin.input) {
+        let text = "nothing to plan: the input has not changed since the current revision";
+        return Err(Refusal::Conflict(text.to_owned()).into());
+    }
+    if revisions.len() >= PLAN_REVISIONS_MAX {
+        return Err(limit("revisions of a plan", PLAN_REVISIONS_MAX));
+    }
+    name::check_text("why", &proposal.origin.why, COMMENT_BYTES_MAX)?;
+    check_size(&task, &proposal.plan)?;
+    let revision = Revision {
+        task: id,
+        org: task.org,
+        number: revisions.last().map_or(0, |r| r.number) + 1,
+        parent: proposal.parent,
+        state: PlanState::Proposed,
+        origin: proposal.origin.clone(),
+        tasks: u32::try_from(proposal.plan.count()).unwrap_or(u32::MAX),
+        proposed_by: proposal.by.clone(),
+        proposed_at: tx.now(),
+        decision: None,
+    };
+    tx.insert_plan(&revision, &proposal.plan)?;
+    event(tx, &task, &revision)?;
+    Ok(revision)
+}
+
+fn composite(tx: &mut dyn Tx, id: TaskId) -> Result<Task> {
+    let task = step::load(tx, id)?;
+    if task.kind != TaskKind::Composite {
+        return Err(Refusal::invalid("task", "is a leaf: only a composite has a plan").into());
+    }
+    if !step::takes_children(&task) {
+        let text = format!("the task is {} already", task.state);
+        return Err(Refusal::Conflict(text).into());
+    }
+    Ok(task)
+}
+
+fn limit(what: &'static str, limit: usize) -> crate::Error {
+    let limit = limit as u64;
+    Refusal::Limit { what, limit }.into()
+}
+
+/// What a transaction can carry out, and how deep tasks may be nested.
+fn check_size(task: &Task, plan: &Plan) -> Result<()> {
+    if plan.count() > GRAPH_TASKS_MAX {
+        return Err(limit(
+            "tasks of a plan that is carried out",
+            GRAPH_TASKS_MAX,
+        ));
+    }
+    if usize::from(task.depth) + depth(&plan.tasks) > usize::from(DEPTH_MAX) {
+        return Err(limit("depth of nesting", usize::from(DEPTH_MAX)));
+    }
+    Ok(())
+}
+
+fn depth(tasks: &[PlanTask]) -> usize {
+    let below = tasks.iter().map(|task| 1 + depth(&task.tasks));
+    below.max().unwrap_or(0)
+}
+
+fn event(tx: &mut dyn Tx, task: &Task, revision: &Revision) -> Result<()> {
+    tx.append_event(&NewEvent {
+        org: task.org,
+        kind: EventKind::PlanState,
+        project: task.project,
+        task: Some(task.id),
+        attempt: None,
+        data: json!({
+            "revision": revision.number,
+            "state": revision.state,
+            "planner": revision.origin.planner,
+            "tasks": revision.tasks,
+        }),
+    })
+}
+
+/// A revision that waits for a decision.
+fn proposed(revisions: &[Revision], number: u32) -> Result<Revision> {
+    let found = revisions.iter().find(|r| r.number == number);
+    let revision = found.ok_or(Refusal::NotFound("revision"))?;
+    if revision.state != PlanState::Proposed {
+        let text = format!("revision {number} is {} already", revision.state);
+        return Err(Refusal::Conflict(text).into());
+    }
+    Ok(revision.clone())
+}
+
+fn decide(
+    tx: &mut dyn Tx,
+    task: &Task,
+    revision: &mut Revision,
+    state: PlanState,
+    decision: Option<Decision>,
+) -> Result<()> {
+    revision.state = state;
+    if decision.is_some() {
+        revision.decision = decision;
+    }
+    tx.put_plan_revision(revision)?;
+    event(tx, task, revision)
+}
+
+/// Makes a proposed revision the current one and carries it out: what is new is made, what is the
+/// same is left alone, what is gone or different is called off or finished. A goal in `draft` begins.
+/// New tasks are judged by what the settings of `place` say now.
+///
+/// # Errors
+/// [`Refusal::NotFound`]; [`Refusal::Outdated`] if its parent is not the current revision;
+/// [`Refusal::Conflict`] if it was decided on before, or the composite takes no children any more.
+pub fn approve(
+    tx: &mut dyn Tx,
+    place: &Place,
+    id: TaskId,
+    number: u32,
+    ruling: &Ruling,
+) -> Result<Revision> {
+    let mut task = composite(tx, id)?;
+    let mut revisions = tx.plan_revisions(id)?;
+    let mut revision = proposed(&revisions, number)?;
+    name::check_text("why", &ruling.why, COMMENT_BYTES_MAX)?;
+    let at = revisions.iter().position(|r| r.state == PlanState::Current);
+    let before = at.map(|at| revisions.remove(at));
+    if before.as_ref().map(|r| r.number) != revision.parent {
+        return Err(Refusal::Outdated("the plan").into());
+    }
+    let plan = tx.plan(id, number)?.ok_or(Refusal::NotFound("plan"))?;
+    goal_itself(tx, place, &mut task, &plan, before.as_ref())?;
+    let tasks = match &before {
+        None => first(tx, place, &mut task, &plan)?,
+        Some(before) => {
+            let old = tx.plan(id, before.number)?;
+            let old = old.ok_or(Refusal::NotFound("plan"))?;
+            let known = tx.plan_tasks(id, before.number)?;
+            Replan::new(place, ruling.running, &known).carry_out(tx, id, &old, &plan)?
+        }
+    };
+    tx.put_plan_tasks(id, number, &tasks)?;
+    let at = tx.now();
+    let decision = |why: &str| {
+        Some(Decision {
+            by: ruling.by.clone(),
+            at,
+            why: why.to_owned(),
+        })
+    };
+    let (mine, overtaken) = (decision(&ruling.why), decision(OVERTAKEN));
+    if let Some(mut before) = before {
+        decide(tx, &task, &mut before, PlanState::Superseded, None)?;
+    }
+    decide(tx, &task, &mut revision, PlanState::Current, mine)?;
+    for mut other in revisions {
+        if other.state == PlanState::Proposed && other.number != number {
+            let overtaken = overtaken.clone();
+            decide(tx, &task, &mut other, PlanState::Rejected, overtaken)?;
+        }
+    }
+    begin(tx, id)?;
+    Ok(revision)
+}
+
+/// What the plan says of the composite itself, and what it is judged by.
+fn goal_itself(
+    tx: &mut dyn Tx,
+    place: &Place,
+    task: &mut Task,
+    plan: &Plan,
+    before: Option<&Revision>,
+) -> Result<()> {
+    if let Some((_, settings)) = &place.project {
+        task.check_set = Some(schedule::fix_checks(tx, settings, &plan.goal)?);
+        tx.put_task(task)?;
+    }
+    if before.is_none() {
+        return Ok(());
+    }
+    let new = NewTask {
+        requires: plan.labels.clone(),
+        spec: plan.goal.clone(),
+        key: String::new(),
+        priority: plan.priority,
+        review: false,
+        side_effects: false,
+        depends_on: Vec::new(),
+        children: Vec::new(),
+    };
+    tx.put_task_spec(task.id, &plan.goal)?;
+    task.requires = Maker::new(place).requires(&new, TaskKind::Composite)?;
+    if let Some(review) = plan.review {
+        task.review = review;
+    }
+    step::reorder(tx, task, |task| task.priority = plan.priority)
+}
+
+/// Makes all tasks of a first plan.
+fn first(
+    tx: &mut dyn Tx,
+    place: &Place,
+    task: &mut Task,
+    plan: &Plan,
+) -> Result<BTreeMap<String, TaskId>> {
+    let children = plan.children();
+    let mut maker = Maker::new(place);
+    maker.insert_children(tx, task, &children, "")?;
+    task.open_children += u32::try_from(children.len()).unwrap_or(u32::MAX);
+    tx.put_task(task)?;
+    Ok(maker.below.into_iter().collect())
+}
+
+/// Lets a composite that was waiting for its plan begin, and what is in nobody's way below it.
+fn begin(tx: &mut dyn Tx, id: TaskId) -> Result<()> {
+    let mut task = step::load(tx, id)?;
+    if task.state == State::Draft {
+        step(
+            tx,
+            &mut task,
+            Cause::Activate,
+            "its plan was approved",
+            None,
+        )?;
+        return step::settle(tx, &mut task);
+    }
+    for id in tx.children(id)? {
+        let mut child = step::load(tx, id)?;
+        if child.state == State::Blocked && child.unmet == 0 {
+            step::settle(tx, &mut child)?;
+        }
+    }
+    super::finish::complete_if_closed(tx, id)
+}
+
+/// Says no to a revision.
+///
+/// # Errors
+/// [`Refusal::NotFound`]; [`Refusal::Conflict`] if it was decided on before.
+pub fn reject(tx: &mut dyn Tx, id: TaskId, number: u32, by: &str, why: &str) -> Result<Revision> {
+    let task = step::load(tx, id)?;
+    let revisions = tx.plan_revisions(id)?;
+    let mut revision = proposed(&revisions, number)?;
+    name::check_text("why", why, COMMENT_BYTES_MAX)?;
+    let decision = Decision {
+        by: by.to_owned(),
+        at: tx.now(),
+        why: why.to_owned(),
+    };
+    decide(
+        tx,
+        &task,
+        &mut revision,
+        PlanState::Rejected,
+        Some(decision),
+    )?;
+    Ok(revision)
+}
+
+/// Refuses to begin a task otherwise than by approving its plan.
+pub(super) fn refuse_unplanned(tx: &mut dyn Tx, task: &Task) -> Result<()> {
+    if task.kind != TaskKind::Composite || task.open_children > 0 {
+        return Ok(());
+    }
+    let revisions = tx.plan_revisions(task.id)?;
+    let is_planned = revisions.iter().any(|r| r.state == PlanState::Current);
+    if revisions.is_empty() || is_planned {
+        return Ok(());
+    }
+    let text = "none of its plan's revisions was approved".to_owned();
+    Err(Refusal::Conflict(text).into())
+}
+
+/// What is done to the boxes of a Spec-Kit feature when a result goes into its target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Boxes {
+    /// The result is that of the feature: what is done is ticked.
+    Tick {
+        /// Path of `tasks.md` in the repository.
+        path: String,
+        /// Ids of the tasks that are done.
+        done: BTreeSet<String>,
+    },
+    /// The result is that of one task of the feature: the boxes stay as the target has them.
+    Keep {
+        /// Path of `tasks.md` in the repository.
+        path: String,
+    },
+}
+
+/// What the result of a task does to the boxes of a Spec-Kit feature, if it is part of one.
+///
+/// # Errors
+/// Storage only.
+pub fn boxes<R: Read + ?Sized>(view: &mut R, task: &Task) -> Result<Option<Boxes>> {
+    if task.kind == TaskKind::Composite
+        && let Some((number, path)) = feature(view, task.id)?
+    {
+        let mut done = BTreeSet::new();
+        for (key, id) in view.plan_tasks(task.id, number)? {
+            if view.task(id)?.is_some_and(|task| task.state == State::Done) {
+                done.insert(key);
+            }
+        }
+        return Ok(Some(Boxes::Tick { path, done }));
+    }
+    let Some(parent) = task.parent else {
+        return Ok(None);
+    };
+    let found = feature(view, parent)?;
+    Ok(found.map(|(_, path)| Boxes::Keep { path }))
+}
+
+/// The current revision of a composite that is planned from a feature, and the path of the feature's
+/// `tasks.md`.
+fn feature<R: Read + ?Sized>(view: &mut R, task: TaskId) -> Result<Option<(u32, String)>> {
+    let all = view.plan_revisions(task)?;
+    let current = all.into_iter().find(|r| r.state == PlanState::Current);
+    let feature = current.filter(|r| r.origin.planner == PlannerKind::SpecKit);
+    Ok(feature.map(|r| (r.number, format!("{}/{TASKS_FILE}", r.origin.source))))
+}

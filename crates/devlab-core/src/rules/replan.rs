@@ -1,0 +1,377 @@
+//! Carries out what a new revision of a plan changes, and disturbs nothing else.
+//!
+//! | a task is | and its work | what happens |
+//! |---|---|---|
+//! | kept | anywhere | nothing; what it needs changes only if it has not begun |
+//! | added | | it is made |
+//! | changed | not begun | it gets the new words in place |
+//! | changed | under way | it is called off, or goes on ([`Running`]); a new one does the new words |
+//! | changed | done, failed or cancelled | a new one does the new words |
+//! | removed | done | nothing |
+//! | removed | not begun, failed | it is called off |
+//! | removed | under way | it is called off, or goes on ([`Running`]) |
+//!
+//! Of a composite that is under way and only has other tasks below it, the same is done below it.
+//! What is being published cannot be called off any more: it goes on.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::attempt::AttemptState;
+use crate::error::{Error, Refusal, Result};
+use crate::id::TaskId;
+use crate::plan::diff::{self, Change, TaskDiff};
+use crate::plan::{Plan, PlanTask, open_dependencies, order};
+use crate::state::{Cause, State, TaskKind};
+use crate::task::{Task, Tries};
+use crate::tx::Tx;
+
+use super::make::Maker;
+use super::plan::Running;
+use super::schedule::Place;
+use super::step::{self, step};
+use super::{path, person};
+
+/// A plan that takes the place of another.
+pub(super) struct Replan<'a> {
+    maker: Maker<'a>,
+    running: Running,
+    /// Tasks of the older revision by key.
+    old_ids: &'a BTreeMap<String, TaskId>,
+    /// Tasks of the newer one.
+    new_ids: BTreeMap<String, TaskId>,
+}
+
+/// The tasks of one parent, before and after.
+struct Level<'p> {
+    parent: TaskId,
+    /// What is put before keys: in the older and in the newer plan.
+    prefix: (String, String),
+    old: &'p [PlanTask],
+    new: &'p [PlanTask],
+}
+
+impl Level<'_> {
+    fn old_key(&self, i: usize) -> String {
+        format!("{}{}", self.prefix.0, self.old[i].key)
+    }
+
+    fn new_key(&self, j: usize) -> String {
+        format!("{}{}", self.prefix.1, self.new[j].key)
+    }
+}
+
+impl<'a> Replan<'a> {
+    pub(super) fn new(
+        place: &'a Place,
+        running: Running,
+        old_ids: &'a BTreeMap<String, TaskId>,
+    ) -> Self {
+        Self {
+            maker: Maker::new(place),
+            running,
+            old_ids,
+            new_ids: BTreeMap::new(),
+        }
+    }
+
+    /// Does it; returns the tasks of the newer plan by key.
+    pub(super) fn carry_out(
+        mut self,
+        tx: &mut dyn Tx,
+        parent: TaskId,
+        old: &Plan,
+        new: &Plan,
+    ) -> Result<BTreeMap<String, TaskId>> {
+        self.level(
+            tx,
+            &Level {
+                parent,
+                prefix: (String::new(), String::new()),
+                old: &old.tasks,
+                new: &new.tasks,
+            },
+        )?;
+        Ok(self.new_ids)
+    }
+
+    fn level(&mut self, tx: &mut dyn Tx, level: &Level<'_>) -> Result<()> {
+        let changes = diff::siblings(level.old, level.new);
+        let mut drop = Vec::new();
+        let mut deeper = Vec::new();
+        // What is new comes first: a composite must not be done for want of children meanwhile.
+        for change in &changes {
+            match (change.change, change.from, change.to) {
+                (Change::Kept, Some(i), Some(j)) => {
+                    let keys = (level.old_key(i), level.new_key(j));
+                    self.keep(&level.new[j], &keys.0, &keys.1);
+                }
+                (Change::Changed, Some(i), Some(j)) => {
+                    match self.changed(tx, level, change, i, j)? {
+                        After::Settled => {}
+                        After::Drop(id) => drop.push((id, Some(j))),
+                        After::Deeper(id) => deeper.push((id, i, j)),
+                    }
+                }
+                (Change::Added, _, Some(j)) => self.make(tx, level, j)?,
+                (Change::Removed, Some(i), _) => {
+                    let id = self.old_ids.get(&level.old_key(i));
+                    drop.extend(id.map(|id| (*id, None)));
+                }
+                // A difference names the places that its kind has.
+                (Change::Kept | Change::Changed, _, _)
+                | (Change::Added, _, None)
+                | (Change::Removed, None, _) => {}
+            }
+        }
+        let mut first = HashMap::new();
+        for (id, instead) in drop {
+            let goes_on = self.drop_task(tx, id)?;
+            if let Some(j) = instead.filter(|_| goes_on) {
+                first.insert(j, id);
+            }
+        }
+        self.edges(tx, level, &first)?;
+        for (parent, i, j) in deeper {
+            let below = Level {
+                parent,
+                prefix: (
+                    format!("{}/", level.old_key(i)),
+                    format!("{}/", level.new_key(j)),
+                ),
+                old: &level.old[i].tasks,
+                new: &level.new[j].tasks,
+            };
+            self.level(tx, &below)?;
+        }
+        Ok(())
+    }
+
+    /// A task that says the same is the same task, and so is everything below it.
+    fn keep(&mut self, task: &PlanTask, old_key: &str, new_key: &str) {
+        if let Some(id) = self.old_ids.get(old_key) {
+            self.new_ids.insert(new_key.to_owned(), *id);
+        }
+        for child in &task.tasks {
+            let keys = [old_key, new_key].map(|key| format!("{key}/{}", child.key));
+            self.keep(child, &keys[0], &keys[1]);
+        }
+    }
+
+    fn make(&mut self, tx: &mut dyn Tx, level: &Level<'_>, j: usize) -> Result<()> {
+        let planned = &level.new[j];
+        if planned.done {
+            return Ok(());
+        }
+        let mut parent = step::load(tx, level.parent)?;
+        let new = planned.as_new(Vec::new());
+        self.maker.child(tx, &mut parent, &new, &level.prefix.1)?;
+        self.new_ids.extend(self.maker.below.drain(..));
+        Ok(())
+    }
+
+    fn changed(
+        &mut self,
+        tx: &mut dyn Tx,
+        level: &Level<'_>,
+        change: &TaskDiff,
+        i: usize,
+        j: usize,
+    ) -> Result<After> {
+        let Some(&id) = self.old_ids.get(&level.old_key(i)) else {
+            // It was done before there was a plan. With other words it is work again.
+            self.make(tx, level, j)?;
+            return Ok(After::Settled);
+        };
+        let task = step::load(tx, id)?;
+        let (before, planned) = (&level.old[i], &level.new[j]);
+        let leaves = before.tasks.is_empty() && planned.tasks.is_empty();
+        if leaves && !task.state.has_started() {
+            self.reword(tx, task, planned)?;
+            self.new_ids.insert(level.new_key(j), id);
+            return Ok(After::Settled);
+        }
+        let is_composite = !before.tasks.is_empty() && !planned.tasks.is_empty();
+        if change.fields == ["tasks"] && is_composite && step::takes_children(&task) {
+            self.new_ids.insert(level.new_key(j), id);
+            return Ok(After::Deeper(id));
+        }
+        self.make(tx, level, j)?;
+        Ok(After::Drop(id))
+    }
+
+    /// Gives a leaf on which no work has begun other words, in place.
+    fn reword(&mut self, tx: &mut dyn Tx, mut task: Task, planned: &PlanTask) -> Result<()> {
+        let new = planned.as_new(Vec::new());
+        step::unqueue(tx, &task)?;
+        // An attempt whose lease has ended may come back, but not to other words.
+        if let Some(mut lost) = task
+            .lost
+            .take()
+            .map(|id| tx.attempt(id))
+            .transpose()?
+            .flatten()
+        {
+            step::end_attempt(tx, &mut lost, AttemptState::Superseded, None)?;
+        }
+        task.requires = self.maker.requires(&new, TaskKind::Leaf)?;
+        task.priority = new.priority;
+        task.review = new.review;
+        task.side_effects = new.side_effects;
+        task.check_set = self.maker.check_set(tx, &new.spec)?;
+        task.tries = Tries::default();
+        task.not_before = None;
+        tx.put_task_spec(task.id, &new.spec)?;
+        tx.put_task(&task)?;
+        if task.state == State::Ready {
+            step::queue(tx, &task)?;
+        }
+        Ok(())
+    }
+
+    /// Lets go of a task that the plan does not have any more. Returns whether it goes on all the
+    /// same.
+    fn drop_task(&self, tx: &mut dyn Tx, id: TaskId) -> Result<bool> {
+        let mut task = step::load(tx, id)?;
+        match task.state {
+            State::Done | State::Cancelled => return Ok(false),
+            State::Failed => {
+                // What has failed is not called off as such: that would leave it open for its parent.
+                let started = task.started;
+                let why = "the plan does not have it any more";
+                step(tx, &mut task, Cause::Retry { started }, why, None)?;
+                tx.put_task(&task)?;
+            }
+            State::Running | State::Integrating | State::Waiting(..) => match self.running {
+                Running::Finish => return Ok(true),
+                Running::Cancel => {}
+            },
+            State::Draft | State::Blocked | State::Ready => {}
+        }
+        match person::cancel(tx, id) {
+            Ok(_) => Ok(false),
+            Err(Error::Refused(Refusal::Conflict(_))) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Brings in line what tasks need that have not begun. `first` has what must be done before a
+    /// task because it does the same in other words.
+    fn edges(
+        &mut self,
+        tx: &mut dyn Tx,
+        level: &Level<'_>,
+        first: &HashMap<usize, TaskId>,
+    ) -> Result<()> {
+        let ids: Vec<Option<TaskId>> = (0..level.new.len())
+            .map(|j| self.new_ids.get(&level.new_key(j)).copied())
+            .collect();
+        let before = self.needed_before(level);
+        let needs = open_dependencies(level.new, |j| ids[j].is_some());
+        let none = BTreeSet::new();
+        let mut rewired = Vec::new();
+        // Dependents first: then each path is right before what comes before it is raised.
+        for j in order(level.new).into_iter().rev() {
+            let Some(id) = ids[j] else { continue };
+            let task = step::load(tx, id)?;
+            if task.state.has_started() {
+                continue;
+            }
+            let wanted = needs[j]
+                .iter()
+                .filter_map(|&d| ids[d])
+                .chain(first.get(&j).copied());
+            let wanted: BTreeSet<TaskId> = wanted.collect();
+            let before = before.get(&id).unwrap_or(&none);
+            rewire(tx, task, &wanted, before)?;
+            rewired.push((id, wanted));
+        }
+        refuse_cycle(tx, level.parent)?;
+        for (id, wanted) in &rewired {
+            let path = step::load(tx, *id)?.path + 1;
+            for dependency in wanted {
+                path::raise(tx, *dependency, path)?;
+            }
+        }
+        for (id, _) in rewired {
+            let mut task = step::load(tx, id)?;
+            if task.state == State::Blocked && task.unmet == 0 {
+                step::settle(tx, &mut task)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Replan<'_> {
+    /// What the older plan said that each task needs.
+    fn needed_before(&self, level: &Level<'_>) -> HashMap<TaskId, BTreeSet<TaskId>> {
+        let ids: Vec<Option<TaskId>> = (0..level.old.len())
+            .map(|i| self.old_ids.get(&level.old_key(i)).copied())
+            .collect();
+        let needs = open_dependencies(level.old, |i| ids[i].is_some());
+        let of = |needs: BTreeSet<usize>| needs.into_iter().filter_map(|i| ids[i]).collect();
+        let all = ids.iter().zip(needs);
+        all.filter_map(|(id, needs)| Some(((*id)?, of(needs))))
+            .collect()
+    }
+}
+
+/// What is left to do about a changed task.
+enum After {
+    /// Nothing.
+    Settled,
+    /// Another one does it: this one is let go.
+    Drop(TaskId),
+    /// What is below it differs.
+    Deeper(TaskId),
+}
+
+/// Makes a task that has not begun depend on `wanted`. What the older plan wanted (`before`) is taken
+/// away; other edges were added by people, and stay.
+fn rewire(
+    tx: &mut dyn Tx,
+    mut task: Task,
+    wanted: &BTreeSet<TaskId>,
+    before: &BTreeSet<TaskId>,
+) -> Result<()> {
+    for gone in before.difference(wanted) {
+        tx.delete_edge(*gone, task.id)?;
+    }
+    let now: BTreeSet<TaskId> = tx.dependencies(task.id)?.into_iter().collect();
+    for new in wanted.difference(&now) {
+        tx.insert_edge(*new, task.id)?;
+    }
+    let mut unmet = 0;
+    for id in tx.dependencies(task.id)? {
+        unmet += u32::from(step::load(tx, id)?.state != State::Done);
+    }
+    if unmet != task.unmet {
+        if unmet > 0 {
+            step::unqueue(tx, &task)?;
+        }
+        task.unmet = unmet;
+        if unmet > 0 && task.state == State::Ready {
+            let why = "the plan changed what it needs";
+            step(tx, &mut task, Cause::Blocked, why, None)?;
+        }
+        tx.put_task(&task)?;
+    }
+    Ok(())
+}
+
+/// Edges that people added may close a circle with those of a new plan, which has none itself.
+fn refuse_cycle(tx: &mut dyn Tx, parent: TaskId) -> Result<()> {
+    let children = tx.children(parent)?;
+    let place: HashMap<TaskId, usize> = (0..).zip(&children).map(|(i, id)| (*id, i)).collect();
+    let mut needs = Vec::with_capacity(children.len());
+    for id in &children {
+        let on = tx.dependencies(*id)?;
+        let siblings = on.iter().filter_map(|id| place.get(id).copied());
+        needs.push(siblings.collect());
+    }
+    if crate::plan::acyclic(&needs) {
+        return Ok(());
+    }
+    let text = "the plan and a dependency that somebody added by hand make a cycle";
+    Err(Refusal::Conflict(text.to_owned()).into())
+}

@@ -1,0 +1,316 @@
+//! A new revision is carried out: what is the same is left alone.
+
+use devlab_core::attempt::AttemptState;
+use devlab_core::plan::PlanTask;
+use devlab_core::rules::plan::Running;
+use devlab_core::rules::schedule::Place;
+use devlab_core::state::State;
+use devlab_core::{AgentId, TaskId};
+
+use crate::invariants;
+use crate::lab::{Lab, code, leaf};
+use crate::plans::task;
+
+/// A lab with a goal that is under way.
+struct Under {
+    lab: Lab,
+    able: AgentId,
+    goal: TaskId,
+}
+
+impl Under {
+    fn way(tasks: Vec<PlanTask>) -> Self {
+        let mut lab = Lab::new(11);
+        let able = lab.able();
+        let goal = lab.planned(tasks).unwrap();
+        lab.approve(goal, 1, Running::Cancel).unwrap();
+        lab.start_all();
+        Self { lab, able, goal }
+    }
+
+    fn id(&self, key: &str) -> TaskId {
+        self.lab.current(self.goal)[key]
+    }
+
+    /// Does the next task in line and lands it.
+    fn land(&mut self, key: &str) {
+        let attempt = self.lab.take(self.able);
+        assert_eq!(attempt.task, self.id(key));
+        self.lab.pass(&attempt);
+        let parent = self.lab.task(attempt.task).parent.unwrap();
+        let target = self.lab.target(devlab_core::RefName::of_composite(parent));
+        self.lab.run_train(&target, self.able);
+        assert_eq!(self.lab.state(attempt.task), State::Done);
+    }
+
+    fn replan(&mut self, tasks: Vec<PlanTask>, running: Running) {
+        let revision = self.lab.propose(self.goal, tasks).unwrap();
+        self.lab
+            .approve(self.goal, revision.number, running)
+            .unwrap();
+    }
+
+    fn finish(&mut self) {
+        for _ in 0..40 {
+            self.lab.start_all();
+            while let Some(attempt) = self.lab.claim(self.able).unwrap() {
+                self.lab.pass(&attempt);
+            }
+            let targets: Vec<_> = self
+                .lab
+                .tx
+                .entries
+                .values()
+                .map(|e| e.target.clone())
+                .collect();
+            for target in targets {
+                self.lab.run_train(&target, self.able);
+            }
+            invariants::check(&self.lab.tx, self.lab.tx.events.len());
+        }
+        assert_eq!(self.lab.state(self.goal), State::Done);
+    }
+}
+
+fn reworded(mut task: PlanTask) -> PlanTask {
+    task.spec.goal = "do it otherwise".to_owned();
+    task
+}
+
+fn chain() -> Vec<PlanTask> {
+    vec![task("a", &[]), task("b", &["a"]), task("c", &["b"])]
+}
+
+#[test]
+fn what_is_done_and_untouched_stays_done() {
+    let mut under = Under::way(chain());
+    under.land("a");
+    let (a, b, c) = (under.id("a"), under.id("b"), under.id("c"));
+    let before = under.lab.task(a).clone();
+    let tasks = vec![
+        task("a", &[]),
+        task("b", &["a"]),
+        task("new", &["a"]),
+        task("c", &["b", "new"]),
+    ];
+    under.replan(tasks, Running::Cancel);
+    assert_eq!(*under.lab.task(a), before);
+    assert_eq!((under.id("a"), under.id("b"), under.id("c")), (a, b, c));
+    assert_eq!(under.lab.state(b), State::Ready);
+    assert_eq!(under.lab.state(under.id("new")), State::Ready);
+    assert_eq!(under.lab.task(c).unmet, 2);
+    under.finish();
+}
+
+#[test]
+fn what_has_not_begun_gets_its_new_words_in_place() {
+    let mut under = Under::way(chain());
+    let (a, b) = (under.id("a"), under.id("b"));
+    let tasks = vec![
+        reworded(task("a", &[])),
+        reworded(task("b", &[])),
+        task("c", &["b"]),
+    ];
+    under.replan(tasks, Running::Cancel);
+    assert_eq!((under.id("a"), under.id("b")), (a, b));
+    assert_eq!(under.lab.tx.specs[&a].goal, "do it otherwise");
+    assert_eq!(under.lab.state(b), State::Ready, "it needs a no longer");
+    let tasks = vec![task("a", &["b"]), task("b", &[])];
+    under.replan(tasks, Running::Cancel);
+    assert_eq!(under.lab.state(a), State::Blocked, "it needs b now");
+    under.finish();
+}
+
+#[test]
+fn an_attempt_that_was_lost_does_not_come_back_to_other_words() {
+    let mut under = Under::way(chain());
+    let attempt = under.lab.take(under.able);
+    under.lab.expire();
+    under.lab.release();
+    assert_eq!(under.lab.attempt_state(attempt.id), AttemptState::Lost);
+    let tasks = vec![reworded(task("a", &[]))];
+    under.replan(tasks, Running::Cancel);
+    assert_eq!(code(under.lab.heartbeat(&attempt)), "stale_attempt");
+    under.finish();
+}
+
+#[test]
+fn work_under_way_is_called_off_or_finished_as_policy_says() {
+    for running in [Running::Cancel, Running::Finish] {
+        for change in [
+            vec![reworded(task("a", &[])), task("b", &["a"])],
+            vec![task("b", &[])],
+        ] {
+            let removed = change.len() == 1;
+            let mut under = Under::way(chain());
+            let attempt = under.lab.take(under.able);
+            let a = attempt.task;
+            under.replan(change, running);
+            let goes_on = running == Running::Finish;
+            let expected = if goes_on {
+                State::Running
+            } else {
+                State::Cancelled
+            };
+            assert_eq!(under.lab.state(a), expected);
+            if !removed {
+                let again = under.id("a");
+                assert_ne!(again, a, "another task does the new words");
+                let expected = if goes_on {
+                    State::Blocked
+                } else {
+                    State::Ready
+                };
+                assert_eq!(under.lab.state(again), expected);
+                assert_eq!(under.lab.state(under.id("b")), State::Blocked);
+            } else {
+                assert_eq!(under.lab.state(under.id("b")), State::Ready);
+            }
+            if goes_on {
+                under.lab.pass(&attempt);
+            } else {
+                assert_eq!(code(under.lab.heartbeat(&attempt)), "task_cancelled");
+            }
+            under.finish();
+        }
+    }
+}
+
+#[test]
+fn a_done_task_with_other_words_is_done_again_by_another() {
+    let mut under = Under::way(chain());
+    under.land("a");
+    let a = under.id("a");
+    let b = under.id("b");
+    under.replan(
+        vec![reworded(task("a", &[])), task("b", &["a"])],
+        Running::Cancel,
+    );
+    assert_ne!(under.id("a"), a);
+    assert_eq!(under.lab.state(a), State::Done);
+    assert_eq!(
+        under.lab.state(b),
+        State::Blocked,
+        "it waits for the new one"
+    );
+    under.finish();
+}
+
+#[test]
+fn a_failed_task_that_is_removed_holds_nothing_up() {
+    let mut under = Under::way(chain());
+    under.lab.fail(under.id("a")).unwrap();
+    under.replan(vec![task("b", &[])], Running::Finish);
+    under.finish();
+}
+
+#[test]
+fn boxes_are_no_change() {
+    let mut under = Under::way(chain());
+    let ids = under.lab.current(under.goal);
+    let mut tasks = chain();
+    tasks[0].done = true;
+    tasks.push(task("d", &["c"]));
+    under.replan(tasks, Running::Cancel);
+    assert_eq!(under.id("a"), ids["a"]);
+    assert_eq!(under.lab.task(ids["b"]).unmet, 1, "a is not done for a box");
+    under.finish();
+}
+
+#[test]
+fn what_is_below_a_composite_is_changed_there() {
+    let nested = |tasks: Vec<PlanTask>| {
+        let mut outer = task("outer", &["a"]);
+        outer.tasks = tasks;
+        vec![task("a", &[]), outer, task("z", &["outer"])]
+    };
+    let inner = vec![task("x", &[]), task("y", &["x"])];
+    let mut under = Under::way(nested(inner));
+    under.land("a");
+    under.lab.start_all();
+    under.land("outer/x");
+    let ids = under.lab.current(under.goal);
+    let inner = vec![
+        task("x", &[]),
+        task("w", &["x"]),
+        reworded(task("y", &["w"])),
+    ];
+    under.replan(nested(inner), Running::Cancel);
+    for key in ["a", "outer", "outer/x", "outer/y", "z"] {
+        assert_eq!(under.id(key), ids[key], "{key}");
+    }
+    assert_eq!(under.lab.state(under.id("outer/w")), State::Ready);
+    assert_eq!(under.lab.state(under.id("outer/y")), State::Blocked);
+    under.finish();
+}
+
+#[test]
+fn a_task_that_got_another_key_goes_on() {
+    let mut under = Under::way(chain());
+    let attempt = under.lab.take(under.able);
+    let mut tasks = vec![task("first", &[])];
+    for (key, was, on) in [("b", "a", "first"), ("c", "b", "b"), ("d", "c", "c")] {
+        let mut renamed = task(was, &[on]);
+        renamed.key = key.to_owned();
+        tasks.push(renamed);
+    }
+    under.replan(tasks, Running::Cancel);
+    assert_eq!(under.id("b"), attempt.task);
+    assert_eq!(under.lab.state(attempt.task), State::Running);
+    under.lab.pass(&attempt);
+    under.finish();
+}
+
+#[test]
+fn an_edge_that_somebody_added_stays() {
+    let three = || vec![task("a", &[]), task("b", &[]), task("c", &[])];
+    let mut under = Under::way(three());
+    let (a, b) = (under.id("a"), under.id("b"));
+    under.lab.add_edge(a, b).unwrap();
+    let tasks = vec![task("a", &[]), task("b", &["c"]), task("c", &[])];
+    under.replan(tasks, Running::Cancel);
+    assert_eq!(under.lab.task(b).unmet, 2);
+    under.replan(three(), Running::Cancel);
+    assert_eq!(under.lab.task(b).unmet, 1);
+    under.finish();
+}
+
+#[test]
+fn a_plan_closes_no_circle_with_what_somebody_added() {
+    let mut under = Under::way(vec![task("a", &[]), task("b", &[])]);
+    let (a, b) = (under.id("a"), under.id("b"));
+    let place = Place {
+        parent: Some(under.goal),
+        ..under.lab.place(true)
+    };
+    let other = under.lab.create(&place, &leaf("other", &[])).unwrap().id;
+    under.lab.add_edge(other, a).unwrap();
+    under.lab.add_edge(b, other).unwrap();
+    let circle = vec![task("a", &[]), task("b", &["a"])];
+    let revision = under.lab.propose(under.goal, circle).unwrap();
+    let refused = under
+        .lab
+        .approve(under.goal, revision.number, Running::Cancel);
+    assert_eq!(code(refused), "conflict");
+    let tasks = vec![task("a", &[]), task("b", &[]), task("c", &["b"])];
+    under.replan(tasks, Running::Cancel);
+    assert_eq!(under.lab.task(a).unmet, 1);
+    under.finish();
+}
+
+#[test]
+fn a_goal_whose_result_is_settled_is_not_planned_again() {
+    let mut under = Under::way(vec![task("a", &[])]);
+    let attempt = under.lab.take(under.able);
+    let revision = under.lab.propose(under.goal, vec![task("b", &[])]).unwrap();
+    under.lab.pass(&attempt);
+    let target = under
+        .lab
+        .target(devlab_core::RefName::of_composite(under.goal));
+    under.lab.run_train(&target, under.able);
+    assert_eq!(under.lab.state(under.goal), State::Integrating);
+    let late = under
+        .lab
+        .approve(under.goal, revision.number, Running::Cancel);
+    assert_eq!(code(late), "conflict");
+}

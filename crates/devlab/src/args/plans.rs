@@ -1,0 +1,114 @@
+//! `devlab plan`, and how commands are given a plan.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::nouns::{Named, OptionalWords};
+
+/// What a plan is made of.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("input").required(true).multiple(false))]
+pub(crate) struct PlanFrom {
+    /// A plan file, as YAML or JSON (- is standard input)
+    #[arg(long, value_name = "FILE", group = "input")]
+    pub(crate) plan: Option<PathBuf>,
+    /// Folder of a Spec-Kit feature, such as specs/001-login-page
+    #[arg(long, value_name = "FOLDER", group = "input")]
+    pub(crate) spec_kit: Option<String>,
+    /// Stories of the feature run one after the other
+    #[arg(long, requires = "spec_kit")]
+    pub(crate) stories_in_turn: bool,
+}
+
+/// What a plan of a lab's goal is made of.
+#[derive(Debug, Args)]
+pub(crate) struct PlanOfGoal {
+    #[command(flatten)]
+    pub(crate) from: PlanFrom,
+    /// Branch or commit of the project to read the feature at; its default branch if left out
+    #[arg(long, value_name = "REV", requires = "spec_kit")]
+    pub(crate) at: Option<String>,
+    /// Why it is wanted
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub(crate) why: String,
+    /// Carry it out at once; otherwise it waits for `devlab plan approve`
+    #[arg(long)]
+    pub(crate) approve: bool,
+    /// The command that does each task of the feature; agents with a driver of their own if left out
+    #[arg(last = true, value_name = "CMD", requires = "spec_kit")]
+    pub(crate) command: Vec<String>,
+}
+
+/// What becomes of work under way that a plan does not want any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnRunning {
+    /// It is called off
+    Cancel,
+    /// It goes on to its end
+    Finish,
+}
+
+/// A revision of a goal's plan.
+#[derive(Debug, Args)]
+pub(crate) struct RevisionOf {
+    /// Id of the goal, or of another task that has a plan
+    pub(crate) name: String,
+    /// Number of the revision
+    #[arg(long, value_name = "N")]
+    pub(crate) revision: Option<u32>,
+}
+
+/// `devlab plan`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PlanCommand {
+    /// Say what a plan file or feature on this machine comes to; needs no lab
+    Compile {
+        #[command(flatten)]
+        from: PlanFrom,
+        /// Print a graph for Graphviz
+        #[arg(long)]
+        dot: bool,
+    },
+    /// Print the JSON Schema of plan files
+    Schema,
+    /// Show a revision: the current one, or else the newest
+    Show(RevisionOf),
+    /// Show what a revision changes: the newest, compared with the one it was made from
+    Diff {
+        #[command(flatten)]
+        of: RevisionOf,
+        /// Compare it with this revision
+        #[arg(long, value_name = "N")]
+        from: Option<u32>,
+    },
+    /// List all revisions, and who decided what
+    History(Named),
+    /// Propose another plan
+    Propose {
+        /// Id of the goal, or of another task that has a plan
+        name: String,
+        #[command(flatten)]
+        plan: Box<PlanOfGoal>,
+        /// What becomes of work that it does not want, if it is approved at once
+        #[arg(long, value_enum, default_value_t = OnRunning::Cancel)]
+        running: OnRunning,
+    },
+    /// Carry out a revision: the newest that waits for it
+    Approve {
+        #[command(flatten)]
+        of: RevisionOf,
+        #[command(flatten)]
+        words: OptionalWords,
+        /// What becomes of work under way that it does not want
+        #[arg(long, value_enum, default_value_t = OnRunning::Cancel)]
+        running: OnRunning,
+    },
+    /// Say no to a revision: the newest that waits
+    Reject {
+        #[command(flatten)]
+        of: RevisionOf,
+        #[command(flatten)]
+        words: OptionalWords,
+    },
+}

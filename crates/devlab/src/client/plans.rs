@@ -1,0 +1,226 @@
+//! Plans: compiled here, proposed to a lab, shown and decided.
+
+mod compile;
+mod print;
+
+use std::io::Read;
+use std::path::Path;
+
+use devlab_api::client::{Client, ClientError};
+use devlab_api::plan::{
+    ApprovePlan, CreateGoal, FileInput, OnRunning as WireRunning, PlanInput, PlanRevision,
+    ProposePlan, RejectPlan, SpecKitInput,
+};
+use devlab_api::task::{Command, Driver};
+use devlab_core::TaskId;
+use devlab_core::plan::PlanState;
+
+use super::find;
+use crate::args::{OnRunning, Output, PlanCommand, PlanOfGoal, RevisionOf};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::show;
+
+/// Largest plan file that is sent, in bytes: the server's own limit of a request.
+const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// `devlab plan`.
+pub(crate) async fn run(context: &Context, command: PlanCommand) -> anyhow::Result<()> {
+    match command {
+        PlanCommand::Compile { from, dot } => compile::run(context, &from, dot),
+        PlanCommand::Schema => show::bytes(devlab_core::plan::file::SCHEMA.as_bytes()),
+        PlanCommand::Show(of) => {
+            let (client, id, revision) = found(context, &of, newest_to_show).await?;
+            let plan = client.plan(id, revision.number).await?;
+            print::detail(context.output, &plan)
+        }
+        PlanCommand::Diff { of, from } => {
+            let (client, id, revision) = found(context, &of, newest).await?;
+            let diff = client.plan_diff(id, revision.number, from).await?;
+            print::diff(context.output, &diff)
+        }
+        PlanCommand::History(named) => {
+            let client = context.client()?;
+            let id = find::task(&client, &named.name).await?;
+            print::history(context.output, &client.plans(id).await?.items)
+        }
+        PlanCommand::Propose {
+            name,
+            plan,
+            running,
+        } => propose(context, &name, *plan, running).await,
+        PlanCommand::Approve { of, words, running } => {
+            let (client, id, revision) = found(context, &of, newest_open).await?;
+            let ruling = ApprovePlan {
+                why: words.text(),
+                running: wire(running),
+            };
+            let plan = client.approve_plan(id, revision.number, &ruling).await?;
+            print::decided(context.output, &plan.revision)
+        }
+        PlanCommand::Reject { of, words } => {
+            let (client, id, revision) = found(context, &of, newest_open).await?;
+            let why = words.text();
+            let ruling = RejectPlan { why };
+            let revision = client.reject_plan(id, revision.number, &ruling).await?;
+            print::decided(context.output, &revision)
+        }
+    }
+}
+
+/// Which revision a command means that was given no number.
+type Choice = fn(&[PlanRevision]) -> Option<&PlanRevision>;
+
+fn newest(all: &[PlanRevision]) -> Option<&PlanRevision> {
+    all.last()
+}
+
+fn newest_to_show(all: &[PlanRevision]) -> Option<&PlanRevision> {
+    let current = all.iter().find(|r| r.state == PlanState::Current);
+    current.or(all.last())
+}
+
+fn newest_open(all: &[PlanRevision]) -> Option<&PlanRevision> {
+    all.iter().rfind(|r| r.state == PlanState::Proposed)
+}
+
+async fn found(
+    context: &Context,
+    of: &RevisionOf,
+    choice: Choice,
+) -> anyhow::Result<(Client, TaskId, PlanRevision)> {
+    let client = context.client()?;
+    let id = find::task(&client, &of.name).await?;
+    let all = client.plans(id).await?.items;
+    let revision = match of.revision {
+        Some(number) => all.iter().find(|r| r.number == number),
+        None => choice(&all),
+    };
+    let missing = || match all.is_empty() {
+        true => Failure::not_found(format!("{id} has no plan")),
+        false => Failure::not_found(format!("{id} has no such revision of its plan")),
+    };
+    let revision = revision.cloned().ok_or_else(missing)?;
+    Ok((client, id, revision))
+}
+
+fn wire(running: OnRunning) -> WireRunning {
+    match running {
+        OnRunning::Cancel => WireRunning::Cancel,
+        OnRunning::Finish => WireRunning::Finish,
+    }
+}
+
+/// Where a goal goes, and how its result gets there.
+pub(crate) struct Place {
+    pub(crate) org: Option<String>,
+    pub(crate) project: Option<String>,
+    pub(crate) review: Option<bool>,
+}
+
+/// `devlab goal create`.
+pub(crate) async fn create_goal(
+    context: &Context,
+    plan: PlanOfGoal,
+    place: Place,
+) -> anyhow::Result<()> {
+    let client = context.client()?;
+    let goal = CreateGoal {
+        org: place.org,
+        project: place.project,
+        input: input(&plan)?,
+        depends_on: Vec::new(),
+        review: place.review,
+        why: plan.why,
+        approve: plan.approve,
+    };
+    let made = client.create_goal(&goal).await.map_err(problems)?;
+    if context.output == Output::Json {
+        return show::json(&made);
+    }
+    print::detail(context.output, &made.plan)?;
+    show::line("")?;
+    print::decided(context.output, &made.plan.revision)
+}
+
+async fn propose(
+    context: &Context,
+    name: &str,
+    plan: PlanOfGoal,
+    running: OnRunning,
+) -> anyhow::Result<()> {
+    let client = context.client()?;
+    let id = find::task(&client, name).await?;
+    let all = client.plans(id).await?.items;
+    let current = all.iter().find(|r| r.state == PlanState::Current);
+    let wanted = ProposePlan {
+        input: input(&plan)?,
+        parent: current.map(|revision| revision.number),
+        why: plan.why,
+        approve: plan.approve,
+        running: wire(running),
+    };
+    let made = client.propose_plan(id, &wanted).await.map_err(problems)?;
+    if context.output == Output::Json {
+        return show::json(&made);
+    }
+    let diff = client.plan_diff(id, made.revision.number, None).await?;
+    print::diff(context.output, &diff)?;
+    show::line("")?;
+    print::decided(context.output, &made.revision)
+}
+
+fn input(plan: &PlanOfGoal) -> anyhow::Result<PlanInput> {
+    if let Some(folder) = &plan.from.spec_kit {
+        let argv = plan.command.clone();
+        let driver = (!argv.is_empty()).then(|| {
+            Driver::Command(Command {
+                argv,
+                ..Command::default()
+            })
+        });
+        return Ok(PlanInput::SpecKit(SpecKitInput {
+            folder: folder.clone(),
+            at: plan.at.clone(),
+            stories_in_parallel: !plan.from.stories_in_turn,
+            driver,
+        }));
+    }
+    let file = plan.from.plan.as_deref().unwrap_or(Path::new("-"));
+    Ok(PlanInput::File(FileInput {
+        name: file.display().to_string(),
+        text: read(file)?,
+    }))
+}
+
+/// A file, or standard input.
+fn read(file: &Path) -> anyhow::Result<String> {
+    let mut text = String::new();
+    let read = if file == Path::new("-") {
+        std::io::stdin()
+            .take(FILE_BYTES_MAX)
+            .read_to_string(&mut text)
+    } else {
+        let opened = std::fs::File::open(file);
+        opened.and_then(|opened| opened.take(FILE_BYTES_MAX).read_to_string(&mut text))
+    };
+    // A name that leads nowhere is a mistake in the command line.
+    read.map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))?;
+    Ok(text)
+}
+
+/// Names everything that is wrong with a plan, one problem a line.
+fn problems(error: ClientError) -> anyhow::Error {
+    let lines: Vec<String> = match error.problem() {
+        Some(problem) => {
+            let all = problem.problems.iter().cloned();
+            all.map(|one| devlab_core::plan::Problem::from(one).to_string())
+                .collect()
+        }
+        None => Vec::new(),
+    };
+    match lines.is_empty() {
+        true => error.into(),
+        false => Failure::usage(format!("this is not a plan:\n{}", lines.join("\n"))),
+    }
+}

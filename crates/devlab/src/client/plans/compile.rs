@@ -1,0 +1,116 @@
+//! `devlab plan compile`: what an input on this machine comes to, without a lab.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use devlab_core::plan::file::File;
+use devlab_core::plan::spec_kit::{SPEC_FILE, SpecKit, TASKS_FILE};
+use devlab_core::plan::{Plan, PlanTask, Planner};
+use serde_json::json;
+
+use crate::args::{Output, PlanFrom};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::show;
+
+pub(super) fn run(context: &Context, from: &PlanFrom, dot: bool) -> anyhow::Result<()> {
+    let planner = planner(from)?;
+    let plan = planner.plan().map_err(|problems| {
+        let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        Failure::usage(format!("this is not a plan:\n{}", lines.join("\n")))
+    })?;
+    if dot {
+        return show::line(&graph(&plan));
+    }
+    match context.output {
+        Output::Json => show::json(&json!({
+            "planner": planner.kind(),
+            "input": planner.input_hash(),
+            "plan": plan,
+        })),
+        Output::Table => table(&plan),
+    }
+}
+
+fn planner(from: &PlanFrom) -> anyhow::Result<Box<dyn Planner>> {
+    if let Some(folder) = &from.spec_kit {
+        let folder = folder.trim_end_matches('/');
+        return Ok(Box::new(SpecKit {
+            folder: folder.to_owned(),
+            spec: super::read(&Path::new(folder).join(SPEC_FILE))?,
+            tasks: super::read(&Path::new(folder).join(TASKS_FILE))?,
+            stories_in_parallel: !from.stories_in_turn,
+            driver: None,
+        }));
+    }
+    let file = from.plan.as_deref().unwrap_or(Path::new("-"));
+    Ok(Box::new(File {
+        name: file.display().to_string(),
+        text: super::read(file)?,
+    }))
+}
+
+fn table(plan: &Plan) -> anyhow::Result<()> {
+    show::line(&format!(
+        "{}: {}",
+        plan.goal.title,
+        show::count(plan.count() as u64, "task")
+    ))?;
+    let mut rows = Vec::new();
+    collect(&plan.tasks, 0, &mut rows);
+    show::table(&["key", "needs", "title"], rows.into_iter())?;
+    for warning in &plan.warnings {
+        show::note(&format!("{0}note:{0:#} {warning}", show::YELLOW));
+    }
+    Ok(())
+}
+
+fn collect(tasks: &[PlanTask], depth: usize, rows: &mut Vec<Vec<String>>) {
+    for task in tasks {
+        let done = if task.done { " (done)" } else { "" };
+        rows.push(vec![
+            format!("{:1$}{2}{done}", "", depth * 2, task.key),
+            task.depends_on.join(" "),
+            show::short(&task.spec.title, 70),
+        ]);
+        collect(&task.tasks, depth + 1, rows);
+    }
+}
+
+/// A graph for Graphviz: an arrow leads from what is done first.
+fn graph(plan: &Plan) -> String {
+    let mut text = String::from("digraph plan {\n  rankdir=LR; node [shape=box];\n");
+    nodes(&plan.tasks, "", &mut text);
+    text.push('}');
+    text
+}
+
+fn nodes(tasks: &[PlanTask], prefix: &str, text: &mut String) {
+    for task in tasks {
+        let id = format!("{prefix}{}", task.key);
+        let label = format!("{}\n{}", task.key, show::short(&task.spec.title, 40));
+        let style = if task.done { ", style=dashed" } else { "" };
+        // Writing to a text cannot fail.
+        writeln!(text, "  {} [label={}{style}];", quoted(&id), quoted(&label)).ok();
+        for key in &task.depends_on {
+            let from = format!("{prefix}{key}");
+            writeln!(text, "  {} -> {};", quoted(&from), quoted(&id)).ok();
+        }
+        for child in &task.tasks {
+            let below = format!("{id}/{}", child.key);
+            writeln!(
+                text,
+                "  {} -> {} [style=dotted];",
+                quoted(&below),
+                quoted(&id)
+            )
+            .ok();
+        }
+        nodes(&task.tasks, &format!("{id}/"), text);
+    }
+}
+
+fn quoted(text: &str) -> String {
+    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{}\"", escaped.replace('\n', "\\n"))
+}

@@ -1,0 +1,183 @@
+//! Plans on the command line, with real agents.
+
+#![expect(clippy::unwrap_used, reason = "a failing fixture fails its test")]
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::bench::{Bench, until};
+
+const SPEC: &str = "# Feature Specification: Greeting\n\n\
+    ### User Story 1 - Greet (Priority: P1)\n\nSomebody is greeted.\n\n- **FR-001**: It MUST greet\n";
+const TASKS: &str = "# Tasks: Greeting\n\n## Phase 1: Setup\n\n- [ ] T001 Write the words\n\n\
+    ## Phase 2: User Story 1 - Greet (Priority: P1)\n\n\
+    - [ ] T002 [P] [US1] Greet in a file\n- [ ] T003 [P] [US1] Greet in another\n";
+/// Leaves a file of its own for each task, and ticks every box.
+const DRIVER: &str = "echo hello > $DEVLAB_TASK.txt; sed -i 's/^- \\[ \\]/- [X]/' specs/*/tasks.md";
+
+fn json(bench: &Bench, args: &[&str]) -> Value {
+    let value = bench.run(&[&["--output", "json"], args].concat()).ok();
+    value.json()
+}
+
+/// A checkout with a feature, and a project that was made of it.
+fn with_feature(bench: &Bench) -> PathBuf {
+    let folder = bench.checkout("greeting");
+    let feature = folder.join("specs/001-greeting");
+    std::fs::create_dir_all(&feature).unwrap();
+    std::fs::write(feature.join("spec.md"), SPEC).unwrap();
+    std::fs::write(feature.join("tasks.md"), TASKS).unwrap();
+    bench.commit(&folder, "Describe the greeting");
+    let first = ["run", "Look around", "--output", "json", "--", "true"];
+    bench.run_in(&folder, &first).ok();
+    folder
+}
+
+fn state_of(bench: &Bench, goal: &str) -> String {
+    let shown = json(bench, &["goal", "show", goal]);
+    shown["goal"]["state"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_feature_is_planned_shown_approved_carried_out_and_ticked_off() {
+    let bench = Bench::new();
+    bench.up(2);
+    let folder = with_feature(&bench);
+    let create = [
+        "goal",
+        "create",
+        "--project",
+        "greeting",
+        "--spec-kit",
+        "specs/001-greeting",
+        "--review",
+        "false",
+        "--why",
+        "people ask",
+        "--",
+        "sh",
+        "-c",
+        DRIVER,
+    ];
+    let made = json(&bench, &create);
+    let goal = made["goal"]["id"].as_str().unwrap();
+    assert_eq!(made["plan"]["state"], "proposed");
+    assert_eq!(made["plan"]["tasks"][1]["depends_on"][0], "T001");
+    let shown = bench.run(&["plan", "show", goal]).ok().out;
+    for words in [
+        "proposed",
+        "specs/001-greeting at ",
+        "people ask",
+        "Write the words",
+    ] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    let diff = bench.run(&["plan", "diff", goal]).ok().out;
+    assert!(diff.contains("+ T001 Write the words"), "{diff}");
+    assert_eq!(state_of(&bench, goal), "draft");
+
+    let approved = bench.run(&["plan", "approve", goal, "looks good"]).ok().out;
+    assert!(approved.contains("revision 1 is current"), "{approved}");
+    until("the goal's end", || {
+        (state_of(&bench, goal) == "done").then_some(())
+    });
+    let history = json(&bench, &["plan", "history", goal]);
+    assert_eq!(history[0]["state"], "current");
+    assert_eq!(history[0]["decision"]["why"], "looks good");
+
+    bench.run_in(&folder, &["project", "sync"]).ok();
+    let landed = std::fs::read_to_string(folder.join("specs/001-greeting/tasks.md")).unwrap();
+    assert_eq!(landed, TASKS.replace("- [ ]", "- [X]"));
+}
+
+#[test]
+fn an_input_is_compiled_without_a_lab_and_its_mistakes_are_named() {
+    let bench = Bench::new();
+    let folder = bench.path().join("specs/001-greeting");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("spec.md"), SPEC).unwrap();
+    std::fs::write(folder.join("tasks.md"), TASKS).unwrap();
+    let compile = ["plan", "compile", "--spec-kit", "specs/001-greeting/"];
+    let table = bench.run(&compile).ok().out;
+    assert!(table.contains("T002"), "{table}");
+    let compiled = json(&bench, &compile);
+    assert_eq!(compiled["planner"], "spec_kit");
+    assert_eq!(compiled["plan"]["tasks"].as_array().unwrap().len(), 3);
+    let dot = bench.run(&[&compile[..], &["--dot"]].concat()).ok().out;
+    assert!(dot.contains("\"T001\" -> \"T003\";"), "{dot}");
+
+    std::fs::write(folder.join("tasks.md"), TASKS.replace("T003", "T002")).unwrap();
+    let wrong = bench.run(&compile).fails_with(2).err;
+    let line = "specs/001-greeting/tasks.md:10: T002 is used twice: first at line 9";
+    assert!(wrong.contains(line), "{wrong}");
+
+    let plan = Path::new("plan.yaml");
+    let text =
+        "title: Greeting\ntasks:\n- {key: a, title: A}\n- {key: b, title: B, depends_on: [c]}\n";
+    std::fs::write(bench.path().join(plan), text).unwrap();
+    let wrong = bench
+        .run(&["plan", "compile", "--plan", "plan.yaml"])
+        .fails_with(2)
+        .err;
+    let line = "plan.yaml:4: tasks[1].depends_on[0]: there is no sibling c";
+    assert!(wrong.contains(line), "{wrong}");
+    bench.run(&["plan", "compile"]).fails_with(2);
+    let both = [
+        "plan",
+        "compile",
+        "--plan",
+        "plan.yaml",
+        "--spec-kit",
+        "specs",
+    ];
+    bench.run(&both).fails_with(2);
+    let schema = bench.run(&["plan", "schema"]).ok().json();
+    assert_eq!(schema["title"], "devlab plan");
+}
+
+#[test]
+fn a_plan_file_is_proposed_again_and_only_what_it_changes_is_new() {
+    let bench = Bench::new();
+    bench.up(0);
+    let file = bench.path().join("plan.yaml");
+    let driver = "driver: {command: {argv: ['true']}}\n";
+    let first = format!("title: Greeting\n{driver}tasks:\n- {{key: a, title: A}}\n");
+    std::fs::write(&file, &first).unwrap();
+    let made = json(
+        &bench,
+        &["goal", "create", "--plan", "plan.yaml", "--approve"],
+    );
+    let goal = made["goal"]["id"].as_str().unwrap();
+    let task = made["plan"]["tasks"][0]["task"].clone();
+    assert!(task.is_string(), "{made}");
+    let propose = ["plan", "propose", goal, "--plan", "plan.yaml"];
+    let same = bench.run(&propose).fails_with(1).err;
+    assert!(same.contains("has not changed"), "{same}");
+
+    std::fs::write(&file, first + "- {key: b, title: B, depends_on: [a]}\n").unwrap();
+    let proposed = bench.run(&propose).ok().out;
+    assert!(proposed.contains("+ b B"), "{proposed}");
+    let rejected = bench.run(&["plan", "reject", goal, "not now"]).ok().out;
+    assert!(rejected.contains("revision 2 is rejected"), "{rejected}");
+    bench.run(&["plan", "approve", goal]).fails_with(5);
+    let again = json(
+        &bench,
+        &[&propose[..], &["--approve", "--running", "finish"]].concat(),
+    );
+    assert_eq!(again["number"], 3);
+    assert_eq!(
+        again["tasks"][0]["task"], task,
+        "what is kept is the same task"
+    );
+    assert_eq!(
+        json(&bench, &["plan", "history", goal])
+            .as_array()
+            .unwrap()
+            .len(),
+        3
+    );
+    bench
+        .run(&["plan", "show", goal, "--revision", "9"])
+        .fails_with(5);
+}
