@@ -123,6 +123,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/backup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes a backup of the whole lab while it runs: a tar whose last part is its manifest; one that
+         *     ends before is none. For global admins: it holds the keys of the lab.
+         */
+        post: operations["lab.backup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/clusters": {
         parameters: {
             query?: never;
@@ -171,6 +191,26 @@ export interface paths {
         get: operations["event.stream"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/goals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes a goal that is done by a plan. It is a draft until a revision of its plan is approved,
+         *     unless it is to begin at once.
+         */
+        post: operations["goal.create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -249,6 +289,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/orgs/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes the org of an exported archive in. Ids stay, so it can be in a lab once. For global
+         *     admins.
+         */
+        post: operations["org.import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/orgs/{org}": {
         parameters: {
             query?: never;
@@ -260,6 +320,26 @@ export interface paths {
         get: operations["org.get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes an org along: all that belongs to it and nothing else, as a tar like that of a backup. It
+         *     has no tokens.
+         */
+        post: operations["org.export"];
         delete?: never;
         options?: never;
         head?: never;
@@ -768,6 +848,95 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tasks/{id}/plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Revisions of a composite's plan, oldest first. */
+        get: operations["plan.list"];
+        put?: never;
+        /** Proposes another revision. It becomes current when it is approved, or at once. */
+        post: operations["plan.propose"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{id}/plans/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A revision with its tasks and what each needs. */
+        get: operations["plan.get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{id}/plans/{number}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes a proposed revision the current one and carries it out. What it adds is judged by the
+         *     checks that the project has now.
+         */
+        post: operations["plan.approve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{id}/plans/{number}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a revision changes: its tasks as kept, added, removed or changed. */
+        get: operations["plan.diff"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{id}/plans/{number}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says no to a proposed revision. */
+        post: operations["plan.reject"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tasks/{id}/receipts": {
         parameters: {
             query?: never;
@@ -841,6 +1010,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Holds records and repositories against each other, which reads every repository whole. For
+         *     global admins.
+         */
+        get: operations["lab.verify"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/whoami": {
         parameters: {
             query?: never;
@@ -898,6 +1087,13 @@ export interface components {
              * @description When it last called.
              */
             seen_at: string;
+        };
+        /** @description Makes a revision the current one. */
+        ApprovePlan: {
+            /** @description What becomes of work under way that it does not want. */
+            running?: components["schemas"]["OnRunning"];
+            /** @description Why. */
+            why?: string;
         };
         /** @description An attempt. */
         Attempt: {
@@ -1123,6 +1319,23 @@ export interface components {
             /** @description `accept` or `reject`. */
             verdict?: string | null;
         };
+        /** @description Makes a goal that is done by a plan. */
+        CreateGoal: {
+            /** @description Whether it begins at once. Otherwise it is a draft until its plan is approved. */
+            approve?: boolean;
+            /** @description Goals of the same org that have to be done first. */
+            depends_on?: string[];
+            /** @description What it is planned from. */
+            input: components["schemas"]["PlanInput"];
+            /** @description Org, by id or name. May be left out by a caller that has just one. */
+            org?: string | null;
+            /** @description Project, by id or name. A goal without one changes no repository. */
+            project?: string | null;
+            /** @description Whether a person reviews its result. Default: what the plan says, or else yes with a project. */
+            review?: boolean | null;
+            /** @description Why it is wanted. */
+            why?: string;
+        };
         /** @description Makes an org. */
         CreateOrg: {
             /** @description Name: 1 to 63 of `a-z 0-9 -`. */
@@ -1238,6 +1451,16 @@ export interface components {
             /** @description Task it concerns. */
             task?: string | null;
         };
+        /** @description A plan file, as YAML or JSON; its schema is `docs/plan.schema.json`. */
+        FileInput: {
+            /**
+             * @description Its name, for problems and for the plan's origin.
+             * @example plan.yaml
+             */
+            name: string;
+            /** @description Its content. */
+            text: string;
+        };
         /** @description Why an agent gave up. */
         GivenUp: {
             /** @description In words. */
@@ -1277,6 +1500,58 @@ export interface components {
              * @example ok
              */
             status: string;
+        };
+        /** @description Something that does not hold. */
+        LabProblem: {
+            /** @description What to do about it. */
+            help: string;
+            /** @description Where: a project, or `records`. */
+            place: string;
+            /** @description What does not hold. */
+            what: string;
+        };
+        /** @description What a look at a lab has found. */
+        LabReport: {
+            /**
+             * Format: int64
+             * @description Projects that were not looked at, because another server has their repositories: ask that
+             *     one too.
+             */
+            elsewhere: number;
+            /**
+             * Format: int64
+             * @description Merges that were published.
+             */
+            merges: number;
+            /**
+             * Format: int64
+             * @description How many more there are.
+             */
+            more: number;
+            /**
+             * Format: int64
+             * @description Objects that records name and that have to be there.
+             */
+            objects: number;
+            /** @description Whether everything holds. */
+            ok: boolean;
+            /** @description What does not hold; at most a thousand. */
+            problems: components["schemas"]["LabProblem"][];
+            /**
+             * Format: int64
+             * @description Projects, and so repositories, that were looked at.
+             */
+            projects: number;
+            /**
+             * Format: int64
+             * @description Receipts whose commit is there.
+             */
+            receipts: number;
+            /**
+             * Format: int64
+             * @description Tasks.
+             */
+            tasks: number;
         };
         /** @description A page of a list. */
         List_Agent: {
@@ -1642,6 +1917,44 @@ export interface components {
             next?: string | null;
         };
         /** @description A page of a list. */
+        List_PlanRevision: {
+            /** @description The items. */
+            items: {
+                decision?: components["schemas"]["PlanDecision"] | null;
+                /**
+                 * Format: int32
+                 * @description From 1, without gaps.
+                 */
+                number: number;
+                /** @description Where it comes from. */
+                origin: components["schemas"]["PlanOrigin"];
+                /**
+                 * Format: int32
+                 * @description The revision that was current when it was proposed. Only while that one still is can this
+                 *     one become current.
+                 */
+                parent?: number | null;
+                /**
+                 * Format: date-time
+                 * @description When.
+                 */
+                proposed_at: string;
+                /** @description Who proposed it. */
+                proposed_by: string;
+                /** @description `proposed`, `current`, `superseded` or `rejected`. */
+                state: string;
+                /** @description The composite. */
+                task: string;
+                /**
+                 * Format: int32
+                 * @description How many tasks it has, at every depth.
+                 */
+                task_count: number;
+            }[];
+            /** @description Where the next page begins: pass it as `cursor`. Absent on the last page. */
+            next?: string | null;
+        };
+        /** @description A page of a list. */
         List_Project: {
             /** @description The items. */
             items: {
@@ -1924,6 +2237,11 @@ export interface components {
             /** @description The token. */
             token: components["schemas"]["Token"];
         };
+        /**
+         * @description What becomes of work under way on a task that a revision removes or changes.
+         * @enum {string}
+         */
+        OnRunning: "cancel" | "finish";
         /** @description An org. */
         Org: {
             /**
@@ -2048,6 +2366,188 @@ export interface components {
             /** @description Its version. */
             version: string;
         };
+        /** @description What was decided about a revision. */
+        PlanDecision: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description Who. */
+            by: string;
+            /** @description Why. */
+            why?: string;
+        };
+        /** @description A revision with its plan. */
+        PlanDetail: components["schemas"]["PlanRevision"] & {
+            /** @description Checks of the composite, besides the project's. */
+            checks?: components["schemas"]["Check"][];
+            driver?: components["schemas"]["Driver"] | null;
+            /** @description What is wanted of it, in words. */
+            goal: string;
+            /** @description Whether a person reviews its result; absent leaves it to the default. */
+            review?: boolean | null;
+            /** @description Its tasks. What each needs is in `depends_on`. */
+            tasks: components["schemas"]["PlannedTask"][];
+            /** @description Title of the composite. */
+            title: string;
+            /** @description What a person should know before approving it. */
+            warnings?: components["schemas"]["PlanProblem"][];
+        };
+        /** @description What two revisions differ in. */
+        PlanDiff: {
+            /** @description Fields of the composite itself that differ. */
+            fields: string[];
+            /**
+             * Format: int32
+             * @description The older revision; absent compares with nothing.
+             */
+            from?: number | null;
+            /** @description The composite. */
+            task: string;
+            /** @description Every task of both: those of the newer one in its order, then the removed ones. */
+            tasks: components["schemas"]["PlanTaskDiff"][];
+            /**
+             * Format: int32
+             * @description The newer one.
+             */
+            to: number;
+        };
+        /** @description What a plan is made of. Exactly one member is given. */
+        PlanInput: {
+            /** @description One task. */
+            single: components["schemas"]["SingleInput"];
+        } | {
+            /** @description A plan file. */
+            file: components["schemas"]["FileInput"];
+        } | {
+            /** @description A Spec-Kit feature in the project's repository. */
+            spec_kit: components["schemas"]["SpecKitInput"];
+        };
+        /** @description Where a plan comes from. */
+        PlanOrigin: {
+            /** @description Commit that the input was read at. */
+            commit?: string | null;
+            /** @description Hash of the input. Ticked boxes of a Spec-Kit feature do not change it. */
+            input: string;
+            /** @description What made it: `single`, `file` or `spec_kit`. */
+            planner: string;
+            /** @description Of which input: a file's name, or a folder in the project's repository. */
+            source: string;
+            /** @description Why it was proposed. */
+            why?: string;
+        };
+        /** @description What is wrong with an input, or worth knowing about it, and where. */
+        PlanProblem: {
+            /** @description Path of the value, such as `tasks[3].depends_on[0]`. */
+            at?: string;
+            /** @description The file; empty for a request. */
+            file: string;
+            /**
+             * Format: int32
+             * @description Line in it, from 1.
+             */
+            line?: number | null;
+            /** @description What it is. */
+            message: string;
+        };
+        /** @description A revision of a composite's plan. */
+        PlanRevision: {
+            decision?: components["schemas"]["PlanDecision"] | null;
+            /**
+             * Format: int32
+             * @description From 1, without gaps.
+             */
+            number: number;
+            /** @description Where it comes from. */
+            origin: components["schemas"]["PlanOrigin"];
+            /**
+             * Format: int32
+             * @description The revision that was current when it was proposed. Only while that one still is can this
+             *     one become current.
+             */
+            parent?: number | null;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            proposed_at: string;
+            /** @description Who proposed it. */
+            proposed_by: string;
+            /** @description `proposed`, `current`, `superseded` or `rejected`. */
+            state: string;
+            /** @description The composite. */
+            task: string;
+            /**
+             * Format: int32
+             * @description How many tasks it has, at every depth.
+             */
+            task_count: number;
+        };
+        /** @description A task in a difference. */
+        PlanTaskDiff: {
+            /** @description `kept`, `added`, `removed` or `changed`. */
+            change: string;
+            /** @description Fields that differ, if it is changed; `tasks` means what is below it. */
+            fields?: string[];
+            /** @description Its key: in the newer revision, or, for a removed one, in the older. */
+            key: string;
+            /** @description Keys of what it needed before and does not now. */
+            needs_less?: string[];
+            /** @description Keys of what it needs now and did not before. */
+            needs_more?: string[];
+            /** @description Differences below it. */
+            tasks?: components["schemas"]["PlanTaskDiff"][];
+            /** @description Its title. */
+            title: string;
+            /** @description Its key in the older revision, if that is another. */
+            was?: string | null;
+        };
+        /** @description A goal with its first plan. */
+        PlannedGoal: {
+            /** @description The goal. */
+            goal: components["schemas"]["Task"];
+            /** @description The plan. */
+            plan: components["schemas"]["PlanDetail"];
+        };
+        /** @description A task of a plan. */
+        PlannedTask: {
+            /** @description Checks besides the project's. */
+            checks?: components["schemas"]["Check"][];
+            /** @description Keys of siblings that have to be done first: the edges of the graph. */
+            depends_on?: string[];
+            /** @description Whether the input says that it was done before: it is not executed. */
+            done: boolean;
+            driver?: components["schemas"]["Driver"] | null;
+            /** @description What is wanted, in words. */
+            goal: string;
+            /** @description The part of the plan that it stands in, such as a phase's heading. */
+            group?: string | null;
+            /** @description Name among its siblings. */
+            key: string;
+            /** @description Labels that an agent needs. */
+            labels?: string[];
+            /**
+             * Format: int32
+             * @description Line of the input that it comes from.
+             */
+            line?: number | null;
+            /**
+             * Format: int32
+             * @description Higher is earlier.
+             */
+            priority: number;
+            /** @description Whether a person reviews the result. */
+            review: boolean;
+            /** @description Whether it does things outside that must not be repeated. */
+            side_effects: boolean;
+            /** @description The task that it was made into, once the revision was current. */
+            task?: string | null;
+            /** @description Children; a task with children is a composite. */
+            tasks?: components["schemas"]["PlannedTask"][];
+            /** @description One line. */
+            title: string;
+        };
         /** @description An error, as RFC 9457 describes it, with a stable code. */
         Problem: {
             /** @description Stable, machine-readable code, such as `stale_attempt`. */
@@ -2063,6 +2563,8 @@ export interface components {
             field?: string | null;
             /** @description What the caller can do about it. */
             help: string;
+            /** @description Everything that is wrong with the input of a plan, with its place, for `plan_invalid`. */
+            problems?: components["schemas"]["PlanProblem"][];
             /** @description Id of the request, as in the server's log and in the `x-request-id` header. */
             request_id: string;
             /**
@@ -2119,6 +2621,22 @@ export interface components {
             protected_paths: string[];
             /** @description Prepares a checkout. */
             setup?: string | null;
+        };
+        /** @description Proposes another plan for a composite. */
+        ProposePlan: {
+            /** @description Whether it becomes current at once. */
+            approve?: boolean;
+            /** @description What it is planned from. */
+            input: components["schemas"]["PlanInput"];
+            /**
+             * Format: int32
+             * @description The revision that is current, as the caller knows it; absent if none is.
+             */
+            parent?: number | null;
+            /** @description What becomes of work under way that it does not want, if it becomes current at once. */
+            running?: components["schemas"]["OnRunning"];
+            /** @description Why it is wanted. */
+            why?: string;
         };
         /** @description Proof that a check ran on a tree. */
         Receipt: {
@@ -2190,6 +2708,11 @@ export interface components {
             /** @description Runtime that it runs in. */
             runtime?: string;
         };
+        /** @description Says no to a revision. */
+        RejectPlan: {
+            /** @description Why. */
+            why?: string;
+        };
         /** @description A repository, as an attempt sees it. */
         Repository: {
             /** @description Commit that the work starts from, or the commit to verify. */
@@ -2258,6 +2781,31 @@ export interface components {
             tasks: {
                 [key: string]: string;
             };
+        };
+        /** @description One task as a plan. */
+        SingleInput: {
+            /** @description Checks besides the project's. */
+            checks?: components["schemas"]["Check"][];
+            driver?: components["schemas"]["Driver"] | null;
+            /** @description What is wanted, in words. Default: the title. */
+            goal?: string | null;
+            /** @description Labels that an agent needs. */
+            labels?: string[];
+            /** @description One line. */
+            title: string;
+        };
+        /** @description A Spec-Kit feature. */
+        SpecKitInput: {
+            /** @description Branch or commit to read it at. Default: the head of the project's default branch. */
+            at?: string | null;
+            driver?: components["schemas"]["Driver"] | null;
+            /**
+             * @description Its folder in the project's repository.
+             * @example specs/001-login-page
+             */
+            folder: string;
+            /** @description Whether stories that stand next to each other may run at the same time; default yes. */
+            stories_in_parallel?: boolean;
         };
         /** @description What the store says of itself. */
         StoreInfo: {
@@ -2829,6 +3377,35 @@ export interface operations {
             };
         };
     };
+    "lab.backup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The archive */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-tar": number[];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "cluster.list": {
         parameters: {
             query?: never;
@@ -2917,6 +3494,39 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": components["schemas"]["Event"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "goal.create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateGoal"];
+            };
+        };
+        responses: {
+            /** @description The goal and its plan */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlannedGoal"];
                 };
             };
             /** @description A problem: `code` says which */
@@ -3090,6 +3700,42 @@ export interface operations {
             };
         };
     };
+    "org.import": {
+        parameters: {
+            query?: {
+                /** @description Its name here. Default: its own. */
+                name?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-tar": number[];
+            };
+        };
+        responses: {
+            /** @description The org */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Org"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "org.get": {
         parameters: {
             query?: never;
@@ -3109,6 +3755,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Org"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "org.export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The archive */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-tar": number[];
                 };
             };
             /** @description A problem: `code` says which */
@@ -4277,6 +4955,221 @@ export interface operations {
             };
         };
     };
+    "plan.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The composite */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_PlanRevision"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "plan.propose": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The composite */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProposePlan"];
+            };
+        };
+        responses: {
+            /** @description The revision */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanDetail"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "plan.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The composite */
+                id: string;
+                /** @description Number of the revision */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The revision */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanDetail"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "plan.approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The composite */
+                id: string;
+                /** @description Number of the revision */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApprovePlan"];
+            };
+        };
+        responses: {
+            /** @description The revision */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanDetail"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "plan.diff": {
+        parameters: {
+            query?: {
+                /** @description The older revision. Default: the parent. */
+                from?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The composite */
+                id: string;
+                /** @description Number of the newer revision */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The difference */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanDiff"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "plan.reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The composite */
+                id: string;
+                /** @description Number of the revision */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RejectPlan"];
+            };
+        };
+        responses: {
+            /** @description The revision */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanRevision"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "task.receipts": {
         parameters: {
             query?: {
@@ -4433,6 +5326,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lab.verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabReport"];
+                };
             };
             /** @description A problem: `code` says which */
             default: {
