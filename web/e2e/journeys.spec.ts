@@ -157,6 +157,40 @@ test("new work is previewed, started, and done", async ({ browser, world }) => {
   await expect(page.getByText("2 of 2 tasks done")).toBeVisible();
 });
 
+test("a plan is approved, and another revision is compared and rejected", async ({ browser, world }) => {
+  const file = (tasks: string) => ({
+    file: { name: "plan.yaml", text: `title: Planned release\ntasks:\n${tasks}` },
+  });
+  const { goal } = await world.api.post<{ goal: { id: string } }>("/goals", {
+    org: "default",
+    why: "The old one is too slow.",
+    input: file(
+      "  - key: build\n    title: Build it\n    labels: [nobody]\n  - key: ship\n    title: Ship it\n    labels: [nobody]\n    depends_on: [build]\n",
+    ),
+  });
+  const page = await world.open(browser);
+  await page.goto(`${world.origin}/ui/o/default/goals/${goal.id}`);
+  await expect(page.getByText("The old one is too slow.")).toBeVisible();
+  await expect(page.getByRole("group", { name: "Graph of tasks" }).getByText("Ship it")).toBeVisible();
+  await page.getByRole("button", { name: "Approve", exact: true }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Approve" }).click();
+  await expect(page.getByText("0 of 2 tasks done")).toBeVisible();
+  await world.api.post(`/tasks/${goal.id}/plans`, {
+    parent: 1,
+    input: file(
+      "  - key: build\n    title: Build it\n    labels: [nobody]\n  - key: check\n    title: Check it\n    labels: [nobody]\n    depends_on: [build]\n",
+    ),
+  });
+  await page.getByRole("button", { name: "Plan: to decide" }).click();
+  await page.getByRole("button", { name: /Revision 2/ }).click();
+  const changes = page.getByRole("region", { name: "What it changes" });
+  await expect(changes.getByRole("listitem").filter({ hasText: "Check it" })).toContainText("added");
+  await expect(changes.getByRole("listitem").filter({ hasText: "Ship it" })).toContainText("removed");
+  await page.getByRole("button", { name: "Reject" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Reject" }).click();
+  await expect(page.getByRole("button", { name: /Revision 2/ })).toContainText("rejected");
+});
+
 test("the board is driven by keyboard only", async ({ browser, world }) => {
   const page = await world.open(browser);
   await world.api.post("/schedule", { org: "default", task: "Cancel me by keyboard", labels: ["nobody"] });

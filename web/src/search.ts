@@ -40,10 +40,14 @@ export function boardSearch(raw: Raw) {
 }
 export type BoardSearch = ReturnType<typeof boardSearch>;
 
-const GOAL_VIEWS = ["graph", "list", "timeline"] as const;
+const GOAL_VIEWS = ["graph", "list", "timeline", "plan"] as const;
 
 export function goalSearch(raw: Raw) {
-  return some({ view: oneOf(raw, "view", GOAL_VIEWS), task: text(raw, "task") });
+  return some({
+    view: oneOf(raw, "view", GOAL_VIEWS),
+    task: text(raw, "task"),
+    plan: Number.isInteger(raw["plan"]) ? (raw["plan"] as number) : undefined,
+  });
 }
 
 export const TASK_TABS = ["task", "log", "changes", "proof"] as const;

@@ -11,6 +11,9 @@ import type {
   Patch,
   PatchComment,
   PatchState,
+  PlanDetail,
+  PlanDiff,
+  PlanRevision,
   Project,
   ProjectSettings,
   Receipt,
@@ -62,6 +65,7 @@ export const keys = {
   goal: (id: string) => ["goal", id] as const,
   task: (id: string) => ["task", id] as const,
   patch: (id: string) => ["patch", id] as const,
+  plans: (task: string) => ["plans", task] as const,
   project: (id: string) => ["project", id] as const,
 };
 
@@ -242,3 +246,27 @@ export const tokens = (org: string) =>
 export async function auditPage(org: string, cursor: string | undefined): Promise<Page<AuditEntry>> {
   return body(api.GET("/v1/audit", { params: { query: { org, cursor, limit: PAGE_MAX } } }));
 }
+
+/** Revisions of a composite's plan, oldest first. */
+export const plans = (task: string) =>
+  queryOptions({
+    queryKey: keys.plans(task),
+    queryFn: async ({ signal }) => {
+      const found = await body(api.GET("/v1/tasks/{id}/plans", { params: { path: { id: task } }, signal }));
+      return (found.items as PlanRevision[]).sort((a, b) => a.number - b.number);
+    },
+  });
+
+/** One revision with its tasks, and what it changes in the one before. */
+export const plan = (task: string, number: number) =>
+  queryOptions({
+    queryKey: [...keys.plans(task), number],
+    queryFn: async ({ signal }) => {
+      const params = { path: { id: task, number } };
+      const [detail, diff] = await Promise.all([
+        body(api.GET("/v1/tasks/{id}/plans/{number}", { params, signal })),
+        body(api.GET("/v1/tasks/{id}/plans/{number}/diff", { params, signal })),
+      ]);
+      return { detail: detail as unknown as PlanDetail, diff: diff as unknown as PlanDiff };
+    },
+  });

@@ -89,6 +89,14 @@ export type AuditEntry = Schemas["AuditEntry"];
 export type Schedule = Schemas["Schedule"];
 export type GraphTask = Schemas["GraphTask"];
 
+export type PlanState = "proposed" | "current" | "superseded" | "rejected";
+export type PlanRevision = Narrow<Schemas["PlanRevision"], { state: PlanState }>;
+export type PlannedTask = Schemas["PlannedTask"];
+export type PlanDetail = Narrow<Schemas["PlanDetail"], { state: PlanState; tasks: PlannedTask[] }>;
+export type PlanChange = "kept" | "added" | "removed" | "changed";
+export type PlanTaskDiff = Narrow<Schemas["PlanTaskDiff"], { change: PlanChange; tasks?: PlanTaskDiff[] }>;
+export type PlanDiff = Narrow<Schemas["PlanDiff"], { tasks: PlanTaskDiff[] }>;
+
 export type EventKind =
   | "org.created"
   | "project.created"
@@ -102,6 +110,7 @@ export type EventKind =
   | "candidate.state"
   | "patch.state"
   | "patch.comment"
+  | "plan.state"
   | "agent.registered"
   | "agent.state";
 export type LabEvent = Narrow<Schemas["Event"], { kind: EventKind }>;

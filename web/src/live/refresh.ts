@@ -79,6 +79,10 @@ export function staleKeys(org: string, events: readonly LabEvent[]): QueryKey[] 
         add(keys.patches(org));
         add(["patch"]);
         break;
+      case "plan.state":
+        if (event.task) add(keys.plans(event.task));
+        add(keys.tasks(org));
+        break;
       case "agent.registered":
       case "agent.state":
         add(keys.agents(org));

@@ -1,11 +1,12 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
-import { ChartNoAxesGantt, Hourglass, ListTree, Network, X } from "lucide-react";
+import { ChartNoAxesGantt, GitBranch, Hourglass, ListTree, Network, X } from "lucide-react";
 import { lazy, Suspense, useCallback, useMemo, useState } from "react";
-import { task as taskQuery, tasksOfGoal } from "../api/queries";
+import { plans, task as taskQuery, tasksOfGoal } from "../api/queries";
 import { STATES, type State, type Task, type TaskDetail } from "../api/types";
 import { edgesOf } from "../graph/edges";
 import { nodesOf } from "../graph/model";
+import { PlanView } from "../plans/plan-view";
 import { useLab } from "../shell/lab";
 import { useShortcuts } from "../shell/shortcuts";
 import { useTitle } from "../shell/title";
@@ -54,7 +55,11 @@ function Page({
   query: ReturnType<typeof useQuery<Task[]>>;
 }) {
   const { org } = useLab();
-  const { view = narrow() ? "list" : "graph", task: selected } = route.useSearch();
+  const { view: asked, task: selected, plan: revision } = route.useSearch();
+  const revisions = useQuery({ ...plans(goal.id), enabled: goal.kind === "composite" }).data ?? [];
+  // A goal that waits for its plan's approval has nothing else to show.
+  const view =
+    asked ?? (goal.state === "draft" && revisions.length > 0 ? "plan" : narrow() ? "list" : "graph");
   const navigate = useNavigate({ from: "/o/$org/goals/$goal" });
   const client = useQueryClient();
   const nodes = useMemo(() => (tasks ? nodesOf(tasks, goal.id) : []), [tasks, goal.id]);
@@ -107,6 +112,15 @@ function Page({
               { value: "graph", label: "Graph", icon: <Network /> },
               { value: "list", label: "List", icon: <ListTree /> },
               { value: "timeline", label: "Timeline", icon: <ChartNoAxesGantt /> },
+              ...(revisions.length > 0
+                ? [
+                    {
+                      value: "plan" as const,
+                      label: revisions.some((one) => one.state === "proposed") ? "Plan: to decide" : "Plan",
+                      icon: <GitBranch />,
+                    },
+                  ]
+                : []),
             ]}
           />
           {tasks && <Progress tasks={tasks} />}
@@ -123,7 +137,9 @@ function Page({
       <div className="relative flex min-h-0 flex-1">
         <Ask query={query} loading={<Skeleton rows={10} className="flex-1" />}>
           {() =>
-            nodes.length === 0 ? (
+            view === "plan" ? (
+              <PlanView task={goal.id} revisions={revisions} chosen={revision} />
+            ) : nodes.length === 0 ? (
               <Empty icon={<Network />} title="This goal has no tasks of its own" className="flex-1">
                 It is done as a whole.
               </Empty>

@@ -54,8 +54,10 @@ export const ACTION: Record<Action, Words> = {
 /** Why an action cannot be done to a task, or `false`. */
 export function blockedFor(
   action: Action,
-  task: Pick<Task, "state" | "waiting_for" | "archived">,
+  task: Pick<Task, "state" | "waiting_for" | "archived" | "kind">,
 ): string | false {
+  // A goal that is done by a plan begins with the approval of a revision.
+  if (action === "activate" && task.kind === "composite") return "Approve its plan.";
   if (action === "archive" && task.archived) return "It is archived already.";
   if (action === "retry" && task.state === "waiting" && task.waiting_for !== "attention") {
     return "It waits for an answer, not for another try.";

@@ -119,6 +119,10 @@ export function InboxList() {
 }
 
 function placeOf(org: string, { task, ask }: InboxItem) {
+  // A goal that waits for its plan's approval shows it.
+  if (task.kind === "composite" && !task.parent && ask === "approve") {
+    return { to: "/o/$org/goals/$goal" as const, params: { org, goal: task.id } };
+  }
   return {
     to: "/o/$org/tasks/$task" as const,
     params: { org, task: task.id },
