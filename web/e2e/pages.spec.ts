@@ -18,6 +18,7 @@ const LOOKS = [
 /** Every page with its state, by the name of its picture. */
 function pagesOf(
   seeded: Awaited<ReturnType<typeof seedSmall>>,
+  planned: string,
 ): Array<[name: string, path: string, ready: string]> {
   const org = "/o/default";
   const review = `${org}/tasks/${seeded.review}`;
@@ -29,6 +30,7 @@ function pagesOf(
     ["goal-graph", `${goal}?view=graph`, "Write the changelog"],
     ["goal-list", `${goal}?view=list&task=${seeded.goal}`, "Write the changelog"],
     ["goal-timeline", `${goal}?view=timeline`, "Parse dates"],
+    ["goal-plan", `${org}/goals/${planned}?view=plan`, "What it changes"],
     ["task", review, "What is wanted"],
     ["task-log", `${org}/tasks/${seeded.noisy}?tab=log`, "Compiling"],
     ["task-changes", `${review}?tab=changes`, "parse_all"],
@@ -67,6 +69,16 @@ test("every page is right for assistive technology, keeps the policy, fits its w
   test.setTimeout(600_000);
   mkdirSync(SHOTS, { recursive: true });
   const seeded = await seedSmall(world.lab);
+  const planned = await world.api.post<{ goal: { id: string } }>("/goals", {
+    org: "default",
+    why: "The old parser is too slow.",
+    input: {
+      file: {
+        name: "plan.yaml",
+        text: "title: A faster parser\ntasks:\n  - key: measure\n    title: Measure the old one\n  - key: write\n    title: Write the new one\n    depends_on: [measure]\n",
+      },
+    },
+  });
   await until(
     "work has come to rest",
     async () => {
@@ -105,7 +117,7 @@ test("every page is right for assistive technology, keeps the policy, fits its w
     await page.getByLabel("Token").waitFor();
     await judge("login");
     await logIn(page, world.origin, world.lab.token);
-    for (const [name, path, ready] of pagesOf(seeded)) {
+    for (const [name, path, ready] of pagesOf(seeded, planned.goal.id)) {
       await page.goto(`${world.origin}/ui${path}`);
       await page.getByText(ready).locator("visible=true").first().waitFor();
       await page.waitForLoadState("networkidle", { timeout: 500 }).catch(() => {});
