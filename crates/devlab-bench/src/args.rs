@@ -90,6 +90,8 @@ pub(crate) enum Command {
     Git(Git),
     /// Spec-Kit features of three sizes, compiled to plans.
     Planner(Planner),
+    /// Lists, the board and claims beside 1,000 and 1,000,000 finished tasks.
+    History(History),
     /// Dispatch by two servers on one PostgreSQL against one, and from one to the other.
     TwoServers(Load),
     /// All of the above with their defaults, the offered loads included; two servers with
@@ -107,6 +109,7 @@ impl Command {
             Self::Stream(_) => "stream",
             Self::Git(_) => "git",
             Self::Planner(_) => "planner",
+            Self::History(_) => "history",
             Self::TwoServers(_) => "two-servers",
             Self::All => "all",
         }
@@ -218,6 +221,30 @@ impl Default for ReadyScan {
             few: 100,
             many: 100_000,
             claims: 1_000,
+        }
+    }
+}
+
+/// Size of `history`.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct History {
+    /// Finished tasks of the small case.
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) few: u32,
+    /// Finished tasks of the large case.
+    #[arg(long, default_value_t = 1_000_000)]
+    pub(crate) many: u32,
+    /// Requests of each kind.
+    #[arg(long, default_value_t = 300)]
+    pub(crate) requests: u32,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self {
+            few: 1_000,
+            many: 1_000_000,
+            requests: 300,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -10,7 +11,11 @@ use anyhow::{Context, bail};
 use devlab_api::client::{Client, Timeouts};
 use devlab_api::project::CreateOrg;
 use devlab_api::token::CreateToken;
+use devlab_store::conformance::history;
 use devlab_store::conformance::postgres::Server as Database;
+use devlab_store::postgres::{PostgresOptions, PostgresStore};
+use devlab_store::sqlite::{SqliteOptions, SqliteStore};
+use devlab_store::{EffectSink, Store};
 use rustix::process::{Pid, Signal, kill_process};
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -259,6 +264,31 @@ impl Lab {
             database,
             ready_after,
         })
+    }
+
+    /// The same server after so many tasks of an org have been finished: it is stopped, they are
+    /// written to its store, and it is started again.
+    pub(crate) async fn with_history(
+        self,
+        args: &Args,
+        org: &str,
+        count: u32,
+    ) -> anyhow::Result<Self> {
+        let (process, home) = self
+            .own
+            .context("a server with a history is started here")?;
+        process.stop().await?;
+        let nothing: EffectSink = Arc::new(|_| {});
+        let store: Arc<dyn Store> = match &self.database {
+            Some(database) => {
+                PostgresStore::open(PostgresOptions::new(database.url("devlab"), nothing)).await?
+            }
+            None => SqliteStore::open(SqliteOptions::for_system(home.path().join("db"), nothing))?,
+        };
+        history::write(&store, org, count).await?;
+        store.close().await?;
+        drop(store);
+        Self::spawn_on(&args.server_bin, home, self.database).await
     }
 
     /// Starts another server on the same database.

@@ -86,6 +86,7 @@ const TARGETS: &[(&str, &str, Goal)] = &[
     ("three-step-offered", "chain_p99_ms", Goal::AtMost(25.0)),
     ("ready-scan", "claim_p50_ratio_matching", Goal::AtMost(1.5)),
     ("ready-scan", "claim_p50_ratio_other", Goal::AtMost(1.5)),
+    ("history", "worst_p50_ratio", Goal::AtMost(2.0)),
     ("idle", "ready_ms", Goal::AtMost(300.0)),
     ("idle", "resident_mb", Goal::AtMost(40.0)),
     ("idle", "binary_mb", Goal::AtMost(60.0)),
@@ -108,6 +109,7 @@ const TARGETS_ON_POSTGRES: &[(&str, &str, Goal)] = &[
         "held_after_send_p99_ms",
         Goal::AtMost(20.0),
     ),
+    ("history", "worst_p50_ratio", Goal::AtMost(2.0)),
     ("two-servers", "two_to_one", Goal::AtLeast(0.9)),
     // One whose wake was lost waits ten seconds for its agent's next look.
     (

@@ -2,6 +2,7 @@
 
 mod dispatch;
 mod git;
+mod history;
 mod idle;
 mod planner;
 mod ready_scan;
@@ -57,6 +58,7 @@ fn scenarios(command: &Command, store: StoreKind) -> Vec<Command> {
             Command::Dispatch(Load::closed()),
             Command::Dispatch(Load::offered(DISPATCH_OFFERED)),
             Command::TwoServers(Load::offered(DISPATCH_OFFERED)),
+            Command::History(args::History::default()),
         ],
         (Command::All, StoreKind::Sqlite) => vec![
             Command::Dispatch(Load::closed()),
@@ -64,6 +66,7 @@ fn scenarios(command: &Command, store: StoreKind) -> Vec<Command> {
             Command::ThreeStep(Load::closed()),
             Command::ThreeStep(Load::offered(THREE_STEP_OFFERED)),
             Command::ReadyScan(args::ReadyScan::default()),
+            Command::History(args::History::default()),
             Command::Idle(args::Idle::default()),
             Command::Stream(args::Stream::default()),
             Command::Git(args::Git::default()),
@@ -151,6 +154,9 @@ impl<'a> Session<'a> {
         if let Command::Planner(size) = scenario {
             return planner::run(self, size).await;
         }
+        if let Command::History(size) = scenario {
+            return history::run(self, size).await;
+        }
         if let Command::TwoServers(load) = scenario {
             return two_servers::run(self, load).await;
         }
@@ -168,6 +174,7 @@ impl<'a> Session<'a> {
             Command::Idle(_)
             | Command::ReadyScan(_)
             | Command::Planner(_)
+            | Command::History(_)
             | Command::TwoServers(_)
             | Command::All => Metrics::new(),
         };
@@ -198,6 +205,11 @@ fn describe(scenario: &Command, args: &Args) -> (String, Vec<(&'static str, u32)
             ("few", size.few),
             ("many", size.many),
             ("claims", size.claims),
+        ],
+        Command::History(size) => vec![
+            ("few", size.few),
+            ("many", size.many),
+            ("requests", size.requests),
         ],
         Command::Idle(size) => vec![("agents", size.agents), ("watch_seconds", size.watch_secs)],
         Command::Stream(size) => vec![
@@ -339,6 +351,7 @@ mod tests {
                 "three-step",
                 "three-step",
                 "ready-scan",
+                "history",
                 "idle",
                 "stream",
                 "git",

@@ -21,6 +21,7 @@ pub mod projects;
 mod results;
 pub mod scope;
 mod secrets;
+pub mod sessions;
 pub mod tokens;
 mod upstream;
 mod wakes;

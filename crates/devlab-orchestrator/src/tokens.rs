@@ -15,6 +15,7 @@ use devlab_store::StoreExt;
 use crate::error::Result;
 use crate::lab::Lab;
 use crate::secrets::Secret;
+use crate::sessions;
 
 /// Name of the org that every lab has.
 pub const DEFAULT_ORG: &str = "default";
@@ -310,7 +311,7 @@ pub fn create(
     Ok((token, secret))
 }
 
-/// Revokes a token. One that is revoked stays so.
+/// Revokes a token, and the sessions that were opened with it. One that is revoked stays so.
 ///
 /// # Errors
 /// [`Refusal::NotFound`].
@@ -320,6 +321,7 @@ pub fn revoke(tx: &mut dyn Tx, id: TokenId) -> devlab_core::Result<Token> {
         token.revoked_at = Some(tx.now());
         tx.put_token(&token)?;
         tx.effect(Effect::Tokens);
+        sessions::end_those_of(tx, token.org, id)?;
     }
     Ok(token)
 }

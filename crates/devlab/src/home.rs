@@ -28,6 +28,8 @@ pub(crate) struct Credentials {
 pub(crate) struct ServerFile {
     pub(crate) process: ProcessRef,
     pub(crate) url: String,
+    #[serde(default)]
+    pub(crate) dashboard: Option<String>,
     pub(crate) version: String,
     pub(crate) agents: usize,
 }
@@ -263,6 +265,7 @@ mod tests {
         let file = |process| ServerFile {
             process,
             url: "http://127.0.0.1:1".to_owned(),
+            dashboard: None,
             version: "0".to_owned(),
             agents: 0,
         };

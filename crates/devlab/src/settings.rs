@@ -23,6 +23,7 @@ const AGENTS_DEFAULT_MIN: usize = 2;
 pub(crate) enum Key {
     Home,
     Bind,
+    DashboardBind,
     AllowedHosts,
     Roles,
     Advertise,
@@ -85,6 +86,7 @@ const fn for_tests(key: Key, env: &'static str, about: &'static str) -> Row {
 const TABLE: &[Row] = &[
     Row { key: Key::Home, env: "DEVLAB_HOME", toml: None, secret: false, hook: false, about: "data folder" },
     row(Key::Bind, "DEVLAB_BIND", "bind", "address the server listens on"),
+    row(Key::DashboardBind, "DEVLAB_DASHBOARD_BIND", "dashboard_bind", "address the dashboard listens on; off switches it off"),
     row(Key::AllowedHosts, "DEVLAB_ALLOWED_HOSTS", "allowed_hosts", "further names the server answers to, by commas"),
     row(Key::Roles, "DEVLAB_ROLES", "roles", "what the server does: api, loops, git, by commas"),
     row(Key::Advertise, "DEVLAB_ADVERTISE", "advertise", "where the other servers of the lab reach this one"),
@@ -211,6 +213,7 @@ impl Settings {
     /// Every value is of its kind, so that a wrong one is found by any command.
     fn check(&self) -> anyhow::Result<()> {
         self.bind()?;
+        self.dashboard_bind()?;
         self.database()?;
         self.roles()?;
         self.advertise()?;
@@ -250,6 +253,21 @@ impl Settings {
     /// Address the server listens on.
     pub(crate) fn bind(&self) -> anyhow::Result<SocketAddr> {
         self.parse(Key::Bind, "an address and a port, such as 127.0.0.1:18080")
+    }
+
+    /// Address the dashboard listens on; `None` if it is switched off.
+    pub(crate) fn dashboard_bind(&self) -> anyhow::Result<Option<SocketAddr>> {
+        if self.get(Key::DashboardBind) == Some("off") {
+            return Ok(None);
+        }
+        let wanted = "an address and a port, such as 127.0.0.1:8090, or off";
+        self.parse(Key::DashboardBind, wanted).map(Some)
+    }
+
+    /// Whether somebody has set that address.
+    pub(crate) fn dashboard_bind_is_set(&self) -> bool {
+        let source = self.values.get(&Key::DashboardBind);
+        source.is_some_and(|(_, source)| *source != Source::Default)
     }
 
     /// Whether somebody has set that address.
@@ -426,6 +444,7 @@ fn defaults(environment: &Environment, cores: usize) -> BTreeMap<Key, (String, S
     let agents = cores.clamp(AGENTS_DEFAULT_MIN, AGENTS_DEFAULT_MAX);
     let mut values = BTreeMap::from([
         (Key::Bind, "127.0.0.1:18080".to_owned()),
+        (Key::DashboardBind, "127.0.0.1:8090".to_owned()),
         (
             Key::LeaseSecs,
             limits::LEASE_TERM_DEFAULT.as_secs().to_string(),

@@ -57,7 +57,7 @@ pub(crate) async fn openapi_json(document: Arc<Document>, headers: HeaderMap) ->
 }
 
 pub(crate) async fn page(headers: HeaderMap) -> Response {
-    let mut response = match file("index.html", &headers) {
+    let mut response = match embedded::<Files>("index.html", &headers) {
         Some(response) => response,
         None => Html(NOT_BUILT).into_response(),
     };
@@ -70,17 +70,18 @@ pub(crate) async fn page(headers: HeaderMap) -> Response {
 
 pub(crate) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Result<Response> {
     // The compressed form is chosen by Accept-Encoding, not by name.
-    let found = (!name.ends_with(".gz")).then(|| file(&name, &headers));
+    let found = (!name.ends_with(".gz")).then(|| embedded::<Files>(&name, &headers));
     found
         .flatten()
         .ok_or_else(|| ApiError::new(Kind::NOT_FOUND, "there is no such file"))
 }
 
-fn file(name: &str, request: &HeaderMap) -> Option<Response> {
-    let plain = Files::get(name)?;
+/// An embedded file, compressed if the caller takes that.
+pub(crate) fn embedded<E: RustEmbed>(name: &str, request: &HeaderMap) -> Option<Response> {
+    let plain = E::get(name)?;
     let tag = etag(&plain.metadata.sha256_hash());
     let compressed = accepts_gzip(request)
-        .then(|| Files::get(&format!("{name}.gz")))
+        .then(|| E::get(&format!("{name}.gz")))
         .flatten();
     let encoded = compressed.is_some();
     let mut response = unless_known(request, &tag, bytes(compressed.unwrap_or(plain)));
@@ -140,6 +141,8 @@ fn media_type(name: &str) -> &'static str {
         Some("js") => "text/javascript; charset=utf-8",
         Some("css") => "text/css; charset=utf-8",
         Some("svg") => "image/svg+xml",
+        Some("woff2") => "font/woff2",
+        Some("json" | "map") => "application/json",
         Some("txt") => "text/plain; charset=utf-8",
         Some(_) | None => "application/octet-stream",
     }

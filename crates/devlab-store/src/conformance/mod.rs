@@ -10,6 +10,7 @@
 mod accounts;
 pub mod dump;
 mod fixtures;
+pub mod history;
 mod lists;
 mod logs;
 mod plans;

@@ -43,6 +43,12 @@ pub struct SqliteOptions {
 }
 
 impl SqliteOptions {
+    /// The defaults, for a folder, with the system's clock.
+    #[must_use]
+    pub fn for_system(dir: impl Into<PathBuf>, effects: EffectSink) -> Self {
+        Self::new(dir, Arc::new(devlab_core::SystemClock::new()), effects)
+    }
+
     /// The defaults, for a folder.
     #[must_use]
     pub fn new(dir: impl Into<PathBuf>, clock: Arc<dyn Clock>, effects: EffectSink) -> Self {

@@ -32,6 +32,7 @@ use tokio_util::task::TaskTracker;
 use super::faults;
 use crate::context::Context;
 use crate::home::{Credentials, Home, ServerFile};
+use crate::settings::Settings;
 
 /// How long closing the store may take.
 const CLOSE_MAX: Duration = Duration::from_secs(10);
@@ -41,6 +42,8 @@ pub(crate) struct Server {
     pub(crate) home: Home,
     /// Where it is reached from this machine.
     pub(crate) url: String,
+    /// Where people reach the dashboard from this machine, unless it is switched off.
+    pub(crate) dashboard: Option<String>,
     /// The default org.
     pub(crate) org: OrgId,
     pub(crate) lab: Arc<Lab>,
@@ -70,6 +73,11 @@ impl Server {
             format!("cannot listen on {bind}: choose another address with --bind or DEVLAB_BIND")
         })?;
         let bound = listener.local_addr()?;
+        let people = dashboard_listener(settings, bound).await?;
+        let dashboard = match &people {
+            Some(listener) => Some(local_url(listener.local_addr()?)),
+            None => None,
+        };
         let url = local_url(bound);
         let this = this_server(context, &home, bound, &url)?;
         let (lab, store) = open_lab(context, &home, this, agents).await?;
@@ -92,13 +100,18 @@ impl Server {
             home.write_credentials(&own)?;
         }
         let login = first.login_code;
-        let login = login.map(|code| format!("{url}/login#{}", code.reveal()));
+        let page = match &dashboard {
+            Some(dashboard) => format!("{dashboard}/ui/login"),
+            None => format!("{url}/login"),
+        };
+        let login = login.map(|code| format!("{page}#{}", code.reveal()));
         let stop = lab.stopping().clone();
-        let tracker = listen_on(context, &lab, listener)?;
+        let tracker = listen_on(context, &lab, listener, people)?;
         lab.start_loops();
         home.write_server(&ServerFile {
             process: ProcessRef::of(own_pid()).context("this process is not in the table")?,
             url: url.clone(),
+            dashboard: dashboard.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             agents,
         })?;
@@ -106,6 +119,7 @@ impl Server {
         Ok(Self {
             home,
             url,
+            dashboard,
             org: first.org,
             lab,
             login,
@@ -151,6 +165,35 @@ pub(crate) fn local_url(bound: SocketAddr) -> String {
 pub(crate) fn git(context: &Context) -> Git {
     let path = context.environment.raw("PATH").unwrap_or_default();
     Git::new(GitBinary::from_path(path))
+}
+
+/// Where the dashboard listens. The default port is for the first lab of a machine: another one, and
+/// one that listens wherever the system says, gets a free one.
+async fn dashboard_listener(
+    settings: &Settings,
+    bound: SocketAddr,
+) -> anyhow::Result<Option<TcpListener>> {
+    let Some(wanted) = settings.dashboard_bind()? else {
+        return Ok(None);
+    };
+    if settings.dashboard_bind_is_set() {
+        let taken = || {
+            format!(
+                "the dashboard cannot listen on {wanted}: choose another address with \
+                 DEVLAB_DASHBOARD_BIND, or switch it off with DEVLAB_DASHBOARD_BIND=off"
+            )
+        };
+        let listener = TcpListener::bind(wanted).await.with_context(taken)?;
+        return Ok(Some(listener));
+    }
+    let is_anywhere = settings.bind()?.port() == 0;
+    if !is_anywhere && let Ok(listener) = TcpListener::bind(wanted).await {
+        return Ok(Some(listener));
+    }
+    let free = SocketAddr::new(wanted.ip(), 0);
+    let listener = TcpListener::bind(free).await;
+    let listener = listener.with_context(|| format!("no port is free next to {bound}"))?;
+    Ok(Some(listener))
 }
 
 /// This server, as the others see it.
@@ -239,6 +282,7 @@ fn listen_on(
     context: &Context,
     lab: &Arc<Lab>,
     listener: TcpListener,
+    people: Option<TcpListener>,
 ) -> anyhow::Result<TaskTracker> {
     let key = AttemptKey::from_hex(lab.attempt_key())
         .context("the stored key of attempts' tokens is damaged")?;
@@ -249,6 +293,10 @@ fn listen_on(
     // The other servers call it by this name.
     let own = url::Url::parse(&this.url).ok();
     allowed_hosts.extend(own.and_then(|url| url.host_str().map(str::to_owned)));
+    if let Some(people) = &people {
+        let ip = people.local_addr()?.ip();
+        allowed_hosts.extend((!ip.is_unspecified()).then(|| SocketAddr::new(ip, 0).to_string()));
+    }
     let config = ServerConfig {
         bind: listener.local_addr()?.ip(),
         allowed_hosts,
@@ -266,6 +314,11 @@ fn listen_on(
     let app = Arc::new(app);
     let (router, _document) = devlab_server::routes::all(&app, Arc::clone(lab))?;
     let tracker = TaskTracker::new();
+    if let Some(people) = people {
+        let dashboard = devlab_server::dashboard::router(&app, Arc::clone(lab), router.clone());
+        let limits = ListenLimits::default();
+        drop(tracker.spawn(listen::serve(people, dashboard, limits, stop.clone())));
+    }
     drop(tracker.spawn(listen::serve(
         listener,
         router,

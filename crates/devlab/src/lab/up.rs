@@ -132,6 +132,7 @@ fn announce(context: &Context, server: &Server, agents: usize) -> anyhow::Result
     if context.output == Output::Json {
         return show::json(&serde_json::json!({
             "url": server.url,
+            "dashboard": server.dashboard,
             "agents": agents,
             "login": server.login,
         }));
@@ -142,6 +143,9 @@ fn announce(context: &Context, server: &Server, agents: usize) -> anyhow::Result
         String::new()
     };
     show::line(&format!("devlab is up at {}{with}", server.url))?;
+    if let Some(dashboard) = &server.dashboard {
+        show::line(&format!("  dashboard: {dashboard}"))?;
+    }
     if let Some(login) = &server.login {
         let path = server.home.credentials_path();
         show::line(&format!("  log in once, within a day: {login}"))?;

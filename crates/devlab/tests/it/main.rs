@@ -4,6 +4,7 @@ mod archive;
 mod bench;
 mod chaos;
 mod cli;
+mod dashboard;
 mod demo;
 mod nouns;
 mod plans;
