@@ -20,12 +20,12 @@ SEED ?= 1
 # Runs of each benchmark; the median is what docs/benchmarks.md quotes.
 RUNS ?= 5
 
-.PHONY: help demo up down logs build web clean test lint mutants chaos interop-spec-kit bench diagrams
-.PHONY: preflight-build preflight-test preflight-lint
-.PHONY: lint-fmt lint-clippy lint-deny lint-files lint-links lint-shell lint-diagrams
+.PHONY: help demo up down logs build web clean test e2e lint mutants chaos interop-spec-kit bench diagrams
+.PHONY: preflight-build preflight-test preflight-lint preflight-e2e
+.PHONY: lint-fmt lint-clippy lint-deny lint-files lint-links lint-shell lint-diagrams lint-web
 
 help: ## Print this list
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: build ## Show several agents at work on a real repository
 	@$(DEVLAB) demo $(ARGS)
@@ -59,7 +59,11 @@ test: preflight-test web ## Run every test: Rust, web, and the demo's own
 	cargo test --workspace --locked --no-fail-fast
 	examples/demo/test.sh
 
-lint: lint-fmt lint-clippy lint-deny lint-files lint-links lint-shell lint-diagrams ## Check format, lints, licences, links, scripts
+e2e: preflight-e2e build ## Drive the dashboard in Chromium: journeys, axe, pictures, budgets
+	cd web && npm run budgets --silent
+	cd web && npm run e2e --silent -- $(ARGS)
+
+lint: lint-fmt lint-clippy lint-deny lint-files lint-links lint-shell lint-diagrams lint-web ## Check format, lints, licences, links, scripts
 
 lint-fmt: preflight-lint
 	cargo fmt --all --check
@@ -81,6 +85,9 @@ lint-shell:
 
 lint-diagrams:
 	scripts/diagrams --check
+
+lint-web: web/node_modules/.package-lock.json
+	cd web && npm run lint --silent
 
 mutants: preflight-build ## Break each rule that matters and see its test fail
 	scripts/mutants.mjs $(ARGS)
@@ -112,3 +119,6 @@ preflight-test:
 
 preflight-lint:
 	@scripts/preflight lint
+
+preflight-e2e:
+	@scripts/preflight e2e

@@ -5,6 +5,7 @@
 //! [`Client::with_idempotency_key`].
 
 mod agents;
+mod archives;
 mod error;
 mod events;
 mod lab;
@@ -23,6 +24,7 @@ use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+pub use archives::ArchiveBytes;
 pub use error::ClientError;
 pub use events::EventQuery;
 pub use logs::{LogChunk, LogPart};

@@ -5,6 +5,7 @@
 //! *Invariant:* ids, states and times have the text forms of `devlab-core`.
 
 pub mod agent;
+pub mod archive;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod event;

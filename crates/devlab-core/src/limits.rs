@@ -99,4 +99,4 @@ pub const SERVER_BEAT: Duration = Duration::from_secs(5);
 /// How long a server counts as there after it was last heard of, and how long it has a loop.
 pub const SERVER_TERM: Duration = Duration::from_secs(15);
 /// When a server that was not heard of and has no repository is forgotten.
-pub const SERVER_FORGOTTEN_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
+pub const SERVER_FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);

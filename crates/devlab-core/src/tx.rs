@@ -378,6 +378,8 @@ pub trait Tx: Read {
     fn put_server(&mut self, server: &Server) -> Result<()>;
     /// Removes a server.
     fn delete_server(&mut self, id: ServerId) -> Result<()>;
+    /// Gives every project whose home is this server a new epoch.
+    fn advance_homes(&mut self, home: ServerId) -> Result<()>;
     /// Stores who runs a loop.
     fn put_loop_state(&mut self, state: &LoopState) -> Result<()>;
     /// Removes an agent.

@@ -17,8 +17,12 @@ use crate::objects::Readers;
 pub(crate) const LOCAL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Time limit of a fetch, a push, a check of a whole repository.
 pub(crate) const LONG_TIMEOUT: Duration = Duration::from_secs(600);
+/// Time limit of what reads or writes a whole repository, however large.
+pub(crate) const WHOLE_TIMEOUT: Duration = Duration::from_secs(6 * 3600);
 /// Most that a command may print unless the caller says otherwise.
 pub(crate) const STDOUT_BYTES_MAX: usize = 64 << 20;
+/// Bytes of output that are handled at a time.
+const PIECE_BYTES: usize = 64 << 10;
 /// Most that is kept of standard error.
 const STDERR_BYTES_MAX: usize = 256 << 10;
 /// Oldest git that has all we use: `merge-tree --write-tree`, `cat-file -z`.
@@ -392,6 +396,62 @@ impl Cmd {
         })
     }
 
+    /// Runs it, gives its output piece by piece to `taker`, however much it is, and expects exit
+    /// code 0.
+    ///
+    /// # Errors
+    /// Also those of `taker`, which end it.
+    pub(crate) async fn pieces(mut self, taker: &mut (impl TakePiece + Send)) -> Result<()> {
+        let (name, limit) = (self.name, self.timeout);
+        let input = self.stdin.take().unwrap_or_default();
+        let mut group = self.spawn(Stdio::piped())?;
+        let work = async {
+            let (stdin, stdout, stderr) = (
+                group.child.stdin.take(),
+                group.child.stdout.take(),
+                group.child.stderr.take(),
+            );
+            let feed = async {
+                if let Some(mut pipe) = stdin {
+                    // As in `run`: the exit code says why it was closed early.
+                    let _closed_early = pipe.write_all(&input).await;
+                }
+            };
+            let read = async {
+                let mut stdout = stdout.ok_or_else(|| Error::unexpected(name, "no output"))?;
+                let mut piece = vec![0; PIECE_BYTES];
+                loop {
+                    let len = stdout.read(&mut piece).await;
+                    match len.map_err(Error::io("read the output of", Path::new(name)))? {
+                        0 => return Ok::<(), Error>(()),
+                        len => taker.take(&piece[..len]).await?,
+                    }
+                }
+            };
+            let ((), read, (err, _)) =
+                tokio::join!(feed, read, read_bounded(stderr, STDERR_BYTES_MAX));
+            read?;
+            let status = group.child.wait().await;
+            let status = status.map_err(Error::io("wait for", Path::new(name)))?;
+            match status.code() {
+                Some(0) => Ok(()),
+                code => Err(Error::failed(name, code, &err)),
+            }
+        };
+        tokio::time::timeout(limit, work)
+            .await
+            .unwrap_or(Err(Error::Timeout {
+                command: name,
+                limit_secs: limit.as_secs(),
+            }))
+    }
+
+    /// Runs it, shows each line of its output, and expects exit code 0.
+    pub(crate) async fn lines(self, each: impl FnMut(&str) -> Result<()> + Send) -> Result<()> {
+        let rest = Vec::new();
+        self.pieces(&mut Lines { rest, each }).await
+    }
+
     /// Runs it, and expects exit code 0 and complete output.
     pub(crate) async fn ok(self) -> Result<Vec<u8>> {
         let (name, limit) = (self.name, self.stdout_bytes_max);
@@ -406,6 +466,31 @@ impl Cmd {
             Some(0) => Ok(done.stdout),
             code => Err(Error::failed(name, code, &done.stderr)),
         }
+    }
+}
+
+/// Takes output piece by piece.
+pub(crate) trait TakePiece {
+    /// Takes the next piece.
+    fn take(&mut self, piece: &[u8]) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// Puts pieces together to lines.
+struct Lines<F> {
+    rest: Vec<u8>,
+    each: F,
+}
+
+impl<F: FnMut(&str) -> Result<()> + Send> TakePiece for Lines<F> {
+    async fn take(&mut self, mut piece: &[u8]) -> Result<()> {
+        while let Some(end) = piece.iter().position(|byte| *byte == b'\n') {
+            self.rest.extend_from_slice(&piece[..end]);
+            (self.each)(&String::from_utf8_lossy(&self.rest))?;
+            self.rest.clear();
+            piece = &piece[end + 1..];
+        }
+        self.rest.extend_from_slice(piece);
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which server this is, what it does, and which repositories are on its disk.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -45,7 +45,10 @@ pub(crate) struct Place {
     /// Whether other servers may use the same store.
     pub(crate) is_shared: bool,
     duties: Mutex<HashMap<&'static str, Duty>>,
-    peers: Mutex<HashMap<ServerId, Server>>,
+    /// Each with whether it was there when it was last looked for.
+    peers: Mutex<HashMap<ServerId, (Server, bool)>>,
+    /// Projects that are on their way here.
+    pub(crate) arriving: Mutex<HashSet<ProjectId>>,
 }
 
 /// A loop that this server runs.
@@ -63,6 +66,7 @@ impl Place {
             is_shared,
             duties: Mutex::default(),
             peers: Mutex::default(),
+            arriving: Mutex::default(),
         }
     }
 
@@ -88,14 +92,16 @@ impl Place {
         duty.map(|duty| duty.term)
     }
 
-    pub(crate) fn know(&self, peers: Vec<Server>) {
-        let peers = peers.into_iter().map(|peer| (peer.id, peer)).collect();
+    pub(crate) fn know(&self, peers: Vec<Server>, now: Timestamp) {
+        let known = |peer: Server| (peer.id, (peer.clone(), peer.is_there(now)));
+        let peers = peers.into_iter().map(known).collect();
         *self.peers.lock().unwrap_or_else(PoisonError::into_inner) = peers;
     }
 
     fn peer(&self, id: ServerId) -> Option<Server> {
         let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        peers.get(&id).cloned()
+        let (peer, is_there) = peers.get(&id)?;
+        is_there.then(|| peer.clone())
     }
 }
 
@@ -134,7 +140,7 @@ impl Lab {
         Ok(found.await?)
     }
 
-    /// Another server, as it was when it was last looked for.
+    /// Another server, if it is there as far as is known.
     ///
     /// # Errors
     /// Storage only.
@@ -142,8 +148,9 @@ impl Lab {
         if let Some(known) = self.place.peer(id) {
             return Ok(Some(known));
         }
-        let peers = self.store().read(|view| view.servers()).await?;
-        self.place.know(peers);
+        let looked = self.store().read(|view| Ok((view.servers()?, view.now())));
+        let (peers, now) = looked.await?;
+        self.place.know(peers, now);
         Ok(self.place.peer(id))
     }
 
@@ -229,6 +236,19 @@ impl Lab {
         }
     }
 
+    /// Refuses a server that would have repositories and nothing that looks after them.
+    pub(crate) async fn expect_no_repositories(&self) -> Result<()> {
+        let own = self.config.server.id;
+        match self.store().read(move |view| view.projects_at(own)).await? {
+            0 => Ok(()),
+            count => Err(Refusal::Conflict(format!(
+                "this server is the home of {count} projects: give it the role git, or move them to \
+                 another server first"
+            ))
+            .into()),
+        }
+    }
+
     /// Takes on the projects whose repositories are on this disk and whose home is not known, or is
     /// a server that cannot come back because the store is this one's alone. Gives up moves to this
     /// server that its last process did not finish. For a start only.
@@ -249,7 +269,8 @@ impl Lab {
             for project in projects {
                 let id = project.id;
                 if project.home.moving_to == Some(own) {
-                    let cancel = move |tx: &mut dyn Tx| servers::cancel_move(tx, id, own);
+                    let epoch = Some(project.home.epoch);
+                    let cancel = move |tx: &mut dyn Tx| servers::cancel_move(tx, id, epoch);
                     self.store().write(cancel).await?;
                 }
                 let is_lost = match project.home.server {

@@ -33,6 +33,9 @@ const SETTINGS_CACHE_MAX: usize = 1_000;
 /// Imports at the same time; more wait. Each may take the disk and the network for minutes.
 const IMPORTS_MAX: usize = 4;
 
+/// Archives that are taken or taken in at the same time. Each may read or write everything there is.
+const ARCHIVES_MAX: usize = 1;
+
 /// How the lab behaves.
 #[derive(Debug, Clone)]
 pub struct LabConfig {
@@ -85,6 +88,7 @@ pub struct Lab {
     attempt_key: String,
     settings: Mutex<HashMap<ProjectId, (Oid, Arc<ProjectSettings>)>>,
     pub(crate) imports: Semaphore,
+    pub(crate) archives: Arc<Semaphore>,
     pub(crate) loops: Loops,
     pub(crate) stop: CancellationToken,
     pub(crate) tracker: TaskTracker,
@@ -134,6 +138,7 @@ impl Lab {
             faults: parts.faults,
             settings: Mutex::default(),
             imports: Semaphore::new(IMPORTS_MAX),
+            archives: Arc::new(Semaphore::new(ARCHIVES_MAX)),
             loops: Loops::default(),
             stop: CancellationToken::new(),
             tracker: TaskTracker::new(),
@@ -142,6 +147,8 @@ impl Lab {
             lab.sweep_repositories().await?;
             lab.adopt_projects().await?;
             lab.reconcile_branches(true).await?;
+        } else {
+            lab.expect_no_repositories().await?;
         }
         Ok(lab)
     }

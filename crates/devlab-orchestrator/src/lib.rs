@@ -8,6 +8,7 @@
 //! waiting ([`wakes`]) and what can be read again (caches).
 //! *Invariant:* every loop looks only at stored state, and can be run twice without harm.
 
+pub mod archive;
 mod error;
 mod git_server;
 mod homes;
@@ -30,7 +31,7 @@ pub use git_server::{GitBody, GitCall, GitReply};
 pub use homes::ThisServer;
 pub use lab::{FaultHook, Lab, LabConfig, LabParts};
 pub use loops::LoopReport;
-pub use moves::Move;
+pub use moves::{Arriving, Move, arrive};
 pub use mutate::{Answer, Done, IdempotencyKey, Mutation};
 pub use results::CommitView;
 pub use secrets::{Secret, TOKEN_PREFIX};

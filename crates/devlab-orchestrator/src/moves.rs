@@ -9,15 +9,17 @@
 //!
 //! If this stops half-way, the repository stays where it was.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use devlab_core::auth::Role;
 use devlab_core::org::Project;
-use devlab_core::rules::servers;
-use devlab_core::task::Task;
+use devlab_core::patch::PatchState;
+use devlab_core::rules::{servers, train};
 use devlab_core::tx::{Page, Read, TaskFilter, Tx};
-use devlab_core::{Oid, ProjectId, RefName, Refusal, ServerId};
+use devlab_core::{Oid, ProjectId, RefName, Refusal, ServerId, TaskId};
 use devlab_forge::BareRepo;
+use devlab_forge::refs::RefUpdate;
 use devlab_forge::transfer::{Credential, Remote};
 use devlab_store::StoreExt;
 
@@ -27,17 +29,21 @@ use crate::secrets::Secret;
 use crate::tokens;
 
 /// How long the token is good with which the copy is fetched.
-const TOKEN_TTL: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+const TOKEN_TTL: Duration = Duration::from_secs(2 * 3600);
 /// Tasks whose commits are looked for at a time.
 const TASKS_PAGE: u32 = 500;
 /// Most missing commits that a refusal names.
 const NAMED_MAX: usize = 5;
+/// Trains that are looked at for candidates to build again.
+const TRAINS_MAX: u32 = 10_000;
+/// Open patches that the forge is told of again.
+const PATCHES_MAX: u32 = 500;
 
 /// A move to this server.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Move {
     /// The project.
-    pub project: Project,
+    pub project: ProjectId,
     /// Its home is gone for good: what this server has of the repository has to do.
     pub is_lost: bool,
 }
@@ -68,32 +74,51 @@ impl Lab {
         Err(Refusal::invalid("to", problem).into())
     }
 
-    /// Copies a repository here and lets nobody change it any more. The rest is
-    /// [`servers::finish_move`] with the epoch that is returned, in the transaction that audits it.
+    /// Copies a repository here and lets nobody change it any more. The rest is [`arrive`] in the
+    /// transaction that audits it; until that is over, [`Arriving`] is held.
     ///
     /// # Errors
     /// [`Refusal::Conflict`] if its home does not answer, or commits that the store names are
     /// missing here: the repository stays where it was.
-    pub async fn move_here(&self, wanted: &Move) -> Result<u64> {
-        let (id, own) = (wanted.project.id, self.this_server().id);
-        let source = Source::of(self, &wanted.project).await?;
-        let copied = self.copy_and_begin(wanted, source.as_ref()).await;
+    pub async fn move_here(self: &Arc<Self>, wanted: &Move) -> Result<Arriving> {
+        let id = wanted.project;
+        let mut arriving = Arriving::begin(self, id)?;
+        let found = self
+            .store()
+            .read(move |view| Ok((view.project(id)?, view.now())));
+        let (project, _) = found.await?;
+        let project = project.ok_or(Refusal::NotFound("project"))?;
+        if project.home.server == Some(self.this_server().id) {
+            let text = "the repository is there already".to_owned();
+            return Err(Refusal::Conflict(text).into());
+        }
+        let source = Source::of(self, &project).await?;
+        if wanted.is_lost && source.is_some() {
+            let text = "its home is there: move it without saying that it is lost";
+            return Err(Refusal::Conflict(text.to_owned()).into());
+        }
+        let copied = self
+            .copy_and_begin(wanted, &project, source.as_ref(), &mut arriving)
+            .await;
         if let Some(source) = source {
             self.revoke(source.token).await;
         }
-        if copied.is_err() {
-            let cancelled = self
-                .store()
-                .write(move |tx: &mut dyn Tx| servers::cancel_move(tx, id, own));
-            if let Err(error) = cancelled.await {
-                tracing::error!(%error, project = %id, "a move that failed is not called off");
+        match copied {
+            Ok(()) => Ok(arriving),
+            Err(error) => {
+                arriving.call_off().await;
+                Err(error)
             }
         }
-        copied
     }
 
-    async fn copy_and_begin(&self, wanted: &Move, source: Option<&Source>) -> Result<u64> {
-        let project = &wanted.project;
+    async fn copy_and_begin(
+        &self,
+        wanted: &Move,
+        project: &Project,
+        source: Option<&Source>,
+        arriving: &mut Arriving,
+    ) -> Result<()> {
         let (id, own) = (project.id, self.this_server().id);
         let dir = self.repo_dir(project.org, id);
         let repo = match BareRepo::open(&self.git, &dir).await {
@@ -101,20 +126,20 @@ impl Lab {
             Err(_) => BareRepo::init(&self.git, &dir, &project.default_branch).await?,
         };
         copy(&repo, source, wanted.is_lost).await?;
+        // Nothing has been stopped yet, however long this takes.
+        self.expect_whole(&repo, project).await?;
         self.fault("move.after_copy")?;
-        let epoch = self
-            .store()
-            .write(move |tx: &mut dyn Tx| servers::begin_move(tx, id, own));
-        let epoch = epoch.await?;
+        let begun = move |tx: &mut dyn Tx| servers::begin_move(tx, id, own);
+        arriving.epoch = Some(self.store().write(begun).await?);
         self.fault("move.after_begin")?;
         copy(&repo, source, wanted.is_lost).await?;
         repo.set_head(&project.default_branch).await?;
         self.expect_whole(&repo, project).await?;
-        self.fault("move.before_finish")?;
-        Ok(epoch)
+        self.fault("move.before_finish")
     }
 
-    /// Refuses a copy without a commit that the store names.
+    /// Refuses a copy without a commit that the store names, and brings branches to where the store
+    /// has them.
     async fn expect_whole(&self, repo: &BareRepo, project: &Project) -> Result<()> {
         let mut missing = Vec::new();
         let mut after = None;
@@ -126,11 +151,16 @@ impl Lab {
             let (id, branch) = (project.id, project.default_branch.clone());
             let named = self
                 .store()
-                .read(move |view| named(view, id, &branch, page));
-            let (tasks, commits) = named.await?;
-            missing.extend(repo.missing_objects(&commits).await?);
-            match tasks.last() {
-                Some(last) if missing.len() < NAMED_MAX => after = Some(last.id.uuid()),
+                .read(move |view| Named::read(view, id, &branch, page));
+            let named = named.await?;
+            missing.extend(repo.missing_objects(&named.commits).await?);
+            if missing.is_empty() {
+                for (branch, head) in &named.heads {
+                    bring(repo, branch, head).await?;
+                }
+            }
+            match named.last {
+                Some(last) if missing.len() < NAMED_MAX => after = Some(last.uuid()),
                 Some(_) | None => break,
             }
         }
@@ -161,17 +191,94 @@ impl Lab {
             tracing::warn!(%error, "a token for a move stays valid until it ends");
         }
     }
+}
 
-    /// Ends a move whose transaction did not happen.
-    pub async fn call_off_move(self: &Arc<Self>, project: ProjectId) {
-        let own = self.this_server().id;
-        let cancelled = self
-            .store()
-            .write(move |tx: &mut dyn Tx| servers::cancel_move(tx, project, own));
-        if let Err(error) = cancelled.await {
-            tracing::error!(%error, %project, "a move that failed is not called off");
+/// A repository on its way here. No other move of it to this server begins meanwhile.
+#[derive(Debug)]
+pub struct Arriving {
+    lab: Arc<Lab>,
+    project: ProjectId,
+    /// Once it has left its home.
+    epoch: Option<u64>,
+}
+
+impl Arriving {
+    fn begin(lab: &Arc<Lab>, project: ProjectId) -> Result<Self> {
+        let mut all = lab
+            .place
+            .arriving
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if !all.insert(project) {
+            let text = "the repository is on its way to this server already".to_owned();
+            return Err(Refusal::Conflict(text).into());
+        }
+        Ok(Self {
+            lab: Arc::clone(lab),
+            project,
+            epoch: None,
+        })
+    }
+
+    /// The epoch of the move.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.epoch.unwrap_or_default()
+    }
+
+    /// The move does not come about, unless it has already.
+    pub async fn call_off(self) {
+        let (id, Some(epoch)) = (self.project, self.epoch) else {
+            return;
+        };
+        let cancel = move |tx: &mut dyn Tx| servers::cancel_move(tx, id, Some(epoch));
+        if let Err(error) = self.lab.store().write(cancel).await {
+            tracing::error!(%error, project = %id, "a move that failed is not called off");
         }
     }
+}
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        let mut all = self
+            .lab
+            .place
+            .arriving
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        all.remove(&self.project);
+    }
+}
+
+/// Makes this server the home of a repository that has come to it.
+///
+/// # Errors
+/// [`Refusal::NotHome`] if the move was called off meanwhile.
+pub fn arrive(
+    tx: &mut dyn Tx,
+    wanted: &Move,
+    own: ServerId,
+    epoch: u64,
+) -> devlab_core::Result<Project> {
+    let project = servers::finish_move(tx, wanted.project, own, epoch)?;
+    if wanted.is_lost {
+        // What came is older than what the store knows.
+        for target in tx.trains(own, TRAINS_MAX)? {
+            if target.project == project.id {
+                train::rebuild(tx, &target)?;
+            }
+        }
+        let page = Page {
+            after: None,
+            limit: PATCHES_MAX,
+        };
+        for mut patch in tx.patches(None, Some(project.id), Some(PatchState::Open), page)? {
+            patch.told = false;
+            patch.told_remarks = 0;
+            tx.put_patch(&patch)?;
+        }
+    }
+    Ok(project)
 }
 
 /// The home that a repository is fetched from.
@@ -186,9 +293,7 @@ impl Source {
         let Some(home) = project.home.server else {
             return Ok(None);
         };
-        let now = lab.store().read(|view| Ok(view.now())).await?;
-        let home = lab.peer(home).await?.filter(|home| home.is_there(now));
-        let Some(home) = home else {
+        let Some(home) = lab.peer(home).await? else {
             return Ok(None);
         };
         let (org, name) = (project.org, project.name.clone());
@@ -233,26 +338,67 @@ async fn copy(repo: &BareRepo, source: Option<&Source>, is_lost: bool) -> Result
     }
 }
 
-/// Commits that a page of a project's tasks need, and the heads of its branches.
-fn named<R: Read + ?Sized>(
-    view: &mut R,
-    project: ProjectId,
-    branch: &RefName,
-    page: Page,
-) -> devlab_core::Result<(Vec<Task>, Vec<Oid>)> {
-    let filter = TaskFilter {
-        project: Some(project),
-        archived: true,
-        ..TaskFilter::default()
-    };
-    let tasks = view.tasks(&filter, page)?;
-    let mut commits: Vec<Oid> = view.branch_head(project, branch)?.into_iter().collect();
-    for task in &tasks {
-        let own = [&task.head, &task.prior, &task.merges, &task.published];
-        commits.extend(own.into_iter().flatten().cloned());
-        commits.extend(view.branch_head(project, &RefName::of_composite(task.id))?);
+/// What a page of a project's tasks needs of its repository.
+struct Named {
+    commits: Vec<Oid>,
+    /// Branches, and where they are.
+    heads: Vec<(RefName, Oid)>,
+    last: Option<TaskId>,
+}
+
+impl Named {
+    fn read<R: Read + ?Sized>(
+        view: &mut R,
+        project: ProjectId,
+        default: &RefName,
+        page: Page,
+    ) -> devlab_core::Result<Self> {
+        let filter = TaskFilter {
+            project: Some(project),
+            archived: true,
+            ..TaskFilter::default()
+        };
+        let tasks = view.tasks(&filter, page)?;
+        let mut branches = vec![default.clone()];
+        let mut commits = Vec::new();
+        for task in &tasks {
+            commits.extend(task.published.clone());
+            // Of what has ended, only what landed has to be there.
+            if !task.state.is_end() {
+                let own = [&task.head, &task.prior, &task.merges];
+                commits.extend(own.into_iter().flatten().cloned());
+                branches.push(RefName::of_composite(task.id));
+            }
+        }
+        let mut heads = Vec::new();
+        for branch in branches {
+            if let Some(head) = view.branch_head(project, &branch)? {
+                commits.push(head.clone());
+                heads.push((branch, head));
+            }
+        }
+        commits.sort_unstable();
+        commits.dedup();
+        Ok(Self {
+            commits,
+            heads,
+            last: tasks.last().map(|task| task.id),
+        })
     }
-    commits.sort_unstable();
-    commits.dedup();
-    Ok((tasks, commits))
+}
+
+/// Brings a branch to where the store has it, unless it is there or further.
+async fn bring(repo: &BareRepo, branch: &RefName, head: &Oid) -> Result<()> {
+    let actual = repo.resolve(branch).await?;
+    if let Some(actual) = &actual
+        && (actual == head || repo.is_ancestor(head, actual).await?)
+    {
+        return Ok(());
+    }
+    let moved = RefUpdate {
+        name: branch.clone(),
+        old: actual,
+        new: Some(head.clone()),
+    };
+    Ok(repo.update_refs(&[moved]).await?)
 }

@@ -17,6 +17,7 @@ use devlab_forge::refs::RefUpdate;
 use devlab_forge::repo::STALE_LOCK_AGE;
 use devlab_store::StoreExt;
 
+use crate::archive;
 use crate::error::{Error, Result};
 use crate::lab::Lab;
 
@@ -91,6 +92,14 @@ fn not_imported(error: &devlab_forge::Error) -> Error {
     Refusal::invalid("import_url", error.to_string()).into()
 }
 
+/// Whether a branch has a commit in its history. Nobody makes one go back: if it lacks what it had,
+/// the folder is not the one that it was.
+async fn contains(repo: &BareRepo, head: Option<&Oid>, commit: &Oid) -> Result<bool> {
+    let Some(head) = head else { return Ok(false) };
+    let missing = repo.missing_objects(std::slice::from_ref(commit)).await?;
+    Ok(missing.is_empty() && repo.is_ancestor(commit, head).await?)
+}
+
 /// Folders in a folder.
 fn folders(dir: &Path) -> Result<Vec<PathBuf>> {
     let read = || -> std::io::Result<Vec<PathBuf>> {
@@ -107,6 +116,13 @@ fn folders(dir: &Path) -> Result<Vec<PathBuf>> {
         what: format!("cannot read {}", dir.display()),
         source,
     })
+}
+
+/// Removes what is only in the way; if that fails, the next start tries again.
+fn discard(dir: &Path) {
+    if let Err(error) = std::fs::remove_dir_all(dir) {
+        tracing::warn!(%error, dir = %dir.display(), "what a cut-off archive left stays behind");
+    }
 }
 
 impl Lab {
@@ -158,27 +174,29 @@ impl Lab {
     }
 
     /// Removes what creations of projects that were cut off have left: folders of repositories that
-    /// no project has, and copies of repositories that have moved to another server. Only for a
-    /// start: nothing else may make a project here meanwhile.
+    /// no project has. Only for a start: nothing else may make a project here meanwhile.
     pub(crate) async fn sweep_repositories(&self) -> Result<()> {
+        self.sweep_scratch();
         for dir in folders(self.repos())?.iter().map(|org| folders(org)) {
             for dir in dir? {
                 let name = dir.file_name().unwrap_or_default().to_string_lossy();
+                if name.starts_with(archive::SCRATCH) {
+                    discard(&dir);
+                    continue;
+                }
                 let id = name.trim_start_matches('.').split('.').next();
                 let Some(id) = id.and_then(|id| id.parse::<ProjectId>().ok()) else {
                     continue;
                 };
                 let is_whole = !name.starts_with('.');
-                let (own, is_shared) = (self.this_server().id, self.is_shared());
-                let is_needed = self.store().read(move |view| {
-                    let project = view.project(id)?;
-                    let here = |home: ServerId| home == own || !is_shared;
-                    Ok(project.is_some_and(|project| project.home.server.is_none_or(here)))
-                });
-                if is_needed.await? && is_whole {
+                let known = self
+                    .store()
+                    .read(move |view| Ok(view.project(id)?.is_some()));
+                // What is left of one that has moved stays too: it is what `--lost` falls back on.
+                if known.await? && is_whole {
                     continue;
                 }
-                tracing::warn!(dir = %dir.display(), "removing a repository that is nobody's here");
+                tracing::warn!(dir = %dir.display(), "removing a repository that no project has");
                 std::fs::remove_dir_all(&dir).map_err(|source| Error::Io {
                     what: format!("cannot remove {}", dir.display()),
                     source,
@@ -186,6 +204,17 @@ impl Lab {
             }
         }
         Ok(())
+    }
+
+    /// Removes what archives that were cut off have left beside the repositories.
+    fn sweep_scratch(&self) {
+        let beside = self.repos().parent().map(folders);
+        for dir in beside.and_then(Result::ok).unwrap_or_default() {
+            let name = dir.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with(archive::SCRATCH) {
+                discard(&dir);
+            }
+        }
     }
 
     /// Removes a repository that no project has, because storing the project failed.
@@ -318,6 +347,17 @@ impl Lab {
         let known = known.await?;
         if known == actual {
             return Ok(());
+        }
+        if let Some(known) = &known
+            && !contains(&repo, actual.as_ref(), known).await?
+        {
+            let branch = project.default_branch.branch_name().unwrap_or_default();
+            return Err(Refusal::Conflict(format!(
+                "its branch {branch} lacks {}, which the lab has accepted: this is an older copy of \
+                 the repository",
+                known.short()
+            ))
+            .into());
         }
         let done = self.write_held(held, move |tx| {
             if tx.branch_head(id, &branch)? != known {

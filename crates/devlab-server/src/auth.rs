@@ -20,6 +20,8 @@ use devlab_orchestrator::Lab;
 use hyper::HeaderMap;
 use sha2::{Digest, Sha256};
 
+use crate::context::RequestId;
+use crate::forward::FORWARDED;
 use crate::problem::{ApiError, Kind, Result};
 use crate::rate::Limiter;
 pub use attempt::AttemptKey;
@@ -97,6 +99,17 @@ impl Auth {
     #[must_use]
     pub fn attempt_token(&self, attempt: AttemptId) -> String {
         self.attempt_key.token(attempt)
+    }
+
+    /// What proves that a server of the lab has passed on the request with this id.
+    pub(crate) fn mark(&self, request: &RequestId) -> String {
+        self.attempt_key.mark(request.as_str())
+    }
+
+    /// Whether a server of the lab has passed on the request with this id.
+    pub(crate) fn is_passed_on(&self, headers: &HeaderMap, request: &RequestId) -> bool {
+        let mark = headers.get(&FORWARDED).and_then(|mark| mark.to_str().ok());
+        mark.is_some_and(|mark| self.attempt_key.is_mark(request.as_str(), mark))
     }
 
     /// Who sends these headers, as `Authorization: Bearer` or `X-Auth-Token`.

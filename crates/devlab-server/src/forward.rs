@@ -23,8 +23,10 @@ use hyper::{HeaderMap, StatusCode};
 use crate::context::{REQUEST_ID, RequestId};
 use crate::problem::{ApiError, Kind, Result};
 
-/// Marks a request that another server has passed on.
+/// Marks a request that another server has passed on, with what proves it.
 pub(crate) const FORWARDED: HeaderName = HeaderName::from_static("x-devlab-forwarded");
+/// How long a git server may be silent in the middle of an answer.
+const GIT_SILENCE_MAX: Duration = Duration::from_secs(120);
 /// How long a connection to another server may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections to each other server that are kept for the next request.
@@ -49,6 +51,7 @@ pub(crate) struct OfAnother;
 /// Passes requests on.
 pub struct Forwarder {
     client: reqwest::Client,
+    git: reqwest::Client,
     lab: Arc<Lab>,
 }
 
@@ -58,14 +61,19 @@ impl Forwarder {
     /// # Errors
     /// The client cannot be made.
     pub fn new(lab: Arc<Lab>) -> std::result::Result<Self, String> {
-        let client = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .map_err(|error| error.to_string())?;
-        Ok(Self { client, lab })
+        let client = || {
+            reqwest::Client::builder()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
+                .redirect(reqwest::redirect::Policy::none())
+                .no_proxy()
+        };
+        let built = |builder: reqwest::ClientBuilder| builder.build().map_err(|e| e.to_string());
+        Ok(Self {
+            client: built(client())?,
+            git: built(client().read_timeout(GIT_SILENCE_MAX))?,
+            lab,
+        })
     }
 
     /// Passes a request on whose body has been read.
@@ -74,10 +82,10 @@ impl Forwarder {
         home: Option<ServerId>,
         parts: Parts,
         body: Bytes,
-        id: &RequestId,
+        marked: (&RequestId, String),
     ) -> Result<Response> {
-        self.pass_on(home, parts, reqwest::Body::from(body), id)
-            .await
+        let body = reqwest::Body::from(body);
+        self.pass_on(&self.client, home, parts, body, marked).await
     }
 
     /// Passes a request on with its body as it comes.
@@ -86,42 +94,44 @@ impl Forwarder {
         home: Option<ServerId>,
         parts: Parts,
         body: Body,
-        id: &RequestId,
+        marked: (&RequestId, String),
     ) -> Result<Response> {
         let body = reqwest::Body::wrap_stream(body.into_data_stream());
-        self.pass_on(home, parts, body, id).await
+        self.pass_on(&self.git, home, parts, body, marked).await
     }
 
     async fn pass_on(
         &self,
+        client: &reqwest::Client,
         home: Option<ServerId>,
         parts: Parts,
         body: reqwest::Body,
-        id: &RequestId,
+        (id, mark): (&RequestId, String),
     ) -> Result<Response> {
+        // Nobody is waited for who was not heard of lately, nor told what another may listen to now.
         let peer = match home {
             Some(home) => self.lab.peer(home).await.map_err(ApiError::from)?,
             None => None,
         };
         let peer = peer.ok_or_else(|| {
-            let detail = "no server has the repository of this project";
+            let detail = "the server that has the repository is not there";
             ApiError::new(Kind::NOT_HOME, detail).retry_after(1)
         })?;
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         let url = format!("{}{path}", peer.url.trim_end_matches('/'));
         let mut headers = passed_on(&parts.headers);
-        headers.insert(FORWARDED, HeaderValue::from_static("1"));
+        let mark = HeaderValue::from_str(&mark);
+        headers.insert(FORWARDED, mark.unwrap_or(HeaderValue::from_static("")));
         headers.insert(REQUEST_ID, id.header());
-        let request = self.client.request(parts.method, url).headers(headers);
+        let request = client.request(parts.method, url).headers(headers);
         let answer = request.body(body).send().await.map_err(|error| {
-            let name = &peer.name;
-            let what = match error.is_connect() {
-                true => "cannot be reached",
-                false => "did not answer to the end: what was asked for may have been done",
-            };
             tracing::warn!(%error, server = %peer.id, url = peer.url, "a request is not passed on");
-            let detail = format!("the repository is on the server {name}, which {what}");
-            ApiError::new(Kind::NOT_HOME, detail).retry_after(1)
+            let server = format!("the repository is on the server {}", peer.name);
+            match error.is_connect() {
+                true => ApiError::new(Kind::NOT_HOME, format!("{server}, which cannot be reached"))
+                    .retry_after(1),
+                false => ApiError::new(Kind::NO_ANSWER, format!("{server}, which was cut off")),
+            }
         })?;
         let mut response = Response::new(Body::empty());
         *response.status_mut() =

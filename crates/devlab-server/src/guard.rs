@@ -26,7 +26,7 @@ use tracing::Instrument;
 use crate::app::App;
 use crate::context::{Context, REQUEST_ID, RequestId};
 use crate::extract;
-use crate::forward::{FORWARDED, Forwarder, OfAnother};
+use crate::forward::{Forwarder, OfAnother};
 use crate::metrics::RouteMetrics;
 use crate::policy::{Access, Policy};
 use crate::problem::{self, ApiError, Kind, Result};
@@ -110,7 +110,8 @@ impl Inner {
     {
         let started = self.app.clock.monotonic();
         let request_id = self.app.request_ids.of(request.headers());
-        let is_forwarded = request.headers().contains_key(&FORWARDED);
+        let auth = &self.app.auth;
+        let is_forwarded = auth.is_passed_on(request.headers(), &request_id);
         let admitted = match self.app.hosts.check(request.uri(), request.headers()) {
             Ok(()) => self.admit(request.headers(), is_forwarded).await,
             Err(error) => Err(error),
@@ -174,7 +175,7 @@ impl Inner {
         let handler = async {
             match &self.app.forward {
                 Some(forward) if self.policy.at_home && !is_forwarded => {
-                    at_home(inner, request, forward, id).await
+                    at_home(inner, request, forward, (id, self.app.auth.mark(id))).await
                 }
                 Some(_) | None => match inner.call(request).await {
                     Ok(response) => response.into_response(),
@@ -269,7 +270,12 @@ impl Inner {
 }
 
 /// Answers here, or if the repository is on another server, lets that one answer.
-async fn at_home<S>(mut inner: S, request: Request, forward: &Forwarder, id: &RequestId) -> Response
+async fn at_home<S>(
+    mut inner: S,
+    request: Request,
+    forward: &Forwarder,
+    (id, mark): (&RequestId, String),
+) -> Response
 where
     S: Service<Request, Error = Infallible>,
     S::Response: IntoResponse,
@@ -288,7 +294,7 @@ where
     let elsewhere = response.extensions().get::<ApiError>();
     match elsewhere.and_then(ApiError::home) {
         None => response,
-        Some(home) => match forward.send(home, again, body, id).await {
+        Some(home) => match forward.send(home, again, body, (id, mark)).await {
             Ok(response) => response,
             Err(error) => error.into_response(),
         },

@@ -1,6 +1,7 @@
 //! The routes, by what they are about.
 
 pub mod agents;
+pub mod archives;
 pub mod docs;
 pub mod events;
 pub mod git;
@@ -43,6 +44,7 @@ pub fn all(app: &Arc<App>, lab: Arc<Lab>) -> Result<(Router, OpenApi), serde_jso
         logs::list,
         patches::list,
         tokens::list,
+        archives::list,
     ];
     let api = lists
         .into_iter()

@@ -13,9 +13,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use devlab_core::tx::{Effect, Read, Tx};
 use devlab_core::{AttemptId, Error, Result, StorageError};
+use dump::{Counts, Loading, Scope, Sink, Source};
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod dump;
 pub mod faults;
 mod jobs;
 pub mod postgres;
@@ -32,6 +34,15 @@ pub type EffectSink = Arc<dyn Fn(&[Effect]) + Send + Sync>;
 
 /// Gives 128 fresh random bits.
 pub type RandomSource = Arc<dyn Fn() -> u128 + Send + Sync>;
+
+/// What bringing a schema up to date came to. Versions are numbers of migrations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Migrated {
+    /// The version that was found; 0 if there was no schema.
+    pub from: i64,
+    /// The version that it has now.
+    pub to: i64,
+}
 
 /// Durable state.
 #[async_trait]
@@ -62,6 +73,22 @@ pub trait Store: Send + Sync + 'static {
     /// What the store says of itself, for `/metrics`, benchmarks and `doctor`: pairs of a name and
     /// a value read back from the database, such as `journal_mode` and `wal`.
     async fn describe(&self) -> Result<Vec<(String, String)>>;
+
+    /// Gives everything of a scope to a sink, record by record, from one view of what is committed,
+    /// with bounded memory. Never waits for a writer. See [`dump`].
+    ///
+    /// # Errors
+    /// The schema has something that no record describes, the sink's error, or storage.
+    async fn dump(&self, scope: Scope, sink: Sink) -> Result<Counts>;
+
+    /// Takes records in, all of them or none, in one transaction that other writers wait for. Logs
+    /// are not among them: see [`dump::load_logs`].
+    ///
+    /// # Errors
+    /// [`devlab_core::Refusal::Conflict`] if the store is not empty, or has what comes in already;
+    /// `Corrupt` for a record that is none, with its kind and number; the source's error, or
+    /// storage.
+    async fn load(&self, how: Loading, source: Box<dyn Source>) -> Result<Counts>;
 
     /// Finishes what is under way and closes. Later calls get
     /// [`devlab_core::error::StorageErrorKind::Closed`].

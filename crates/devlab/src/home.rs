@@ -88,6 +88,32 @@ impl Home {
         self.0.join("credentials.json")
     }
 
+    /// What a restore has made so far; there only while one is under way, or was cut off.
+    pub(crate) fn restoring(&self) -> PathBuf {
+        self.0.join("restoring")
+    }
+
+    /// How far it is; written before anything is made.
+    pub(crate) fn restore_state(&self) -> PathBuf {
+        self.restoring().join("state.json")
+    }
+
+    /// Refuses a folder on which a restore was cut off.
+    pub(crate) fn refuse_restoring(&self) -> anyhow::Result<()> {
+        if !self.restore_state().exists() {
+            return Ok(());
+        }
+        Err(Failure::new(
+            Exit::Failed,
+            format!(
+                "a restore into {} was cut off\n  → run `devlab restore` again, or remove {} to \
+                 go on with what was there before",
+                self.0.display(),
+                self.restoring().display()
+            ),
+        ))
+    }
+
     /// Id of the server with this data folder, made on its first start. It is the id of the disk: a
     /// project's home is where its repository is.
     ///
@@ -176,7 +202,7 @@ impl Home {
 }
 
 /// Writes a file that only its user may read, whole or not at all.
-fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".new");
     let temporary = PathBuf::from(temporary);
@@ -189,7 +215,11 @@ fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
             .open(&temporary)?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        fs::rename(&temporary, path)
+        fs::rename(&temporary, path)?;
+        match path.parent() {
+            Some(folder) => File::open(folder)?.sync_all(),
+            None => Ok(()),
+        }
     };
     write().with_context(|| format!("cannot write {}", path.display()))
 }

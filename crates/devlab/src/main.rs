@@ -3,6 +3,7 @@
 //! *Invariant:* only this crate reads the environment, and only in [`environment`].
 //! *Invariant:* no command writes into a person's checkout unless that is what the command is for.
 
+mod archive;
 mod args;
 mod checkout;
 mod client;
@@ -20,7 +21,7 @@ mod show;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use args::{Args, Command, Output, ProjectCommand, ServerArgs};
+use args::{Args, Command, DbCommand, Output, ProjectCommand, ServerArgs};
 use context::Context;
 use environment::Environment;
 use settings::{Key, Settings};
@@ -142,6 +143,10 @@ async fn run(context: &Context, command: Command) -> anyhow::Result<()> {
         Command::Demo(demo) => demo::run(context, &demo).await,
         Command::Doctor => doctor::run(context).await,
         Command::Logs(logs) => lab::logs::run(context, &logs).await,
+        Command::Backup(backup) => archive::backup::run(context, &backup).await,
+        Command::Restore(restore) => archive::restore::run(context, &restore).await,
+        Command::Verify => archive::verify::run(context).await,
+        Command::Db(DbCommand::Migrate) => archive::migrate::run(context).await,
         Command::Org(command) => client::orgs::org(context, command).await,
         Command::Project(ProjectCommand::Sync { push }) => {
             checkout::sync::run(context, push.as_deref()).await

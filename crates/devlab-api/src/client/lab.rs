@@ -106,6 +106,7 @@ impl Client {
     pub async fn move_project(&self, project: ProjectId, to: &MoveProject) -> Result<Project> {
         self.post(&["projects", &project.to_string(), "move"])
             .json(to)
+            .endless()
             .fetch()
             .await
     }

@@ -64,6 +64,7 @@ pub(super) struct Call<'a> {
 enum Body {
     Json(Result<Vec<u8>, serde_json::Error>),
     Octets(Bytes),
+    Stream(reqwest::Body),
 }
 
 impl<'a> Call<'a> {
@@ -92,6 +93,15 @@ impl<'a> Call<'a> {
 
     pub(super) fn octets(mut self, body: Bytes) -> Self {
         self.body = Some(Body::Octets(body));
+        self
+    }
+
+    /// A body that is made while it is sent, of unknown length.
+    pub(super) fn stream(
+        mut self,
+        body: impl futures::Stream<Item = std::io::Result<Bytes>> + Send + 'static,
+    ) -> Self {
+        self.body = Some(Body::Stream(reqwest::Body::wrap_stream(body)));
         self
     }
 
@@ -138,6 +148,9 @@ impl<'a> Call<'a> {
             Some(Body::Octets(bytes)) => Ok(request
                 .header(CONTENT_TYPE, "application/octet-stream")
                 .body(bytes)),
+            Some(Body::Stream(body)) => {
+                Ok(request.header(CONTENT_TYPE, "application/x-tar").body(body))
+            }
             Some(Body::Json(Ok(bytes))) => {
                 Ok(request.header(CONTENT_TYPE, "application/json").body(bytes))
             }

@@ -19,6 +19,9 @@ use crate::time::Timestamp;
 use crate::train::Target;
 use crate::tx::{Effect, Read, Tx};
 
+/// Numbers of starts that one millisecond has.
+const RUNS_PER_MILLI: u64 = 1_000_000;
+
 /// The right to change a project's repository, as it was when it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Held {
@@ -47,22 +50,28 @@ pub fn start(tx: &mut dyn Tx, mut server: Server) -> Result<u64> {
         }
     }
     // Not a count from one: a server that was forgotten and comes back is not taken for its own
-    // earlier process.
+    // earlier process, nor are two starts in one millisecond.
     let now = u64::try_from(tx.now().as_millis()).unwrap_or(0);
-    server.run = known.map_or(now, |known| now.max(known.run + 1));
+    let within = u64::try_from(tx.random() % u128::from(RUNS_PER_MILLI)).unwrap_or(0);
+    let fresh = now.saturating_mul(RUNS_PER_MILLI) + within;
+    server.run = known.map_or(fresh, |known| fresh.max(known.run + 1));
     server.started_at = tx.now();
     server.seen_at = tx.now();
     server.left = false;
     tx.put_server(&server)?;
+    // What an earlier process of this server has under way counts no more, should it still be there:
+    // paused, or on another machine whose disk this one is a copy of.
+    tx.advance_homes(server.id)?;
     Ok(server.run)
 }
 
-/// Forgets servers that have been gone for long and have no repository.
+/// Forgets servers that have stopped, or have not been heard of for long, and have no repository:
+/// one without a disk has another id with each start.
 fn forget_empty(tx: &mut dyn Tx) -> Result<()> {
     let now = tx.now();
     for server in tx.servers()? {
-        let is_old = now.since(server.seen_at) >= SERVER_FORGOTTEN_AFTER;
-        if is_old && tx.projects_at(server.id)? == 0 {
+        let is_gone = server.left || now.since(server.seen_at) >= SERVER_FORGOTTEN_AFTER;
+        if is_gone && tx.projects_at(server.id)? == 0 {
             tx.delete_server(server.id)?;
         }
     }
@@ -258,8 +267,9 @@ pub fn adopt(tx: &mut dyn Tx, id: ProjectId, server: ServerId) -> Result<()> {
     tx.put_project(&project)
 }
 
-/// A repository leaves its home: from now on nobody changes it. Returns the epoch of the move.
-/// Beginning the same move again, because it was cut off, is all right.
+/// A repository leaves its home: from now on nobody changes it. Returns the epoch of the move. One
+/// that was cut off may be begun again, and another one may take its place once the server that it
+/// went to is gone.
 ///
 /// # Errors
 /// [`Refusal::Conflict`] if it is at that server already, or on its way to yet another.
@@ -269,9 +279,13 @@ pub fn begin_move(tx: &mut dyn Tx, id: ProjectId, to: ServerId) -> Result<u64> {
         let text = "the repository is there already".to_owned();
         return Err(Refusal::Conflict(text).into());
     }
-    if project.home.moving_to.is_some_and(|other| other != to) {
-        let text = "the repository is on its way to another server: finish or cancel that first";
-        return Err(Refusal::Conflict(text.to_owned()).into());
+    if let Some(other) = project.home.moving_to.filter(|other| *other != to) {
+        let now = tx.now();
+        if tx.server(other)?.is_some_and(|server| server.is_there(now)) {
+            let text = "the repository is on its way to another server: move it to where it is now, \
+                        which calls that off";
+            return Err(Refusal::Conflict(text.to_owned()).into());
+        }
     }
     project.home.epoch += 1;
     project.home.moving_to = Some(to);
@@ -304,14 +318,16 @@ pub fn finish_move(tx: &mut dyn Tx, id: ProjectId, to: ServerId, epoch: u64) -> 
     Ok(project)
 }
 
-/// The move did not come about: the repository stays where it was.
+/// A move does not come about: the repository stays where it was. With an epoch it is that move and
+/// no other.
 ///
 /// # Errors
 /// Storage only.
-pub fn cancel_move(tx: &mut dyn Tx, id: ProjectId, to: ServerId) -> Result<()> {
+pub fn cancel_move(tx: &mut dyn Tx, id: ProjectId, epoch: Option<u64>) -> Result<Project> {
     let mut project = load(tx, id)?;
-    if project.home.moving_to != Some(to) {
-        return Ok(());
+    let is_meant = epoch.is_none_or(|epoch| epoch == project.home.epoch);
+    if project.home.moving_to.is_none() || !is_meant {
+        return Ok(project);
     }
     project.home.epoch += 1;
     project.home.moving_to = None;
@@ -322,7 +338,7 @@ pub fn cancel_move(tx: &mut dyn Tx, id: ProjectId, to: ServerId) -> Result<()> {
         branch: project.default_branch.clone(),
     }));
     tx.effect(Effect::Forge);
-    Ok(())
+    Ok(project)
 }
 
 fn moved(tx: &mut dyn Tx, project: &Project, what: &str) -> Result<()> {

@@ -501,6 +501,24 @@ pub fn moved(tx: &mut dyn Tx, id: CandidateId, actual: Option<&Oid>) -> Result<(
     Ok(())
 }
 
+/// A repository came to a server without what was built in it last: candidates that are being built
+/// or verified are built again. One that is being published is found to be missing then.
+///
+/// # Errors
+/// Storage only.
+pub fn rebuild(tx: &mut dyn Tx, target: &Target) -> Result<()> {
+    let Some(mut candidate) = tx.live_candidate(target)? else {
+        return Ok(());
+    };
+    match candidate.state {
+        CandidateState::Building | CandidateState::Verifying => {
+            stop_verify(tx, &candidate)?;
+            reject(tx, &mut candidate, "its repository has moved")
+        }
+        CandidateState::Publishing | CandidateState::Published | CandidateState::Rejected => Ok(()),
+    }
+}
+
 /// Takes a task that is being called off out of its train.
 ///
 /// # Errors

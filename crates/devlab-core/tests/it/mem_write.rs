@@ -194,6 +194,12 @@ impl Tx for MemTx {
         self.servers.remove(&id);
         Ok(())
     }
+    fn advance_homes(&mut self, home: ServerId) -> Result<()> {
+        for project in self.projects.values_mut() {
+            project.home.epoch += u64::from(project.home.server == Some(home));
+        }
+        Ok(())
+    }
     fn put_loop_state(&mut self, state: &LoopState) -> Result<()> {
         self.loops.insert(state.name.clone(), state.clone());
         Ok(())

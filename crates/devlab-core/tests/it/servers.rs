@@ -174,9 +174,32 @@ fn an_old_home_changes_nothing() {
     // A move that does not come about fences too: its home may have worked on meanwhile.
     let now = held(&mut tx, &lab, home()).unwrap();
     servers::begin_move(&mut tx, lab.project, id(2)).unwrap();
-    servers::cancel_move(&mut tx, lab.project, id(2)).unwrap();
+    servers::cancel_move(&mut tx, lab.project, None).unwrap();
+    assert!(is_fenced(&mut tx, &now));
+    // So does another process of the same server: this one may be a copy that was paused.
+    let now = held(&mut tx, &lab, home()).unwrap();
+    let again = Server {
+        id: home(),
+        ..server(0, tx.now)
+    };
+    servers::start(&mut tx, again).unwrap();
     assert!(is_fenced(&mut tx, &now));
     assert!(held(&mut tx, &lab, home()).is_ok());
+}
+
+#[test]
+fn a_move_that_was_cut_off_is_in_nobodys_way() {
+    let lab = Lab::new(1);
+    let mut tx = lab.tx.clone();
+    start(&mut tx, 1);
+    let cut_off = servers::begin_move(&mut tx, lab.project, id(1)).unwrap();
+    let other = servers::begin_move(&mut tx, lab.project, id(2));
+    assert!(other.is_err(), "the server that it goes to is there");
+    tx.now = tx.now.plus(SERVER_TERM);
+    let other = servers::begin_move(&mut tx, lab.project, id(2)).unwrap();
+    // The one that was cut off does not call off the other.
+    servers::cancel_move(&mut tx, lab.project, Some(cut_off)).unwrap();
+    servers::finish_move(&mut tx, lab.project, id(2), other).unwrap();
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failing fixture fails its test")]
 
 mod attempt;
+mod bundle;
 mod candidate;
 mod forge;
 mod http;

@@ -47,10 +47,10 @@ pub(crate) async fn beat(lab: &Lab) -> Result<u64> {
     let asked = Instant::now();
     let done = lab.store().write(move |tx| {
         let runs = servers::beat(tx, id, run, wanted)?;
-        Ok((runs, tx.servers()?))
+        Ok((runs, tx.servers()?, tx.now()))
     });
-    let (runs, peers) = done.await?;
+    let (runs, peers, now) = done.await?;
     lab.place.on_duty(asked, &runs);
-    lab.place.know(peers);
+    lab.place.know(peers, now);
     Ok(u64::try_from(runs.len()).unwrap_or(0))
 }

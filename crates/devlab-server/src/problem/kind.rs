@@ -257,6 +257,14 @@ impl Kind {
         "Try again: it may be on its way, or its server starting. \"devlab peers\" shows which \
          servers are there.",
     );
+    /// The server that has the repository was cut off before it answered.
+    pub const NO_ANSWER: Self = Self::new(
+        StatusCode::BAD_GATEWAY,
+        "no_answer",
+        "The server that has the repository did not answer to the end",
+        "What was asked for may have been done: look before asking again, or ask with an \
+         Idempotency-Key, with which it is done once.",
+    );
     /// The request took too long.
     pub const TIMEOUT: Self = Self::new(
         StatusCode::SERVICE_UNAVAILABLE,
@@ -266,7 +274,7 @@ impl Kind {
     );
 
     /// All of them, for the documentation.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::BAD_REQUEST,
         Self::MALFORMED_JSON,
         Self::UNAUTHORIZED,
@@ -295,6 +303,7 @@ impl Kind {
         Self::UNAVAILABLE,
         Self::TIMEOUT,
         Self::NOT_HOME,
+        Self::NO_ANSWER,
         Self::WRONG_SERVER,
     ];
 
@@ -328,7 +337,14 @@ mod tests {
     fn codes_are_unique_and_only_our_own_trouble_is_a_5xx() {
         for (i, kind) in Kind::ALL.iter().enumerate() {
             assert!(!Kind::ALL[..i].contains(kind), "{} twice", kind.code());
-            let ours = ["internal", "unavailable", "timeout", "not_home"].contains(&kind.code());
+            let ours = [
+                "internal",
+                "unavailable",
+                "timeout",
+                "not_home",
+                "no_answer",
+            ]
+            .contains(&kind.code());
             assert_eq!(kind.status().is_server_error(), ours, "{}", kind.code());
         }
     }

@@ -78,7 +78,9 @@ async fn serve(
     if let Some(forward) = app.forward.as_ref().filter(|_| !caller.is_forwarded) {
         let here = lab.expect_git_here(&caller.principal, &org, &project);
         if let Err(Error::Elsewhere { home }) = here.await {
-            return forward.stream(home, parts, body, &caller.request_id).await;
+            let id = &caller.request_id;
+            let mark = app.auth.mark(id);
+            return forward.stream(home, parts, body, (id, mark)).await;
         }
     }
     let text = |name: &HeaderName| header(&parts.headers, name);

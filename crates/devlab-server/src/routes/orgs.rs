@@ -15,7 +15,7 @@ use devlab_core::rules::servers;
 use devlab_core::tx::Read;
 use devlab_core::{Oid, RefName, Refusal};
 use devlab_orchestrator::projects::{self, NewProject};
-use devlab_orchestrator::{Error, Lab, Move, UpstreamSync, scope, tokens};
+use devlab_orchestrator::{Error, Lab, Move, UpstreamSync, arrive, scope, tokens};
 use hyper::StatusCode;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -408,16 +408,34 @@ async fn relocate(
     if let Some(answer) = support::replayed(&lab, idempotency.as_ref()).await? {
         return Ok(answer);
     }
-    if project.home.server == Some(to) && project.home.moving_to.is_none() {
-        let there = lab.read(move |view| view_of(view, project)).await?;
-        return support::json(StatusCode::OK, &there);
+    if project.home.server == Some(to) {
+        return stay(&lab, &caller, project, idempotency).await;
     }
     let wanted = Move {
-        project,
+        project: id,
         is_lost: body.lost,
     };
     let work = move_to_its_end(Arc::clone(&lab), caller, wanted, idempotency);
     lab.to_its_end(work).await?
+}
+
+/// A move to where the repository is calls off one that is under way, or was cut off.
+async fn stay(
+    lab: &Arc<Lab>,
+    caller: &Caller,
+    project: devlab_core::org::Project,
+    idempotency: Option<crate::extract::Idempotency>,
+) -> Result<Response> {
+    if project.home.moving_to.is_none() {
+        let there = lab.read(move |view| view_of(view, project)).await?;
+        return support::json(StatusCode::OK, &there);
+    }
+    mutate(lab, caller, "project.stay", idempotency, move |tx| {
+        let project = servers::cancel_move(tx, project.id, None)?;
+        let (org, id) = (project.org, project.id);
+        done(Some(org), id, StatusCode::OK, &view_of(tx, project)?)
+    })
+    .await
 }
 
 async fn move_to_its_end(
@@ -426,10 +444,11 @@ async fn move_to_its_end(
     wanted: Move,
     idempotency: Option<crate::extract::Idempotency>,
 ) -> Result<Response> {
-    let (id, own) = (wanted.project.id, lab.this_server().id);
-    let epoch = lab.move_here(&wanted).await?;
+    let (id, own) = (wanted.project, lab.this_server().id);
+    let arriving = lab.move_here(&wanted).await?;
+    let epoch = arriving.epoch();
     let answer = mutate(&lab, &caller, "project.move", idempotency, move |tx| {
-        let project = servers::finish_move(tx, id, own, epoch)?;
+        let project = arrive(tx, &wanted, own, epoch)?;
         done(
             Some(project.org),
             id,
@@ -439,7 +458,7 @@ async fn move_to_its_end(
     });
     let answer = answer.await;
     if answer.is_err() {
-        lab.call_off_move(id).await;
+        arriving.call_off().await;
     }
     answer
 }

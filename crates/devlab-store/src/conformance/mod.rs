@@ -8,12 +8,14 @@
 )]
 
 mod accounts;
+pub mod dump;
 mod fixtures;
 mod lists;
 mod logs;
 mod plans;
 pub mod postgres;
 mod queues;
+pub mod sample;
 mod servers;
 mod tasks;
 mod transactions;
@@ -131,6 +133,12 @@ pub const CASES: &[(&str, Case)] = &[
     ("description", |lab| {
         Box::pin(transactions::description(lab))
     }),
+    ("dump_round_trip", |lab| Box::pin(dump::round_trip(lab))),
+    ("dump_of_an_org", |lab| Box::pin(dump::org(lab))),
+    ("import_of_an_org", |lab| Box::pin(dump::import(lab))),
+    ("foreign_rows", |lab| Box::pin(dump::foreign_rows(lab))),
+    ("bad_records", |lab| Box::pin(dump::bad_records(lab))),
+    ("sinks_may_fail", |lab| Box::pin(dump::sinks_may_fail(lab))),
     ("log_append", |lab| Box::pin(logs::append(lab))),
     ("log_ranges", |lab| Box::pin(logs::ranges(lab))),
     ("log_concurrency", |lab| Box::pin(logs::concurrency(lab))),

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use devlab_core::ServerId;
 use devlab_core::server::{LoopState, Server, ServerRoles};
+use devlab_core::tx::Tx;
+use devlab_core::{Error, ServerId};
 
 use super::Lab;
 use super::fixtures::{at, id, project};
@@ -50,6 +51,11 @@ pub(super) async fn servers(lab: Lab) {
             }
             let at_home: ServerId = id(7);
             assert_eq!((tx.projects_at(at_home)?, tx.projects_at(id(8))?), (2, 0));
+            let epoch = |tx: &mut dyn Tx| Ok::<_, Error>(tx.project(id(1))?.unwrap().home.epoch);
+            tx.advance_homes(id(8))?;
+            assert_eq!(epoch(tx)?, 3, "another server's");
+            tx.advance_homes(at_home)?;
+            assert_eq!(epoch(tx)?, 4);
             Ok(())
         })
         .await

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::error::Error as StdError;
 
 use deadpool_postgres::ClientWrapper;
+use futures::StreamExt;
 use tokio::runtime::{Handle, Runtime};
 use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
@@ -63,7 +64,7 @@ pub(super) struct PgConn<'a> {
 
 impl PgConn<'_> {
     /// Waits for an answer; a database that says nothing for so long counts as gone.
-    fn ask<T>(
+    pub(super) fn ask<T>(
         &self,
         question: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> DbResult<T> {
@@ -72,17 +73,19 @@ impl PgConn<'_> {
             .on(async { tokio::time::timeout(ANSWER_MAX, question).await });
         match answered {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => {
-                if is_lost(&error) {
-                    self.lost.set(true);
-                }
-                Err(DbError::Storage(storage_error(&error)))
-            }
+            Ok(Err(error)) => Err(self.failed(&error)),
             Err(_) => {
                 self.lost.set(true);
                 Err(DbError::Storage(no_answer()))
             }
         }
+    }
+
+    fn failed(&self, error: &tokio_postgres::Error) -> DbError {
+        if is_lost(error) {
+            self.lost.set(true);
+        }
+        DbError::Storage(storage_error(error))
     }
 }
 
@@ -129,6 +132,31 @@ impl Sql for PgConn<'_> {
         for row in rows? {
             if !each(&mut Cols::new(&row))? {
                 break;
+            }
+        }
+        Ok(())
+    }
+
+    fn scan(
+        &self,
+        sql: &str,
+        params: &[Param<'_>],
+        held: usize,
+        each: &mut dyn FnMut(&mut Cols<'_>) -> DbResult<bool>,
+    ) -> DbResult<()> {
+        let begun = self.ask(async {
+            let statement = self.client.prepare(&numbered(sql)).await?;
+            self.client.query_raw(&statement, params).await
+        });
+        let mut rows = std::pin::pin!(begun?.chunks(held.max(1)));
+        // The connection takes no more from the server than is asked for, so a slow reader costs
+        // no memory.
+        while let Some(batch) = self.wait.on(rows.next()) {
+            for row in batch {
+                let row = row.map_err(|error| self.failed(&error))?;
+                if !each(&mut Cols::new(&row))? {
+                    return Ok(());
+                }
             }
         }
         Ok(())

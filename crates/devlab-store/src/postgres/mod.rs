@@ -13,6 +13,7 @@
 mod changes;
 mod conn;
 mod connect;
+mod dump;
 mod errors;
 mod fetch;
 mod flush;
@@ -47,9 +48,10 @@ pub use options::{
     TURN_IDLE_MAX,
 };
 
+use crate::dump::{Counts, Loading, Scope, Sink, Source};
 use crate::jobs::{Jobs, closed};
 use crate::sql::Session;
-use crate::{RandomSource, ReadUnit, Store, WriteUnit, guarded};
+use crate::{Migrated, RandomSource, ReadUnit, Store, WriteUnit, guarded};
 use conn::{PgConn, Wait};
 use connect::Target;
 use errors::storage_error;
@@ -75,7 +77,7 @@ pub struct PostgresStore {
 ///
 /// # Errors
 /// The database cannot be reached, or a newer devlab has been here (`TooNew`).
-pub async fn migrate(url: &str) -> Outcome<(), StorageError> {
+pub async fn migrate(url: &str) -> Outcome<Migrated, StorageError> {
     schema::migrate(&Target::parse(url)?).await
 }
 
@@ -327,6 +329,20 @@ impl Store for PostgresStore {
             found.push((name.to_owned(), row.get(0)));
         }
         Ok(found)
+    }
+
+    async fn dump(&self, scope: Scope, sink: Sink) -> Result<Counts> {
+        if self.stop.is_cancelled() {
+            return Err(closed().into());
+        }
+        dump::dump(&self.target, scope, sink).await
+    }
+
+    async fn load(&self, how: Loading, source: Box<dyn Source>) -> Result<Counts> {
+        if self.stop.is_cancelled() {
+            return Err(closed().into());
+        }
+        dump::load(&self.target, how, source).await
     }
 
     async fn close(&self) -> Result<()> {

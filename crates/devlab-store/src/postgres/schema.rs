@@ -6,6 +6,7 @@ use refinery::{Migration, Runner};
 
 use super::connect::Target;
 use super::errors::storage_error;
+use crate::Migrated;
 
 const MIGRATIONS: &[(&str, &str)] = &[
     (
@@ -28,7 +29,7 @@ const LOCK: i64 = 0x6465_766c_6162;
 ///
 /// # Errors
 /// `TooNew` if a newer devlab has been here.
-pub(super) async fn migrate(target: &Target) -> Result<(), StorageError> {
+pub(super) async fn migrate(target: &Target) -> Result<Migrated, StorageError> {
     let mut client = target.plain("migration").await?;
     let locked = client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]);
     locked.await.map_err(|error| storage_error(&error))?;
@@ -39,7 +40,7 @@ pub(super) async fn migrate(target: &Target) -> Result<(), StorageError> {
     outcome
 }
 
-async fn apply(client: &mut tokio_postgres::Client) -> Result<(), StorageError> {
+async fn apply(client: &mut tokio_postgres::Client) -> Result<Migrated, StorageError> {
     let migrations: Vec<Migration> = MIGRATIONS
         .iter()
         .map(|(name, sql)| Migration::unapplied(name, sql).map_err(|e| migration_error(&e)))
@@ -55,15 +56,19 @@ async fn apply(client: &mut tokio_postgres::Client) -> Result<(), StorageError> 
             format!("it has schema version {found}, and this devlab knows versions up to {known}"),
         ));
     }
+    let migrated = Migrated {
+        from: found,
+        to: known,
+    };
     if found == known {
-        return Ok(());
+        return Ok(migrated);
     }
     Runner::new(&migrations)
         .set_grouped(true)
         .run_async(client)
         .await
         .map_err(|error| migration_error(&error))?;
-    Ok(())
+    Ok(migrated)
 }
 
 /// Version of the schema; 0 if there is none yet.

@@ -430,6 +430,9 @@ impl Tx for OverlaySession<'_> {
     fn delete_server(&mut self, _: ServerId) -> Result<()> {
         self.direct()
     }
+    fn advance_homes(&mut self, _: ServerId) -> Result<()> {
+        self.direct()
+    }
     fn put_loop_state(&mut self, _: &LoopState) -> Result<()> {
         self.direct()
     }

@@ -37,6 +37,15 @@ impl From<StorageError> for DbError {
     }
 }
 
+impl From<Error> for DbError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Refused(refusal) => Self::Refused(refusal),
+            Error::Storage(error) => Self::Storage(error),
+        }
+    }
+}
+
 impl From<DbError> for Error {
     fn from(error: DbError) -> Self {
         match error {

@@ -6,6 +6,7 @@
 pub(crate) mod accounts;
 pub(crate) mod attempts;
 pub(crate) mod codec;
+pub(crate) mod dump;
 pub(crate) mod error;
 pub(crate) mod events;
 pub(crate) mod lists;
@@ -89,6 +90,16 @@ pub(crate) trait Sql {
         &self,
         sql: &str,
         params: &[Param<'_>],
+        each: &mut dyn FnMut(&mut Cols<'_>) -> DbResult<bool>,
+    ) -> DbResult<()>;
+
+    /// Shows each row of a result that may be larger than memory: about `held` of them are held at
+    /// a time. No other statement may run on the connection meanwhile.
+    fn scan(
+        &self,
+        sql: &str,
+        params: &[Param<'_>],
+        held: usize,
         each: &mut dyn FnMut(&mut Cols<'_>) -> DbResult<bool>,
     ) -> DbResult<()>;
 

@@ -76,7 +76,7 @@ pub(crate) fn list(
 pub(crate) fn untold(conn: &dyn Sql, home: ServerId, limit: u32) -> DbResult<Vec<Patch>> {
     let sql = format!(
         "SELECT {COLUMNS} FROM patches WHERE told = {} \
-         AND project IN (SELECT id FROM projects WHERE home = ?2) ORDER BY id LIMIT ?1",
+         AND project IN (SELECT id FROM projects WHERE home = ?2 AND moving_to IS NULL) ORDER BY id LIMIT ?1",
         conn.dialect().no()
     );
     all(conn, &sql, params![limit, home], read_patch)

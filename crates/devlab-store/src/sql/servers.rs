@@ -65,6 +65,12 @@ pub(crate) fn delete(conn: &dyn Sql, id: ServerId) -> DbResult<()> {
     Ok(())
 }
 
+pub(crate) fn advance_homes(conn: &dyn Sql, home: ServerId) -> DbResult<()> {
+    const SQL: &str = "UPDATE projects SET home_epoch = home_epoch + 1 WHERE home = ?1";
+    change(conn, SQL, params![home])?;
+    Ok(())
+}
+
 pub(crate) fn projects_at(conn: &dyn Sql, home: ServerId) -> DbResult<u64> {
     const SQL: &str = "SELECT count(*) FROM projects WHERE home = ?1";
     Ok(first(conn, SQL, params![home], |cols| cols.int())?.unwrap_or(0))

@@ -418,6 +418,9 @@ impl Tx for Session<'_> {
     fn delete_server(&mut self, id: ServerId) -> Result<()> {
         self.change(|conn| servers::delete(conn, id))
     }
+    fn advance_homes(&mut self, home: ServerId) -> Result<()> {
+        self.change(|conn| servers::advance_homes(conn, home))
+    }
     fn put_loop_state(&mut self, state: &LoopState) -> Result<()> {
         self.change(|conn| servers::put_loop_state(conn, state))
     }

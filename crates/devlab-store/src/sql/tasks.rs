@@ -286,7 +286,7 @@ pub(crate) fn startable(
 ) -> DbResult<Vec<TaskId>> {
     // The first two conditions are those of the index tasks_startable.
     const AT: &str = "SELECT tasks.id FROM tasks JOIN projects ON projects.id = tasks.project \
-        WHERE kind = 1 AND state = 2 AND home = ?2 ORDER BY seq LIMIT ?1";
+        WHERE kind = 1 AND state = 2 AND home = ?2 AND moving_to IS NULL ORDER BY seq LIMIT ?1";
     const NOWHERE: &str = "SELECT id FROM tasks WHERE kind = 1 AND state = 2 \
         AND project IS NULL ORDER BY seq LIMIT ?1";
     match home {

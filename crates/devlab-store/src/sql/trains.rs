@@ -42,7 +42,7 @@ pub(crate) fn train(conn: &dyn Sql, target: &Target, limit: u32) -> DbResult<Vec
 
 pub(crate) fn targets(conn: &dyn Sql, home: ServerId, limit: u32) -> DbResult<Vec<Target>> {
     const SQL: &str = "SELECT DISTINCT project, branch FROM train_entries \
-        JOIN projects ON projects.id = project WHERE home = ?2 ORDER BY project, branch LIMIT ?1";
+        JOIN projects ON projects.id = project WHERE home = ?2 AND moving_to IS NULL ORDER BY project, branch LIMIT ?1";
     all(conn, SQL, params![limit, home], |cols| {
         Ok(Target {
             project: cols.id()?,

@@ -45,6 +45,17 @@ impl Sql for Connection {
         Ok(())
     }
 
+    fn scan(
+        &self,
+        sql: &str,
+        params: &[Param<'_>],
+        _: usize,
+        each: &mut dyn FnMut(&mut Cols<'_>) -> DbResult<bool>,
+    ) -> DbResult<()> {
+        // Rows come one by one anyway.
+        self.query(sql, params, each)
+    }
+
     fn execute(&self, sql: &str, params: &[Param<'_>]) -> DbResult<u64> {
         let changed = self
             .prepare_cached(sql)?

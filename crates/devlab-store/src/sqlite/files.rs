@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::errors::{io_error, storage_error};
 use super::schema::Schema;
+use crate::Migrated;
 
 /// State of the lab.
 pub(super) const MAIN_FILE: &str = "devlab.sqlite";
@@ -107,6 +108,14 @@ impl Database {
     /// # Errors
     /// With the path and what to do, by kind of trouble.
     pub(super) fn open_writer(&self, cache_kib: i64) -> Result<Connection, StorageError> {
+        Ok(self.migrate(cache_kib)?.0)
+    }
+
+    /// The same, and says what bringing the schema up to date came to.
+    ///
+    /// # Errors
+    /// As [`Self::open_writer`].
+    pub(super) fn migrate(&self, cache_kib: i64) -> Result<(Connection, Migrated), StorageError> {
         // SQLite gives its other files the mode of this one.
         drop(open_private(&self.path)?);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -115,8 +124,8 @@ impl Database {
             .refuse_foreign(&conn)
             .map_err(|e| self.advise(e))?;
         self.set_up(&conn).map_err(|e| self.advise(e))?;
-        self.schema.migrate(&mut conn).map_err(|e| self.advise(e))?;
-        Ok(conn)
+        let migrated = self.schema.migrate(&mut conn).map_err(|e| self.advise(e))?;
+        Ok((conn, migrated))
     }
 
     /// Opens a connection that reads.

@@ -8,6 +8,7 @@
 
 mod checkpoint;
 pub(crate) mod conn;
+mod dump;
 mod errors;
 mod files;
 mod logs;
@@ -17,6 +18,8 @@ mod schema;
 mod units;
 mod writer;
 
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::result::Result as Outcome;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -28,10 +31,12 @@ use tokio::sync::oneshot;
 
 pub use options::{BATCH_TIME_MAX, BATCH_UNITS_MAX, QUEUE_UNITS_MAX, READERS, SqliteOptions};
 
+use crate::dump::{Counts, Loading, Scope, Sink, Source};
 use crate::faults::FaultPoint;
 use crate::jobs::{Jobs, closed};
-use crate::{ReadUnit, Store, WriteUnit};
+use crate::{Migrated, ReadUnit, Store, WriteUnit};
 use checkpoint::Checkpoints;
+use dump::LoadJob;
 use files::Database;
 use logs::AppendJob;
 use reader::{ReadJob, Reader};
@@ -49,7 +54,23 @@ pub struct SqliteStore {
     appends: Arc<Jobs<AppendJob>>,
     reads: Arc<Jobs<ReadJob>>,
     around: Arc<Surroundings>,
+    dir: PathBuf,
+    /// Held by whatever uses the folder; given up with the end of the store.
+    lock: Mutex<Option<Arc<File>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// Brings the schemas of a folder's files up to date, making them if they are not there: first that
+/// of the state, then that of the logs.
+///
+/// # Errors
+/// As [`SqliteStore::open`].
+pub fn migrate(dir: &Path) -> Outcome<[Migrated; 2], StorageError> {
+    let lock = files::lock(dir)?;
+    let (_, main) = Database::main(dir).migrate(CACHE_KIB)?;
+    let (_, logs) = Database::logs(dir).migrate(CACHE_KIB)?;
+    drop(lock);
+    Ok([main, logs])
 }
 
 impl SqliteStore {
@@ -73,6 +94,8 @@ impl SqliteStore {
                 clock: Arc::clone(&options.clock),
                 random: Arc::clone(&options.random),
             }),
+            dir: options.dir.clone(),
+            lock: Mutex::new(Some(Arc::clone(&lock))),
             threads: Mutex::new(Vec::new()),
         });
         for _ in 0..options.readers.max(1) {
@@ -124,11 +147,16 @@ impl SqliteStore {
         Ok(())
     }
 
+    fn held(&self) -> std::sync::MutexGuard<'_, Option<Arc<File>>> {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn threads(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn close_queues(&self) {
+        drop(self.held().take());
         self.units.close();
         self.appends.close();
         self.reads.close();
@@ -256,6 +284,33 @@ impl Store for SqliteStore {
         let (answer, receiver) = oneshot::channel();
         self.units.push(MainJob::Inspect(Inspect {
             found: Vec::new(),
+            answer,
+        }))?;
+        self::answer(receiver).await
+    }
+
+    async fn dump(&self, scope: Scope, sink: Sink) -> Result<Counts> {
+        let lock = self.held().clone().ok_or_else(closed)?;
+        let dir = self.dir.clone();
+        let work = move || {
+            let counts = dump::dump(&dir, scope, sink);
+            drop(lock);
+            counts
+        };
+        tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| {
+            Err(Error::Storage(StorageError::new(
+                StorageErrorKind::Other,
+                "a dump panicked",
+            )))
+        })
+    }
+
+    async fn load(&self, how: Loading, source: Box<dyn Source>) -> Result<Counts> {
+        let (answer, receiver) = oneshot::channel();
+        self.units.push(MainJob::Load(LoadJob {
+            how,
+            source,
+            counts: Counts::new(),
             answer,
         }))?;
         self::answer(receiver).await

@@ -6,6 +6,7 @@ use refinery::{Migration, Runner};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::errors::storage_error;
+use crate::Migrated;
 
 /// Marks a file as ours, in the header of the file (bytes 68 to 71): `devl`.
 const MAIN_ID: i32 = 0x6465_766c;
@@ -78,7 +79,7 @@ impl Schema {
     ///
     /// # Errors
     /// `TooNew` if a newer devlab has been here.
-    pub(super) fn migrate(&self, conn: &mut Connection) -> Result<(), StorageError> {
+    pub(super) fn migrate(&self, conn: &mut Connection) -> Result<Migrated, StorageError> {
         let migrations = self.migrations()?;
         let known = migrations.iter().map(|m| i64::from(m.version())).max();
         let known = known.unwrap_or(0);
@@ -91,8 +92,12 @@ impl Schema {
                 ),
             ));
         }
+        let migrated = Migrated {
+            from: found,
+            to: known,
+        };
         if found == known {
-            return Ok(());
+            return Ok(migrated);
         }
         conn.pragma_update(None, "application_id", self.application_id)
             .map_err(|error| storage_error(&error))?;
@@ -100,7 +105,7 @@ impl Schema {
             .set_grouped(true)
             .run(conn)
             .map_err(|error| migration_error(&error))?;
-        Ok(())
+        Ok(migrated)
     }
 
     fn migrations(&self) -> Result<Vec<Migration>, StorageError> {

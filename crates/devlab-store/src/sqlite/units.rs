@@ -7,6 +7,7 @@ use devlab_core::{Clock, Error, Result};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::dump::LoadJob;
 use super::errors::storage_error;
 use super::writer::Job;
 use crate::WriteUnit;
@@ -25,6 +26,8 @@ pub(super) enum MainJob {
     Unit(UnitJob),
     /// Reads settings of the writer's own connection.
     Inspect(Inspect),
+    /// Takes records in.
+    Load(LoadJob),
 }
 
 /// A unit of work and who waits for it.
@@ -49,13 +52,14 @@ impl Job for MainJob {
                 job.found = inspect(conn).map_err(|e| Error::Storage(storage_error(&e)))?;
                 Ok(())
             }
+            Self::Load(job) => job.run(conn),
         }
     }
 
     fn effects(&mut self) -> Vec<Effect> {
         match self {
             Self::Unit(job) => std::mem::take(&mut job.effects),
-            Self::Inspect(_) => Vec::new(),
+            Self::Inspect(_) | Self::Load(_) => Vec::new(),
         }
     }
 
@@ -64,6 +68,7 @@ impl Job for MainJob {
         match self {
             Self::Unit(job) => drop(job.answer.send(outcome)),
             Self::Inspect(job) => drop(job.answer.send(outcome.map(|()| job.found))),
+            Self::Load(job) => drop(job.answer.send(outcome.map(|()| job.counts))),
         }
     }
 }

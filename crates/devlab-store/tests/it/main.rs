@@ -5,6 +5,7 @@
 )]
 
 mod conformance;
+mod dump;
 mod durability;
 mod faults;
 mod files;

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod archive;
 mod lab;
 mod nouns;
 mod plans;
@@ -8,6 +9,7 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+pub(crate) use archive::{Backup, DbCommand, Export, Import, Restore};
 pub(crate) use lab::{
     AgentArgs, Demo, Down, Logs, ServerArgs, SuperviseArgs, SuperviseExecArgs, Up,
 };
@@ -120,6 +122,15 @@ pub(crate) enum Command {
     Doctor,
     /// The log of the lab and its local agents; as JSON, an object a line
     Logs(Logs),
+    /// Take a backup of the lab, which may run meanwhile
+    Backup(Backup),
+    /// Put a backup back, on this machine, into a lab that is stopped
+    Restore(Restore),
+    /// Say whether everything that the lab names is there and as it says
+    Verify,
+    /// The store
+    #[command(subcommand)]
+    Db(DbCommand),
     /// Orgs
     #[command(subcommand)]
     Org(OrgCommand),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::archive::{Export, Import};
 use super::plans::PlanOfGoal;
 
 /// Which part of a list.
@@ -30,6 +31,10 @@ pub(crate) enum OrgCommand {
     Create(Named),
     /// Show one
     Show(Named),
+    /// Take one along: everything of it, as an archive
+    Export(Export),
+    /// Take one in that was exported, with the ids that it had
+    Import(Import),
 }
 
 /// A project by id or name.

@@ -5,6 +5,7 @@ use devlab_api::project::{CreateOrg, CreateProject, MoveProject, Org, Project};
 use serde_json::json;
 
 use super::{all, find};
+use crate::archive;
 use crate::args::{OrgCommand, Output, ProjectCommand, ProjectNamed};
 use crate::context::Context;
 use crate::failure::{self, Failure};
@@ -15,8 +16,14 @@ const ORGS_NAMED_MAX: u32 = 20;
 
 /// `devlab org`.
 pub(crate) async fn org(context: &Context, command: OrgCommand) -> anyhow::Result<()> {
-    let client = context.client()?;
+    let client = match &command {
+        OrgCommand::Export(export) => return archive::org::export(context, export).await,
+        OrgCommand::Import(import) => return archive::org::import(context, import).await,
+        OrgCommand::List(_) | OrgCommand::Create(_) | OrgCommand::Show(_) => context.client()?,
+    };
     match command {
+        // Both were taken care of: they need no lab that runs.
+        OrgCommand::Export(_) | OrgCommand::Import(_) => Ok(()),
         OrgCommand::List(paging) => {
             let orgs = all(paging.limit, async |page| client.orgs(&page).await).await?;
             show::list(context.output, &orgs, &["name", "id", "made"], |org| {
@@ -54,7 +61,7 @@ pub(crate) async fn with_orgs(context: &Context, error: anyhow::Error) -> anyhow
     ))
 }
 
-fn show_org(context: &Context, org: &Org) -> anyhow::Result<()> {
+pub(crate) fn show_org(context: &Context, org: &Org) -> anyhow::Result<()> {
     let fields = [
         ("name", org.name.clone()),
         ("id", org.id.to_string()),

@@ -3,7 +3,7 @@
 pub(crate) mod agent;
 pub(crate) mod daemon;
 pub(crate) mod drain;
-mod faults;
+pub(crate) mod faults;
 pub(crate) mod logs;
 pub(crate) mod serve;
 pub(crate) mod signals;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,6 +63,7 @@ impl Server {
         let settings = &context.settings;
         let home = Home::ensure(settings.home()?)?;
         let lock = home.lock()?;
+        home.refuse_restoring()?;
         let bind = settings.bind()?;
         // The address first: if it is taken, nothing has been touched yet.
         let listener = TcpListener::bind(bind).await.with_context(|| {
@@ -69,7 +71,7 @@ impl Server {
         })?;
         let bound = listener.local_addr()?;
         let url = local_url(bound);
-        let this = this_server(context, &home, &url)?;
+        let this = this_server(context, &home, bound, &url)?;
         let (lab, store) = open_lab(context, &home, this, agents).await?;
         let operator = settings.orchestrator_token().map(Secret::from_text);
         let first = lab.bootstrap(operator).await?;
@@ -152,12 +154,22 @@ pub(crate) fn git(context: &Context) -> Git {
 }
 
 /// This server, as the others see it.
-fn this_server(context: &Context, home: &Home, url: &str) -> anyhow::Result<ThisServer> {
+fn this_server(
+    context: &Context,
+    home: &Home,
+    bound: SocketAddr,
+    url: &str,
+) -> anyhow::Result<ThisServer> {
     let settings = &context.settings;
+    // Loopback is another server for each of them.
+    let own = match bound.ip().is_unspecified() && settings.database()?.is_some() {
+        true => format!("http://{}:{}", host_name(), bound.port()),
+        false => url.to_owned(),
+    };
     Ok(ThisServer {
         id: home.server_id(context.now())?,
         name: host_name(),
-        url: settings.advertise()?.unwrap_or(url).to_owned(),
+        url: settings.advertise()?.map_or(own, str::to_owned),
         roles: settings.roles()?,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     })
@@ -175,7 +187,7 @@ async fn open_lab(
     let plan = faults::plan(&context.settings)?;
     let wakes = Wakes::new();
     let hook = faults::of_store(Arc::clone(&plan));
-    let store = open_store(context, home, wakes.sink(), hook).await?;
+    let store = open_store(context, home.database(), wakes.sink(), hook).await?;
     let parts = LabParts {
         store: Arc::clone(&store),
         wakes,
@@ -199,10 +211,10 @@ async fn open_lab(
     Ok((Lab::open(parts).await?, store))
 }
 
-/// PostgreSQL if it is named, and the embedded database in the data folder if not.
-async fn open_store(
+/// PostgreSQL if it is named, and the embedded database in this folder if not.
+pub(crate) async fn open_store(
     context: &Context,
-    home: &Home,
+    folder: PathBuf,
     effects: EffectSink,
     hook: FaultHook,
 ) -> anyhow::Result<Arc<dyn Store>> {
@@ -216,7 +228,7 @@ async fn open_store(
         let opened = PostgresStore::open(options).await;
         return Ok(opened.context("cannot open the store in PostgreSQL")?);
     }
-    let mut options = SqliteOptions::new(home.database(), Arc::clone(&context.clock), effects);
+    let mut options = SqliteOptions::new(folder, Arc::clone(&context.clock), effects);
     options.faults = Some(hook);
     // Opening may recover and migrate.
     let opened = tokio::task::spawn_blocking(move || SqliteStore::open(options)).await?;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use devlab_core::server::ServerRole;
 use devlab_runtime::local::{LocalConfig, LocalRuntime};
 use devlab_runtime::{AgentSpec, Runtime};
 use tokio_util::task::TaskTracker;
@@ -11,6 +12,7 @@ use super::signals::Stop;
 use super::{daemon, telemetry};
 use crate::args::{Output, Up};
 use crate::context::Context;
+use crate::failure::{Exit, Failure};
 use crate::home::Home;
 use crate::show;
 
@@ -28,12 +30,12 @@ pub(crate) async fn server(context: &Context) -> anyhow::Result<()> {
     let stop = Stop::listen(&tracker)?;
     let server = Server::start(context, 0).await?;
     announce(context, &server, 0)?;
-    stop.soft.cancelled().await;
+    let by_itself = ends(&server, &stop).await;
     tokio::select! {
         () = server.shut_down() => {}
         () = stop.hard.cancelled() => {}
     }
-    stop.ended("stopped")
+    ended(by_itself, &stop)
 }
 
 /// `devlab up`.
@@ -50,14 +52,36 @@ pub(crate) async fn up(context: &Context, up: &Up) -> anyhow::Result<()> {
     let tracker = TaskTracker::new();
     let stop = Stop::listen(&tracker)?;
     let count = context.settings.agents()?;
+    if !context.settings.roles()?.has(ServerRole::Api) {
+        return Err(Failure::usage(
+            "the local agents of `devlab up` need a server with the role api: add it, or use \
+             `devlab server`",
+        ));
+    }
     let server = Server::start(context, count).await?;
     let runtime = runtime(context, &server.home)?;
     start_agents(&server, &runtime, count).await?;
     announce(context, &server, count)?;
     show::note(UP);
-    stop.soft.cancelled().await;
+    let by_itself = ends(&server, &stop).await;
     show::note("stopping: running work gets 30 s to finish; Ctrl-C again stops at once");
     stop_all(server, &runtime, &stop).await;
+    ended(by_itself, &stop)
+}
+
+/// Waits until somebody ends it, or it ends by itself, which is `true`.
+async fn ends(server: &Server, stop: &Stop) -> bool {
+    tokio::select! {
+        () = stop.soft.cancelled() => false,
+        () = server.lab.stopping().cancelled() => true,
+    }
+}
+
+fn ended(by_itself: bool, stop: &Stop) -> anyhow::Result<()> {
+    if by_itself {
+        let words = "stopped: another process runs as this server; its log says more";
+        return Err(Failure::new(Exit::Failed, words));
+    }
     stop.ended("stopped")
 }
 

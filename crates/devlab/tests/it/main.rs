@@ -1,5 +1,6 @@
 //! The `devlab` executable, as people and scripts use it: real processes, real repositories.
 
+mod archive;
 mod bench;
 mod chaos;
 mod cli;

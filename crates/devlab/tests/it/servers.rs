@@ -336,3 +336,52 @@ fn a_paused_home_that_wakes_after_its_repository_has_moved_changes_nothing() {
     Ended::of_command(run).ok();
     assert_eq!(pair.bench.git(&there, &["show", "main:more"]), "more");
 }
+
+#[test]
+fn a_move_that_is_cut_off_leaves_the_repository_where_it_was() {
+    let mut pair = Pair::new();
+    pair.start("one", "api,loops,git", "");
+    pair.start("two", "api,loops,git", "");
+    let checkout = pair.bench.checkout("tally");
+    let run = |pair: &Pair, what: &str| {
+        let mut run = pair.bench.devlab(&["run", what, "--output", "json"]);
+        let run = run.args(["--", "sh", "-c", &format!("echo {what} >>said")]);
+        let run = run
+            .env("DEVLAB_HOME", pair.home("one"))
+            .current_dir(&checkout);
+        Ended::of_command(run).ok();
+    };
+    pair.agent("one");
+    run(&pair, "first");
+    let (one, two) = (pair.id("one"), pair.id("two"));
+    for point in ["move.after_copy", "move.after_begin", "move.before_finish"] {
+        pair.kill("two");
+        pair.running.retain(|(name, _)| *name != "two");
+        pair.start("two", "api,loops,git", &format!("{point}=kill"));
+        let cut = pair.ask("one", &["project", "move", "tally", "--to", &two]);
+        assert!(cut.code != 0, "{point}: {cut:?}");
+        // To where it is: nothing stands in its way any more.
+        let stays = pair.asked("one", &["project", "move", "tally", "--to", &one]);
+        assert_eq!(
+            (&stays["home"], &stays["moving_to"]),
+            (&json!(one), &Value::Null)
+        );
+        run(&pair, point);
+    }
+    pair.running.retain(|(name, _)| *name != "two");
+    pair.start("two", "api,loops,git", "");
+    let moved = pair.asked("one", &["project", "move", "tally", "--to", &two]);
+    assert_eq!(moved["home"], two.as_str());
+    run(&pair, "last");
+    let said = pair
+        .bench
+        .git(&pair.git_dir("two", &moved), &["show", "main:said"]);
+    let all = [
+        "first",
+        "move.after_copy",
+        "move.after_begin",
+        "move.before_finish",
+        "last",
+    ];
+    assert_eq!(said.lines().collect::<Vec<_>>(), all);
+}

@@ -19,7 +19,11 @@ pub(crate) async fn request(
     let at = |id: &dyn ToString| path.replace("{id}", &id.to_string());
     let new = |target: String| Request::new(method, target);
     match operation {
-        "org.get" => new(path.replace("{org}", &a.org_name)),
+        "org.get" | "org.export" => new(path.replace("{org}", &a.org_name)),
+        "org.import" => {
+            let archive = world.elsewhere().await;
+            new(format!("{path}?name=imported-{n}")).body(archive)
+        }
         "org.create" => new(path.to_owned()).json(&json!({"name": format!("org-{n}")})),
         "login" => new(path.to_owned()).json(&json!({"code": "wrong"})),
         "project.create" => {

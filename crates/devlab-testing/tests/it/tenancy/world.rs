@@ -11,6 +11,7 @@ use devlab_core::auth::Role;
 use devlab_core::tx::RuleConfig;
 use devlab_core::{AgentId, AttemptId, OrgId, PatchId, ProjectId, TaskId, Timestamp, TokenId};
 use devlab_testing::{Setup, TestServer, until};
+use futures::StreamExt;
 use std::time::Duration;
 
 /// Ids and names of things in one place.
@@ -129,6 +130,18 @@ impl World {
 
     pub(crate) fn admin(&self) -> Client {
         self.server.admin()
+    }
+
+    /// An archive of an org that this server does not have.
+    pub(crate) async fn elsewhere(&self) -> Vec<u8> {
+        let other = TestServer::start().await;
+        let mut bytes = other.admin().export_org("default").await.unwrap();
+        let mut archive = Vec::new();
+        while let Some(piece) = bytes.next().await {
+            archive.extend_from_slice(&piece.unwrap());
+        }
+        other.stop().await;
+        archive
     }
 
     /// A new task of org `a`, without a project.

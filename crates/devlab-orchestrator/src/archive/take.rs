@@ -1,0 +1,183 @@
+//! Taking an archive, while the lab runs.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use devlab_core::{Oid, ProjectId, Timestamp};
+use devlab_forge::BareRepo;
+use devlab_store::dump::{self, Scope};
+use tokio::sync::mpsc;
+
+use super::facts::{Facts, Project};
+use super::manifest::{FORMAT, MANIFEST, Manifest, Of, Part, bundle_name};
+use super::records::{Hashing, Writer};
+use super::{Estate, SCRATCH, bad, blocking, io, refs, tar};
+use crate::error::{Error, Result};
+
+/// Pieces that wait to be sent.
+const PIECES_WAITING_MAX: usize = 8;
+
+/// The bytes of an archive as one file, as they are made. An error is the last one: what came
+/// before is then no archive.
+pub type Pieces = mpsc::Receiver<std::io::Result<Bytes>>;
+
+/// Takes an archive. The work is done by the returned future; its pieces come while it is polled.
+/// Dropping the pieces ends it.
+pub fn take(
+    estate: Estate,
+    scope: Scope,
+    now: Timestamp,
+) -> (Pieces, impl Future<Output = Result<Manifest>> + Send) {
+    let (to, pieces) = mpsc::channel(PIECES_WAITING_MAX);
+    let work = async move {
+        let sender = tar::Sender::new(to);
+        let taken = Box::pin(send(&estate, scope, now, &sender)).await;
+        if let Err(error) = &taken {
+            sender.fail(error).await;
+        }
+        taken
+    };
+    (pieces, work)
+}
+
+async fn send(estate: &Estate, scope: Scope, now: Timestamp, to: &tar::Sender) -> Result<Manifest> {
+    let beside = estate.repos.parent().unwrap_or(Path::new("/"));
+    let scratch = tempfile::Builder::new()
+        .prefix(SCRATCH)
+        .tempdir_in(beside)
+        .map_err(io(format!("cannot make a folder in {}", beside.display())))?;
+    let (mut parts, facts) = records(estate, scope, scratch.path()).await?;
+    let elsewhere = estate.elsewhere().await?;
+    let other = facts
+        .projects
+        .iter()
+        .find_map(|(id, project)| Some((project, elsewhere.get(id)?)));
+    if let Some((project, home)) = other {
+        return Err(devlab_core::Refusal::Conflict(format!(
+            "the repository of {} is on the disk of another server, {home}: `devlab project move` \
+             brings all of them to one, which then takes the archive",
+            project.name
+        ))
+        .into());
+    }
+    for part in &parts {
+        let file = scratch.path().join(part.name.trim_start_matches("db/"));
+        to.file(part, &file).await?;
+        remove(&file).await?;
+    }
+    for (id, project) in &facts.projects {
+        if let Some(part) = bundle(estate, *id, project, &facts, scratch.path()).await? {
+            let file = bundle_file(scratch.path(), *id);
+            to.file(&part, &file).await?;
+            remove(&file).await?;
+            parts.push(part);
+        }
+    }
+    let manifest = Manifest {
+        format: FORMAT,
+        records: dump::FORMAT,
+        devlab: env!("CARGO_PKG_VERSION").to_owned(),
+        of: of(scope, &facts)?,
+        taken_at: now,
+        parts,
+    };
+    to.bytes(MANIFEST, manifest.to_file()?).await?;
+    to.end().await?;
+    Ok(manifest)
+}
+
+fn of(scope: Scope, facts: &Facts) -> Result<Of> {
+    match scope {
+        Scope::Lab => Ok(Of::Lab),
+        Scope::Org(id) => {
+            let org = facts.orgs.iter().find(|(known, _)| *known == id);
+            let (_, name) = org.ok_or(devlab_core::Refusal::NotFound("org"))?;
+            let name = name.clone();
+            Ok(Of::Org { id, name })
+        }
+    }
+}
+
+/// Writes the records to files of a folder, and keeps what they say of repositories.
+async fn records(estate: &Estate, scope: Scope, dir: &Path) -> Result<(Vec<Part>, Facts)> {
+    let made = Arc::new(Mutex::new((Writer::new(dir), Facts::default())));
+    let into = Arc::clone(&made);
+    let sink = move |record: dump::Record<'_>| {
+        let mut made = into.lock().unwrap_or_else(PoisonError::into_inner);
+        let (writer, facts) = &mut *made;
+        writer.write(record.kind, record.line)?;
+        Ok(facts.add(record.kind, record.line)?)
+    };
+    estate.store.dump(scope, Box::new(sink)).await?;
+    let made = Arc::into_inner(made).ok_or_else(|| bad("its records are still being written"))?;
+    let (writer, facts) = made.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let parts = writer
+        .finish()
+        .map_err(io("the records cannot be written"))?;
+    Ok((parts, facts))
+}
+
+fn bundle_file(dir: &Path, project: ProjectId) -> PathBuf {
+    dir.join(format!("{project}.bundle"))
+}
+
+/// Writes a project's repository to a file, as it was when the records were read; `None` for one
+/// that is empty.
+async fn bundle(
+    estate: &Estate,
+    id: ProjectId,
+    project: &Project,
+    facts: &Facts,
+    dir: &Path,
+) -> Result<Option<Part>> {
+    let repo = repo_of(estate, id, project).await?;
+    let then = refs::refs_then(project, &facts.tasks, repo.all_refs().await?);
+    if then.is_empty() {
+        return Ok(None);
+    }
+    let names: Vec<String> = project.named.keys().map(ToString::to_string).collect();
+    let found = repo.look_up(&names).await?;
+    let mut there: Vec<Oid> = found
+        .into_iter()
+        .flatten()
+        .filter(|object| object.kind == "commit")
+        .map(|object| object.oid)
+        .collect();
+    there.sort();
+    let file = bundle_file(dir, id);
+    let written = repo.write_bundle(&then, &there, &file).await;
+    written.map_err(|error| damaged(id, project, &error))?;
+    let name = bundle_name(project.org, id);
+    blocking(move || {
+        let what = format!("cannot read {}", file.display());
+        let read = || -> std::io::Result<Part> {
+            let mut from = Hashing::new(std::fs::File::open(&file)?);
+            std::io::copy(&mut from, &mut std::io::sink())?;
+            Ok(from.finish(name, None).1)
+        };
+        read().map(Some).map_err(io(what))
+    })
+    .await
+}
+
+pub(super) async fn repo_of(estate: &Estate, id: ProjectId, project: &Project) -> Result<BareRepo> {
+    let dir = estate
+        .repos
+        .join(project.org.to_string())
+        .join(format!("{id}.git"));
+    Ok(BareRepo::open(&estate.git, &dir).await?)
+}
+
+fn damaged(id: ProjectId, project: &Project, error: &devlab_forge::Error) -> Error {
+    Error::Refused(devlab_core::Refusal::Conflict(format!(
+        "the repository of {} ({id}) cannot be read whole: {error}; `devlab verify` says what is \
+         missing",
+        project.name
+    )))
+}
+
+async fn remove(file: &Path) -> Result<()> {
+    let removed = tokio::fs::remove_file(file).await;
+    removed.map_err(io(format!("cannot remove {}", file.display())))
+}

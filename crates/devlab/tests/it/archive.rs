@@ -1,0 +1,102 @@
+//! Backups, restores, orgs that move, and what `verify` finds: with real processes.
+
+#![expect(clippy::unwrap_used, reason = "a failing fixture fails its test")]
+
+mod broken;
+mod load;
+mod moved;
+mod orgs;
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+
+use serde_json::Value;
+
+use crate::bench::{Bench, until};
+
+/// A checkout whose project has a check.
+fn checkout(bench: &Bench) -> PathBuf {
+    let folder = bench.checkout("tool");
+    std::fs::create_dir_all(folder.join(".devlab")).unwrap();
+    let project = "[[check]]\nname = \"greets\"\nrun = \"grep -q hello README\"\n";
+    std::fs::write(folder.join(".devlab/project.toml"), project).unwrap();
+    bench.commit(&folder, "checks");
+    folder
+}
+
+/// One piece of work, from `devlab run` to its merge.
+fn work(bench: &Bench, folder: &Path, name: &str) {
+    let script = format!("echo {name} > {name}; echo {name} is done");
+    bench
+        .run_in(folder, &["run", name, "--", "sh", "-c", &script])
+        .ok();
+}
+
+/// A lab with a little history, which is stopped.
+fn lab() -> (Bench, PathBuf) {
+    let bench = Bench::new();
+    let folder = checkout(&bench);
+    bench.up(2);
+    work(&bench, &folder, "one");
+    work(&bench, &folder, "two");
+    bench.run(&["down"]).ok();
+    (bench, folder)
+}
+
+fn verified(bench: &Bench) -> Value {
+    bench.run(&["verify", "--output", "json"]).ok().json()
+}
+
+fn repository(bench: &Bench) -> PathBuf {
+    let org = std::fs::read_dir(bench.home().join("repos"))
+        .unwrap()
+        .next();
+    let org = org.unwrap().unwrap().path();
+    let found = std::fs::read_dir(org).unwrap().flatten();
+    let mut found = found.map(|entry| entry.path());
+    found.find(|path| path.extension().is_some()).unwrap()
+}
+
+/// Everything that a lab says, without what a start changes.
+fn told(bench: &Bench) -> Vec<Value> {
+    let mut all = Vec::new();
+    let json = |args: &[&str]| bench.run(&[args, &["--output", "json"]].concat()).ok();
+    let goals = json(&["goal", "list"]).json();
+    for goal in goals.as_array().unwrap() {
+        let id = goal["id"].as_str().unwrap();
+        all.push(json(&["task", "show", id]).json());
+        for what in ["attempts", "receipts"] {
+            all.push(json(&["task", what, id]).json());
+        }
+        all.push(Value::from(bench.run(&["task", "logs", id]).ok().out));
+    }
+    all.push(goals);
+    all
+}
+
+/// `devlab server` in the foreground.
+struct Foreground(Child);
+
+impl Foreground {
+    fn start(bench: &Bench, database: Option<&str>) -> Self {
+        let mut command = bench.devlab(&["server"]);
+        command.envs(database.map(|url| ("DATABASE_URL", url)));
+        let child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let this = Self(child);
+        until("the server", || {
+            (bench.run(&["whoami"]).code == 0).then_some(())
+        });
+        this
+    }
+}
+
+impl Drop for Foreground {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}

@@ -1,0 +1,250 @@
+//! What is broken is noticed, and named.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::bench::{Bench, Ended};
+
+use super::{lab, repository, told, verified};
+
+fn backup(bench: &Bench, name: &str) -> PathBuf {
+    let to = bench.path().join(name);
+    bench.run(&["backup", to.to_str().unwrap()]).ok();
+    to
+}
+
+/// Restores into a folder of its own, and gives what happened and what is there.
+fn restore(archive: &Path) -> (Bench, Ended) {
+    let fresh = Bench::new();
+    let ended = fresh.run(&["restore", archive.to_str().unwrap()]);
+    (fresh, ended)
+}
+
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => files(&path, found),
+            false => found.push(path),
+        }
+    }
+}
+
+#[test]
+fn every_damaged_missing_or_added_part_of_an_archive_is_named() {
+    let (bench, _) = lab();
+    let archive = backup(&bench, "backup");
+    let mut parts = Vec::new();
+    files(&archive, &mut parts);
+    assert!(parts.len() > 15, "{parts:?}");
+    for part in parts {
+        let name = part.strip_prefix(&archive).unwrap().display().to_string();
+        let whole = fs::read(&part).unwrap();
+        let mut flipped = whole.clone();
+        let middle = flipped.len() / 2;
+        flipped[middle] ^= 1;
+        for broken in [Some(flipped), Some(whole[..middle].to_vec()), None] {
+            match broken {
+                Some(bytes) => fs::write(&part, bytes).unwrap(),
+                None => fs::remove_file(&part).unwrap(),
+            }
+            let (fresh, ended) = restore(&archive);
+            assert_eq!(ended.code, 1, "{name}: {ended:#?}");
+            assert!(ended.err.contains(&name), "{name}: {ended:#?}");
+            assert!(!fresh.home().join("db").exists(), "{name}");
+            assert!(!fresh.home().join("restoring").exists(), "{name}");
+        }
+        fs::write(&part, whole).unwrap();
+    }
+    let (fresh, ended) = restore(&archive);
+    ended.ok();
+    verified(&fresh);
+}
+
+#[test]
+fn an_archive_that_was_cut_off_or_is_newer_is_none() {
+    let (bench, _) = lab();
+    let archive = backup(&bench, "backup.tar");
+    let whole = fs::read(&archive).unwrap();
+    for len in [0, 100, 512, whole.len() / 2, whole.len() - 2048] {
+        fs::write(&archive, &whole[..len]).unwrap();
+        let (fresh, ended) = restore(&archive);
+        let ended = ended.fails_with(1);
+        assert!(
+            ended.err.contains("cut off") || ended.err.contains("damaged"),
+            "{ended:#?}"
+        );
+        assert!(!fresh.home().join("db").exists());
+    }
+    let folder = backup(&bench, "backup");
+    let manifest = folder.join("manifest.json");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, text.replace("\"format\": 1", "\"format\": 9")).unwrap();
+    let ended = restore(&folder).1.fails_with(1);
+    assert!(ended.err.contains("manifest.json"), "{ended:#?}");
+    // A name that is taken is left alone.
+    let taken = bench
+        .run(&["backup", archive.to_str().unwrap()])
+        .fails_with(1);
+    assert!(taken.err.contains("is there already"), "{taken:#?}");
+    let left: Vec<_> = fs::read_dir(bench.path())
+        .unwrap()
+        .filter(|entry| {
+            entry
+                .as_ref()
+                .unwrap()
+                .file_name()
+                .to_string_lossy()
+                .contains("partial")
+        })
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_restore_that_is_killed_anywhere_says_so_and_can_be_done_again() {
+    let (bench, _) = lab();
+    let archive = backup(&bench, "backup.tar");
+    let archive = archive.to_str().unwrap();
+    for point in [
+        "restore.checking",
+        "restore.repository",
+        "restore.records",
+        "restore.looking",
+        "restore.place",
+        "restore.between",
+    ] {
+        let fresh = Bench::new();
+        let mut command = fresh.devlab(&["restore", archive]);
+        command.env("DEVLAB_FAULTS", format!("{point}=kill@1"));
+        let killed = Ended::of_command(&mut command);
+        assert_eq!(killed.code, -1, "{point}: {killed:#?}");
+        for args in [&["server"][..], &["verify"], &["backup", "x.tar"]] {
+            let refused = fresh.run(args);
+            assert_ne!(refused.code, 0, "{point}: {refused:#?}");
+            if args == ["server"] {
+                assert!(refused.err.contains("cut off"), "{point}: {refused:#?}");
+                assert!(
+                    refused.err.contains("devlab restore"),
+                    "{point}: {refused:#?}"
+                );
+            }
+        }
+        fresh.run(&["restore", archive]).ok();
+        assert_eq!(verified(&fresh)["merges"], 2, "{point}");
+        assert!(!fresh.home().join("restoring").exists(), "{point}");
+    }
+}
+
+#[test]
+fn a_lab_that_is_there_is_replaced_only_when_that_is_said() {
+    let (bench, _) = lab();
+    let archive = backup(&bench, "backup.tar");
+    let other = Bench::new();
+    other.up(0);
+    let running = other
+        .run(&["restore", archive.to_str().unwrap()])
+        .fails_with(1);
+    assert!(running.err.contains("devlab down"), "{running:#?}");
+    other.run(&["org", "create", "theirs"]).ok();
+    other.run(&["down"]).ok();
+    let refused = other
+        .run(&["restore", archive.to_str().unwrap()])
+        .fails_with(1);
+    assert!(refused.err.contains("--replace"), "{refused:#?}");
+    let args = ["restore", archive.to_str().unwrap(), "--replace"];
+    other.run(&args).ok();
+    assert_eq!(verified(&other)["merges"], 2);
+    other.up(0);
+    other.run(&["org", "show", "theirs"]).fails_with(5);
+    bench.up(0);
+    assert_eq!(told(&other), told(&bench));
+}
+
+/// The first problem that `verify` finds once something was broken.
+fn found(bench: &Bench) -> String {
+    let ended = bench.run(&["verify", "--output", "json"]).fails_with(1);
+    let report = ended.json();
+    assert_eq!(report["ok"], false);
+    let problems = report["problems"].as_array().unwrap();
+    let texts: Vec<String> = problems
+        .iter()
+        .map(|problem| {
+            assert!(!problem["help"].as_str().unwrap().is_empty());
+            format!("{}: {}", problem["place"], problem["what"])
+        })
+        .collect();
+    texts.join("\n")
+}
+
+fn sql(bench: &Bench, sql: &str) {
+    let file = bench.home().join("db/devlab.sqlite");
+    let done = std::process::Command::new("python3")
+        .args(["-c", "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.executescript(sys.argv[2]); c.close()"])
+        .arg(file)
+        .arg(sql)
+        .output()
+        .unwrap();
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+}
+
+#[test]
+fn verify_names_what_does_not_hold() {
+    let (bench, _) = lab();
+    let repo = repository(&bench);
+    let copy = bench.path().join("copy");
+    let home = bench.home();
+    let reset = || {
+        let copied = std::process::Command::new("sh")
+            .args(["-c", "rm -rf \"$2\"; cp -a \"$1\" \"$2\"", "sh"])
+            .args([&copy, &home])
+            .status();
+        assert!(copied.unwrap().success());
+    };
+    fs::rename(&home, &copy).unwrap();
+    reset();
+    verified(&bench);
+
+    // An object that a record names is gone.
+    let head = bench.git(&repo, &["rev-parse", "main"]);
+    fs::remove_file(repo.join("objects").join(&head[..2]).join(&head[2..])).unwrap();
+    let problems = found(&bench);
+    assert!(
+        problems.contains(&head) && problems.contains("is not in the repository"),
+        "{problems}"
+    );
+
+    // A branch was moved by hand.
+    reset();
+    bench.git(&repo, &["update-ref", "refs/heads/main", "main~2"]);
+    let problems = found(&bench);
+    assert!(problems.contains("does not come after"), "{problems}");
+    assert!(problems.contains("is in no branch"), "{problems}");
+
+    // A receipt is about another tree.
+    reset();
+    let zeros = "0".repeat(40);
+    sql(&bench, &format!("UPDATE receipts SET tree = '{zeros}'"));
+    let problems = found(&bench);
+    assert!(problems.contains("which is not the tree of"), "{problems}");
+    assert!(
+        problems.contains("without a passing receipt of greets"),
+        "{problems}"
+    );
+
+    // A task says that it is done.
+    reset();
+    sql(&bench, "DELETE FROM candidates");
+    let problems = found(&bench);
+    assert!(problems.contains("was never published"), "{problems}");
+
+    // A repository is gone altogether.
+    reset();
+    fs::remove_dir_all(&repo).unwrap();
+    let problems = found(&bench);
+    assert!(problems.contains("cannot be used"), "{problems}");
+}

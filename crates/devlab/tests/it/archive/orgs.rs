@@ -1,0 +1,105 @@
+//! Orgs that are taken along.
+
+use super::{lab, told, verified, work};
+use crate::bench::Bench;
+
+#[test]
+fn an_org_moves_to_another_lab_with_all_it_has() {
+    let (bench, folder) = lab();
+    let archive = bench.path().join("org.tar");
+    let file = archive.to_str().unwrap();
+    let stopped = bench.path().join("stopped");
+    bench
+        .run(&["org", "export", "default", stopped.to_str().unwrap()])
+        .ok();
+    bench.up(0);
+    bench.run(&["org", "export", "default", file]).ok();
+    bench
+        .run(&["org", "export", "nobody", "x.tar"])
+        .fails_with(5);
+    let again = bench.run(&["org", "import", file]).fails_with(1);
+    assert!(again.err.contains("is in this lab already"), "{again:#?}");
+
+    let other = Bench::new();
+    other.up(0);
+    let taken = other.run(&["org", "import", file]).fails_with(1);
+    assert!(taken.err.contains("--as"), "{taken:#?}");
+    let args = ["org", "import", file, "--as", "moved", "--output", "json"];
+    let org = other.run(&args).ok().json();
+    assert_eq!(org["name"], "moved");
+    let org = org["id"].as_str().unwrap();
+    // No token of the old lab is good here.
+    let credentials = std::fs::read_to_string(bench.home().join("credentials.json")).unwrap();
+    let credentials: serde_json::Value = serde_json::from_str(&credentials).unwrap();
+    let token = credentials["token"].as_str().unwrap();
+    other.run(&["whoami", "--token", token]).fails_with(4);
+    assert_eq!(told(&other), told(&bench));
+    let events = |bench: &Bench| -> Vec<serde_json::Value> {
+        let said = bench
+            .run(&["events", "--org", org, "--output", "json"])
+            .ok();
+        let lines = said.out.lines();
+        let mut events: Vec<serde_json::Value> = lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        for event in &mut events {
+            event.as_object_mut().unwrap().remove("seq");
+        }
+        events
+    };
+    let (here, there) = (events(&other), events(&bench));
+    assert!(there.len() > 10);
+    assert_eq!(here, there);
+    let report = verified(&other);
+    assert_eq!(
+        (&report["projects"], &report["merges"]),
+        (&1.into(), &2.into())
+    );
+
+    // A stopped lab takes one in too, and it works on there.
+    let third = Bench::new();
+    third.up(0);
+    third.run(&["down"]).ok();
+    let from = stopped.to_str().unwrap();
+    third.run(&["org", "import", from, "--as", "third"]).ok();
+    verified(&third);
+    let whole = bench.path().join("backup.tar");
+    bench.run(&["backup", whole.to_str().unwrap()]).ok();
+    let wrong = third
+        .run(&["org", "import", whole.to_str().unwrap()])
+        .fails_with(1);
+    assert!(wrong.err.contains("devlab restore"), "{wrong:#?}");
+    let wrong = Bench::new();
+    let wrong = wrong.run(&["restore", file]).fails_with(1);
+    assert!(wrong.err.contains("devlab org import"), "{wrong:#?}");
+    bench.up(0);
+    drop(folder);
+}
+
+#[test]
+fn a_damaged_archive_changes_nothing() {
+    let (bench, folder) = lab();
+    let archive = bench.path().join("org");
+    bench
+        .run(&["org", "export", "default", archive.to_str().unwrap()])
+        .ok();
+    let other = Bench::new();
+    other.up(0);
+    let tasks = archive.join("db/tasks.jsonl.zst");
+    let whole = std::fs::read(&tasks).unwrap();
+    std::fs::write(&tasks, &whole[..whole.len() / 2]).unwrap();
+    let args = ["org", "import", archive.to_str().unwrap(), "--as", "moved"];
+    let failed = other.run(&args);
+    assert_ne!(failed.code, 0, "{failed:#?}");
+    other.run(&["org", "show", "moved"]).fails_with(5);
+    let repos = std::fs::read_dir(other.home().join("repos")).unwrap();
+    let with_some: Vec<_> = repos
+        .flatten()
+        .filter(|org| std::fs::read_dir(org.path()).unwrap().next().is_some())
+        .collect();
+    assert!(with_some.is_empty(), "{with_some:?}");
+    std::fs::write(&tasks, whole).unwrap();
+    other.run(&args).ok();
+    bench.up(1);
+    work(&bench, &folder, "three");
+}

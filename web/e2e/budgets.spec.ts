@@ -1,0 +1,157 @@
+import type { Page } from "@playwright/test";
+import { expect, test } from "./fixtures";
+import { until } from "./lab";
+import { seedGraph, seedMany } from "./seed";
+
+// What is recorded takes time too.
+test.use({ trace: "off" });
+
+const script = (text: string) => ({ command: { script: text } });
+const say = (what: string, ms: number) => console.log(`    ${what}: ${Math.round(ms)} ms`);
+
+/** What else the machine does is no property of a page, so the best of some tries counts. */
+const TRIES = 3;
+
+/** Milliseconds from the beginning of a navigation until something can be seen. */
+async function opening(page: Page, url: string, seen: () => Promise<void>): Promise<number> {
+  let best = Number.POSITIVE_INFINITY;
+  for (let turn = 0; turn < TRIES; turn += 1) {
+    await page.goto("about:blank");
+    const began = performance.now();
+    await page.goto(url, { waitUntil: "commit" });
+    await seen();
+    best = Math.min(best, performance.now() - began);
+  }
+  return best;
+}
+
+/** Longest task of the page's main thread while `run` runs, in milliseconds. */
+async function longest(page: Page, run: () => Promise<void>): Promise<number> {
+  await page.evaluate(() => {
+    const found: number[] = [];
+    Object.assign(window, { longTasks: found });
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) found.push(entry.duration);
+    }).observe({ entryTypes: ["longtask"] });
+  });
+  await run();
+  return page.evaluate(() => Math.max(0, ...(window as unknown as { longTasks: number[] }).longTasks));
+}
+
+test("a board of 10,000 tasks is there within 1.5 s, and stays fluid", async ({ browser, world }) => {
+  test.setTimeout(180_000);
+  await seedMany(world.lab, 10_000);
+  const page = await world.open(browser);
+  for (const view of ["table", "columns"]) {
+    const ms = await opening(page, `${world.origin}/ui/o/default/board?view=${view}`, () =>
+      page
+        .getByText(/, part \d+$/)
+        .first()
+        .waitFor(),
+    );
+    say(`board of 10,000 tasks as ${view}, first view`, ms);
+    expect(ms).toBeLessThan(1_500);
+    await expect(page.getByText("10,010 tasks")).toBeVisible();
+  }
+  await page.goto(`${world.origin}/ui/o/default/board?view=table`);
+  await expect(page.getByText("10,010 tasks")).toBeVisible();
+  const worst = await longest(page, async () => {
+    const began = performance.now();
+    await page.getByLabel("Search titles").fill("part 4711");
+    await expect(page.getByText("1 of 10,010 tasks")).toBeVisible();
+    say("filter of 10,000 tasks", performance.now() - began);
+    await page.getByLabel("Search titles").fill("");
+    const grid = page.getByRole("grid");
+    for (let turn = 0; turn < 20; turn += 1) {
+      await grid.hover();
+      await page.mouse.wheel(0, 4_000);
+    }
+  });
+  say("longest task while filtering and scrolling", worst);
+  expect(worst).toBeLessThan(300);
+});
+
+test("a graph of 500 tasks is drawn, and moves", async ({ browser, world }) => {
+  test.setTimeout(120_000);
+  const goal = await seedGraph(world.lab, 500, 25);
+  const page = await world.open(browser);
+  const ms = await opening(page, `${world.origin}/ui/o/default/goals/${goal}?view=graph`, () =>
+    page.locator(".react-flow__node").first().waitFor({ timeout: 30_000 }),
+  );
+  say("graph of 500 tasks, drawn", ms);
+  expect(ms).toBeLessThan(8_000);
+  const worst = await longest(page, async () => {
+    await page.locator(".react-flow__pane").hover();
+    for (let turn = 0; turn < 30; turn += 1) await page.mouse.wheel(60, 30);
+  });
+  say("longest task while moving", worst);
+  expect(worst).toBeLessThan(300);
+});
+
+test("a log of a million lines opens within a second, scrolls and is searched", async ({
+  browser,
+  world,
+}) => {
+  test.setTimeout(240_000);
+  const { goal } = await world.api.post<{ goal: string }>("/schedule", {
+    org: "default",
+    task: "A million lines",
+    driver: script(
+      `awk 'BEGIN { for (i = 1; i <= 1000000; i++) printf "   \\033[32mCompiling\\033[0m module_%d v0.1.%d in release\\n", i, i % 97 }'`,
+    ),
+  });
+  await until(
+    "the log is complete",
+    async () => {
+      const task = await world.api.get<{ state: string }>(`/tasks/${goal}`);
+      return task.state === "done" ? true : undefined;
+    },
+    180_000,
+  );
+  const page = await world.open(browser);
+  const ms = await opening(page, `${world.origin}/ui/o/default/tasks/${goal}?tab=log`, () =>
+    page.getByText("module_1 v0.1.1", { exact: false }).first().waitFor(),
+  );
+  say("log of a million lines, first lines", ms);
+  expect(ms).toBeLessThan(1_000);
+  const began = performance.now();
+  await expect(page.getByText(/^1,000,000 lines/)).toBeVisible({ timeout: 60_000 });
+  say("all of it read", performance.now() - began);
+  const worst = await longest(page, async () => {
+    const lines = page.getByRole("region", { name: "Lines of the log" });
+    await lines.hover();
+    for (let turn = 0; turn < 40; turn += 1) await page.mouse.wheel(0, 3_000);
+    await lines.focus();
+    await page.keyboard.press("End");
+    await expect(page.getByText("module_1000000 v0.1.27")).toBeVisible();
+    const asked = performance.now();
+    await page.getByLabel("Search the log").fill("module_777777 ");
+    await expect(page.getByText("1 of 1", { exact: true })).toBeVisible();
+    say("search in it", performance.now() - asked);
+    await expect(page.getByRole("button", { name: "Link to line 777777" })).toBeVisible();
+  });
+  say("longest task while scrolling and searching", worst);
+  expect(worst).toBeLessThan(100);
+});
+
+test("no task of the page is longer than 100 ms while 200 lines a second come in", async ({
+  browser,
+  world,
+}) => {
+  test.setTimeout(120_000);
+  const page = await world.open(browser);
+  const { goal } = await world.api.post<{ goal: string }>("/schedule", {
+    org: "default",
+    task: "200 lines a second",
+    driver: script(
+      `n=1; while [ $n -le 60 ]; do i=1; while [ $i -le 40 ]; do printf '\\033[33mwarn\\033[0m line %d of burst %d, with some more words in it\\n' $i $n; i=$((i+1)); done; n=$((n+1)); sleep 0.2; done`,
+    ),
+  });
+  await page.goto(`${world.origin}/ui/o/default/tasks/${goal}?tab=log`);
+  await expect(page.getByText(/line \d+ of burst/).first()).toBeVisible();
+  const worst = await longest(page, async () => {
+    await expect(page.getByText(/of burst 55,/).first()).toBeVisible({ timeout: 40_000 });
+  });
+  say("longest task while 200 lines a second come in", worst);
+  expect(worst).toBeLessThan(100);
+});

@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { join } from "node:path";
+import { type Browser, test as base, expect, type Page } from "@playwright/test";
+import { client, freePort, type Lab, startLab, until } from "./lab";
+
+export { expect };
+
+/** A lab with the dashboard before it. */
+export interface World {
+  lab: Lab;
+  /** Address of the dashboard, without `/ui`. */
+  origin: string;
+  api: ReturnType<typeof client>;
+  /** A page that is logged in. */
+  open: (browser: Browser, token?: string) => Promise<Page>;
+}
+
+/**
+ * Serves the build as the dashboard listener does, its policy and its sessions
+ * included, and sends calls on to the lab.
+ */
+async function serve(lab: Lab): Promise<{ origin: string; stop: () => void }> {
+  const port = await freePort();
+  const web = join(import.meta.dirname, "..");
+  const child: ChildProcess = spawn(
+    process.execPath,
+    [
+      join(web, "node_modules/vite/bin/vite.js"),
+      "preview",
+      "--host",
+      "127.0.0.1",
+      "--port",
+      String(port),
+      "--strictPort",
+    ],
+    { cwd: web, env: { ...process.env, DEVLAB_URL: lab.url }, stdio: ["ignore", "ignore", "inherit"] },
+  );
+  const origin = `http://127.0.0.1:${port}`;
+  await until("the dashboard answers", async () =>
+    (await fetch(`${origin}/api/health`)).ok ? true : undefined,
+  );
+  return { origin, stop: () => child.kill() };
+}
+
+export async function logIn(page: Page, origin: string, token: string): Promise<void> {
+  await page.goto(`${origin}/ui/login`);
+  await page.getByLabel("Token").fill(token);
+  await page.getByRole("button", { name: "Log in" }).click();
+  await page.waitForURL("**/ui/o/**");
+  await page.locator("#main h1").waitFor();
+}
+
+export const test = base.extend<object, { world: World }>({
+  world: [
+    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the pattern
+    async ({}, use) => {
+      const lab = await startLab();
+      const served = await serve(lab);
+      await use({
+        lab,
+        origin: served.origin,
+        api: client(lab),
+        open: async (browser, token = lab.token) => {
+          const context = await browser.newContext();
+          const page = await context.newPage();
+          await logIn(page, served.origin, token);
+          return page;
+        },
+      });
+      served.stop();
+      await lab.stop();
+    },
+    { scope: "worker", timeout: 120_000 },
+  ],
+});

@@ -1,0 +1,128 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import AxeBuilder from "@axe-core/playwright";
+import type { Page } from "@playwright/test";
+import { expect, logIn, test } from "./fixtures";
+import { until } from "./lab";
+import { seedSmall } from "./seed";
+
+/** Every page is drawn here, for a person to look at. */
+const SHOTS = join(import.meta.dirname, "../dist/screenshots");
+
+const LOOKS = [
+  { name: "light", colorScheme: "light", viewport: { width: 1440, height: 900 } },
+  { name: "dark", colorScheme: "dark", viewport: { width: 1440, height: 900 } },
+  { name: "phone", colorScheme: "light", viewport: { width: 360, height: 780 } },
+] as const;
+
+/** Every page with its state, by the name of its picture. */
+function pagesOf(
+  seeded: Awaited<ReturnType<typeof seedSmall>>,
+): Array<[name: string, path: string, ready: string]> {
+  const org = "/o/default";
+  const review = `${org}/tasks/${seeded.review}`;
+  const goal = `${org}/goals/${seeded.goal}`;
+  return [
+    ["overview", org, "Waiting for you"],
+    ["board-columns", `${org}/board`, "Accept comments"],
+    ["board-table", `${org}/board?view=table`, "Accept comments"],
+    ["goal-graph", `${goal}?view=graph`, "Write the changelog"],
+    ["goal-list", `${goal}?view=list&task=${seeded.goal}`, "Write the changelog"],
+    ["goal-timeline", `${goal}?view=timeline`, "Parse dates"],
+    ["task", review, "What is wanted"],
+    ["task-log", `${org}/tasks/${seeded.noisy}?tab=log`, "Compiling"],
+    ["task-changes", `${review}?tab=changes`, "parse_all"],
+    ["task-proof", `${review}?tab=proof`, "no tabs"],
+    ["task-draft", `${org}/tasks/${seeded.draft}`, "Approve"],
+    ["agents", `${org}/agents`, "agent-1"],
+    ["projects", `${org}/projects`, "settings"],
+    ["project", `${org}/projects/settings`, "How work is judged"],
+    ["project-patches", `${org}/projects/settings?tab=patches`, "Accept comments"],
+    ["project-train", `${org}/projects/settings?tab=train`, "In the train"],
+    ["new-work", `${org}/new?mode=graph`, "Checks besides"],
+    ["tokens", `${org}/admin/tokens`, "New token"],
+    ["audit", `${org}/admin/audit`, "token.create"],
+    ["not-found", "/nowhere", "leads nowhere"],
+    ["no-such-task", `${org}/tasks/task_01jd3v6p5x8e9rk2m4n6q8t0vw`, "no such thing"],
+  ];
+}
+
+async function violations(page: Page): Promise<string[]> {
+  const found = await new AxeBuilder({ page })
+    .withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"])
+    .analyze();
+  return found.violations.map(
+    (one) =>
+      `${one.id}: ${one.help}\n  ${one.nodes
+        .slice(0, 4)
+        .map((node) => node.html.slice(0, 240))
+        .join("\n  ")}`,
+  );
+}
+
+test("every page is right for assistive technology, keeps the policy, fits its width, and is drawn", async ({
+  browser,
+  world,
+}) => {
+  test.setTimeout(600_000);
+  mkdirSync(SHOTS, { recursive: true });
+  const seeded = await seedSmall(world.lab);
+  await until(
+    "work has come to rest",
+    async () => {
+      const { items } = await world.api.get<{ items: unknown[] }>("/tasks?state=running,integrating&limit=5");
+      const review = await world.api.get<{ waiting_for?: string }>(`/tasks/${seeded.review}`);
+      return items.length <= 1 && review.waiting_for === "review" ? true : undefined;
+    },
+    60_000,
+  );
+  // What is wrong on every page is told once, with the first that has it.
+  const wrong = new Map<string, string>();
+  for (const look of LOOKS) {
+    const context = await browser.newContext({
+      viewport: look.viewport,
+      colorScheme: look.colorScheme,
+      reducedMotion: "reduce",
+      hasTouch: look.name === "phone",
+    });
+    const page = await context.newPage();
+    const complain = (what: string) => {
+      if (!wrong.has(what)) wrong.set(what, `${look.name} ${page.url()}: ${what}`);
+    };
+    page.on("pageerror", (error) => complain(String(error)));
+    page.on("console", (message) => {
+      const text = message.text();
+      if (message.type() === "error" && !/status of 40[134]/.test(text)) complain(text);
+    });
+    const judge = async (name: string) => {
+      // The telephone has the same elements and colours.
+      if (look.name !== "phone") for (const one of await violations(page)) complain(one);
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+      if (wide > 0) complain(`${name} is ${wide} px wider than the screen`);
+      await page.screenshot({ path: join(SHOTS, `${name}-${look.name}.png`) });
+    };
+    await page.goto(`${world.origin}/ui/login`);
+    await page.getByLabel("Token").waitFor();
+    await judge("login");
+    await logIn(page, world.origin, world.lab.token);
+    for (const [name, path, ready] of pagesOf(seeded)) {
+      await page.goto(`${world.origin}/ui${path}`);
+      await page.getByText(ready).locator("visible=true").first().waitFor();
+      await page.waitForLoadState("networkidle", { timeout: 500 }).catch(() => {});
+      await page.waitForFunction(() => document.querySelector("[role=status] .skeleton") === null);
+      await judge(name);
+    }
+    await page.goto(`${world.origin}/ui/o/default`);
+    await page.getByRole("heading", { name: "Waiting for you" }).waitFor();
+    await page.keyboard.press("Control+k");
+    await page.getByRole("combobox").waitFor();
+    await judge("palette");
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await page.keyboard.press("?");
+    await page.getByRole("dialog").waitFor();
+    await judge("shortcuts");
+    await context.close();
+  }
+  expect([...wrong.values()].join("\n\n")).toBe("");
+});

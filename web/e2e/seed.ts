@@ -1,0 +1,156 @@
+import { client, type Lab, makeProject } from "./lab";
+
+const script = (text: string) => ({ command: { script: text } });
+
+const PARSER = `/// Parses one line of settings.
+pub fn parse(line: &str) -> Option<(String, String)> {
+    let (key, value) = line.split_once('=')?;
+    Some((key.trim().to_owned(), value.trim().to_owned()))
+}
+
+pub fn parse_all(text: &str) -> Vec<(String, String)> {
+    text.lines().filter_map(parse).collect()
+}
+`;
+
+/** Changes a file as an agent would, with some output. */
+const CHANGE = `
+printf '\\033[1mreading\\033[0m src/parser.rs\\n'
+sleep 1
+python3 - <<'END'
+text = open("src/parser.rs").read()
+text = text.replace("    let (key, value)", "    // A comment says nothing.\\n    let line = line.split('#').next()?;\\n    if line.trim().is_empty() {\\n        return None;\\n    }\\n    let (key, value)")
+text = text.replace("text.lines()", "text.lines().map(str::trim_end)")
+open("src/parser.rs", "w").write(text)
+END
+mkdir -p docs
+printf '# Comments\\n\\nA line that begins with \`#\` is a comment.\\n\\n\`\`\`ini\\nname = value # why\\n\`\`\`\\n' > docs/comments.md
+printf '\\033[32mdone\\033[0m: 2 files\\n'
+`;
+
+/** Writes lines with colours, errors and progress, as build tools do. */
+const noisy = (lines: number) => `
+i=0
+while [ $i -lt ${lines} ]; do
+  i=$((i+1))
+  case $((i % 40)) in
+    0) printf '\\033[33mwarning\\033[0m: unused variable \`x\` in module_%d\\n' $i;;
+    17) printf '\\033[31merror[E0%d]\\033[0m: mismatched types\\n' $i;;
+    *) printf '   \\033[32mCompiling\\033[0m module_%d v0.1.%d (/work/crates/module_%d)\\n' $i $i $i;;
+  esac
+done
+`;
+
+/** A lab in the middle of its day: something in every state. */
+export async function seedSmall(
+  lab: Lab,
+): Promise<{ review: string; goal: string; noisy: string; draft: string }> {
+  const api = client(lab);
+  await makeProject(lab, "settings", {
+    "src/parser.rs": PARSER,
+    "README.md": "# parser\n",
+    ".devlab/project.toml": `protected_paths = ["tests"]\n\n[[check]]\nname = "has parser"\nrun = "test -s src/parser.rs"\n\n[[check]]\nname = "no tabs"\nrun = "! grep -rn '\\t' src"\n`,
+  });
+  const review = await api.post<{ goal: string }>("/schedule", {
+    org: "default",
+    project: "settings",
+    task: "Accept comments in settings\n\nA line may end with a comment that begins with #. Say so in the docs, with an example.",
+    driver: script(CHANGE),
+  });
+  const goal = await api.post<{ goal: string }>("/schedule", {
+    org: "default",
+    project: "settings",
+    title: "Release 1.1",
+    goal: "Checked dates, a changelog, and a page for each.",
+    review: false,
+    driver: script('sleep 2; echo "$DEVLAB_TASK_TITLE" >> "log-$DEVLAB_TASK.md"'),
+    tasks: [
+      { key: "model", title: "Describe dates in the model" },
+      { key: "parse", title: "Parse dates", depends_on: ["model"] },
+      {
+        key: "refuse",
+        title: "Refuse dates that do not exist",
+        depends_on: ["model"],
+        driver: script("echo looking; echo 'error: the calendar is missing' >&2; exit 3"),
+      },
+      {
+        key: "docs",
+        title: "Write the pages",
+        depends_on: ["parse"],
+        tasks: [
+          { key: "guide", title: "Guide to dates" },
+          { key: "reference", title: "Reference of errors" },
+          { key: "index", title: "Index of both", depends_on: ["guide", "reference"] },
+        ],
+      },
+      { key: "changelog", title: "Write the changelog", depends_on: ["docs", "refuse"] },
+      { key: "bench", title: "Measure the parser on a large file", labels: ["bench"] },
+    ],
+  });
+  const loud = await api.post<{ goal: string }>("/schedule", {
+    org: "default",
+    task: "Build everything once",
+    driver: script(noisy(1200)),
+  });
+  const draft = await api.post<{ id: string }>("/tasks", {
+    org: "default",
+    title: "Rename the crate to settings-parser",
+    goal: "The old name stays as an alias for one release.",
+    project: "settings",
+    driver: script("true"),
+    draft: true,
+  });
+  await api.post("/schedule", {
+    org: "default",
+    task: "Collect crash reports of the night",
+    driver: script("echo none; exit 0"),
+  });
+  await api.post("/schedule", { org: "default", task: "Ask the upstream about its licence" });
+  return { review: review.goal, goal: goal.goal, noisy: loud.goal, draft: draft.id };
+}
+
+/** A goal of many tasks in layers, for the graph. Nobody can work on it: it stays. */
+export async function seedGraph(
+  lab: Pick<Lab, "url" | "token">,
+  tasks: number,
+  layers: number,
+): Promise<string> {
+  const width = Math.ceil(tasks / layers);
+  const list = Array.from({ length: tasks }, (_, at) => {
+    const layer = Math.floor(at / width);
+    const above = (offset: number) => `t${(layer - 1) * width + ((at + offset) % width)}`;
+    return {
+      key: `t${at}`,
+      title: `Migrate module ${at} to the new interface`,
+      labels: ["nobody"],
+      depends_on: layer === 0 ? [] : at % 3 === 0 ? [above(0), above(1)] : [above(0)],
+    };
+  });
+  const made = await client(lab).post<{ goal: string }>("/schedule", {
+    org: "default",
+    title: `Migrate ${tasks} modules`,
+    tasks: list,
+  });
+  return made.goal;
+}
+
+/** Thousands of tasks, for the board. */
+export async function seedMany(lab: Pick<Lab, "url" | "token">, count: number): Promise<void> {
+  const verbs = ["Mend", "Describe", "Measure", "Rename", "Split", "Remove", "Test"];
+  const things = ["the parser", "the index", "settings", "the log reader", "retries", "the cache", "errors"];
+  for (let done = 0; done < count; ) {
+    const size = Math.min(1000, count - done);
+    const tasks = Array.from({ length: size }, (_, at) => {
+      const n = done + at;
+      return {
+        key: `t${at}`,
+        title: `${verbs[n % 7]} ${things[Math.floor(n / 7) % 7]}, part ${n}`,
+        labels: ["nobody"],
+        priority: n % 5,
+        depends_on: at % 4 === 3 ? [`t${at - 1}`] : [],
+      };
+    });
+    await client(lab).post("/schedule", { org: "default", title: `Campaign ${done / 1000 + 1}`, tasks });
+    done += size;
+  }
+}

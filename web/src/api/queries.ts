@@ -1,0 +1,244 @@
+import { queryOptions } from "@tanstack/react-query";
+import { api, body, call } from "./client";
+import type {
+  Agent,
+  Attempt,
+  AuditEntry,
+  Candidate,
+  Cluster,
+  Org,
+  Page,
+  Patch,
+  PatchComment,
+  PatchState,
+  Project,
+  ProjectSettings,
+  Receipt,
+  State,
+  Task,
+  TaskDetail,
+  Token,
+} from "./types";
+
+/** Longest page that the server gives. */
+export const PAGE_MAX = 500;
+
+/** Items of a list that is short as a rule, and whether there are more than these. */
+export interface Head<T> {
+  items: T[];
+  more: boolean;
+}
+
+function head<T>(page: Page<unknown>): Head<T> {
+  return { items: page.items as T[], more: Boolean(page.next) };
+}
+
+/** Reads a list to its end. */
+async function everything<T>(read: (cursor: string | undefined) => Promise<Page<unknown>>): Promise<T[]> {
+  const all: T[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await read(cursor);
+    all.push(...(page.items as T[]));
+    cursor = page.next ?? undefined;
+  } while (cursor);
+  return all;
+}
+
+/**
+ * Names of everything that is kept, from the wide to the narrow, so that an
+ * event can say with one name what it makes old.
+ */
+export const keys = {
+  orgs: ["orgs"] as const,
+  org: (org: string) => ["org", org] as const,
+  tasks: (org: string) => ["org", org, "tasks"] as const,
+  agents: (org: string) => ["org", org, "agents"] as const,
+  projects: (org: string) => ["org", org, "projects"] as const,
+  patches: (org: string) => ["org", org, "patches"] as const,
+  tokens: (org: string) => ["org", org, "tokens"] as const,
+  audit: (org: string) => ["org", org, "audit"] as const,
+  board: (org: string) => ["board", org] as const,
+  goal: (id: string) => ["goal", id] as const,
+  task: (id: string) => ["task", id] as const,
+  patch: (id: string) => ["patch", id] as const,
+  project: (id: string) => ["project", id] as const,
+};
+
+export const orgs = queryOptions({
+  queryKey: keys.orgs,
+  queryFn: () =>
+    everything<Org>((cursor) =>
+      body(api.GET("/v1/orgs", { params: { query: { cursor, limit: PAGE_MAX } } })),
+    ),
+});
+
+/** One page of tasks in some states, newest first. */
+export const tasksIn = (org: string, states: readonly State[]) =>
+  queryOptions({
+    queryKey: [...keys.tasks(org), { states }],
+    queryFn: async ({ signal }) =>
+      head<Task>(
+        await body(
+          api.GET("/v1/tasks", {
+            params: { query: { org, state: states.join(","), limit: PAGE_MAX } },
+            signal,
+          }),
+        ),
+      ),
+  });
+
+/** Tasks of a project in some states. */
+export const tasksOfProject = (org: string, project: string, states: readonly State[]) =>
+  queryOptions({
+    queryKey: [...keys.tasks(org), { project, states }],
+    queryFn: async ({ signal }) =>
+      head<Task>(
+        await body(
+          api.GET("/v1/tasks", {
+            params: { query: { org, project, state: states.join(","), limit: PAGE_MAX } },
+            signal,
+          }),
+        ),
+      ),
+  });
+
+/** Tasks whose title has these words. */
+export const tasksByText = (org: string, text: string) =>
+  queryOptions({
+    queryKey: [...keys.tasks(org), { text }],
+    queryFn: async ({ signal }) =>
+      head<Task>(await body(api.GET("/v1/tasks", { params: { query: { org, text, limit: 30 } }, signal }))),
+  });
+
+/** Everything that serves a goal, the goal included. */
+export const tasksOfGoal = (org: string, goal: string) =>
+  queryOptions({
+    queryKey: [...keys.goal(goal), "tasks"],
+    queryFn: ({ signal }) =>
+      everything<Task>((cursor) =>
+        body(
+          api.GET("/v1/tasks", {
+            params: { query: { org, goal, archived: true, cursor, limit: PAGE_MAX } },
+            signal,
+          }),
+        ),
+      ),
+  });
+
+export const task = (id: string) =>
+  queryOptions({
+    queryKey: keys.task(id),
+    queryFn: async ({ signal }) =>
+      (await body(api.GET("/v1/tasks/{id}", { params: { path: { id } }, signal }))) as unknown as TaskDetail,
+  });
+
+const part = <T>(id: string, name: "attempts" | "receipts" | "candidates") =>
+  queryOptions({
+    queryKey: [...keys.task(id), name],
+    queryFn: ({ signal }) =>
+      everything<T>((cursor) =>
+        body(
+          api.GET(`/v1/tasks/{id}/${name}`, {
+            params: { path: { id }, query: { cursor } },
+            signal,
+          }) as Promise<{ data?: Page<unknown> }>,
+        ),
+      ),
+  });
+
+export const attempts = (id: string) => part<Attempt>(id, "attempts");
+export const receipts = (id: string) => part<Receipt>(id, "receipts");
+export const candidates = (id: string) => part<Candidate>(id, "candidates");
+
+/** A unified diff: a patch's, or a task's that has no patch. Named by its head, so it never gets old. */
+export const diff = (of: { patch: string } | { task: string }, headCommit: string) =>
+  queryOptions({
+    queryKey: ["diff", of, headCommit],
+    queryFn: async ({ signal }) => {
+      const path = "patch" in of ? `/api/v1/patches/${of.patch}/diff` : `/api/v1/tasks/${of.task}/diff`;
+      return (await call(path, { signal })).text();
+    },
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+
+export const agents = (org: string) =>
+  queryOptions({
+    queryKey: keys.agents(org),
+    queryFn: ({ signal }) =>
+      everything<Agent>((cursor) =>
+        body(api.GET("/v1/agents", { params: { query: { org, cursor, limit: PAGE_MAX } }, signal })),
+      ),
+  });
+
+export const clusters = (org: string) =>
+  queryOptions({
+    queryKey: [...keys.agents(org), "clusters"],
+    queryFn: async ({ signal }) => (await body(api.GET("/v1/clusters", { signal }))).items as Cluster[],
+  });
+
+export const projects = (org: string) =>
+  queryOptions({
+    queryKey: keys.projects(org),
+    queryFn: ({ signal }) =>
+      everything<Project>((cursor) =>
+        body(api.GET("/v1/projects", { params: { query: { org, cursor, limit: PAGE_MAX } }, signal })),
+      ),
+  });
+
+export const projectSettings = (id: string) =>
+  queryOptions({
+    queryKey: [...keys.project(id), "settings"],
+    queryFn: async ({ signal }) =>
+      (await body(
+        api.GET("/v1/projects/{id}/settings", { params: { path: { id } }, signal }),
+      )) as ProjectSettings,
+  });
+
+export const patches = (org: string, project: string | undefined, state: PatchState | undefined) =>
+  queryOptions({
+    queryKey: [...keys.patches(org), { project, state }],
+    queryFn: async ({ signal }) =>
+      head<Patch>(
+        await body(
+          api.GET("/v1/patches", {
+            params: { query: { org, project, state, limit: PAGE_MAX } },
+            signal,
+          }),
+        ),
+      ),
+  });
+
+/** A patch with all of its discussion. */
+export const patch = (id: string) =>
+  queryOptions({
+    queryKey: keys.patch(id),
+    queryFn: async ({ signal }) => {
+      const [found, comments] = await Promise.all([
+        body(api.GET("/v1/patches/{id}", { params: { path: { id } }, signal })),
+        everything<PatchComment>((cursor) =>
+          body(
+            api.GET("/v1/patches/{id}/comments", {
+              params: { path: { id }, query: { cursor } },
+              signal,
+            }),
+          ),
+        ),
+      ]);
+      return { ...(found as Patch), comments };
+    },
+  });
+
+export const tokens = (org: string) =>
+  queryOptions({
+    queryKey: keys.tokens(org),
+    queryFn: ({ signal }) =>
+      everything<Token>((cursor) =>
+        body(api.GET("/v1/tokens", { params: { query: { org, cursor, limit: PAGE_MAX } }, signal })),
+      ),
+  });
+
+/** A page of the audit log, newest first. */
+export async function auditPage(org: string, cursor: string | undefined): Promise<Page<AuditEntry>> {
+  return body(api.GET("/v1/audit", { params: { query: { org, cursor, limit: PAGE_MAX } } }));
+}

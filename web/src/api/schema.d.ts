@@ -1,0 +1,4477 @@
+// Generated from the server's OpenAPI document by `npm run types`; not to be edited.
+
+export interface paths {
+    "/git/{org}/{repository}/{*rest}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists refs of a repository, for git clients. */
+        get: operations["git.read"];
+        put?: never;
+        /** Fetches from a repository or pushes to it, for git clients. */
+        post: operations["git.call"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/agents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Agents, newest first. */
+        get: operations["agent.list"];
+        put?: never;
+        /** Registers an agent, or tells that it has restarted. */
+        post: operations["agent.register"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/agents/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An agent. */
+        get: operations["agent.get"];
+        put?: never;
+        post?: never;
+        /** Removes an agent that holds nothing. */
+        delete: operations["agent.remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/agents/{id}/control": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tells an agent which of its attempts to stop, and whether to drain. Waits for something to say. */
+        get: operations["agent.control"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/agents/{id}/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tells an agent to take no new work. */
+        post: operations["agent.drain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/agents/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets a draining agent take work again. */
+        post: operations["agent.resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The audit log, newest first. `next` is the place that the next page begins before. */
+        get: operations["audit.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/clusters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Places where agents run. */
+        get: operations["cluster.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Events in order, after a place. Pass `next` as `after`. */
+        get: operations["event.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/events/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Events as they happen (Server-Sent Events). The id of an event is its place; a client that
+         *     connects again with `Last-Event-ID` misses none and gets none twice.
+         */
+        get: operations["event.stream"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says that the process answers. */
+        get: operations["health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Exchanges the one-time code of the first start's login link for an admin's token. */
+        post: operations["login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Counters in the text format of OpenMetrics. They count the whole lab, so an org's admin is
+         *     refused.
+         */
+        get: operations["metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Orgs that the caller sees, oldest first. */
+        get: operations["org.list"];
+        put?: never;
+        /** Makes an org. For global admins. */
+        post: operations["org.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An org, by id or name. */
+        get: operations["org.get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/patches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Patches, newest first. */
+        get: operations["patch.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/patches/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A patch with the newest of its discussion. */
+        get: operations["patch.get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/patches/{id}/comments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The discussion of a patch, oldest first. */
+        get: operations["patch.comments"];
+        put?: never;
+        /**
+         * Speaks on a patch. With a verdict it is a review: `accept` lets it go on into its target,
+         *     `reject` sends its task back to work with these words.
+         */
+        post: operations["patch.comment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/patches/{id}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a patch changes, as a unified diff. A diff over 8 MiB is cut, and its last line says so. */
+        get: operations["patch.diff"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/peers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Servers of the lab, oldest first. Their addresses and how many repositories they have are for
+         *     global tokens.
+         */
+        get: operations["peer.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Projects, newest first. */
+        get: operations["project.list"];
+        put?: never;
+        /** Makes a project with an empty repository, or one imported from an https address. */
+        post: operations["project.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A project. */
+        get: operations["project.get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Changes a project. */
+        patch: operations["project.update"];
+        trace?: never;
+    };
+    "/v1/projects/{id}/move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Moves the repository of a project to another server. For global admins. Work on it waits while
+         *     what came in last is copied; if that fails, it stays where it was.
+         */
+        post: operations["project.move"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{id}/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What `.devlab/project.toml` on the default branch says now. */
+        get: operations["project.settings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{id}/sync": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Brings a commit of the upstream in, which has been pushed before: what is ahead moves the
+         *     default branch, what has diverged is merged and verified by a task.
+         */
+        post: operations["project.sync"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says that the server can work: its store answers. */
+        get: operations["ready"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedule": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Schedules one task in words, or a graph of tasks, as a goal. */
+        post: operations["schedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/store": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Settings of the store, read back from the database, such as its durability. */
+        get: operations["store.get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tasks, newest first. */
+        get: operations["task.list"];
+        put?: never;
+        /** Makes one task: a goal, or a child of a composite. */
+        post: operations["task.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/claim": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives an agent work, waiting for it. */
+        post: operations["task.claim"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Appends to an attempt's log: at most 256 KiB of bytes. A repeated chunk is ignored, a gap is
+         *     refused with the expected offset.
+         */
+        post: operations["task.append_log"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Extends a lease, or with `complete` ends an attempt. May be repeated until it is answered. */
+        post: operations["task.update_attempt"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A task with everything that belongs to it. */
+        get: operations["task.get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Changes a task. */
+        patch: operations["task.update"];
+        trace?: never;
+    };
+    "/v1/tasks/{id}/activate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Approves a draft. It is judged by the checks that its project has now. */
+        post: operations["task.activate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{id}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Hides a task that has ended from lists. */
+        post: operations["task.archive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{id}/attempts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Attempts of a task, oldest first. */
+        get: operations["task.attempts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls a task off, and everything below it. */
+        post: operations["task.cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{id}/candidates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Candidates that a task was part of, oldest first. */
+        get: operations["task.candidates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{id}/commits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Commits that a task's result adds to its target, newest first. */
+        get: operations["task.commits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{id}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a task's result changes in its target, as a unified diff. A diff over 8 MiB is cut, and its
+         *     last line says so.
+         */
+        get: operations["task.diff"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{id}/fail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives a task up: its parent is not done without it, and what depends on it stays blocked. */
+        post: operations["task.fail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{id}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Part of an attempt's log, as bytes. */
+        get: operations["task.logs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{id}/logs/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * An attempt's log as it grows (Server-Sent Events). Each `log` event has `offset` and `data`
+         *     (base64), and its id is the offset that follows; `end` comes when the attempt has ended.
+         */
+        get: operations["task.logs_stream"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{id}/receipts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Receipts of a task, oldest first. */
+        get: operations["task.receipts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tries a task again that waits for attention, failed or was cancelled. */
+        post: operations["task.retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tokens, newest first, without their secrets. */
+        get: operations["token.list"];
+        put?: never;
+        /**
+         * Makes a token. Its secret is shown this once and stored nowhere, so it cannot be shown again for
+         *     an `Idempotency-Key`: a request that has one is refused. If an answer was lost, look for the
+         *     token in the list by its note, revoke it, and make another.
+         */
+        post: operations["token.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revokes a token: it stops working at once. */
+        delete: operations["token.revoke"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/whoami": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who the caller is. */
+        get: operations["whoami"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /** @description An agent. */
+        Agent: {
+            /** @description Attempts that it holds now. */
+            attempts: string[];
+            /**
+             * Format: int32
+             * @description Attempts that it takes at one time.
+             */
+            capacity: number;
+            /**
+             * Format: date-time
+             * @description When it registered first.
+             */
+            created_at: string;
+            /** @description Whether it takes no new work. */
+            draining: boolean;
+            /**
+             * @description Id.
+             * @example agent_01jd3v6p5x8e9rk2m4n6q8t0vw
+             */
+            id: string;
+            /** @description What it can do. */
+            labels: string[];
+            /** @description Name. */
+            name: string;
+            /** @description Whether it has called lately. */
+            online: boolean;
+            /** @description Org. */
+            org: string;
+            /** @description Runtime. */
+            runtime: string;
+            /**
+             * Format: date-time
+             * @description When it last called.
+             */
+            seen_at: string;
+        };
+        /** @description An attempt. */
+        Attempt: {
+            /** @description Agent. */
+            agent: string;
+            /** @description Commit it started from, or verified. */
+            base?: string | null;
+            /** @description Candidate that it verified. */
+            candidate?: string | null;
+            /** @description Its result. */
+            commit?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was claimed.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            ended_at?: string | null;
+            /** @description Kind of failure. */
+            failure?: string | null;
+            /**
+             * @description Id.
+             * @example att_01jd3v6p5x8e9rk2m4n6q8t0vw
+             */
+            id: string;
+            /** @description `work` or `verify`. */
+            kind: string;
+            /**
+             * Format: int64
+             * @description Length of its log in bytes.
+             */
+            log_bytes: number;
+            /**
+             * Format: int32
+             * @description Counts the tries.
+             */
+            number: number;
+            /** @description Last reported phase. */
+            phase: string;
+            /** @description Earlier work that it went on from. */
+            prior?: string | null;
+            /** @description `live`, `lost`, `superseded`, `succeeded`, `failed` or `cancelled`. */
+            state: string;
+            /** @description Task. */
+            task: string;
+        };
+        /** @description An entry of the audit log. */
+        AuditEntry: {
+            /** @description What, such as `task.cancel`. */
+            action: string;
+            /** @description Who: role and token id. */
+            actor: string;
+            /** @description When (RFC 3339). */
+            at: string;
+            /** @description Org; absent for what concerns the whole lab. */
+            org?: string | null;
+            /** @description Request id, as in the server's log. */
+            request_id: string;
+            /**
+             * Format: int64
+             * @description Place in the log.
+             */
+            seq: number;
+            /** @description Id of what it was done to. */
+            target: string;
+        };
+        /** @description An attempt that was stopped on request. */
+        CancelledByRequest: Record<string, never>;
+        /** @description A merge of results with their target. */
+        Candidate: {
+            /** @description Head of the target that it was built on. */
+            base?: string | null;
+            /** @description Id. */
+            id: string;
+            /** @description `building`, `verifying`, `publishing`, `published` or `rejected`. */
+            state: string;
+            /** @description Branch that it goes into. */
+            target: string;
+            /** @description Tasks, in the order of their merges. */
+            tasks: string[];
+            /** @description Tip of its merges. */
+            tip?: string | null;
+            /** @description Tree of the tip. */
+            tree?: string | null;
+            /**
+             * Format: int32
+             * @description Verify attempts made.
+             */
+            verify_attempts: number;
+        };
+        /** @description A command that must pass on a tree. */
+        Check: {
+            /** @description Name that people see. */
+            name: string;
+            /** @description Shell command, run in a clean checkout. */
+            run: string;
+            /**
+             * Format: int32
+             * @description Time limit in seconds; default 1800.
+             */
+            timeout_secs?: number;
+        };
+        /** @description Asks for work. Waits until there is some. */
+        Claim: {
+            /** @description The agent. */
+            agent: string;
+            /**
+             * @description An id of the agent's own for this claim, 1 to 64 characters. Repeating it returns the same
+             *     attempt.
+             */
+            claim_id: string;
+            /**
+             * Format: int32
+             * @description How long to wait, in seconds; at most 30. Default 0.
+             */
+            wait_secs?: number;
+        };
+        /** @description Work that was claimed, with everything that the agent needs. */
+        Claimed: {
+            /** @description The attempt: the fence of every later call. */
+            attempt: string;
+            driver?: components["schemas"]["Driver"] | null;
+            /** @description What is known from earlier attempts, oldest first. */
+            feedback?: Record<string, never>[];
+            /** @description Goal in words. */
+            goal: string;
+            /** @description `work` or `verify`. */
+            kind: string;
+            /**
+             * Format: int64
+             * @description Length of the lease in milliseconds; heartbeat at least three times as often.
+             */
+            lease_ms: number;
+            /**
+             * Format: int32
+             * @description Counts the tries.
+             */
+            number: number;
+            repository?: components["schemas"]["Repository"] | null;
+            /** @description The task. */
+            task: string;
+            /** @description Title of the task. */
+            title: string;
+        };
+        /** @description A registered place of one runtime. */
+        Cluster: {
+            /**
+             * Format: int32
+             * @description Agents that run there now.
+             */
+            agents: number;
+            /**
+             * Format: int32
+             * @description Agents that it is meant to run.
+             */
+            capacity: number;
+            /** @description Isolation that its agents get: `process` is policy, not protection. */
+            isolation: string;
+            /** @description Name. */
+            name: string;
+            /** @description Runtime, such as `local`. */
+            runtime: string;
+        };
+        /** @description The `command` driver. */
+        Command: {
+            /** @description Program and arguments. Give either this or `script`. */
+            argv?: string[];
+            /** @description Variables added to the cleared environment. */
+            env?: {
+                [key: string]: string;
+            };
+            /** @description A script for `sh -eu`. */
+            script?: string | null;
+            /**
+             * Format: int32
+             * @description Time limit in seconds; default 1800.
+             */
+            timeout_secs?: number | null;
+        };
+        /** @description A commit, in a task's log. */
+        Commit: {
+            /** @description When (RFC 3339). */
+            at: string;
+            /** @description Author's name. */
+            author: string;
+            /** @description Id. */
+            id: string;
+            /** @description Parents. */
+            parents: string[];
+            /** @description First line of the message. */
+            subject: string;
+        };
+        /** @description How an attempt ended. Exactly one member is given. */
+        Completion: {
+            /** @description The driver did its work, and the checks ran (they may have failed: the receipts say). */
+            delivered: components["schemas"]["Delivery"];
+        } | {
+            /** @description The driver failed. */
+            driver_failed: components["schemas"]["DriverFailure"];
+        } | {
+            /** @description The agent could not do its part (no space, no git); the task goes to another attempt. */
+            given_up: components["schemas"]["GivenUp"];
+        } | {
+            /** @description The agent stopped it, because it was told to. */
+            cancelled: components["schemas"]["CancelledByRequest"];
+        };
+        /** @description What an agent is told on its control channel. */
+        Control: {
+            /** @description Whether to take no new work. */
+            drain: boolean;
+            /** @description Attempts of those it named that it has to stop: cancelled or superseded. */
+            stop: string[];
+        };
+        /** @description Speaks on a patch; with a verdict it is a review of the current head. */
+        CreateComment: {
+            /** @description The words. May be empty for an acceptance. */
+            body?: string;
+            /** @description The head that the reviewer saw; a review is refused when it has changed. */
+            head?: string | null;
+            /** @description `accept` or `reject`. */
+            verdict?: string | null;
+        };
+        /** @description Makes an org. */
+        CreateOrg: {
+            /** @description Name: 1 to 63 of `a-z 0-9 -`. */
+            name: string;
+        };
+        /** @description Makes a project. */
+        CreateProject: {
+            /** @description Branch that goals go into. Default: `main`. */
+            default_branch?: string | null;
+            /** @description An https address to fill the repository from. Without it, push to `git_path`. */
+            import_url?: string | null;
+            /** @description Name: 1 to 63 of `a-z 0-9 -`. */
+            name: string;
+            /** @description Org, by id or name. May be left out by a caller that has just one. */
+            org?: string | null;
+            /** @description Where people work on it; a note for people. */
+            upstream?: string | null;
+        };
+        /** @description Makes one task. */
+        CreateTask: {
+            /** @description Checks besides the project's. */
+            checks?: components["schemas"]["Check"][];
+            /** @description Tasks of the same parent (or goals of the same org) that have to be done first. */
+            depends_on?: string[];
+            /** @description Whether it waits in `draft` for an approval. */
+            draft?: boolean;
+            driver?: components["schemas"]["Driver"] | null;
+            /** @description What is wanted, in words. Default: the title. */
+            goal?: string | null;
+            /** @description Labels that an agent needs. */
+            labels?: string[];
+            /** @description Org, by id or name. May be left out by a caller that has just one, and with a `parent`. */
+            org?: string | null;
+            /** @description Composite that it belongs to. */
+            parent?: string | null;
+            /**
+             * Format: int32
+             * @description Higher is earlier; default 0.
+             */
+            priority?: number;
+            /** @description Project, by id or name. A task without one changes no repository. */
+            project?: string | null;
+            /** @description Whether a person reviews the result. Default: yes for a goal with a project. */
+            review?: boolean | null;
+            /** @description Whether it does things outside that must not be repeated by themselves. */
+            side_effects?: boolean;
+            /** @description One line. */
+            title: string;
+        };
+        /** @description Makes a token. */
+        CreateToken: {
+            /**
+             * Format: int64
+             * @description Seconds until it stops working; never if left out.
+             */
+            expires_in_secs?: number | null;
+            /** @description What it is for. */
+            note?: string;
+            /**
+             * @description Org, by id or name. Only a global admin may leave it out, for a global admin's or a metrics
+             *     token.
+             */
+            org?: string | null;
+            /** @description `admin`, `operator`, `viewer`, `agent` or `metrics`. */
+            role: string;
+        };
+        /** @description A result. */
+        Delivery: {
+            /** @description The commit that was pushed (work) or verified; absent for a task without a repository. */
+            commit?: string | null;
+            /** @description One receipt for each check that ran, in order. Checks after a failed one do not run. */
+            receipts?: components["schemas"]["NewReceipt"][];
+        };
+        /** @description How a task is done. Exactly one member is given. */
+        Driver: {
+            /** @description A command or a script. */
+            command: components["schemas"]["Command"];
+        };
+        /** @description Why a driver failed. */
+        DriverFailure: {
+            /** @description End of its output; at most 16 KiB. */
+            log_tail?: string;
+            /**
+             * @description Whether its program does not exist or cannot be started: another try would end the same way,
+             *     so there is none until a person asks for it.
+             */
+            not_started?: boolean;
+            /** @description In words: `exit code 3`, `time limit of 60 s`. */
+            reason: string;
+        };
+        /** @description Something that happened. On a stream its SSE id is `seq` and its SSE event is `kind`. */
+        Event: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description Attempt it concerns. */
+            attempt?: string | null;
+            /** @description Particulars. For `task.state`: `from`, `to`, `cause`. */
+            data: unknown;
+            /** @description What, such as `task.state`. */
+            kind: string;
+            /** @description Org. */
+            org: string;
+            /** @description Project it concerns. */
+            project?: string | null;
+            /**
+             * Format: int64
+             * @description Place in the stream: strictly increasing, with gaps.
+             */
+            seq: number;
+            /** @description Task it concerns. */
+            task?: string | null;
+        };
+        /** @description Why an agent gave up. */
+        GivenUp: {
+            /** @description In words. */
+            reason: string;
+        };
+        /** @description A task in a graph. */
+        GraphTask: {
+            /** @description Checks besides the project's. */
+            checks?: components["schemas"]["Check"][];
+            /** @description Keys of tasks of the same parent that have to be done first. */
+            depends_on?: string[];
+            driver?: components["schemas"]["Driver"] | null;
+            /** @description What is wanted, in words. Default: the title. */
+            goal?: string | null;
+            /** @description Name within the request, for `depends_on` and the answer. */
+            key: string;
+            /** @description Labels that an agent needs. */
+            labels?: string[];
+            /**
+             * Format: int32
+             * @description Higher is earlier.
+             */
+            priority?: number;
+            /** @description Whether a person reviews the result; default no. */
+            review?: boolean;
+            /** @description Whether it does things outside that must not be repeated by themselves. */
+            side_effects?: boolean;
+            /** @description Children; a task with children is a composite. */
+            tasks?: components["schemas"]["GraphTask"][];
+            /** @description One line. */
+            title: string;
+        };
+        /** @description Answer of `/health` and `/ready`. */
+        Health: {
+            /**
+             * @description `ok`.
+             * @example ok
+             */
+            status: string;
+        };
+        /** @description A page of a list. */
+        List_Agent: {
+            /** @description The items. */
+            items: {
+                /** @description Attempts that it holds now. */
+                attempts: string[];
+                /**
+                 * Format: int32
+                 * @description Attempts that it takes at one time.
+                 */
+                capacity: number;
+                /**
+                 * Format: date-time
+                 * @description When it registered first.
+                 */
+                created_at: string;
+                /** @description Whether it takes no new work. */
+                draining: boolean;
+                /**
+                 * @description Id.
+                 * @example agent_01jd3v6p5x8e9rk2m4n6q8t0vw
+                 */
+                id: string;
+                /** @description What it can do. */
+                labels: string[];
+                /** @description Name. */
+                name: string;
+                /** @description Whether it has called lately. */
+                online: boolean;
+                /** @description Org. */
+                org: string;
+                /** @description Runtime. */
+                runtime: string;
+                /**
+                 * Format: date-time
+                 * @description When it last called.
+                 */
+                seen_at: string;
+            }[];
+            /** @description Where the next page begins: pass it as `cursor`. Absent on the last page. */
+            next?: string | null;
+        };
+        /** @description A page of a list. */
+        List_Attempt: {
+            /** @description The items. */
+            items: {
+                /** @description Agent. */
+                agent: string;
+                /** @description Commit it started from, or verified. */
+                base?: string | null;
+                /** @description Candidate that it verified. */
+                candidate?: string | null;
+                /** @description Its result. */
+                commit?: string | null;
+                /**
+                 * Format: date-time
+                 * @description When it was claimed.
+                 */
+                created_at: string;
+                /**
+                 * Format: date-time
+                 * @description When it ended.
+                 */
+                ended_at?: string | null;
+                /** @description Kind of failure. */
+                failure?: string | null;
+                /**
+                 * @description Id.
+                 * @example att_01jd3v6p5x8e9rk2m4n6q8t0vw
+                 */
+                id: string;
+                /** @description `work` or `verify`. */
+                kind: string;
+                /**
+                 * Format: int64
+                 * @description Length of its log in bytes.
+                 */
+                log_bytes: number;
+                /**
+                 * Format: int32
+                 * @description Counts the tries.
+                 */
+                number: number;
+                /** @description Last reported phase. */
+                phase: string;
+                /** @description Earlier work that it went on from. */
+                prior?: string | null;
+                /** @description `live`, `lost`, `superseded`, `succeeded`, `failed` or `cancelled`. */
+                state: string;
+                /** @description Task. */
+                task: string;
+            }[];
+            /** @description Where the next page begins: pass it as `cursor`. Absent on the last page. */
+            next?: string | null;
+        };
+        /** @description A page of a list. */
+        List_AuditEntry: {
+            /** @description The items. */
+            items: {
+                /** @description What, such as `task.cancel`. */
+                action: string;
+                /** @description Who: role and token id. */
+                actor: string;
+                /** @description When (RFC 3339). */
+                at: string;
+                /** @description Org; absent for what concerns the whole lab. */
+                org?: string | null;
+                /** @description Request id, as in the server's log. */
+                request_id: string;
+                /**
+                 * Format: int64
+                 * @description Place in the log.
+                 */
+                seq: number;
+                /** @description Id of what it was done to. */
+                target: string;
+            }[];
+            /** @description Where the next page begins: pass it as `cursor`. Absent on the last page. */
+            next?: string | null;
+        };
+        /** @description A page of a list. */
+        List_Candidate: {
+            /** @description The items. */
+            items: {
+                /** @description Head of the target that it was built on. */
+                base?: string | null;
+                /** @description Id. */
+                id: string;
+                /** @description `building`, `verifying`, `publishing`, `published` or `rejected`. */
+                state: string;
+                /** @description Branch that it goes into. */
+                target: string;
+                /** @description Tasks, in the order of their merges. */
+                tasks: string[];
+                /** @description Tip of its merges. */
+                tip?: string | null;
+                /** @description Tree of the tip. */
+                tree?: string | null;
+                /**
+                 * Format: int32
+                 * @description Verify attempts made.
+                 */
+                verify_attempts: number;
+            }[];
+            /** @description Where the next page begins: pass it as `cursor`. Absent on the last page. */
+            next?: string | null;
+        };
+        /** @description A page of a list. */
+        List_Cluster: {
+            /** @description The items. */
+            items: {
+                /**
+                 * Format: int32
+                 * @description Agents that run there now.
+                 */
+                agents: number;
+                /**
+                 * Format: int32
+                 * @description Agents that it is meant to run.
+                 */
+                capacity: number;
+                /** @description Isolation that its agents get: `process` is policy, not protection. */
+                isolation: string;
+                /** @description Name. */
+                name: string;
+                /** @description Runtime, such as `local`. */
+                runtime: string;
+            }[];
+            /** @description Where the next page begins: pass it as `cursor`. Absent on the last page. */
+            next?: string | null;
+        };
+        /** @description A page of a list. */
+        List_Commit: {
+            /** @description The items. */
+            items: {
+                /** @description When (RFC 3339). */
+                at: string;
+                /** @description Author's name. */
+                author: string;
+                /** @description Id. */
+                id: string;
+                /** @description Parents. */
+                parents: string[];
+                /** @description First line of the message. */
+                subject: string;
+            }[];
+            /** @description Where the next page begins: pass it as `cursor`. Absent on the last page. */
+            next?: string | null;
+        };
+        /** @description A page of a list. */
+        List_Event: {
+            /** @description The items. */
+            items: {
+                /**
+                 * Format: date-time
+                 * @description When.
+                 */
+                at: string;
+                /** @description Attempt it concerns. */
+                attempt?: string | null;
+                /** @description Particulars. For `task.state`: `from`, `to`, `cause`. */
+                data: unknown;
+                /** @description What, such as `task.state`. */
+                kind: string;
+                /** @description Org. */
+                org: string;
+                /** @description Project it concerns. */
+                project?: string | null;
+                /**
+                 * Format: int64
+                 * @description Place in the stream: strictly increasing, with gaps.
+                 */
+                seq: number;
+                /** @description Task it concerns. */
+                task?: string | null;
+            }[];
+            /** @description Where the next page begins: pass it as `cursor`. Absent on the last page. */
+            next?: string | null;
+        };
+        /** @description A page of a list. */
+        List_Org: {
+            /** @description The items. */
+            items: {
+                /**
+                 * Format: date-time
+                 * @description When it was made.
+                 */
+                created_at: string;
+                /**
+                 * @description Id.
+                 * @example org_01jd3v6p5x8e9rk2m4n6q8t0vw
+                 */
+                id: string;
+                /** @description Name. */
+                name: string;
+            }[];
+            /** @description Where the next page begins: pass it as `cursor`. Absent on the last page. */
+            next?: string | null;
+        };
+        /** @description A page of a list. */
+        List_Patch: {
+            /** @description The items. */
+            items: {
+                /**
+                 * Format: int32
+                 * @description Lines added.
+                 */
+                added: number;
+                /** @description Commit that its change is measured from. */
+                base: string;
+                /**
+                 * Format: int32
+                 * @description How long the discussion is; in a single read only.
+                 */
+                comment_count?: number | null;
+                /**
+                 * @description The newest 50 of the discussion, oldest of them first; in a single read only. All of it:
+                 *     `GET /patches/{id}/comments`.
+                 */
+                comments?: components["schemas"]["PatchComment"][];
+                /**
+                 * Format: date-time
+                 * @description When it was opened.
+                 */
+                created_at: string;
+                /** @description What it does and why. */
+                description: string;
+                /**
+                 * Format: int32
+                 * @description Files changed.
+                 */
+                files: number;
+                /** @description Its commit. */
+                head: string;
+                /**
+                 * @description Id.
+                 * @example patch_01jd3v6p5x8e9rk2m4n6q8t0vw
+                 */
+                id: string;
+                /** @description Org. */
+                org: string;
+                /** @description Project. */
+                project: string;
+                /**
+                 * Format: int32
+                 * @description Lines removed.
+                 */
+                removed: number;
+                /** @description `open`, `merged` or `closed`. */
+                state: string;
+                /** @description Branch that it goes into. */
+                target: string;
+                /** @description Task whose result it is. */
+                task: string;
+                /** @description One line. */
+                title: string;
+                /**
+                 * Format: date-time
+                 * @description When it last changed.
+                 */
+                updated_at: string;
+            }[];
+            /** @description Where the next page begins: pass it as `cursor`. Absent on the last page. */
+            next?: string | null;
+        };
+        /** @description A page of a list. */
+        List_PatchComment: {
+            /** @description The items. */
+            items: {
+                /**
+                 * Format: date-time
+                 * @description When.
+                 */
+                at: string;
+                /** @description Who. */
+                author: string;
+                /** @description The words. */
+                body: string;
+                /** @description The head it speaks of. */
+                head: string;
+                /**
+                 * Format: int32
+                 * @description Place in the discussion.
+                 */
+                number: number;
+                /** @description `accept` or `reject`, if it is a review. */
+                verdict?: string | null;
+            }[];
+            /** @description Where the next page begins: pass it as `cursor`. Absent on the last page. */
+            next?: string | null;
+        };
+        /** @description A page of a list. */
+        List_Peer: {
+            /** @description The items. */
+            items: {
+                /** @description Id: of its data folder. */
+                id: string;
+                /** @description Name of its machine. */
+                name: string;
+                /**
+                 * Format: int64
+                 * @description How many repositories it has; for global tokens.
+                 */
+                projects?: number | null;
+                /** @description What it does: `api`, `loops`, `git`. */
+                roles: string[];
+                /**
+                 * Format: date-time
+                 * @description When it started.
+                 */
+                started_at: string;
+                /** @description Whether it was heard of lately. */
+                there: boolean;
+                /** @description Whether it is the one that answers. */
+                this: boolean;
+                /** @description Where the other servers reach it; for global tokens. */
+                url?: string | null;
+                /** @description Its version. */
+                version: string;
+            }[];
+            /** @description Where the next page begins: pass it as `cursor`. Absent on the last page. */
+            next?: string | null;
+        };
+        /** @description A page of a list. */
+        List_Project: {
+            /** @description The items. */
+            items: {
+                /** @description Whether it takes no new goals. */
+                archived: boolean;
+                /**
+                 * Format: date-time
+                 * @description When it was made.
+                 */
+                created_at: string;
+                /** @description Branch that goals go into, such as `main`. */
+                default_branch: string;
+                /**
+                 * @description Path of its repository below this server's address, for git over HTTP.
+                 * @example /git/default/parser.git
+                 */
+                git_path: string;
+                /** @description Head of that branch; absent while the repository is empty. */
+                head?: string | null;
+                /** @description The server that has its repository. */
+                home?: string | null;
+                /**
+                 * @description Id.
+                 * @example proj_01jd3v6p5x8e9rk2m4n6q8t0vw
+                 */
+                id: string;
+                /** @description The server that its repository is on its way to. */
+                moving_to?: string | null;
+                /** @description Name. */
+                name: string;
+                /** @description Its org. */
+                org: string;
+                /** @description Where people work on it, as they wrote it. */
+                upstream?: string | null;
+            }[];
+            /** @description Where the next page begins: pass it as `cursor`. Absent on the last page. */
+            next?: string | null;
+        };
+        /** @description A page of a list. */
+        List_Receipt: {
+            /** @description The items. */
+            items: {
+                /** @description Agent that ran it: the verifier. */
+                agent: string;
+                /**
+                 * Format: date-time
+                 * @description When.
+                 */
+                at: string;
+                /** @description Attempt that ran it. */
+                attempt: string;
+                /** @description Candidate that it was run for. */
+                candidate?: string | null;
+                /** @description Name of the check. */
+                check: string;
+                /** @description Identity of the check. */
+                check_hash: string;
+                /** @description Identity of the set it was part of. */
+                check_set: string;
+                /** @description Its command. */
+                command: string;
+                /** @description Commit that was checked out. */
+                commit: string;
+                /**
+                 * Format: int64
+                 * @description Duration in milliseconds.
+                 */
+                duration_ms: number;
+                /**
+                 * Format: int32
+                 * @description Exit code.
+                 */
+                exit_code: number;
+                /** @description Id. */
+                id: string;
+                /** @description Isolation in force. */
+                isolation: string;
+                /**
+                 * Format: int64
+                 * @description Length of its output in bytes.
+                 */
+                log_len: number;
+                /**
+                 * Format: int64
+                 * @description Where its output begins in the attempt's log.
+                 */
+                log_offset: number;
+                /** @description Whether it passed. */
+                passed: boolean;
+                /** @description Task. */
+                task: string;
+                /** @description Its tree: what the proof is about. */
+                tree: string;
+            }[];
+            /** @description Where the next page begins: pass it as `cursor`. Absent on the last page. */
+            next?: string | null;
+        };
+        /** @description A page of a list. */
+        List_Task: {
+            /** @description The items. */
+            items: {
+                /** @description Hidden from lists. */
+                archived: boolean;
+                /**
+                 * Format: int32
+                 * @description Work attempts made.
+                 */
+                attempts: number;
+                /** @description Hash of the check set it has to pass. */
+                check_set?: string | null;
+                /**
+                 * Format: date-time
+                 * @description When it was made.
+                 */
+                created_at: string;
+                /** @description The goal that it serves. */
+                goal_id: string;
+                /** @description The adopted result. */
+                head?: string | null;
+                /**
+                 * @description Id.
+                 * @example task_01jd3v6p5x8e9rk2m4n6q8t0vw
+                 */
+                id: string;
+                /** @description `leaf` or `composite`. */
+                kind: string;
+                /** @description Labels that an agent needs. */
+                labels: string[];
+                /** @description The attempt that works on it now. */
+                live_attempt?: string | null;
+                /**
+                 * Format: date-time
+                 * @description When it may be claimed again, if it backs off.
+                 */
+                not_before?: string | null;
+                /**
+                 * Format: int32
+                 * @description Children that are neither done nor cancelled.
+                 */
+                open_children: number;
+                /** @description Org. */
+                org: string;
+                /** @description Parent. */
+                parent?: string | null;
+                /**
+                 * Format: int32
+                 * @description Longest remaining path, in tasks.
+                 */
+                path: number;
+                /**
+                 * Format: int32
+                 * @description Higher is earlier.
+                 */
+                priority: number;
+                /** @description Project. */
+                project?: string | null;
+                /** @description `open`, `proven` or `unproven`. */
+                proof: string;
+                /** @description The merge commit in the target. */
+                published?: string | null;
+                /** @description Whether a person reviews the result. */
+                review: boolean;
+                /**
+                 * @description State: `draft`, `blocked`, `ready`, `running`, `integrating`, `waiting`, `done`, `failed`
+                 *     or `cancelled`.
+                 */
+                state: string;
+                /** @description One line. */
+                title: string;
+                /** @description How often each kind of failure sent it back. */
+                tries: Record<string, never>;
+                /**
+                 * Format: int32
+                 * @description Dependencies that are not done.
+                 */
+                unmet: number;
+                /**
+                 * Format: date-time
+                 * @description When its state last changed.
+                 */
+                updated_at: string;
+                /** @description What it waits for, if it is `waiting`. */
+                waiting_for?: string | null;
+            }[];
+            /** @description Where the next page begins: pass it as `cursor`. Absent on the last page. */
+            next?: string | null;
+        };
+        /** @description A page of a list. */
+        List_Token: {
+            /** @description The items. */
+            items: {
+                /**
+                 * Format: date-time
+                 * @description When it was made.
+                 */
+                created_at: string;
+                /**
+                 * Format: date-time
+                 * @description When it stops working.
+                 */
+                expires_at?: string | null;
+                /**
+                 * @description Id.
+                 * @example tok_01jd3v6p5x8e9rk2m4n6q8t0vw
+                 */
+                id: string;
+                /** @description What it is for. */
+                note: string;
+                /** @description Org; absent for a global one. */
+                org?: string | null;
+                /**
+                 * Format: date-time
+                 * @description When it was revoked.
+                 */
+                revoked_at?: string | null;
+                /** @description `admin`, `operator`, `viewer`, `agent` or `metrics`. */
+                role: string;
+            }[];
+            /** @description Where the next page begins: pass it as `cursor`. Absent on the last page. */
+            next?: string | null;
+        };
+        /** @description Answer to a log chunk. */
+        Logged: {
+            /**
+             * Format: int64
+             * @description Length of the log now: where the next chunk belongs.
+             */
+            len: number;
+        };
+        /** @description Exchanges the one-time code of a login link for a token. */
+        Login: {
+            /** @description The code in the link. */
+            code: string;
+        };
+        /** @description Moves a project's repository to another server. */
+        MoveProject: {
+            /**
+             * @description The server that has the repository now will not come back: what the other one has of it, from
+             *     an earlier move, has to do. Refused if that lacks a commit that the lab has accepted.
+             */
+            lost?: boolean;
+            /** @description Id of the server, or the name of its machine. */
+            to: string;
+        };
+        /** @description A receipt, as the agent reports it. */
+        NewReceipt: {
+            /** @description Name of the check. */
+            check: string;
+            /**
+             * Format: int64
+             * @description Duration in milliseconds.
+             */
+            duration_ms: number;
+            /**
+             * Format: int32
+             * @description Exit code; 128 + signal; 124 after the time limit.
+             */
+            exit_code: number;
+            /** @description Isolation in force. */
+            isolation: string;
+            /**
+             * Format: int64
+             * @description Length of its output in bytes.
+             */
+            log_len: number;
+            /**
+             * Format: int64
+             * @description Where its output begins in the attempt's log.
+             */
+            log_offset: number;
+            /** @description End of its output, if it failed; at most 16 KiB. */
+            log_tail?: string;
+            /** @description Tree that was checked out. */
+            tree: string;
+        };
+        /** @description A new token. The secret is shown this once. */
+        NewToken: {
+            /** @description Its secret, for `Authorization: Bearer`. */
+            secret: string;
+            /** @description The token. */
+            token: components["schemas"]["Token"];
+        };
+        /** @description An org. */
+        Org: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            created_at: string;
+            /**
+             * @description Id.
+             * @example org_01jd3v6p5x8e9rk2m4n6q8t0vw
+             */
+            id: string;
+            /** @description Name. */
+            name: string;
+        };
+        /** @description A reviewable change. */
+        Patch: {
+            /**
+             * Format: int32
+             * @description Lines added.
+             */
+            added: number;
+            /** @description Commit that its change is measured from. */
+            base: string;
+            /**
+             * Format: int32
+             * @description How long the discussion is; in a single read only.
+             */
+            comment_count?: number | null;
+            /**
+             * @description The newest 50 of the discussion, oldest of them first; in a single read only. All of it:
+             *     `GET /patches/{id}/comments`.
+             */
+            comments?: components["schemas"]["PatchComment"][];
+            /**
+             * Format: date-time
+             * @description When it was opened.
+             */
+            created_at: string;
+            /** @description What it does and why. */
+            description: string;
+            /**
+             * Format: int32
+             * @description Files changed.
+             */
+            files: number;
+            /** @description Its commit. */
+            head: string;
+            /**
+             * @description Id.
+             * @example patch_01jd3v6p5x8e9rk2m4n6q8t0vw
+             */
+            id: string;
+            /** @description Org. */
+            org: string;
+            /** @description Project. */
+            project: string;
+            /**
+             * Format: int32
+             * @description Lines removed.
+             */
+            removed: number;
+            /** @description `open`, `merged` or `closed`. */
+            state: string;
+            /** @description Branch that it goes into. */
+            target: string;
+            /** @description Task whose result it is. */
+            task: string;
+            /** @description One line. */
+            title: string;
+            /**
+             * Format: date-time
+             * @description When it last changed.
+             */
+            updated_at: string;
+        };
+        /** @description A remark, or a review. */
+        PatchComment: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description Who. */
+            author: string;
+            /** @description The words. */
+            body: string;
+            /** @description The head it speaks of. */
+            head: string;
+            /**
+             * Format: int32
+             * @description Place in the discussion.
+             */
+            number: number;
+            /** @description `accept` or `reject`, if it is a review. */
+            verdict?: string | null;
+        };
+        /** @description A server of the lab. */
+        Peer: {
+            /** @description Id: of its data folder. */
+            id: string;
+            /** @description Name of its machine. */
+            name: string;
+            /**
+             * Format: int64
+             * @description How many repositories it has; for global tokens.
+             */
+            projects?: number | null;
+            /** @description What it does: `api`, `loops`, `git`. */
+            roles: string[];
+            /**
+             * Format: date-time
+             * @description When it started.
+             */
+            started_at: string;
+            /** @description Whether it was heard of lately. */
+            there: boolean;
+            /** @description Whether it is the one that answers. */
+            this: boolean;
+            /** @description Where the other servers reach it; for global tokens. */
+            url?: string | null;
+            /** @description Its version. */
+            version: string;
+        };
+        /** @description An error, as RFC 9457 describes it, with a stable code. */
+        Problem: {
+            /** @description Stable, machine-readable code, such as `stale_attempt`. */
+            code: string;
+            /** @description What is wrong this time. */
+            detail: string;
+            /**
+             * Format: int64
+             * @description Offset at which the log goes on, for `log_gap`.
+             */
+            expected_offset?: number | null;
+            /** @description Where in the request the problem is, for `invalid`. */
+            field?: string | null;
+            /** @description What the caller can do about it. */
+            help: string;
+            /** @description Id of the request, as in the server's log and in the `x-request-id` header. */
+            request_id: string;
+            /**
+             * Format: int32
+             * @description HTTP status.
+             */
+            status: number;
+            /** @description What the kind of problem is, in words. */
+            title: string;
+            /** @description A URI reference for the kind of problem: `/docs#problem-<code>`. */
+            type: string;
+        };
+        /** @description A project. */
+        Project: {
+            /** @description Whether it takes no new goals. */
+            archived: boolean;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            created_at: string;
+            /** @description Branch that goals go into, such as `main`. */
+            default_branch: string;
+            /**
+             * @description Path of its repository below this server's address, for git over HTTP.
+             * @example /git/default/parser.git
+             */
+            git_path: string;
+            /** @description Head of that branch; absent while the repository is empty. */
+            head?: string | null;
+            /** @description The server that has its repository. */
+            home?: string | null;
+            /**
+             * @description Id.
+             * @example proj_01jd3v6p5x8e9rk2m4n6q8t0vw
+             */
+            id: string;
+            /** @description The server that its repository is on its way to. */
+            moving_to?: string | null;
+            /** @description Name. */
+            name: string;
+            /** @description Its org. */
+            org: string;
+            /** @description Where people work on it, as they wrote it. */
+            upstream?: string | null;
+        };
+        /** @description What `.devlab/project.toml` on the default branch says now. */
+        ProjectSettings: {
+            /** @description Checks in the order they run. */
+            checks: components["schemas"]["Check"][];
+            /** @description Labels that an agent needs. */
+            labels: string[];
+            /** @description Path prefixes whose change needs review. */
+            protected_paths: string[];
+            /** @description Prepares a checkout. */
+            setup?: string | null;
+        };
+        /** @description Proof that a check ran on a tree. */
+        Receipt: {
+            /** @description Agent that ran it: the verifier. */
+            agent: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description Attempt that ran it. */
+            attempt: string;
+            /** @description Candidate that it was run for. */
+            candidate?: string | null;
+            /** @description Name of the check. */
+            check: string;
+            /** @description Identity of the check. */
+            check_hash: string;
+            /** @description Identity of the set it was part of. */
+            check_set: string;
+            /** @description Its command. */
+            command: string;
+            /** @description Commit that was checked out. */
+            commit: string;
+            /**
+             * Format: int64
+             * @description Duration in milliseconds.
+             */
+            duration_ms: number;
+            /**
+             * Format: int32
+             * @description Exit code.
+             */
+            exit_code: number;
+            /** @description Id. */
+            id: string;
+            /** @description Isolation in force. */
+            isolation: string;
+            /**
+             * Format: int64
+             * @description Length of its output in bytes.
+             */
+            log_len: number;
+            /**
+             * Format: int64
+             * @description Where its output begins in the attempt's log.
+             */
+            log_offset: number;
+            /** @description Whether it passed. */
+            passed: boolean;
+            /** @description Task. */
+            task: string;
+            /** @description Its tree: what the proof is about. */
+            tree: string;
+        };
+        /** @description Registers an agent, or tells that it has restarted: the name decides which it is. */
+        RegisterAgent: {
+            /**
+             * Format: int32
+             * @description Attempts that it takes at one time.
+             */
+            capacity: number;
+            /** @description What it can do. */
+            labels?: string[];
+            /** @description Name, unique in the org. */
+            name: string;
+            /** @description Org, by id or name. May be left out by a caller that has just one. */
+            org?: string | null;
+            /** @description Runtime that it runs in. */
+            runtime?: string;
+        };
+        /** @description A repository, as an attempt sees it. */
+        Repository: {
+            /** @description Commit that the work starts from, or the commit to verify. */
+            base: string;
+            /** @description Ref that has `base`; fetch it. */
+            base_ref: string;
+            /** @description Candidate of a verify attempt. */
+            candidate?: string | null;
+            /** @description Hash of the check set. */
+            check_set: string;
+            /** @description Checks to run, in order. */
+            checks: components["schemas"]["Check"][];
+            /** @description Path below the server's address. */
+            git_path: string;
+            /** @description Token for git over HTTP (user `attempt`), good while the attempt lives. */
+            git_token: string;
+            /** @description A commit that becomes a second parent of the result, and is merged into the worktree. */
+            merges?: string | null;
+            /** @description Ref that has `merges`. */
+            merges_ref?: string | null;
+            /** @description Earlier work to merge into the worktree, conflict markers left in. */
+            prior?: string | null;
+            /** @description Ref that has `prior`. */
+            prior_ref?: string | null;
+            /** @description Project. */
+            project: string;
+            /** @description Where a work attempt pushes its result; the only ref it may push. */
+            push_ref: string;
+            /** @description Prepares a checkout, before the driver and before the checks. */
+            setup?: string | null;
+        };
+        /** @description Schedules one task (`task`) or a graph (`title` and `tasks`). */
+        Schedule: {
+            /** @description Checks of the goal, besides the project's. */
+            checks?: components["schemas"]["Check"][];
+            /** @description Goals of the same org that have to be done first. */
+            depends_on?: string[];
+            driver?: components["schemas"]["Driver"] | null;
+            /** @description What the goal is, in words. */
+            goal?: string | null;
+            /** @description Labels that an agent needs for a single task. */
+            labels?: string[];
+            /** @description Org, by id or name. May be left out by a caller that has just one. */
+            org?: string | null;
+            /**
+             * Format: int32
+             * @description Higher is earlier.
+             */
+            priority?: number;
+            /** @description Project, by id or name. */
+            project?: string | null;
+            /** @description Whether a person reviews the goal's result. Default: yes with a project. */
+            review?: boolean | null;
+            /** @description One task, in words: its first line becomes the title. */
+            task?: string | null;
+            /** @description The graph: children of the goal. */
+            tasks?: components["schemas"]["GraphTask"][];
+            /** @description Title of a graph's goal. */
+            title?: string | null;
+        };
+        /** @description What was scheduled. */
+        Scheduled: {
+            /** @description The goal. */
+            goal: string;
+            /** @description Ids by key; keys of nested tasks are joined with `/`. */
+            tasks: {
+                [key: string]: string;
+            };
+        };
+        /** @description What the store says of itself. */
+        StoreInfo: {
+            /** @description Names and values, read back from the database: `journal_mode`, `synchronous`, … */
+            settings: {
+                [key: string]: string;
+            };
+        };
+        /** @description Brings commits of the upstream in. Push them first, to a branch or a tag: other refs are refused. */
+        SyncProject: {
+            /** @description The upstream's commit. */
+            commit: string;
+            /**
+             * @description The branch that it was pushed to for this sync only, with a name that begins with `upstream/`.
+             *     It is removed once the commit is taken over or refused, unless it has moved meanwhile. The
+             *     command line pushes to `upstream/<branch>-<commit>-<random>`.
+             */
+            pushed_branch?: string | null;
+        };
+        /** @description What became of a sync. */
+        SyncResult: {
+            /** @description Head of the default branch now. */
+            head: string;
+            /** @description `up_to_date`, `fast_forwarded`, or `merging` (a task merges and verifies it). */
+            outcome: string;
+            /** @description The task that merges it, if it has to be merged. */
+            task?: string | null;
+        };
+        /** @description A task. */
+        Task: {
+            /** @description Hidden from lists. */
+            archived: boolean;
+            /**
+             * Format: int32
+             * @description Work attempts made.
+             */
+            attempts: number;
+            /** @description Hash of the check set it has to pass. */
+            check_set?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            created_at: string;
+            /** @description The goal that it serves. */
+            goal_id: string;
+            /** @description The adopted result. */
+            head?: string | null;
+            /**
+             * @description Id.
+             * @example task_01jd3v6p5x8e9rk2m4n6q8t0vw
+             */
+            id: string;
+            /** @description `leaf` or `composite`. */
+            kind: string;
+            /** @description Labels that an agent needs. */
+            labels: string[];
+            /** @description The attempt that works on it now. */
+            live_attempt?: string | null;
+            /**
+             * Format: date-time
+             * @description When it may be claimed again, if it backs off.
+             */
+            not_before?: string | null;
+            /**
+             * Format: int32
+             * @description Children that are neither done nor cancelled.
+             */
+            open_children: number;
+            /** @description Org. */
+            org: string;
+            /** @description Parent. */
+            parent?: string | null;
+            /**
+             * Format: int32
+             * @description Longest remaining path, in tasks.
+             */
+            path: number;
+            /**
+             * Format: int32
+             * @description Higher is earlier.
+             */
+            priority: number;
+            /** @description Project. */
+            project?: string | null;
+            /** @description `open`, `proven` or `unproven`. */
+            proof: string;
+            /** @description The merge commit in the target. */
+            published?: string | null;
+            /** @description Whether a person reviews the result. */
+            review: boolean;
+            /**
+             * @description State: `draft`, `blocked`, `ready`, `running`, `integrating`, `waiting`, `done`, `failed`
+             *     or `cancelled`.
+             */
+            state: string;
+            /** @description One line. */
+            title: string;
+            /** @description How often each kind of failure sent it back. */
+            tries: Record<string, never>;
+            /**
+             * Format: int32
+             * @description Dependencies that are not done.
+             */
+            unmet: number;
+            /**
+             * Format: date-time
+             * @description When its state last changed.
+             */
+            updated_at: string;
+            /** @description What it waits for, if it is `waiting`. */
+            waiting_for?: string | null;
+        };
+        /** @description A task with everything that belongs to it alone. */
+        TaskDetail: components["schemas"]["Task"] & {
+            /** @description All checks that its result has to pass. */
+            checks: components["schemas"]["Check"][];
+            /** @description What depends on it. */
+            dependents: string[];
+            /** @description What it depends on. */
+            depends_on: string[];
+            driver?: components["schemas"]["Driver"] | null;
+            /** @description What the next attempt will be told of earlier ones. */
+            feedback: Record<string, never>[];
+            /** @description What is wanted, in words. */
+            goal: string;
+            /** @description Its patch. */
+            patch?: string | null;
+            /** @description Why it does not move, if it does not: who or what it waits for. */
+            stuck?: string | null;
+            /** @description Branch that its result goes into. */
+            target?: string | null;
+        };
+        /** @description A token, without its secret. */
+        Token: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it stops working.
+             */
+            expires_at?: string | null;
+            /**
+             * @description Id.
+             * @example tok_01jd3v6p5x8e9rk2m4n6q8t0vw
+             */
+            id: string;
+            /** @description What it is for. */
+            note: string;
+            /** @description Org; absent for a global one. */
+            org?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was revoked.
+             */
+            revoked_at?: string | null;
+            /** @description `admin`, `operator`, `viewer`, `agent` or `metrics`. */
+            role: string;
+        };
+        /** @description A heartbeat, or with `complete` the end of an attempt. */
+        Update: {
+            /** @description The attempt: the fence. */
+            attempt: string;
+            complete?: components["schemas"]["Completion"] | null;
+            /** @description What the agent is doing. */
+            phase?: string | null;
+            /** @description The task. */
+            task: string;
+        };
+        /** @description Changes a project. What is left out stays. */
+        UpdateProject: {
+            /** @description Whether it takes no new goals. */
+            archived?: boolean | null;
+            /** @description Where people work on it. */
+            upstream?: string | null;
+        };
+        /**
+         * @description Changes a task. What is left out stays. Words and commands can change only before work on it
+         *     has started.
+         */
+        UpdateTask: {
+            /** @description Dependencies to add. */
+            add_depends_on?: string[];
+            driver?: components["schemas"]["Driver"] | null;
+            /** @description What is wanted, in words. */
+            goal?: string | null;
+            /**
+             * Format: int32
+             * @description Higher is earlier.
+             */
+            priority?: number | null;
+            /** @description One line. */
+            title?: string | null;
+        };
+        /** @description Answer to an update. */
+        Updated: {
+            /**
+             * Format: int64
+             * @description Length of the lease from now, in milliseconds; 0 after a completion.
+             */
+            lease_ms: number;
+            /** @description State of the task now. */
+            state: string;
+        };
+        /** @description Who the caller is. */
+        WhoAmI: {
+            /** @description Its org; absent for a global token. */
+            org?: string | null;
+            /** @description Name of that org. */
+            org_name?: string | null;
+            /** @description Its role. */
+            role: string;
+            /** @description Id of the token. */
+            token: string;
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    "git.read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the org */
+                org: string;
+                /** @description Name of the project, with .git */
+                repository: string;
+                /** @description git's own */
+                rest: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description git's own */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-git-upload-pack-advertisement": string;
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "git.call": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the org */
+                org: string;
+                /** @description Name of the project, with .git */
+                repository: string;
+                /** @description git's own */
+                rest: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-git-upload-pack-request": string;
+            };
+        };
+        responses: {
+            /** @description git's own */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-git-upload-pack-result": string;
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "agent.list": {
+        parameters: {
+            query?: {
+                /** @description Org, by id or name. Default: the caller's, or every org for a global token. */
+                org?: string;
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Most items: 1 to 500, default 50. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Agent"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "agent.register": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RegisterAgent"];
+            };
+        };
+        responses: {
+            /** @description The agent */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "agent.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The agent */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "agent.remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "agent.control": {
+        parameters: {
+            query?: {
+                /** @description Attempts that the agent holds, separated by commas. */
+                held?: string;
+                /** @description How long to wait for something to say, in seconds; at most 30. */
+                wait_secs?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The agent */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What to do */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Control"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "agent.drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The agent */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "agent.resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The agent */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "audit.list": {
+        parameters: {
+            query?: {
+                /** @description Org, by id or name. Default: the caller's, or every org for a global token. */
+                org?: string;
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Most items: 1 to 500, default 50. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_AuditEntry"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "cluster.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Cluster"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "event.list": {
+        parameters: {
+            query?: {
+                /** @description Only events after this place. Default: 0, the beginning; on a stream: now. */
+                after?: number;
+                /** @description Org, by id or name. Default: the caller's, or every org for a global token. */
+                org?: string;
+                /** @description Most items of a page: 1 to 500, default 50. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Event"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "event.stream": {
+        parameters: {
+            query?: {
+                /** @description Only events after this place. Default: 0, the beginning; on a stream: now. */
+                after?: number;
+                /** @description Org, by id or name. Default: the caller's, or every org for a global token. */
+                org?: string;
+                /** @description Most items of a page: 1 to 500, default 50. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A stream of events */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["Event"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It does */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Login"];
+            };
+        };
+        responses: {
+            /** @description The token and its secret */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewToken"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The counters */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/openmetrics-text": string;
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "org.list": {
+        parameters: {
+            query?: {
+                /** @description Org, by id or name. Default: the caller's, or every org for a global token. */
+                org?: string;
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Most items: 1 to 500, default 50. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Org"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "org.create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateOrg"];
+            };
+        };
+        responses: {
+            /** @description The org */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Org"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "org.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The org */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Org"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "patch.list": {
+        parameters: {
+            query?: {
+                /** @description Org, by id or name. Default: the caller's, or every org for a global token. */
+                org?: string;
+                /** @description Project, by id. */
+                project?: string;
+                /** @description `open`, `merged` or `closed`. */
+                state?: string;
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Most items: 1 to 500, default 50. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Patch"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "patch.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The patch */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The patch */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Patch"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "patch.comments": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Most items: 1 to 500, which is the default. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The patch */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_PatchComment"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "patch.comment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The patch */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateComment"];
+            };
+        };
+        responses: {
+            /** @description The patch */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Patch"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "patch.diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The patch */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A diff */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/x-diff": string;
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "peer.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Peer"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "project.list": {
+        parameters: {
+            query?: {
+                /** @description Org, by id or name. Default: the caller's, or every org for a global token. */
+                org?: string;
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Most items: 1 to 500, default 50. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Project"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "project.create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateProject"];
+            };
+        };
+        responses: {
+            /** @description The project */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "project.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The project */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "project.update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateProject"];
+            };
+        };
+        responses: {
+            /** @description The project */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "project.move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MoveProject"];
+            };
+        };
+        responses: {
+            /** @description The project */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "project.settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The settings */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectSettings"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "project.sync": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SyncProject"];
+            };
+        };
+        responses: {
+            /** @description What became of it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SyncResult"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ready: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Schedule"];
+            };
+        };
+        responses: {
+            /** @description What was scheduled */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Scheduled"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "store.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The settings */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoreInfo"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "task.list": {
+        parameters: {
+            query?: {
+                /** @description Org, by id or name. Default: the caller's, or every org for a global token. */
+                org?: string;
+                /** @description Project, by id. */
+                project?: string;
+                /** @description Children of this task. */
+                parent?: string;
+                /** @description Everything that serves this goal, the goal included. */
+                goal?: string;
+                /** @description Goals only. */
+                goals_only?: boolean;
+                /** @description States, separated by commas. */
+                state?: string;
+                /** @description Title contains this. */
+                text?: string;
+                /** @description Archived ones too. */
+                archived?: boolean;
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Most items: 1 to 500, default 50. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Task"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "task.create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateTask"];
+            };
+        };
+        responses: {
+            /** @description The task */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "task.claim": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Claim"];
+            };
+        };
+        responses: {
+            /** @description Work */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Claimed"];
+                };
+            };
+            /** @description There was none in that time */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "task.append_log": {
+        parameters: {
+            query: {
+                /** @description The task. */
+                task: string;
+                /** @description The attempt. */
+                attempt: string;
+                /** @description Where the chunk belongs, in bytes. */
+                offset: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description The log's length */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Logged"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "task.update_attempt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Update"];
+            };
+        };
+        responses: {
+            /** @description It counts */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Updated"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "task.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The task */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskDetail"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "task.update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateTask"];
+            };
+        };
+        responses: {
+            /** @description The task */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "task.activate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The task */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "task.archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The task */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "task.attempts": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Most items: 1 to 500, which is the default. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Attempt"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "task.cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The task */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "task.candidates": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Most items: 1 to 500, which is the default. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Candidate"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "task.commits": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Most items: 1 to 500, which is the default. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Commit"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "task.diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A diff */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/x-diff": string;
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "task.fail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The task */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "task.logs": {
+        parameters: {
+            query?: {
+                /** @description The attempt. Default: the latest. */
+                attempt?: string;
+                /** @description First byte. */
+                offset?: number;
+                /** @description Most bytes: 1 to 262144, which is the default. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Bytes of the log */
+            200: {
+                headers: {
+                    /** @description Length of the log in bytes */
+                    "x-log-length"?: number;
+                    /** @description Where the first byte is */
+                    "x-log-offset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "task.logs_stream": {
+        parameters: {
+            query?: {
+                /** @description The attempt. Default: the latest. */
+                attempt?: string;
+                /** @description First byte. */
+                offset?: number;
+                /** @description Most bytes: 1 to 262144, which is the default. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A stream of chunks */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "task.receipts": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Most items: 1 to 500, which is the default. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Receipt"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "task.retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The task */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "token.list": {
+        parameters: {
+            query?: {
+                /** @description Org, by id or name. Default: the caller's, or every org for a global token. */
+                org?: string;
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Most items: 1 to 500, default 50. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Token"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "token.create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateToken"];
+            };
+        };
+        responses: {
+            /** @description The token and its secret */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewToken"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "token.revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The token */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is revoked */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    whoami: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The caller */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhoAmI"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+}

@@ -1,0 +1,113 @@
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+
+/** States in the order of a task's life; the words are the server's. */
+export const STATES = [
+  "draft",
+  "blocked",
+  "ready",
+  "running",
+  "integrating",
+  "waiting",
+  "done",
+  "failed",
+  "cancelled",
+] as const;
+export type State = (typeof STATES)[number];
+
+export type WaitReason = "approval" | "question" | "permission" | "review" | "budget" | "attention";
+
+type Narrow<T, N> = Omit<T, keyof N> & N;
+
+export type Task = Narrow<
+  Schemas["Task"],
+  {
+    state: State;
+    kind: "leaf" | "composite";
+    waiting_for?: WaitReason | null;
+    proof: "open" | "proven" | "unproven";
+    tries: { lost: number; check: number; driver: number; sent_back: number };
+  }
+>;
+
+/** What the next attempt is told of earlier ones. */
+export type Feedback =
+  | {
+      kind: "check_failed";
+      attempt: string;
+      check: string;
+      command: string;
+      exit_code: number;
+      log_tail: string;
+      on_target: boolean;
+    }
+  | { kind: "conflict"; paths: string[]; theirs: string; ours: string }
+  | { kind: "driver_failed"; attempt: string; reason: string; log_tail: string }
+  | { kind: "changes_requested"; by: string; message: string };
+
+type Check = Schemas["Check"];
+type Driver = Schemas["Driver"];
+export type TaskDetail = Task & {
+  goal: string;
+  driver?: Driver | null;
+  checks: Check[];
+  depends_on: string[];
+  dependents: string[];
+  stuck?: string | null;
+  feedback: Feedback[];
+  patch?: string | null;
+  target?: string | null;
+};
+
+export type AttemptState = "live" | "lost" | "superseded" | "succeeded" | "failed" | "cancelled";
+export type Phase = "preparing" | "driving" | "delivering" | "checking";
+export type Attempt = Narrow<
+  Schemas["Attempt"],
+  {
+    state: AttemptState;
+    phase: Phase;
+    kind: "work" | "verify";
+    failure?: "lost" | "driver" | "check" | null;
+  }
+>;
+export type Receipt = Schemas["Receipt"];
+export type CandidateState = "building" | "verifying" | "publishing" | "published" | "rejected";
+export type Candidate = Narrow<Schemas["Candidate"], { state: CandidateState }>;
+export type Verdict = "accept" | "reject";
+export type PatchComment = Narrow<Schemas["PatchComment"], { verdict?: Verdict | null }>;
+export type PatchState = "open" | "merged" | "closed";
+export type Patch = Narrow<Schemas["Patch"], { state: PatchState; comments?: PatchComment[] }>;
+export type Agent = Schemas["Agent"];
+export type Cluster = Schemas["Cluster"];
+export type Org = Schemas["Org"];
+export type Project = Schemas["Project"];
+export type ProjectSettings = Schemas["ProjectSettings"];
+export type Token = Schemas["Token"];
+export type NewToken = Schemas["NewToken"];
+export type AuditEntry = Schemas["AuditEntry"];
+export type Schedule = Schemas["Schedule"];
+export type GraphTask = Schemas["GraphTask"];
+
+export type EventKind =
+  | "org.created"
+  | "project.created"
+  | "project.pushed"
+  | "task.created"
+  | "task.state"
+  | "task.updated"
+  | "attempt.phase"
+  | "attempt.state"
+  | "attempt.verify"
+  | "candidate.state"
+  | "patch.state"
+  | "patch.comment"
+  | "agent.registered"
+  | "agent.state";
+export type LabEvent = Narrow<Schemas["Event"], { kind: EventKind }>;
+
+/** A page of a list. */
+export interface Page<T> {
+  items: T[];
+  next?: string | null;
+}

@@ -1,0 +1,44 @@
+import type { Task } from "../api/types";
+
+const HOUR = 3_600_000;
+/** Most bars of a chart. */
+const BARS_MAX = 48;
+/** Widths of a bar, in milliseconds, from which the narrowest that fits is taken. */
+const WIDTHS = [60_000, 5 * 60_000, 15 * 60_000, HOUR, 3 * HOUR, 6 * HOUR, 24 * HOUR, 7 * 24 * HOUR];
+
+export interface Series {
+  /** Beginning of each interval, in seconds, as charts want it. */
+  times: number[];
+  /** Tasks that were finished in it. */
+  finished: number[];
+  /** Median seconds from a task's making to its end; `null` where none was finished. */
+  median: Array<number | null>;
+  width: number;
+}
+
+/** Counts finished tasks in intervals that are as wide as their number needs. */
+export function seriesOf(tasks: readonly Task[], now: number): Series {
+  const ends = tasks.map((task) => Date.parse(task.updated_at));
+  const first = ends.reduce((least, end) => Math.min(least, end), now);
+  const width = WIDTHS.find((one) => (now - first) / one <= BARS_MAX) ?? 7 * 24 * HOUR;
+  const start = Math.floor(first / width);
+  const bars = Math.max(8, Math.floor(now / width) - start + 1);
+  const from = Math.floor(now / width) - bars + 1;
+  const lasted: number[][] = Array.from({ length: bars }, () => []);
+  tasks.forEach((task, index) => {
+    const end = ends[index] ?? now;
+    lasted[Math.floor(end / width) - from]?.push((end - Date.parse(task.created_at)) / 1000);
+  });
+  return {
+    times: lasted.map((_, index) => ((from + index) * width) / 1000),
+    finished: lasted.map((one) => one.length),
+    median: lasted.map(medianOf),
+    width,
+  };
+}
+
+function medianOf(values: number[]): number | null {
+  if (values.length === 0) return null;
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? null;
+}

@@ -1,0 +1,161 @@
+import gitDiff from "gitdiff-parser";
+
+export type Side = "old" | "new";
+
+export interface DiffLine {
+  kind: "insert" | "delete" | "normal";
+  text: string;
+  old: number | undefined;
+  new: number | undefined;
+}
+
+export interface Hunk {
+  head: string;
+  lines: DiffLine[];
+}
+
+export interface DiffFile {
+  path: string;
+  /** Where it was, if it was moved. */
+  from: string | undefined;
+  change: "add" | "delete" | "modify" | "rename" | "copy";
+  binary: boolean;
+  added: number;
+  removed: number;
+  hunks: Hunk[];
+}
+
+/** The server cuts a diff that is larger than its limit, and says so in the last line. */
+export interface Diff {
+  files: DiffFile[];
+  cut: boolean;
+}
+
+export function parseDiff(text: string): Diff {
+  const files = gitDiff.parse(text).map((file): DiffFile => {
+    const hunks = file.hunks.map((hunk) => ({
+      head: hunk.content,
+      lines: hunk.changes.map(
+        (change): DiffLine => ({
+          kind: change.type,
+          text: change.content,
+          old:
+            change.type === "normal"
+              ? change.oldLineNumber
+              : change.type === "delete"
+                ? change.lineNumber
+                : undefined,
+          new:
+            change.type === "normal"
+              ? change.newLineNumber
+              : change.type === "insert"
+                ? change.lineNumber
+                : undefined,
+        }),
+      ),
+    }));
+    const all = hunks.flatMap((hunk) => hunk.lines);
+    const gone = file.newPath === "/dev/null";
+    return {
+      path: gone ? file.oldPath : file.newPath,
+      from: file.type === "rename" || file.type === "copy" ? file.oldPath : undefined,
+      change: file.type,
+      binary: Boolean(file.isBinary),
+      added: all.filter((line) => line.kind === "insert").length,
+      removed: all.filter((line) => line.kind === "delete").length,
+      hunks,
+    };
+  });
+  return { files, cut: /\n[^\n]*diff is cut[^\n]*\n?$/.test(text.slice(-300)) };
+}
+
+/** A line of the screen. Indices name a file, a hunk in it and a line in that. */
+export type Row =
+  | { kind: "file"; file: number }
+  | { kind: "note"; file: number; text: string }
+  | { kind: "hunk"; file: number; hunk: number }
+  | { kind: "line"; file: number; hunk: number; line: number }
+  | { kind: "pair"; file: number; hunk: number; left: number | undefined; right: number | undefined }
+  | { kind: "talk"; file: number; side: Side; number: number }
+  | { kind: "end"; file: number };
+
+/** Names a line of a file for remarks. */
+export function spot(file: string, side: Side, number: number): string {
+  return `${side}:${number}:${file}`;
+}
+
+/** Where remarks stand below a line: by `spot`. */
+export type Talks = ReadonlySet<string>;
+
+/** All rows of a diff; files in `folded` show their head only. */
+export function rowsOf(
+  diff: Diff,
+  view: "unified" | "split",
+  folded: ReadonlySet<string>,
+  talks: Talks,
+): Row[] {
+  const rows: Row[] = [];
+  diff.files.forEach((file, at) => {
+    rows.push({ kind: "file", file: at });
+    if (folded.has(file.path)) return;
+    if (file.binary) rows.push({ kind: "note", file: at, text: "A binary file; its content is not shown." });
+    else if (file.hunks.length === 0) {
+      rows.push({
+        kind: "note",
+        file: at,
+        text: file.from ? "Moved without changes." : "No lines are changed.",
+      });
+    }
+    file.hunks.forEach((hunk, index) => {
+      rows.push({ kind: "hunk", file: at, hunk: index });
+      if (view === "unified") unified(rows, file, at, hunk, index, talks);
+      else split(rows, file, at, hunk, index, talks);
+    });
+    rows.push({ kind: "end", file: at });
+  });
+  return rows;
+}
+
+function talk(rows: Row[], file: DiffFile, at: number, line: DiffLine, talks: Talks): void {
+  if (talks.size === 0) return;
+  for (const side of ["old", "new"] as const) {
+    // A line that stands on both sides has its remarks on the new one.
+    const number = side === "new" ? line.new : line.kind === "delete" ? line.old : undefined;
+    if (number !== undefined && talks.has(spot(file.path, side, number))) {
+      rows.push({ kind: "talk", file: at, side, number });
+    }
+  }
+}
+
+function unified(rows: Row[], file: DiffFile, at: number, hunk: Hunk, index: number, talks: Talks): void {
+  hunk.lines.forEach((line, number) => {
+    rows.push({ kind: "line", file: at, hunk: index, line: number });
+    talk(rows, file, at, line, talks);
+  });
+}
+
+function split(rows: Row[], file: DiffFile, at: number, hunk: Hunk, index: number, talks: Talks): void {
+  const { lines } = hunk;
+  let next = 0;
+  while (next < lines.length) {
+    const first = lines[next];
+    if (first?.kind === "normal") {
+      rows.push({ kind: "pair", file: at, hunk: index, left: next, right: next });
+      talk(rows, file, at, first, talks);
+      next += 1;
+      continue;
+    }
+    const left: number[] = [];
+    const right: number[] = [];
+    for (; next < lines.length && lines[next]?.kind !== "normal"; next += 1) {
+      (lines[next]?.kind === "delete" ? left : right).push(next);
+    }
+    for (let row = 0; row < Math.max(left.length, right.length); row += 1) {
+      rows.push({ kind: "pair", file: at, hunk: index, left: left[row], right: right[row] });
+      for (const side of [left[row], right[row]]) {
+        const line = side === undefined ? undefined : lines[side];
+        if (line) talk(rows, file, at, line, talks);
+      }
+    }
+  }
+}

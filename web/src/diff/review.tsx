@@ -1,0 +1,302 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { Check, Columns2, FileDiff, MessagesSquare, Rows2, Undo2 } from "lucide-react";
+import { useMemo, useState } from "react";
+import { api } from "../api/client";
+import { diff as diffQuery, keys, patch as patchQuery } from "../api/queries";
+import type { Patch, TaskDetail, Verdict } from "../api/types";
+import { useLab } from "../shell/lab";
+import { useShortcuts } from "../shell/shortcuts";
+import { Person } from "../tasks/person";
+import { count } from "../text/words";
+import { Ask } from "../ui/ask";
+import { Button } from "../ui/button";
+import { Dialog } from "../ui/dialog";
+import { Empty, Skeleton } from "../ui/empty";
+import { Field, Textarea } from "../ui/field";
+import { Segments } from "../ui/segments";
+import { PATCH_HUE, Tag } from "../ui/state";
+import { Ago } from "../ui/time";
+import { tell, tellProblem } from "../ui/toast";
+import { DiffView } from "./diff-view";
+import { useDrafts } from "./drafts";
+import { Counts } from "./files";
+import { parseDiff } from "./model";
+import { bodyOf } from "./remarks";
+
+type View = "unified" | "split";
+
+/** What a task changes, what people say of it, and the verdict. */
+export function Review({ task, view }: { task: TaskDetail; view: View | undefined }) {
+  return task.patch ? (
+    <OfPatch task={task} id={task.patch} view={view} />
+  ) : (
+    <Changes task={task} patch={undefined} view={view} />
+  );
+}
+
+function OfPatch({ task, id, view }: { task: TaskDetail; id: string; view: View | undefined }) {
+  const query = useQuery(patchQuery(id));
+  return (
+    <Ask query={query} loading={<Skeleton rows={8} />}>
+      {(patch) => <Changes key={patch.head} task={task} patch={patch} view={view} />}
+    </Ask>
+  );
+}
+
+/** Narrower than this a diff is read line by line. */
+const SPLIT_PX = 1100;
+
+function Changes({
+  task,
+  patch,
+  view: wanted,
+}: {
+  task: TaskDetail;
+  patch: Patch | undefined;
+  view: View | undefined;
+}) {
+  const { readOnly } = useLab();
+  const navigate = useNavigate({ from: "/o/$org/tasks/$task" });
+  const head = patch?.head ?? task.head ?? "";
+  const query = useQuery(diffQuery(patch ? { patch: patch.id } : { task: task.id }, head));
+  const diff = useMemo(() => (query.data === undefined ? undefined : parseDiff(query.data)), [query.data]);
+  const review = useDrafts(patch?.id, head);
+  const [asks, setAsks] = useState<Verdict | "comment" | null>(null);
+  const [talkOpen, setTalkOpen] = useState(false);
+  const view = wanted ?? (window.innerWidth >= SPLIT_PX ? "split" : "unified");
+  const setView = (next: View) =>
+    void navigate({ search: (before) => ({ ...before, diff: next }), replace: true });
+  const open = patch?.state === "open";
+  const notWaiting = task.waiting_for === "review" ? false : "The task does not wait for a review now.";
+  const stop = readOnly || notWaiting;
+  useShortcuts([
+    {
+      keys: "s",
+      label: "Side by side or unified",
+      group: "Changes",
+      run: () => setView(view === "split" ? "unified" : "split"),
+    },
+    ...(open
+      ? [
+          { keys: "m", label: "Accept", group: "Changes", run: () => !stop && setAsks("accept") },
+          { keys: "q", label: "Request changes", group: "Changes", run: () => !stop && setAsks("reject") },
+        ]
+      : []),
+  ]);
+  return (
+    <div className="flex min-h-0 flex-1 flex-col">
+      <div className="flex flex-wrap items-center gap-2 border-b border-line bg-surface px-4 py-1.5 md:px-6">
+        {patch && <Tag hue={PATCH_HUE[patch.state]}>{patch.state}</Tag>}
+        {diff && (
+          <span className="flex items-center gap-2 text-xs text-ink-2">
+            {count(diff.files.length, "file")}
+            <Counts
+              added={diff.files.reduce((sum, file) => sum + file.added, 0)}
+              removed={diff.files.reduce((sum, file) => sum + file.removed, 0)}
+            />
+          </span>
+        )}
+        <span className="ml-auto flex flex-wrap items-center gap-2">
+          {patch && (
+            <Button
+              size="sm"
+              look="quiet"
+              icon={<MessagesSquare className="size-3.5" />}
+              onClick={() => setTalkOpen(true)}
+            >
+              Discussion {patch.comments?.length || ""}
+            </Button>
+          )}
+          <Segments
+            label="View"
+            value={view}
+            onChange={setView}
+            options={[
+              { value: "unified", label: "Unified", icon: <Rows2 /> },
+              { value: "split", label: "Split", icon: <Columns2 /> },
+            ]}
+          />
+          {open && (
+            <>
+              {review.drafts.length > 0 && (
+                <span className="text-xs text-amber">{count(review.drafts.length, "remark")} not sent</span>
+              )}
+              <Button size="sm" blocked={readOnly} onClick={() => setAsks("comment")}>
+                Comment
+              </Button>
+              <Button
+                size="sm"
+                icon={<Undo2 className="size-3.5" />}
+                blocked={stop}
+                onClick={() => setAsks("reject")}
+              >
+                Request changes
+              </Button>
+              <Button
+                size="sm"
+                look="primary"
+                icon={<Check className="size-3.5" />}
+                blocked={stop}
+                onClick={() => setAsks("accept")}
+              >
+                Accept
+              </Button>
+            </>
+          )}
+        </span>
+      </div>
+      <Ask query={query} loading={<Skeleton rows={12} />}>
+        {() =>
+          !diff || diff.files.length === 0 ? (
+            <Empty icon={<FileDiff />} title="It changes no files" className="flex-1" />
+          ) : (
+            <DiffView
+              diff={diff}
+              view={view}
+              comments={patch?.comments ?? []}
+              drafts={review.drafts}
+              onAdd={review.add}
+              onRemove={review.remove}
+              mayRemark={open === true && !readOnly}
+            />
+          )
+        }
+      </Ask>
+      {patch && asks && (
+        <VerdictDialog patch={patch} kind={asks} review={review} onClose={() => setAsks(null)} />
+      )}
+      {patch && talkOpen && <Discussion patch={patch} onClose={() => setTalkOpen(false)} />}
+    </div>
+  );
+}
+
+const TITLE = { accept: "Accept this change", reject: "Request changes", comment: "Comment" } as const;
+const ABOUT = {
+  accept: "It goes on into its target, once its checks have passed on the merge.",
+  reject: "The task goes back to work with your words.",
+  comment: "It is said without a verdict; the task stays where it is.",
+} as const;
+
+function VerdictDialog({
+  patch,
+  kind,
+  review,
+  onClose,
+}: {
+  patch: Patch;
+  kind: Verdict | "comment";
+  review: ReturnType<typeof useDrafts>;
+  onClose: () => void;
+}) {
+  const client = useQueryClient();
+  const [text, setText] = useState("");
+  const [busy, setBusy] = useState(false);
+  const body = bodyOf(text, review.drafts);
+  const silent = kind !== "accept" && !body;
+  const send = async () => {
+    if (silent || busy) return;
+    setBusy(true);
+    try {
+      await api.POST("/v1/patches/{id}/comments", {
+        params: { path: { id: patch.id } },
+        body: { body, head: patch.head, ...(kind === "comment" ? {} : { verdict: kind }) },
+      });
+      review.clear();
+      tell(kind === "accept" ? "Accepted" : kind === "reject" ? "Sent back to work" : "Said");
+      onClose();
+      await Promise.all([
+        client.invalidateQueries({ queryKey: keys.patch(patch.id) }),
+        client.invalidateQueries({ queryKey: keys.task(patch.task) }),
+      ]);
+    } catch (error) {
+      setBusy(false);
+      tellProblem("The review was refused", error);
+    }
+  };
+  return (
+    <Dialog
+      open
+      wide
+      onClose={onClose}
+      title={TITLE[kind]}
+      description={ABOUT[kind]}
+      footer={
+        <>
+          <Button onClick={onClose}>Back</Button>
+          <Button
+            look="primary"
+            busy={busy}
+            blocked={silent && "Say what should be different."}
+            onClick={() => void send()}
+          >
+            {kind === "accept" ? "Accept" : kind === "reject" ? "Request changes" : "Comment"}
+          </Button>
+        </>
+      }
+    >
+      <Field label={kind === "accept" ? "Words (not needed)" : "Words"}>
+        {(control) => (
+          <Textarea
+            {...control}
+            rows={5}
+            value={text}
+            onChange={(event) => setText(event.target.value)}
+            onKeyDown={(event) => {
+              if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) void send();
+            }}
+          />
+        )}
+      </Field>
+      {review.drafts.length > 0 && (
+        <ul className="mt-3 flex flex-col gap-2">
+          {review.drafts.map((draft) => (
+            <li
+              key={`${draft.anchor.path}${draft.anchor.line}${draft.text}`}
+              className="rounded-md bg-sunken px-3 py-2"
+            >
+              <p className="font-mono text-xs text-ink-3">
+                {draft.anchor.path}:{draft.anchor.line}
+              </p>
+              <p className="whitespace-pre-wrap">{draft.text}</p>
+            </li>
+          ))}
+        </ul>
+      )}
+    </Dialog>
+  );
+}
+
+function Discussion({ patch, onClose }: { patch: Patch; onClose: () => void }) {
+  const comments = patch.comments ?? [];
+  return (
+    <Dialog open wide onClose={onClose} title="Discussion" description={patch.title}>
+      {patch.description && <p className="mb-4 whitespace-pre-wrap text-ink-2">{patch.description}</p>}
+      {comments.length === 0 ? (
+        <p className="text-ink-3">Nobody has said anything yet.</p>
+      ) : (
+        <ol className="flex flex-col gap-4">
+          {comments.map((comment) => (
+            <li key={comment.number}>
+              <p className="flex flex-wrap items-center gap-2 text-xs text-ink-3">
+                <Person name={comment.author} />
+                {comment.verdict && (
+                  <Tag hue={comment.verdict === "accept" ? "green" : "amber"}>
+                    {comment.verdict === "accept" ? "accepted" : "requested changes"}
+                  </Tag>
+                )}
+                <Ago at={comment.at} />
+                {comment.head !== patch.head && (
+                  <span>
+                    on an earlier head, <code className="font-mono">{comment.head.slice(0, 8)}</code>
+                  </span>
+                )}
+              </p>
+              {comment.body && <p className="mt-1 whitespace-pre-wrap">{comment.body}</p>}
+            </li>
+          ))}
+        </ol>
+      )}
+    </Dialog>
+  );
+}

@@ -1,0 +1,251 @@
+import "@xyflow/react/dist/base.css";
+import "./graph.css";
+import {
+  Background,
+  BackgroundVariant,
+  BaseEdge,
+  Controls,
+  type EdgeProps,
+  type Edge as FlowEdge,
+  type Node as FlowNode,
+  Handle,
+  type NodeProps,
+  Position,
+  ReactFlow,
+} from "@xyflow/react";
+import { ChevronDown, ChevronRight } from "lucide-react";
+import { memo, useEffect, useMemo, useState } from "react";
+import { Spinner } from "../ui/button";
+import { cx } from "../ui/cx";
+import { STATE_WORD, StateIcon } from "../ui/state";
+import { type Layout, layout, type Point, pathOf } from "./layout";
+import { criticalPath, type Edge, type GraphNode, outline } from "./model";
+
+interface Data extends Record<string, unknown> {
+  node: GraphNode;
+  critical: boolean;
+  selected: boolean;
+  folded: boolean;
+  leaves: number;
+  done: number;
+  onSelect: ((id: string) => void) | undefined;
+  onFold: (id: string) => void;
+}
+
+/** A plan as a graph: who waits for whom, what decides when it is done. */
+export function Graph({
+  nodes,
+  edges,
+  folded,
+  onFold,
+  selected,
+  onSelect,
+}: {
+  nodes: readonly GraphNode[];
+  edges: readonly Edge[];
+  folded: ReadonlySet<string>;
+  onFold: (id: string) => void;
+  selected?: string | undefined;
+  onSelect?: (id: string) => void;
+}) {
+  const placed = useLayout(nodes, edges, folded);
+  const critical = useMemo(() => criticalPath(nodes, edges), [nodes, edges]);
+  const counts = useMemo(
+    () => new Map(outline(nodes, edges, new Set()).map((item) => [item.node.id, item])),
+    [nodes, edges],
+  );
+  const drawn = useMemo(() => {
+    const found: FlowNode<Data>[] = [];
+    const place = (parent: string | undefined) => {
+      for (const node of nodes) {
+        if (node.parent !== parent) continue;
+        const box = placed?.boxes.get(node.id);
+        if (!box) continue;
+        const open = node.kind === "composite" && !folded.has(node.id) && box.height > 60;
+        found.push({
+          id: node.id,
+          type: open ? "group_" : "task",
+          position: { x: box.x, y: box.y },
+          width: box.width,
+          height: box.height,
+          ...(parent ? { parentId: parent } : {}),
+          data: {
+            node,
+            critical: critical.has(node.id),
+            selected: selected === node.id,
+            folded: !open,
+            leaves: counts.get(node.id)?.leaves ?? 0,
+            done: counts.get(node.id)?.done ?? 0,
+            onSelect,
+            onFold,
+          },
+        });
+        if (open) place(node.id);
+      }
+    };
+    place(undefined);
+    return found;
+  }, [nodes, placed, critical, counts, folded, onFold, onSelect, selected]);
+  const lines = useMemo(() => {
+    const states = new Map(nodes.map((node) => [node.id, node.state]));
+    const shown = new Set(drawn.map((node) => node.id));
+    return edges
+      .filter(({ from, to }) => shown.has(from) && shown.has(to))
+      .map(({ from, to }): FlowEdge => {
+        const hot = critical.has(from) && critical.has(to);
+        const dead = states.get(from) === "failed" || states.get(from) === "cancelled";
+        return {
+          id: `${from}>${to}`,
+          type: "way",
+          source: from,
+          target: to,
+          data: { way: placed?.ways.get(`${from}>${to}`) ?? [] },
+          className: cx(
+            "edge",
+            hot && "edge-hot",
+            dead && "edge-dead",
+            states.get(from) === "done" && "edge-done",
+          ),
+          zIndex: hot ? 1 : 0,
+        };
+      });
+  }, [edges, nodes, drawn, critical, placed]);
+  if (!placed) {
+    return (
+      <div role="status" className="grid min-h-64 flex-1 place-items-center text-ink-3">
+        <span className="flex items-center gap-2">
+          <Spinner /> Laying out {nodes.length} tasks
+        </span>
+      </div>
+    );
+  }
+  return (
+    <div className="min-h-64 flex-1" role="group" aria-label="Graph of tasks">
+      <ReactFlow
+        nodes={drawn}
+        edges={lines}
+        nodeTypes={TYPES}
+        edgeTypes={EDGE_TYPES}
+        fitView
+        fitViewOptions={{ maxZoom: 1, minZoom: 0.35, padding: 0.06 }}
+        minZoom={0.1}
+        maxZoom={1.6}
+        onlyRenderVisibleElements={nodes.length > 100}
+        nodesDraggable={false}
+        nodesConnectable={false}
+        nodesFocusable={false}
+        edgesFocusable={false}
+        elementsSelectable={false}
+        panOnScroll
+        proOptions={{ hideAttribution: true }}
+      >
+        <Background variant={BackgroundVariant.Dots} gap={20} size={1} color="var(--line)" />
+        <Controls showInteractive={false} />
+      </ReactFlow>
+    </div>
+  );
+}
+
+/** Places follow the form of the graph only: a task that changes its state stays where it is. */
+function useLayout(nodes: readonly GraphNode[], edges: readonly Edge[], folded: ReadonlySet<string>) {
+  const [placed, setPlaced] = useState<Layout>();
+  const form = useMemo(
+    () => JSON.stringify([nodes.map((node) => [node.id, node.parent, node.kind]), edges, [...folded]]),
+    [nodes, edges, folded],
+  );
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the form stands for all three
+  useEffect(() => {
+    let old = false;
+    void layout(nodes, edges, folded).then((next) => {
+      if (!old) setPlaced(next);
+    });
+    return () => {
+      old = true;
+    };
+  }, [form]);
+  return placed;
+}
+
+const TaskNode = memo(function TaskNode({ data }: NodeProps<FlowNode<Data>>) {
+  const { node, critical, selected, leaves, done, onSelect, onFold } = data;
+  return (
+    <div
+      className={cx(
+        "flex h-full w-full items-center gap-2 rounded-md border bg-surface pl-2.5 text-left shadow-lift",
+        critical ? "border-accent" : "border-line-strong",
+        selected && "outline-2 outline-offset-1 outline-focus",
+        node.state === "cancelled" && "opacity-60",
+      )}
+    >
+      <Handle type="target" position={Position.Left} />
+      <StateIcon state={node.state} />
+      <button
+        type="button"
+        disabled={!onSelect}
+        onClick={() => onSelect?.(node.id)}
+        className="focus-inset nodrag h-full min-w-0 flex-1 rounded-sm pr-2.5 text-left enabled:cursor-pointer disabled:cursor-default"
+      >
+        <span className="line-clamp-2 text-xs leading-4">{node.title}</span>
+        <span className="sr-only">, {STATE_WORD[node.state]}</span>
+      </button>
+      {node.kind === "composite" && leaves > 0 && (
+        <button
+          type="button"
+          aria-label={`Unfold ${node.title}`}
+          onClick={() => onFold(node.id)}
+          className="nodrag flex h-full items-center gap-0.5 border-l border-line px-2 text-2xs text-ink-3 hover:bg-hover"
+        >
+          {done}/{leaves}
+          <ChevronRight className="size-3" />
+        </button>
+      )}
+      <Handle type="source" position={Position.Right} />
+    </div>
+  );
+});
+
+const GroupNode = memo(function GroupNode({ data }: NodeProps<FlowNode<Data>>) {
+  const { node, critical, selected, leaves, done, onSelect, onFold } = data;
+  return (
+    <div
+      className={cx(
+        "h-full w-full rounded-lg border bg-sunken/50",
+        critical ? "border-accent" : "border-line-strong",
+        selected && "outline-2 outline-offset-1 outline-focus",
+      )}
+    >
+      <Handle type="target" position={Position.Left} />
+      <div className="flex h-9 items-center gap-2 pr-2 pl-3">
+        <StateIcon state={node.state} />
+        <button
+          type="button"
+          disabled={!onSelect}
+          onClick={() => onSelect?.(node.id)}
+          className="nodrag min-w-0 truncate text-left text-xs font-semibold"
+        >
+          {node.title}
+        </button>
+        <span className="ml-auto shrink-0 text-2xs text-ink-3">
+          {done}/{leaves}
+        </span>
+        <button
+          type="button"
+          aria-label={`Fold ${node.title}`}
+          onClick={() => onFold(node.id)}
+          className="nodrag grid size-6 place-items-center rounded-sm text-ink-3 hover:bg-hover"
+        >
+          <ChevronDown className="size-3.5" />
+        </button>
+      </div>
+      <Handle type="source" position={Position.Right} />
+    </div>
+  );
+});
+
+/** An edge on the way that the layout found for it: around nodes, not through them. */
+function WayEdge({ data }: EdgeProps) {
+  return <BaseEdge path={pathOf((data?.["way"] as Point[] | undefined) ?? [])} />;
+}
+
+const EDGE_TYPES = { way: WayEdge };
+const TYPES = { task: TaskNode, group_: GroupNode };

@@ -1,0 +1,39 @@
+import { QueryClient, QueryObserver } from "@tanstack/react-query";
+import { expect, test, vi } from "vitest";
+import { keys } from "../api/queries";
+import type { EventKind, LabEvent } from "../api/types";
+import { changedTasks, Refresher, staleKeys } from "./refresh";
+
+const event = (kind: EventKind, task?: string) =>
+  ({ seq: 1, at: "", kind, org: "o", data: {}, ...(task ? { task } : {}) }) as LabEvent;
+
+test("an event names what it makes old", () => {
+  const names = staleKeys("lab", [event("task.state", "task_1"), event("agent.state")]).map(String);
+  expect(names).toEqual([keys.tasks("lab"), keys.task("task_1"), keys.agents("lab")].map(String));
+  expect([...changedTasks([event("attempt.phase", "task_2"), event("patch.comment", "task_3")])]).toEqual([
+    "task_2",
+  ]);
+});
+
+test("a change during a refresh is followed by another refresh", async () => {
+  vi.useFakeTimers();
+  const client = new QueryClient();
+  let reads = 0;
+  const read = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    reads += 1;
+    return reads;
+  };
+  const observer = new QueryObserver(client, { queryKey: ["x"], queryFn: read });
+  const stop = observer.subscribe(() => {});
+  await vi.advanceTimersByTimeAsync(200);
+  const refresher = new Refresher(client, 50);
+  refresher.ask(["x"]);
+  await vi.advanceTimersByTimeAsync(50);
+  for (let n = 0; n < 5; n += 1) refresher.ask(["x"]);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(reads).toBe(3);
+  stop();
+  client.clear();
+  vi.useRealTimers();
+});

@@ -1,0 +1,141 @@
+import { sessionHeaders } from "../session/session";
+import { ERROR_WORDS } from "./buffer";
+import { type FromLog, type LogState, PAGE_LINES, type ToLog } from "./protocol";
+
+export interface LogView {
+  lines: number;
+  bytes: number;
+  total: number;
+  skipped: number;
+  state: LogState;
+  /** Status of a refusal; 0 when the server did not answer. */
+  failed: number | undefined;
+}
+
+/** Pages of lines that are kept here; the worker has all of them. */
+const PAGES_MAX = 60;
+
+/** A log that a worker keeps, as a page sees it: a few pages of lines, and how much there is. */
+export class LogClient {
+  private readonly worker: Worker;
+  private readonly pages = new Map<number, string[]>();
+  private readonly asked = new Set<number>();
+  private readonly watchers = new Set<() => void>();
+  private readonly waiting = new Map<number, (found: number[]) => void>();
+  private readonly placing = new Map<number, (line: number) => void>();
+  private onBlob: ((blob: Blob) => void) | undefined;
+  private next = 1;
+  private view: LogView = { lines: 0, bytes: 0, total: 0, skipped: 0, state: "loading", failed: undefined };
+  private readonly hide = () => this.send({ type: "seen", seen: !document.hidden });
+
+  constructor(task: string, attempt: string, live: boolean) {
+    this.worker = new Worker(new URL("./log.worker.ts", import.meta.url), { type: "module" });
+    this.worker.addEventListener("message", (event: MessageEvent<FromLog>) => this.hear(event.data));
+    this.send({ type: "open", task, attempt, live, headers: sessionHeaders() });
+    document.addEventListener("visibilitychange", this.hide);
+  }
+
+  close(): void {
+    document.removeEventListener("visibilitychange", this.hide);
+    this.worker.terminate();
+  }
+
+  readonly get = () => this.view;
+
+  readonly subscribe = (watch: () => void) => {
+    this.watchers.add(watch);
+    return () => this.watchers.delete(watch);
+  };
+
+  /** A line, if it is here; asks for it otherwise. */
+  line(index: number): string | undefined {
+    const page = Math.floor(index / PAGE_LINES);
+    const known = this.pages.get(page);
+    const line = known?.[index % PAGE_LINES];
+    if (line === undefined && !this.asked.has(page)) {
+      this.asked.add(page);
+      this.send({ type: "lines", page });
+    }
+    return line;
+  }
+
+  /** Lines that have a word. */
+  find(word: string): Promise<number[]> {
+    return this.search([word]);
+  }
+
+  /** Lines that look as if something went wrong. */
+  errors(): Promise<number[]> {
+    return this.search(ERROR_WORDS);
+  }
+
+  /** Line that has a byte of the log. */
+  lineAt(byte: number): Promise<number> {
+    const id = this.next++;
+    this.send({ type: "at", id, byte });
+    return new Promise((resolve) => this.placing.set(id, resolve));
+  }
+
+  blob(): Promise<Blob> {
+    this.send({ type: "blob" });
+    return new Promise((resolve) => {
+      this.onBlob = resolve;
+    });
+  }
+
+  private search(words: string[]): Promise<number[]> {
+    const id = this.next++;
+    this.send({ type: "find", id, words });
+    return new Promise((resolve) => this.waiting.set(id, resolve));
+  }
+
+  private send(message: ToLog): void {
+    this.worker.postMessage(message);
+  }
+
+  private hear(message: FromLog): void {
+    switch (message.type) {
+      case "grown": {
+        // The last page was not full when it was read.
+        const last = Math.floor(Math.max(0, this.view.lines - 1) / PAGE_LINES);
+        if (message.lines !== this.view.lines || message.bytes !== this.view.bytes) {
+          this.asked.delete(last);
+          this.send({ type: "lines", page: last });
+          this.asked.add(last);
+        }
+        const { lines, bytes, total, skipped, state } = message;
+        this.change({ lines, bytes, total, skipped, state, failed: undefined });
+        break;
+      }
+      case "lines":
+        this.pages.delete(message.page);
+        this.pages.set(message.page, message.lines);
+        this.asked.delete(message.page);
+        for (const oldest of this.pages.keys()) {
+          if (this.pages.size <= PAGES_MAX) break;
+          this.pages.delete(oldest);
+        }
+        this.change({ ...this.view });
+        break;
+      case "found":
+        this.waiting.get(message.id)?.([...message.lines]);
+        this.waiting.delete(message.id);
+        break;
+      case "at":
+        this.placing.get(message.id)?.(message.line);
+        this.placing.delete(message.id);
+        break;
+      case "blob":
+        this.onBlob?.(message.blob);
+        break;
+      case "failed":
+        this.change({ ...this.view, failed: message.status });
+        break;
+    }
+  }
+
+  private change(next: LogView): void {
+    this.view = next;
+    for (const watch of this.watchers) watch();
+  }
+}

@@ -1,0 +1,439 @@
+import { useQuery } from "@tanstack/react-query";
+import { getRouteApi, useNavigate } from "@tanstack/react-router";
+import { FileJson, ListPlus, Network, Plus, Trash2, Type } from "lucide-react";
+import { type FormEvent, useState } from "react";
+import { Problem } from "../api/problem";
+import { projects } from "../api/queries";
+import { useLab } from "../shell/lab";
+import { useTitle } from "../shell/title";
+import { Button } from "../ui/button";
+import { Failed } from "../ui/empty";
+import { Checkbox, Field, Input, Select, Textarea } from "../ui/field";
+import { PageHead, Section } from "../ui/page";
+import { Segments } from "../ui/segments";
+import { EMPTY, type Faults, type Form, faultsOf, type Mode, type Step } from "../work/form";
+import { Preview } from "../work/preview";
+
+const route = getRouteApi("/o/$org/new");
+const KEY = "devlab.new-work";
+
+/** The scheduler: say what is wanted, look at what that means, start it. */
+export function NewWorkPage() {
+  useTitle("New work");
+  const { readOnly } = useLab();
+  const search = route.useSearch();
+  const navigate = useNavigate({ from: "/o/$org/new" });
+  const [form, setForm] = useState<Form>(() => ({
+    ...kept(),
+    ...(search.project ? { project: search.project } : {}),
+    ...(search.title ? { goal: search.title, title: search.title } : {}),
+    mode: search.mode ?? kept().mode,
+  }));
+  const [faults, setFaults] = useState<Faults>({});
+  const [looking, setLooking] = useState(false);
+  const change = (next: Partial<Form>) => {
+    const all = { ...form, ...next };
+    sessionStorage.setItem(KEY, JSON.stringify(all));
+    setForm(all);
+    if (Object.keys(faults).length > 0) setFaults(faultsOf(all));
+  };
+  const look = (event: FormEvent) => {
+    event.preventDefault();
+    const found = faultsOf(form);
+    setFaults(found);
+    if (Object.keys(found).length === 0) setLooking(true);
+    else document.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
+  };
+  if (readOnly) {
+    return (
+      <Failed
+        page
+        error={
+          new Problem({
+            status: 403,
+            code: "forbidden",
+            title: "",
+            detail: readOnly,
+            help: "",
+            request_id: "",
+          })
+        }
+      />
+    );
+  }
+  if (looking) {
+    return (
+      <Preview
+        form={form}
+        onBack={() => setLooking(false)}
+        onStarted={() => sessionStorage.removeItem(KEY)}
+      />
+    );
+  }
+  return (
+    <form onSubmit={look} noValidate>
+      <PageHead
+        title="New work"
+        meta={<span>Say what is wanted. You see what will happen before anything starts.</span>}
+        actions={
+          <Button look="primary" type="submit">
+            Preview
+          </Button>
+        }
+      >
+        <div className="px-4 pb-3 md:px-6">
+          <Segments<Mode>
+            label="Form"
+            value={form.mode}
+            onChange={(mode) => {
+              change({ mode });
+              void navigate({ search: (before) => ({ ...before, mode }), replace: true });
+            }}
+            options={[
+              { value: "task", label: "One task", icon: <Type /> },
+              { value: "graph", label: "Graph", icon: <Network /> },
+              { value: "json", label: "File", icon: <FileJson /> },
+            ]}
+          />
+        </div>
+      </PageHead>
+      <div className="flex max-w-xl flex-col gap-5 p-4 md:px-6">
+        {form.mode === "json" ? (
+          <Json form={form} change={change} faults={faults} />
+        ) : (
+          <>
+            <Wanted form={form} change={change} faults={faults} />
+            {form.mode === "graph" && <Steps form={form} change={change} faults={faults} />}
+            <How form={form} change={change} faults={faults} />
+          </>
+        )}
+        <div>
+          <Button look="primary" type="submit">
+            Preview
+          </Button>
+        </div>
+      </div>
+    </form>
+  );
+}
+
+function kept(): Form {
+  try {
+    return { ...EMPTY, ...(JSON.parse(sessionStorage.getItem(KEY) ?? "{}") as Partial<Form>) };
+  } catch {
+    return EMPTY;
+  }
+}
+
+interface Part {
+  form: Form;
+  change: (next: Partial<Form>) => void;
+  faults: Faults;
+}
+
+function Wanted({ form, change, faults }: Part) {
+  const { org } = useLab();
+  const known = useQuery(projects(org)).data ?? [];
+  return (
+    <>
+      {form.mode === "graph" && (
+        <Field label="Goal" error={faults["title"]}>
+          {(control) => (
+            <Input
+              {...control}
+              value={form.title}
+              onChange={(event) => change({ title: event.target.value })}
+              placeholder="Release 1.1"
+            />
+          )}
+        </Field>
+      )}
+      <Field
+        label={form.mode === "task" ? "What is wanted" : "In words (not needed)"}
+        hint={
+          form.mode === "task" ? "The first line becomes the title. The agent is told all of it." : undefined
+        }
+        error={faults["goal"]}
+      >
+        {(control) => (
+          <Textarea
+            {...control}
+            rows={form.mode === "task" ? 7 : 3}
+            value={form.goal}
+            onChange={(event) => change({ goal: event.target.value })}
+            placeholder="Make the parser accept comments"
+          />
+        )}
+      </Field>
+      <Field
+        label="Project"
+        hint={
+          form.project ? undefined : "Without a project no repository is changed, and nothing can be proven."
+        }
+      >
+        {(control) => (
+          <Select
+            {...control}
+            value={form.project}
+            onChange={(event) => change({ project: event.target.value })}
+          >
+            <option value="">No project</option>
+            {known
+              .filter((project) => !project.archived)
+              .map((project) => (
+                <option key={project.id} value={project.name}>
+                  {project.name}
+                </option>
+              ))}
+          </Select>
+        )}
+      </Field>
+    </>
+  );
+}
+
+function Steps({ form, change, faults }: Part) {
+  const set = (at: number, next: Partial<Step>) =>
+    change({ steps: form.steps.map((step, index) => (index === at ? { ...step, ...next } : step)) });
+  const add = () =>
+    change({
+      steps: [
+        ...form.steps,
+        { key: `task-${form.steps.length + 1}`, title: "", goal: "", after: "", script: "" },
+      ],
+    });
+  return (
+    <Section title="Tasks" note="what each waits for, by key" flush>
+      <ol className="divide-y divide-line">
+        {form.steps.map((step, at) => {
+          const fault = faults[`steps.${at}`];
+          return (
+            <li
+              // A step's key is being typed; its place is what it has.
+              // biome-ignore lint/suspicious/noArrayIndexKey: see above
+              key={at}
+              className="flex flex-col gap-2 p-3"
+            >
+              <div className="grid gap-2 sm:grid-cols-[120px_minmax(0,1fr)_140px_auto]">
+                <Input
+                  aria-label={`Key of task ${at + 1}`}
+                  aria-invalid={fault ? true : undefined}
+                  value={step.key}
+                  placeholder="key"
+                  className="font-mono"
+                  onChange={(event) => set(at, { key: event.target.value })}
+                />
+                <Input
+                  aria-label={`Title of task ${at + 1}`}
+                  value={step.title}
+                  placeholder="Title"
+                  onChange={(event) => set(at, { title: event.target.value })}
+                />
+                <Input
+                  aria-label={`Task ${at + 1} waits for`}
+                  value={step.after}
+                  placeholder="waits for"
+                  className="font-mono"
+                  onChange={(event) => set(at, { after: event.target.value })}
+                />
+                <Button
+                  look="quiet"
+                  icon={<Trash2 className="size-4" />}
+                  label={`Leave out task ${at + 1}`}
+                  onClick={() => change({ steps: form.steps.filter((_, index) => index !== at) })}
+                />
+              </div>
+              <details open={Boolean(step.goal || step.script)}>
+                <summary className="text-xs text-ink-3 hover:text-ink">Words and script of its own</summary>
+                <div className="mt-2 grid gap-2 sm:grid-cols-2">
+                  <Textarea
+                    aria-label={`Words of task ${at + 1}`}
+                    rows={3}
+                    value={step.goal}
+                    placeholder="What is wanted, in words"
+                    onChange={(event) => set(at, { goal: event.target.value })}
+                  />
+                  <Textarea
+                    aria-label={`Script of task ${at + 1}`}
+                    rows={3}
+                    value={step.script}
+                    placeholder="Script; otherwise the goal's"
+                    className="font-mono text-xs"
+                    onChange={(event) => set(at, { script: event.target.value })}
+                  />
+                </div>
+              </details>
+              {fault && (
+                <p role="alert" className="text-xs text-red">
+                  {fault}
+                </p>
+              )}
+            </li>
+          );
+        })}
+      </ol>
+      <div className="flex items-center gap-3 border-t border-line p-3">
+        <Button size="sm" icon={<ListPlus className="size-3.5" />} onClick={add}>
+          Add a task
+        </Button>
+        {faults["steps"] && (
+          <p role="alert" className="text-xs text-red">
+            {faults["steps"]}
+          </p>
+        )}
+      </div>
+    </Section>
+  );
+}
+
+function How({ form, change, faults }: Part) {
+  const setCheck = (at: number, next: Partial<Form["checks"][number]>) =>
+    change({ checks: form.checks.map((check, index) => (index === at ? { ...check, ...next } : check)) });
+  return (
+    <>
+      <Field
+        label="Script"
+        hint="Run with sh in a checkout of the target. Left empty, an agent with a driver of its own does it."
+      >
+        {(control) => (
+          <Textarea
+            {...control}
+            rows={4}
+            className="font-mono text-xs"
+            value={form.script}
+            onChange={(event) => change({ script: event.target.value })}
+          />
+        )}
+      </Field>
+      <fieldset className="flex flex-col gap-2">
+        <legend className="mb-1.5 text-sm font-medium">Checks besides the project's</legend>
+        {form.checks.map((check, at) => (
+          <div
+            // A check's name is being typed; its place is what it has.
+            // biome-ignore lint/suspicious/noArrayIndexKey: see above
+            key={at}
+          >
+            <div className="grid gap-2 sm:grid-cols-[160px_minmax(0,1fr)_auto]">
+              <Input
+                aria-label={`Name of check ${at + 1}`}
+                aria-invalid={faults[`checks.${at}`] ? true : undefined}
+                value={check.name}
+                placeholder="name"
+                onChange={(event) => setCheck(at, { name: event.target.value })}
+              />
+              <Input
+                aria-label={`Command of check ${at + 1}`}
+                value={check.run}
+                placeholder="make test"
+                className="font-mono"
+                onChange={(event) => setCheck(at, { run: event.target.value })}
+              />
+              <Button
+                look="quiet"
+                icon={<Trash2 className="size-4" />}
+                label={`Leave out check ${at + 1}`}
+                onClick={() => change({ checks: form.checks.filter((_, index) => index !== at) })}
+              />
+            </div>
+            {faults[`checks.${at}`] && <p className="mt-1 text-xs text-red">{faults[`checks.${at}`]}</p>}
+          </div>
+        ))}
+        <div>
+          <Button
+            size="sm"
+            icon={<Plus className="size-3.5" />}
+            onClick={() => change({ checks: [...form.checks, { name: "", run: "" }] })}
+          >
+            Add a check
+          </Button>
+        </div>
+      </fieldset>
+      <div className="grid gap-5 sm:grid-cols-3">
+        <Field label="Labels an agent needs" hint="With commas between them.">
+          {(control) => (
+            <Input
+              {...control}
+              value={form.labels}
+              onChange={(event) => change({ labels: event.target.value })}
+              placeholder="gpu, linux"
+            />
+          )}
+        </Field>
+        <Field label="Priority" hint="Higher is earlier." error={faults["priority"]}>
+          {(control) => (
+            <Input
+              {...control}
+              inputMode="numeric"
+              value={form.priority}
+              onChange={(event) => change({ priority: event.target.value })}
+            />
+          )}
+        </Field>
+        <Field label="Review by a person" hint="By default, goals with a project.">
+          {(control) => (
+            <Select
+              {...control}
+              value={form.review}
+              onChange={(event) => change({ review: event.target.value as Form["review"] })}
+            >
+              <option value="">Default</option>
+              <option value="yes">Always</option>
+              <option value="no">Not asked for</option>
+            </Select>
+          )}
+        </Field>
+      </div>
+      {form.mode === "task" && (
+        <Checkbox
+          label="Hold it as a draft, until somebody approves it"
+          checked={form.draft}
+          onChange={(event) => change({ draft: event.target.checked })}
+        />
+      )}
+    </>
+  );
+}
+
+function Json({ form, change, faults }: Part) {
+  return (
+    <>
+      <Field
+        label="Goal as JSON"
+        hint="The same that `devlab goal schedule FILE` takes."
+        error={faults["json"]}
+      >
+        {(control) => (
+          <Textarea
+            {...control}
+            rows={22}
+            spellCheck={false}
+            className="font-mono text-xs"
+            value={form.json}
+            onChange={(event) => change({ json: event.target.value })}
+            placeholder={EXAMPLE}
+          />
+        )}
+      </Field>
+      <Field label="Or from a file">
+        {(control) => (
+          <input
+            {...control}
+            type="file"
+            accept="application/json,.json"
+            className="text-sm"
+            onChange={(event) => void event.target.files?.[0]?.text().then((json) => change({ json }))}
+          />
+        )}
+      </Field>
+    </>
+  );
+}
+
+const EXAMPLE = `{
+  "project": "parser",
+  "title": "Release 1.1",
+  "tasks": [
+    { "key": "comments", "title": "Accept comments" },
+    { "key": "docs", "title": "Describe them", "depends_on": ["comments"] }
+  ]
+}`;

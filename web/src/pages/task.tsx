@@ -1,0 +1,221 @@
+import { useQuery } from "@tanstack/react-query";
+import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
+import { FileDiff, ListChecks, ScrollText, Text } from "lucide-react";
+import { lazy, type ReactNode, Suspense, useEffect } from "react";
+import { attempts, task as taskQuery } from "../api/queries";
+import type { Attempt, TaskDetail } from "../api/types";
+import type { TASK_TABS } from "../search";
+import { useLab } from "../shell/lab";
+import { useShortcuts } from "../shell/shortcuts";
+import { useTitle } from "../shell/title";
+import { AttemptPicker } from "../tasks/attempts";
+import { TaskButtons } from "../tasks/buttons";
+import { Crumbs } from "../tasks/crumbs";
+import { TaskProof } from "../tasks/proof";
+import { TaskSummary } from "../tasks/summary";
+import { count } from "../text/words";
+import { Ask } from "../ui/ask";
+import { cx } from "../ui/cx";
+import { Empty, Skeleton } from "../ui/empty";
+import { PageHead } from "../ui/page";
+import { StateBadge } from "../ui/state";
+import { Ago } from "../ui/time";
+
+const LogView = lazy(() => import("../log/log-view").then((loaded) => ({ default: loaded.LogView })));
+const Review = lazy(() => import("../diff/review").then((loaded) => ({ default: loaded.Review })));
+
+const route = getRouteApi("/o/$org/tasks/$task");
+type Tab = (typeof TASK_TABS)[number];
+
+/** One task: what was asked, what was tried, what was proven, what changes. */
+export function TaskPage() {
+  const { task: id } = route.useParams();
+  const query = useQuery(taskQuery(id));
+  useTitle(query.data?.title ?? "Task");
+  return (
+    <Ask query={query} page loading={<Skeleton rows={10} className="max-w-lg" />}>
+      {(task) => <Page task={task} />}
+    </Ask>
+  );
+}
+
+function Page({ task }: { task: TaskDetail }) {
+  const { org } = useLab();
+  const { tab = "task", attempt: wanted, line, diff } = route.useSearch();
+  const navigate = useNavigate({ from: "/o/$org/tasks/$task" });
+  const tried = useQuery(attempts(task.id));
+  const list = tried.data ?? [];
+  const attempt = list.find((one) => one.id === wanted) ?? list.at(-1);
+  const go = (next: Tab) =>
+    void navigate({
+      search: (before) => ({ ...before, tab: next === "task" ? undefined : next, line: undefined }),
+    });
+  useShortcuts([
+    { keys: "1", label: "The task", group: "Task", run: () => go("task") },
+    { keys: "2", label: "Its log", group: "Task", run: () => go("log") },
+    { keys: "3", label: "Its changes", group: "Task", run: () => go("changes") },
+    { keys: "4", label: "Its proof", group: "Task", run: () => go("proof") },
+  ]);
+  const hasChanges = Boolean(task.patch ?? task.head);
+  const full = tab === "log" || tab === "changes";
+  return (
+    <div className={cx("flex flex-col", full && "h-[calc(100dvh-45px)] min-h-0 md:h-dvh")}>
+      <PageHead
+        before={<Crumbs org={org} task={task} />}
+        title={task.title}
+        meta={
+          <>
+            <StateBadge task={task} />
+            {task.proof === "unproven" && <span>unproven: nothing checks it</span>}
+            {task.archived && <span>archived</span>}
+            <span>
+              changed <Ago at={task.updated_at} />
+            </span>
+          </>
+        }
+        actions={<TaskButtons task={task} reviewing={tab === "changes"} />}
+      >
+        <Tabs
+          tab={tab}
+          items={[
+            { tab: "task", label: "Task", icon: <Text /> },
+            {
+              tab: "log",
+              label: "Log",
+              icon: <ScrollText />,
+              note: list.length > 1 ? String(list.length) : undefined,
+            },
+            { tab: "changes", label: "Changes", icon: <FileDiff />, dot: task.waiting_for === "review" },
+            { tab: "proof", label: "Proof", icon: <ListChecks /> },
+          ]}
+        />
+      </PageHead>
+      {tab === "task" && <TaskSummary org={org} task={task} attempts={tried.data} />}
+      {tab === "proof" && <TaskProof org={org} task={task} attempts={list} />}
+      <Suspense fallback={<Skeleton rows={8} />}>
+        {tab === "log" && (
+          <LogTab task={task} attempts={list} loaded={tried.isSuccess} attempt={attempt} line={line} />
+        )}
+        {tab === "changes" &&
+          (hasChanges ? (
+            <Review task={task} view={diff} />
+          ) : (
+            <Empty icon={<FileDiff />} title="No changes yet" className="flex-1">
+              When an attempt delivers a result, what it changes is shown here.
+            </Empty>
+          ))}
+      </Suspense>
+    </div>
+  );
+}
+
+function LogTab({
+  task,
+  attempts: list,
+  loaded,
+  attempt,
+  line,
+}: {
+  task: TaskDetail;
+  attempts: Attempt[];
+  loaded: boolean;
+  attempt: Attempt | undefined;
+  line: number | undefined;
+}) {
+  const navigate = useNavigate({ from: "/o/$org/tasks/$task" });
+  const start = startOf();
+  if (!loaded) return <Skeleton rows={8} />;
+  if (!attempt) {
+    return (
+      <Empty icon={<ScrollText />} title="Nobody has worked on it yet" className="flex-1">
+        {task.stuck ? `${task.stuck}.` : "The log begins when an agent takes the task."}
+      </Empty>
+    );
+  }
+  return (
+    <>
+      {list.length > 1 && (
+        <AttemptPicker
+          attempts={list}
+          value={attempt.id}
+          onChange={(next) =>
+            void navigate({
+              search: (before) => ({ ...before, attempt: next, line: undefined }),
+              replace: true,
+            })
+          }
+        />
+      )}
+      <LogView
+        task={task.id}
+        attempt={attempt.id}
+        live={attempt.state === "live" || attempt.state === "lost"}
+        name={`${task.id}-attempt-${attempt.number}.log`}
+        line={line}
+        start={start}
+        onLine={(next) =>
+          void navigate({
+            search: (before) => ({ ...before, line: next }),
+            replace: true,
+            resetScroll: false,
+          })
+        }
+      />
+    </>
+  );
+}
+
+/** A receipt links to its output by a byte of the log. */
+function startOf(): number | undefined {
+  const found = /^#byte-(\d+)$/.exec(location.hash);
+  return found ? Number(found[1]) : undefined;
+}
+
+function Tabs({
+  tab,
+  items,
+}: {
+  tab: Tab;
+  items: ReadonlyArray<{
+    tab: Tab;
+    label: string;
+    icon: ReactNode;
+    note?: string | undefined;
+    dot?: boolean;
+  }>;
+}) {
+  useEffect(() => {
+    document.querySelector(`[data-tab="${tab}"]`)?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [tab]);
+  return (
+    <nav aria-label="Parts of the task" className="no-bar flex gap-4 overflow-x-auto px-4 md:px-6">
+      {items.map((item) => (
+        <Link
+          key={item.tab}
+          from="/o/$org/tasks/$task"
+          to="/o/$org/tasks/$task"
+          search={(before) => ({
+            ...before,
+            tab: item.tab === "task" ? undefined : item.tab,
+            line: undefined,
+          })}
+          data-tab={item.tab}
+          aria-current={tab === item.tab ? "page" : undefined}
+          className={cx(
+            "tap focus-inset -mb-px inline-flex h-9 items-center gap-1.5 border-b-2 font-medium whitespace-nowrap transition-colors [&_svg]:size-3.5",
+            tab === item.tab ? "border-accent text-ink" : "border-transparent text-ink-2 hover:text-ink",
+          )}
+        >
+          {item.icon}
+          {item.label}
+          {item.note && <span className="text-xs font-normal text-ink-3">{item.note}</span>}
+          {item.dot && (
+            <span className="size-1.5 rounded-full bg-amber">
+              <span className="sr-only">{count(1, "thing")} to do</span>
+            </span>
+          )}
+        </Link>
+      ))}
+    </nav>
+  );
+}

@@ -1,0 +1,263 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { getRouteApi, useNavigate } from "@tanstack/react-router";
+import { KeyRound, Plus } from "lucide-react";
+import { type FormEvent, useState } from "react";
+import { api, body } from "../api/client";
+import { asProblem } from "../api/problem";
+import { keys, tokens } from "../api/queries";
+import type { NewToken, Token } from "../api/types";
+import { useLab } from "../shell/lab";
+import { useTitle } from "../shell/title";
+import { shortId } from "../text/words";
+import { Ask } from "../ui/ask";
+import { Button } from "../ui/button";
+import { CopyButton } from "../ui/copy";
+import { cx } from "../ui/cx";
+import { Dialog } from "../ui/dialog";
+import { Empty } from "../ui/empty";
+import { Checkbox, Field, Input, Select } from "../ui/field";
+import { Code, PageHead, Section } from "../ui/page";
+import { Tag } from "../ui/state";
+import { Ago, useNow } from "../ui/time";
+import { tell, tellProblem } from "../ui/toast";
+
+const route = getRouteApi("/o/$org/admin/tokens");
+
+const ROLES = [
+  ["viewer", "reads everything of the org"],
+  ["operator", "also changes projects and tasks, and reviews"],
+  ["admin", "also changes tokens and agents"],
+  ["agent", "claims tasks and works on them, and nothing else"],
+] as const;
+
+/** Who may do what: tokens of the org. */
+export function TokensPage() {
+  useTitle("Tokens");
+  const { org, principal, notAdmin } = useLab();
+  const { show } = route.useSearch();
+  const navigate = useNavigate({ from: "/o/$org/admin/tokens" });
+  const query = useQuery(tokens(org));
+  const [making, setMaking] = useState(false);
+  const [revoking, setRevoking] = useState<Token>();
+  const now = useNow(60_000);
+  const ended = (token: Token) =>
+    Boolean(token.revoked_at) || Boolean(token.expires_at && Date.parse(token.expires_at) < now);
+  return (
+    <>
+      <PageHead
+        title="Tokens"
+        meta={
+          <span>
+            A token is who a person, a program or an agent is. Its secret is shown once, when it is made.
+          </span>
+        }
+        actions={
+          <Button
+            look="primary"
+            icon={<Plus className="size-4" />}
+            blocked={notAdmin}
+            onClick={() => setMaking(true)}
+          >
+            New token
+          </Button>
+        }
+      />
+      <div className="flex max-w-2xl flex-col gap-3 p-4 md:px-6">
+        <Checkbox
+          label="Show those that have ended"
+          checked={show === "all"}
+          onChange={(event) =>
+            void navigate({ search: event.target.checked ? { show: "all" } : {}, replace: true })
+          }
+        />
+        <Ask query={query}>
+          {(list) => {
+            const shown = list.filter((token) => show === "all" || !ended(token));
+            return shown.length === 0 ? (
+              <Empty icon={<KeyRound />} title="No tokens of this org">
+                Make one for each person and program, so that the audit log tells them apart.
+              </Empty>
+            ) : (
+              <Section title="Tokens" flush>
+                <ul className="divide-y divide-line">
+                  {shown.map((token) => (
+                    <li
+                      key={token.id}
+                      className={cx(
+                        "flex flex-wrap items-center gap-x-3 gap-y-1 px-4 py-2.5",
+                        ended(token) && "text-ink-3",
+                      )}
+                    >
+                      <span className="w-20">
+                        <Tag hue={token.role === "admin" ? "amber" : "grey"}>{token.role}</Tag>
+                      </span>
+                      <span className="min-w-0 flex-1 basis-40 truncate">
+                        {token.note || <span className="text-ink-3">no note</span>}
+                        {token.id === principal.name && (
+                          <span className="ml-2 text-xs text-ink-3">this login</span>
+                        )}
+                      </span>
+                      <code className="font-mono text-xs text-ink-3" title={token.id}>
+                        {shortId(token.id)}
+                      </code>
+                      <span className="w-40 text-right text-xs text-ink-3">
+                        {token.revoked_at ? (
+                          <>
+                            revoked <Ago at={token.revoked_at} />
+                          </>
+                        ) : token.expires_at ? (
+                          `ends ${new Date(token.expires_at).toLocaleDateString()}`
+                        ) : (
+                          <>
+                            made <Ago at={token.created_at} />
+                          </>
+                        )}
+                      </span>
+                      <Button
+                        size="sm"
+                        look="danger"
+                        blocked={notAdmin || (ended(token) && "It has ended already.")}
+                        onClick={() => setRevoking(token)}
+                      >
+                        Revoke
+                      </Button>
+                    </li>
+                  ))}
+                </ul>
+              </Section>
+            );
+          }}
+        </Ask>
+      </div>
+      {making && <Make org={org} onClose={() => setMaking(false)} />}
+      {revoking && <Revoke org={org} token={revoking} onClose={() => setRevoking(undefined)} />}
+    </>
+  );
+}
+
+const DAY_SECS = 24 * 3600;
+
+function Make({ org, onClose }: { org: string; onClose: () => void }) {
+  const client = useQueryClient();
+  const [role, setRole] = useState<string>("viewer");
+  const [note, setNote] = useState("");
+  const [days, setDays] = useState("90");
+  const [made, setMade] = useState<NewToken>();
+  const [error, setError] = useState<string>();
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    try {
+      setMade(
+        await body(
+          api.POST("/v1/tokens", {
+            body: { org, role, note, ...(days ? { expires_in_secs: Number(days) * DAY_SECS } : {}) },
+          }),
+        ),
+      );
+      await client.invalidateQueries({ queryKey: keys.tokens(org) });
+    } catch (cause) {
+      setError(asProblem(cause).message);
+    }
+  };
+  if (made) {
+    return (
+      <Dialog
+        open
+        onClose={onClose}
+        title="The token's secret"
+        footer={
+          <Button look="primary" onClick={onClose}>
+            I have kept it
+          </Button>
+        }
+      >
+        <p className="mb-3 text-ink-2">It is shown this once and stored nowhere. Copy it now.</p>
+        <div className="flex items-center gap-2">
+          <Code className="min-w-0 flex-1">{made.secret}</Code>
+          <CopyButton text={made.secret} label="Copy the secret" />
+        </div>
+      </Dialog>
+    );
+  }
+  return (
+    <Dialog
+      open
+      onClose={onClose}
+      title="New token"
+      footer={
+        <>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button look="primary" type="submit" form="new-token">
+            Make it
+          </Button>
+        </>
+      }
+    >
+      <form id="new-token" onSubmit={(event) => void submit(event)} className="flex flex-col gap-4">
+        <Field label="Role" hint={ROLES.find(([name]) => name === role)?.[1]}>
+          {(control) => (
+            <Select {...control} value={role} onChange={(event) => setRole(event.target.value)}>
+              {ROLES.map(([name]) => (
+                <option key={name}>{name}</option>
+              ))}
+            </Select>
+          )}
+        </Field>
+        <Field label="What it is for" error={error}>
+          {(control) => (
+            <Input
+              {...control}
+              value={note}
+              onChange={(event) => setNote(event.target.value)}
+              placeholder="Ada's laptop"
+            />
+          )}
+        </Field>
+        <Field label="It ends">
+          {(control) => (
+            <Select {...control} value={days} onChange={(event) => setDays(event.target.value)}>
+              <option value="7">in a week</option>
+              <option value="90">in 90 days</option>
+              <option value="365">in a year</option>
+              <option value="">never</option>
+            </Select>
+          )}
+        </Field>
+      </form>
+    </Dialog>
+  );
+}
+
+function Revoke({ org, token, onClose }: { org: string; token: Token; onClose: () => void }) {
+  const client = useQueryClient();
+  const revoke = async () => {
+    onClose();
+    try {
+      await api.DELETE("/v1/tokens/{id}", { params: { path: { id: token.id } } });
+      tell("The token was revoked");
+      await client.invalidateQueries({ queryKey: keys.tokens(org) });
+    } catch (error) {
+      tellProblem("The token was not revoked", error);
+    }
+  };
+  return (
+    <Dialog
+      open
+      onClose={onClose}
+      title="Revoke this token?"
+      footer={
+        <>
+          <Button onClick={onClose}>Keep</Button>
+          <Button look="danger" onClick={() => void revoke()}>
+            Revoke
+          </Button>
+        </>
+      }
+    >
+      <p className="text-ink-2">
+        {token.note ? `“${token.note}”` : "It"} stops working at once, its sessions and streams too. That
+        cannot be undone.
+      </p>
+    </Dialog>
+  );
+}

@@ -1,0 +1,190 @@
+import { useQuery } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { Command } from "cmdk";
+import {
+  Bot,
+  FolderGit2,
+  Inbox,
+  Keyboard,
+  KeyRound,
+  Plus,
+  ScrollText,
+  Search,
+  SquareKanban,
+} from "lucide-react";
+import { type ReactNode, useDeferredValue, useState, useSyncExternalStore } from "react";
+import { projects, tasksByText } from "../api/queries";
+import { Dialog } from "../ui/dialog";
+import { Kbd } from "../ui/page";
+import { StateIcon, stateWords } from "../ui/state";
+import { useLab } from "./lab";
+import { shortcutStore } from "./shortcuts";
+
+const ITEM =
+  "tap flex h-9 cursor-default items-center gap-2.5 rounded-md px-2.5 text-sm data-[selected=true]:bg-hover [&_svg]:size-4 [&_svg]:shrink-0 [&>svg]:text-ink-3";
+const GROUP =
+  "[&_[cmdk-group-heading]]:px-2.5 [&_[cmdk-group-heading]]:pt-2.5 [&_[cmdk-group-heading]]:pb-1 [&_[cmdk-group-heading]]:text-xs [&_[cmdk-group-heading]]:font-medium [&_[cmdk-group-heading]]:text-ink-3";
+
+/** Every page, task, project and action, by a few letters. */
+export default function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () => void }) {
+  const { org, notAdmin } = useLab();
+  const navigate = useNavigate();
+  const [text, setText] = useState("");
+  const words = useDeferredValue(text.trim());
+  const found = useQuery({
+    ...tasksByText(org, words),
+    enabled: words.length > 0,
+    placeholderData: (before) => before,
+  });
+  const known = useQuery(projects(org)).data ?? [];
+  const sets = useSyncExternalStore(shortcutStore.subscribe, shortcutStore.get);
+  // The page's own actions; those that go somewhere stand among the pages.
+  const actions = sets
+    .flat()
+    .filter((one) => one.group !== "Go" && !one.motion && one.keys !== "?" && one.keys !== "c");
+  const params = { org };
+  const run = (act: () => void) => () => {
+    onClose();
+    act();
+  };
+  return (
+    <Dialog open plain wide onClose={onClose} title="Find or do">
+      <Command label="Find or do" loop className="flex max-h-[min(70vh,520px)] flex-col">
+        <div className="flex items-center gap-2.5 border-b border-line px-4">
+          <Search className="size-4 text-ink-3" aria-hidden="true" />
+          <Command.Input
+            value={text}
+            onValueChange={setText}
+            placeholder="A task, a project, a page, an action"
+            className="h-12 flex-1 bg-transparent text-base outline-none"
+          />
+          <Kbd>Esc</Kbd>
+        </div>
+        <Command.List className="min-h-0 flex-1 overflow-y-auto p-1.5">
+          <Command.Empty className="px-3 py-8 text-center text-ink-3">
+            {found.isFetching ? "Looking…" : "Nothing fits."}
+          </Command.Empty>
+          {words && found.data && found.data.items.length > 0 && (
+            <Command.Group heading="Tasks" className={GROUP}>
+              {found.data.items.map((task) => (
+                <Command.Item
+                  key={task.id}
+                  value={`${task.title} ${task.id}`}
+                  className={ITEM}
+                  onSelect={run(
+                    () =>
+                      void navigate(
+                        task.kind === "composite" && !task.parent
+                          ? { to: "/o/$org/goals/$goal", params: { org, goal: task.id } }
+                          : { to: "/o/$org/tasks/$task", params: { org, task: task.id } },
+                      ),
+                  )}
+                >
+                  <span className="flex">
+                    <StateIcon state={task.state} />
+                  </span>
+                  <span className="min-w-0 flex-1 truncate">{task.title}</span>
+                  <span className="shrink-0 text-xs text-ink-3">{stateWords(task)}</span>
+                </Command.Item>
+              ))}
+            </Command.Group>
+          )}
+          <Command.Group heading="Go to" className={GROUP}>
+            <Entry
+              icon={<Inbox />}
+              label="Overview"
+              keys="g o"
+              onSelect={run(() => void navigate({ to: "/o/$org", params }))}
+            />
+            <Entry
+              icon={<SquareKanban />}
+              label="Board"
+              keys="g b"
+              onSelect={run(() => void navigate({ to: "/o/$org/board", params }))}
+            />
+            <Entry
+              icon={<Bot />}
+              label="Agents and clusters"
+              keys="g a"
+              onSelect={run(() => void navigate({ to: "/o/$org/agents", params }))}
+            />
+            <Entry
+              icon={<FolderGit2 />}
+              label="Projects"
+              keys="g p"
+              onSelect={run(() => void navigate({ to: "/o/$org/projects", params }))}
+            />
+            <Entry
+              icon={<Plus />}
+              label="Schedule new work"
+              keys="c"
+              onSelect={run(() => void navigate({ to: "/o/$org/new", params }))}
+            />
+            {!notAdmin && (
+              <>
+                <Entry
+                  icon={<KeyRound />}
+                  label="Tokens"
+                  onSelect={run(() => void navigate({ to: "/o/$org/admin/tokens", params }))}
+                />
+                <Entry
+                  icon={<ScrollText />}
+                  label="Audit log"
+                  onSelect={run(() => void navigate({ to: "/o/$org/admin/audit", params }))}
+                />
+              </>
+            )}
+            <Entry icon={<Keyboard />} label="Keyboard shortcuts" keys="?" onSelect={run(onHelp)} />
+          </Command.Group>
+          {actions.length > 0 && (
+            <Command.Group heading="On this page" className={GROUP}>
+              {actions.map((one) => (
+                <Entry key={one.keys + one.label} label={one.label} keys={one.keys} onSelect={run(one.run)} />
+              ))}
+            </Command.Group>
+          )}
+          {known.length > 0 && (
+            <Command.Group heading="Projects" className={GROUP}>
+              {known.map((project) => (
+                <Entry
+                  key={project.id}
+                  icon={<FolderGit2 />}
+                  label={project.name}
+                  onSelect={run(
+                    () =>
+                      void navigate({
+                        to: "/o/$org/projects/$project",
+                        params: { org, project: project.id },
+                      }),
+                  )}
+                />
+              ))}
+            </Command.Group>
+          )}
+        </Command.List>
+      </Command>
+    </Dialog>
+  );
+}
+
+function Entry({
+  icon,
+  label,
+  keys,
+  onSelect,
+}: {
+  icon?: ReactNode;
+  label: string;
+  keys?: string;
+  onSelect: () => void;
+}) {
+  return (
+    <Command.Item value={label} className={ITEM} onSelect={onSelect}>
+      {icon}
+      <span className="flex-1">{label}</span>
+      {keys?.split(" ").map((key) => (
+        <Kbd key={key}>{key}</Kbd>
+      ))}
+    </Command.Item>
+  );
+}

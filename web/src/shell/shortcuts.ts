@@ -1,0 +1,110 @@
+import { useEffect, useRef } from "react";
+
+export interface Shortcut {
+  /** One key, or two in a row with a space between: `c`, `g b`, `Shift+x`. */
+  keys: string;
+  label: string;
+  group: string;
+  run: () => void;
+  /** It moves about on the page: of no use in the palette. */
+  motion?: boolean;
+}
+
+const KEY = "devlab.shortcuts";
+/** How long the second key of two may take, in milliseconds. */
+const SECOND_MS = 1_000;
+
+let sets: ReadonlyArray<readonly Shortcut[]> = [];
+const watchers = new Set<() => void>();
+let first = "";
+let firstAt = 0;
+
+/** Single keys can be turned off (WCAG 2.1.4): speech input types them by mistake. */
+export function shortcutsOn(): boolean {
+  return localStorage.getItem(KEY) !== "off";
+}
+
+export function setShortcutsOn(on: boolean): void {
+  if (on) localStorage.removeItem(KEY);
+  else localStorage.setItem(KEY, "off");
+}
+
+/** All that work now, the page's own last. */
+export const shortcutStore = {
+  get: () => sets,
+  subscribe: (watch: () => void) => {
+    watchers.add(watch);
+    return () => watchers.delete(watch);
+  },
+};
+
+function change(next: ReadonlyArray<readonly Shortcut[]>): void {
+  sets = next;
+  for (const watch of watchers) watch();
+}
+
+function typing(target: EventTarget | null): boolean {
+  return (
+    target instanceof HTMLElement &&
+    (target.isContentEditable ||
+      target.closest("input, textarea, select, [role=dialog], [role=menu]") !== null) &&
+    !(target instanceof HTMLInputElement && target.type === "checkbox" && !target.closest("[role=dialog]"))
+  );
+}
+
+function nameOf(event: KeyboardEvent): string {
+  return event.shiftKey && event.key.length > 1 ? `Shift+${event.key}` : event.key;
+}
+
+/** The shortcut that a key ends, if there is one. Exported for its test. */
+export function match(
+  all: ReadonlyArray<readonly Shortcut[]>,
+  before: string,
+  key: string,
+): Shortcut | undefined {
+  const flat = all.flat().reverse();
+  const pair = before ? flat.find((one) => one.keys === `${before} ${key}`) : undefined;
+  return pair ?? flat.find((one) => one.keys === key);
+}
+
+function onKey(event: KeyboardEvent): void {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (suspended || typing(event.target) || !shortcutsOn()) return;
+  const key = nameOf(event);
+  const before = event.timeStamp - firstAt < SECOND_MS ? first : "";
+  const found = match(sets, before, key);
+  first = found ? "" : key;
+  firstAt = event.timeStamp;
+  if (!found) return;
+  event.preventDefault();
+  found.run();
+}
+
+let suspended = false;
+
+/** While something lies over the page, also before it is drawn, its keys do nothing. */
+export function suspendShortcuts(on: boolean): void {
+  suspended = on;
+}
+
+let listening = false;
+
+/** Makes shortcuts work while the component is there. */
+export function useShortcuts(shortcuts: readonly Shortcut[]): void {
+  const latest = useRef(shortcuts);
+  latest.current = shortcuts;
+  const names = shortcuts.map((one) => `${one.keys} ${one.label}`).join("\n");
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the names say when the set is another one
+  useEffect(() => {
+    if (!listening) {
+      listening = true;
+      addEventListener("keydown", onKey);
+    }
+    const own = latest.current.map((one, at) => ({
+      ...one,
+      run: () => latest.current[at]?.run(),
+    }));
+    change([...sets, own]);
+    return () => change(sets.filter((set) => set !== own));
+  }, [names]);
+}

@@ -1,0 +1,93 @@
+import { type QueryClient, queryOptions } from "@tanstack/react-query";
+import { api, body } from "../api/client";
+import { keys, PAGE_MAX, task } from "../api/queries";
+import type { Task } from "../api/types";
+
+/** Most tasks that a board holds: the newest. */
+export const BOARD_TASKS_MAX = 20_000;
+/** Most changed tasks that are read one by one; with more, the list is read again. */
+const READ_SINGLY_MAX = 40;
+
+/** Tasks of an org, newest first, while they are being read and afterwards. */
+export interface TaskSet {
+  tasks: Task[];
+  /** Whether all of them are here. */
+  complete: boolean;
+  /** Whether older ones were left out. */
+  cut: boolean;
+}
+
+/** All tasks of an org that are not archived. The first page is there before the last one is read. */
+export const boardTasks = (client: QueryClient, org: string) =>
+  queryOptions({
+    queryKey: keys.board(org),
+    queryFn: async ({ signal }): Promise<TaskSet> => {
+      const key = keys.board(org);
+      const before = client.getQueryData<TaskSet>(key);
+      const tasks: Task[] = [];
+      let cursor: string | undefined;
+      do {
+        const page = await body(
+          api.GET("/v1/tasks", { params: { query: { org, cursor, limit: PAGE_MAX } }, signal }),
+        );
+        tasks.push(...(page.items as unknown as Task[]));
+        cursor = page.next ?? undefined;
+        // A board that is read again keeps what it shows until all is here.
+        if (cursor && !before) {
+          client.setQueryData<TaskSet>(key, { tasks: [...tasks], complete: false, cut: false });
+        }
+      } while (cursor && tasks.length < BOARD_TASKS_MAX);
+      return { tasks, complete: true, cut: cursor !== undefined };
+    },
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+
+/** Puts changed tasks into a list that is newest first; new ones go to its head. */
+export function withChanges(list: readonly Task[], changed: ReadonlyMap<string, Task>): Task[] {
+  const left = new Map(changed);
+  const kept: Task[] = [];
+  for (const old of list) {
+    const next = left.get(old.id);
+    left.delete(old.id);
+    if (next?.archived) continue;
+    kept.push(next ?? old);
+  }
+  const added = [...left.values()].filter((one) => !one.archived);
+  added.sort((a, b) => (a.id < b.id ? 1 : -1));
+  return added.length === 0 ? kept : [...added, ...kept];
+}
+
+/**
+ * Brings the lists that are kept whole (the board's, and those of goals) up to
+ * date after some tasks have changed.
+ */
+export async function applyChanges(
+  client: QueryClient,
+  org: string,
+  changed: ReadonlySet<string>,
+): Promise<void> {
+  const board = client.getQueryData<TaskSet>(keys.board(org));
+  const goals = client.getQueriesData<Task[]>({ queryKey: ["goal"] });
+  if (changed.size === 0 || (!board && goals.length === 0)) return;
+  if (changed.size > READ_SINGLY_MAX) {
+    await Promise.all([
+      client.invalidateQueries({ queryKey: keys.board(org) }),
+      client.invalidateQueries({ queryKey: ["goal"] }),
+    ]);
+    return;
+  }
+  const read = await Promise.allSettled(
+    [...changed].map((id) => client.fetchQuery({ ...task(id), staleTime: 0, retry: false })),
+  );
+  const found = new Map<string, Task>();
+  for (const one of read) if (one.status === "fulfilled") found.set(one.value.id, one.value);
+  client.setQueryData<TaskSet>(keys.board(org), (now) =>
+    now ? { ...now, tasks: withChanges(now.tasks, found) } : now,
+  );
+  for (const [key] of goals) {
+    const goal = key[1];
+    const own = new Map([...found].filter(([, one]) => one.goal_id === goal));
+    if (own.size === 0) continue;
+    client.setQueryData<Task[]>(key, (now) => (now ? withChanges(now, own) : now));
+  }
+}

@@ -1,0 +1,46 @@
+import { STATES, type State, type Task } from "../api/types";
+import type { BoardSearch } from "../search";
+
+/** The tasks that a board's address asks for, in its order. Pure, so that typing stays fluid. */
+export function filterTasks(tasks: readonly Task[], search: BoardSearch): Task[] {
+  const states = search.states ? new Set(search.states.split(",")) : undefined;
+  const words = search.q?.toLowerCase().split(/\s+/).filter(Boolean) ?? [];
+  const found = tasks.filter((task) => {
+    if (states && !states.has(task.state)) return false;
+    if (search.project && task.project !== search.project) return false;
+    if (search.kind === "goals" && task.parent) return false;
+    if (search.kind === "leaves" && task.kind !== "leaf") return false;
+    if (words.length === 0) return true;
+    const title = task.title.toLowerCase();
+    return words.every((word) => title.includes(word) || task.id === word);
+  });
+  switch (search.sort) {
+    case "updated":
+      return found.sort((a, b) => (a.updated_at < b.updated_at ? 1 : -1));
+    case "priority":
+      return found.sort((a, b) => b.priority - a.priority || b.path - a.path);
+    case "title":
+      return found.sort((a, b) => a.title.localeCompare(b.title));
+    case "newest":
+    case undefined:
+      return found;
+  }
+}
+
+/** States that always have a column, so that a board does not jump when one fills. */
+const ALWAYS: readonly State[] = ["blocked", "ready", "running", "integrating", "waiting", "done"];
+
+export interface Column {
+  state: State;
+  tasks: Task[];
+}
+
+/** Tasks by state, in the order of a task's life. */
+export function columnsOf(tasks: readonly Task[], wanted: string | undefined): Column[] {
+  const only = wanted ? new Set(wanted.split(",")) : undefined;
+  const by = new Map<State, Task[]>(STATES.map((state) => [state, []]));
+  for (const task of tasks) by.get(task.state)?.push(task);
+  return [...by]
+    .map(([state, own]) => ({ state, tasks: own }))
+    .filter(({ state, tasks: own }) => (only ? only.has(state) : own.length > 0 || ALWAYS.includes(state)));
+}

@@ -1,0 +1,153 @@
+import { useQuery } from "@tanstack/react-query";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { useMemo, useRef } from "react";
+import { attempts } from "../api/queries";
+import type { Attempt, AttemptState, Task } from "../api/types";
+import { type Edge, type GraphNode, outline } from "../graph/model";
+import { exact, millis, span } from "../text/time";
+import { cx } from "../ui/cx";
+import { Empty } from "../ui/empty";
+import { StateIcon, stateWords } from "../ui/state";
+import { useNow } from "../ui/time";
+import { attemptWords } from "./attempts";
+
+const ROW_PX = 32;
+const GRID = "grid grid-cols-[minmax(120px,220px)_minmax(0,1fr)] items-center";
+const BAR: Record<AttemptState, string> = {
+  live: "bg-blue",
+  lost: "bg-amber",
+  superseded: "bg-grey opacity-50",
+  succeeded: "bg-green",
+  failed: "bg-red",
+  cancelled: "bg-grey opacity-50",
+};
+const TICKS = 5;
+
+/** What was tried when: a bar for each attempt. Attempts are read for the rows in sight. */
+export function GoalTimeline({
+  goal,
+  nodes,
+  edges,
+  tasks,
+  selected,
+  onSelect,
+}: {
+  goal: Task;
+  nodes: readonly GraphNode[];
+  edges: readonly Edge[];
+  tasks: readonly Task[];
+  selected: string | undefined;
+  onSelect: (id: string) => void;
+}) {
+  const place = useRef<HTMLDivElement>(null);
+  const now = useNow();
+  const byId = useMemo(() => new Map(tasks.map((task) => [task.id, task])), [tasks]);
+  const items = useMemo(
+    () => outline(nodes, edges, new Set()).filter(({ node }) => (byId.get(node.id)?.attempts ?? 0) > 0),
+    [nodes, edges, byId],
+  );
+  const from = millis(goal.created_at);
+  // It grows with the time while somebody works, and ends with the last change otherwise.
+  const working = tasks.some((task) => task.live_attempt);
+  const last = tasks.reduce((latest, task) => Math.max(latest, millis(task.updated_at)), from);
+  const to = Math.max(from + 1_000, working ? now : last);
+  const rows = useVirtualizer({
+    count: items.length,
+    getScrollElement: () => place.current,
+    estimateSize: () => ROW_PX,
+    overscan: 6,
+    getItemKey: (index) => items[index]?.node.id ?? index,
+  });
+  if (items.length === 0) {
+    return (
+      <Empty title="Nothing has been tried yet" className="flex-1">
+        Each attempt of an agent becomes a bar here.
+      </Empty>
+    );
+  }
+  return (
+    <div className="flex min-h-0 min-w-0 flex-1 flex-col">
+      <div className={cx(GRID, "h-8 shrink-0 border-b border-line bg-surface text-2xs text-ink-3")}>
+        <span className="pl-4 md:pl-6">{items.length} tasks with attempts</span>
+        <div className="flex h-full justify-between pr-4 md:pr-6">
+          {Array.from({ length: TICKS }, (_, tick) => (
+            <span
+              // Ticks are told apart by their place only.
+              // biome-ignore lint/suspicious/noArrayIndexKey: see above
+              key={tick}
+              className="self-center"
+              title={exact(from + ((to - from) * tick) / (TICKS - 1))}
+            >
+              +{span(((to - from) * tick) / (TICKS - 1))}
+            </span>
+          ))}
+        </div>
+      </div>
+      <div ref={place} className="min-h-0 flex-1 overflow-y-auto">
+        <ul className="relative" style={{ height: rows.getTotalSize() }}>
+          {rows.getVirtualItems().map((row) => {
+            const task = byId.get(items[row.index]?.node.id ?? "");
+            if (!task) return null;
+            return (
+              <li
+                key={row.key}
+                className={cx(
+                  GRID,
+                  "absolute inset-x-0 border-b border-line",
+                  selected === task.id ? "bg-accent-soft" : "bg-surface",
+                )}
+                style={{ height: ROW_PX, transform: `translateY(${row.start}px)` }}
+              >
+                <button
+                  type="button"
+                  onClick={() => onSelect(task.id)}
+                  className="flex min-w-0 items-center gap-2 pl-4 text-left md:pl-6"
+                >
+                  <StateIcon state={task.state} />
+                  <span className="truncate text-xs hover:underline">{task.title}</span>
+                  <span className="sr-only">, {stateWords(task)}</span>
+                </button>
+                <Bars task={task} from={from} to={to} now={now} />
+              </li>
+            );
+          })}
+        </ul>
+      </div>
+    </div>
+  );
+}
+
+function Bars({ task, from, to, now }: { task: Task; from: number; to: number; now: number }) {
+  const list = useQuery(attempts(task.id)).data;
+  return (
+    <div className="relative mr-4 h-full md:mr-6">
+      {list?.map((attempt) => {
+        const begin = millis(attempt.created_at);
+        const end = attempt.ended_at ? millis(attempt.ended_at) : now;
+        const left = ((begin - from) / (to - from)) * 100;
+        return (
+          <span
+            key={attempt.id}
+            role="img"
+            aria-label={wordsOf(attempt, end - begin)}
+            title={wordsOf(attempt, end - begin)}
+            className={cx(
+              "absolute top-1/2 min-w-1.5 -translate-y-1/2 rounded-sm",
+              attempt.kind === "verify" ? "h-2" : "h-3.5",
+              BAR[attempt.state],
+            )}
+            style={{
+              left: `${Math.min(99.5, left)}%`,
+              width: `${Math.min(100 - left, ((end - begin) / (to - from)) * 100)}%`,
+            }}
+          />
+        );
+      })}
+    </div>
+  );
+}
+
+function wordsOf(attempt: Attempt, lasted: number): string {
+  const name = attempt.kind === "verify" ? "Verification" : "Attempt";
+  return `${name} ${attempt.number}: ${attemptWords(attempt)}, ${span(lasted)}`;
+}

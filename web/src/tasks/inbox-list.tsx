@@ -1,0 +1,211 @@
+import { useNavigate } from "@tanstack/react-router";
+import { BellRing, CircleHelp, Eye, GitPullRequest, Inbox, ThumbsUp } from "lucide-react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
+import type { Task } from "../api/types";
+import { useLab } from "../shell/lab";
+import { noticesOn, turnNotices } from "../shell/notices";
+import { useShortcuts } from "../shell/shortcuts";
+import { count } from "../text/words";
+import { Ask as AskQuery } from "../ui/ask";
+import { Button } from "../ui/button";
+import { cx } from "../ui/cx";
+import { Empty, Skeleton } from "../ui/empty";
+import { Kbd, Section } from "../ui/page";
+import { StateIcon, stateWords } from "../ui/state";
+import { Ago } from "../ui/time";
+import { ACTION, type Action, blockedFor, useAct } from "./actions";
+import { ASK_WORD, type Ask, type InboxItem, useInbox } from "./inbox";
+
+const ASK_ICON: Record<Ask, ReactNode> = {
+  approve: <ThumbsUp className="size-3.5" />,
+  review: <GitPullRequest className="size-3.5" />,
+  answer: <CircleHelp className="size-3.5" />,
+  look: <Eye className="size-3.5" />,
+};
+
+/** What waits for the reader. Worked through by keyboard: j, k, Enter, and a letter for each answer. */
+export function InboxList() {
+  const { org, readOnly } = useLab();
+  const inbox = useInbox(org);
+  const navigate = useNavigate();
+  const act = useAct(org);
+  const [selected, setSelected] = useState<string>();
+  const list = useRef<HTMLUListElement>(null);
+  const items = inbox.items;
+  const at = Math.max(
+    0,
+    items.findIndex((item) => item.task.id === selected),
+  );
+  const current = items[at];
+
+  const focus = (index: number) => {
+    const next = items[Math.min(items.length - 1, Math.max(0, index))];
+    if (!next) return;
+    setSelected(next.task.id);
+    list.current?.querySelector<HTMLElement>(`[data-id="${next.task.id}"]`)?.focus();
+  };
+  const open = (item: InboxItem | undefined) => item && void navigate(placeOf(org, item));
+  const answer = (action: Action) => {
+    if (!current || readOnly || blockedFor(action, current.task)) return;
+    // The next one takes its place, so that one key after the other works through the list.
+    setSelected(items[at + 1]?.task.id ?? items[at - 1]?.task.id);
+    void act(action, [current.task]);
+  };
+  const had = useRef(false);
+  useEffect(() => {
+    // Focus stays in the list when the item that had it is gone.
+    if (had.current && document.activeElement === document.body && current) {
+      list.current?.querySelector<HTMLElement>(`[data-id="${current.task.id}"]`)?.focus();
+    }
+    had.current = list.current?.contains(document.activeElement) ?? false;
+  });
+
+  useShortcuts([
+    {
+      keys: "j",
+      label: "Next in the inbox",
+      group: "Inbox",
+      motion: true,
+      run: () => focus(selected ? at + 1 : 0),
+    },
+    { keys: "k", label: "Previous in the inbox", group: "Inbox", motion: true, run: () => focus(at - 1) },
+    { keys: "a", label: "Approve the draft", group: "Inbox", run: () => answer("activate") },
+    { keys: "r", label: "Retry", group: "Inbox", run: () => answer("retry") },
+    { keys: "x", label: "Cancel", group: "Inbox", run: () => answer("cancel") },
+    { keys: "e", label: "Archive", group: "Inbox", run: () => answer("archive") },
+  ]);
+
+  return (
+    <Section
+      title="Waiting for you"
+      note={items.length > 0 && count(items.length, "task") + (inbox.more ? " or more" : "")}
+      flush
+      actions={
+        <>
+          <span className="hidden items-center gap-1 text-2xs text-ink-3 sm:flex">
+            <Kbd>j</Kbd>
+            <Kbd>k</Kbd> to move
+          </span>
+          <NoticeButton />
+        </>
+      }
+    >
+      <AskQuery query={inbox.query} loading={<Skeleton rows={4} />}>
+        {() =>
+          items.length === 0 ? (
+            <Empty icon={<Inbox />} title="Nothing waits for you" className="py-10">
+              Approvals, questions, reviews and failures come here.
+            </Empty>
+          ) : (
+            <ul ref={list} className="max-h-[62vh] overflow-y-auto py-1">
+              {items.map((item, index) => (
+                <Row
+                  key={item.task.id}
+                  item={item}
+                  active={index === at}
+                  readOnly={readOnly}
+                  onFocus={() => setSelected(item.task.id)}
+                  onMove={(by) => focus(index + by)}
+                  onOpen={() => open(item)}
+                  onAct={(action) => void act(action, [item.task])}
+                />
+              ))}
+            </ul>
+          )
+        }
+      </AskQuery>
+    </Section>
+  );
+}
+
+function placeOf(org: string, { task, ask }: InboxItem) {
+  return {
+    to: "/o/$org/tasks/$task" as const,
+    params: { org, task: task.id },
+    search: ask === "review" ? { tab: "changes" as const } : {},
+  };
+}
+
+function Row({
+  item: { task, ask },
+  active,
+  readOnly,
+  onFocus,
+  onMove,
+  onOpen,
+  onAct,
+}: {
+  item: InboxItem;
+  active: boolean;
+  readOnly: string | false;
+  onFocus: () => void;
+  onMove: (by: number) => void;
+  onOpen: () => void;
+  onAct: (action: Action) => void;
+}) {
+  const quick: Action | undefined = quickAction(task);
+  return (
+    <li className="group flex items-center gap-2 pr-3 transition-colors focus-within:bg-hover hover:bg-hover">
+      <button
+        type="button"
+        data-id={task.id}
+        tabIndex={active ? 0 : -1}
+        onFocus={onFocus}
+        onClick={onOpen}
+        onKeyDown={(event) => {
+          if (event.key === "ArrowDown") onMove(1);
+          else if (event.key === "ArrowUp") onMove(-1);
+          else return;
+          event.preventDefault();
+        }}
+        className="tap focus-inset flex min-h-10 min-w-0 flex-1 items-center gap-2.5 py-1.5 pl-4 text-left"
+      >
+        <StateIcon state={task.state} />
+        <span className="min-w-0 flex-1">
+          <span className="block truncate font-medium">{task.title}</span>
+          <span className="block truncate text-xs text-ink-3">
+            {stateWords(task)} · <Ago at={task.updated_at} />
+            {task.attempts > 0 && ` · ${count(task.attempts, "attempt")}`}
+          </span>
+        </span>
+      </button>
+      {quick && (
+        <Button
+          size="sm"
+          look="quiet"
+          blocked={readOnly}
+          onClick={() => onAct(quick)}
+          className="hidden sm:inline-flex"
+        >
+          {ACTION[quick].label}
+        </Button>
+      )}
+      <Button size="sm" icon={ASK_ICON[ask]} onClick={onOpen}>
+        {ask === "approve" ? "Open" : ASK_WORD[ask]}
+      </Button>
+    </li>
+  );
+}
+
+/** What is done most often about it, without opening it. */
+function quickAction(task: Task): Action | undefined {
+  for (const action of ["activate", "retry"] as const) {
+    if (!blockedFor(action, task)) return action;
+  }
+  return undefined;
+}
+
+function NoticeButton() {
+  const [on, setOn] = useState(noticesOn());
+  if (typeof Notification === "undefined") return null;
+  return (
+    <Button
+      size="sm"
+      look="quiet"
+      icon={<BellRing className={cx("size-3.5", on && "text-accent")} />}
+      label={on ? "Browser notifications are on" : "Notify me when something begins to wait"}
+      aria-pressed={on}
+      onClick={() => void turnNotices(!on).then(setOn)}
+    />
+  );
+}

@@ -1,0 +1,74 @@
+import { useQuery } from "@tanstack/react-query";
+import { tasksIn } from "../api/queries";
+import type { Task } from "../api/types";
+
+/** Why something is in the inbox. */
+export type Ask = "approve" | "review" | "answer" | "look";
+
+export interface InboxItem {
+  task: Task;
+  ask: Ask;
+}
+
+export const ASK_WORD: Record<Ask, string> = {
+  approve: "Approve",
+  review: "Review",
+  answer: "Answer",
+  look: "Look",
+};
+
+/** What a task asks of a person, if it asks anything. */
+function askOf(task: Task): Ask | undefined {
+  switch (task.state) {
+    case "draft":
+      return "approve";
+    case "failed":
+      return "look";
+    case "waiting":
+      switch (task.waiting_for) {
+        case "approval":
+          return "approve";
+        case "review":
+          return "review";
+        case "question":
+        case "permission":
+          return "answer";
+        case "budget":
+        case "attention":
+        case null:
+        case undefined:
+          return "look";
+      }
+      return "look";
+    case "blocked":
+    case "ready":
+    case "running":
+    case "integrating":
+    case "done":
+    case "cancelled":
+      return undefined;
+  }
+}
+
+const ORDER: Record<Ask, number> = { answer: 0, review: 1, approve: 2, look: 3 };
+
+/** What waits for a person: answers first, because an agent stands still for them; then the oldest. */
+export function inboxOf(tasks: readonly Task[]): InboxItem[] {
+  const items: InboxItem[] = [];
+  for (const task of tasks) {
+    const ask = askOf(task);
+    if (ask && !task.archived) items.push({ task, ask });
+  }
+  return items.sort(
+    (a, b) =>
+      ORDER[a.ask] - ORDER[b.ask] ||
+      b.task.priority - a.task.priority ||
+      (a.task.updated_at < b.task.updated_at ? -1 : 1),
+  );
+}
+
+/** What waits for a person, live. */
+export function useInbox(org: string) {
+  const query = useQuery(tasksIn(org, ["draft", "waiting", "failed"]));
+  return { query, items: query.data ? inboxOf(query.data.items) : [], more: query.data?.more ?? false };
+}

@@ -1,0 +1,102 @@
+import { expect, test } from "vitest";
+import type { Task } from "../api/types";
+import { seriesOf } from "../charts/series";
+import { blockedFor } from "./actions";
+import { withChanges } from "./collection";
+import { columnsOf, filterTasks } from "./filter";
+import { inboxOf } from "./inbox";
+
+let made = 0;
+function task(change: Partial<Task>): Task {
+  made += 1;
+  return {
+    id: `task_${String(made).padStart(4, "0")}`,
+    title: "A task",
+    kind: "leaf",
+    state: "ready",
+    priority: 0,
+    path: 1,
+    archived: false,
+    created_at: "2026-01-01T00:00:00Z",
+    updated_at: "2026-01-01T00:00:00Z",
+    ...change,
+  } as Task;
+}
+
+test("the inbox has what waits for a person, answers first, then the oldest", () => {
+  const items = inboxOf([
+    task({ title: "runs", state: "running" }),
+    task({ title: "failed", state: "failed" }),
+    task({
+      title: "new review",
+      state: "waiting",
+      waiting_for: "review",
+      updated_at: "2026-01-02T00:00:00Z",
+    }),
+    task({ title: "old review", state: "waiting", waiting_for: "review" }),
+    task({ title: "draft", state: "draft" }),
+    task({ title: "question", state: "waiting", waiting_for: "question" }),
+    task({ title: "archived", state: "failed", archived: true }),
+  ]);
+  expect(items.map((item) => item.task.title)).toEqual([
+    "question",
+    "old review",
+    "new review",
+    "draft",
+    "failed",
+  ]);
+});
+
+test("filters hold together, and words are found in any order", () => {
+  const tasks = [
+    task({ title: "Mend the parser", state: "done", project: "p" }),
+    task({ title: "Parser: mend dates", state: "ready", project: "p" }),
+    task({ title: "Mend the index", state: "ready" }),
+  ];
+  expect(filterTasks(tasks, { q: "parser mend", states: "ready,running" }).map((one) => one.title)).toEqual([
+    "Parser: mend dates",
+  ]);
+  expect(filterTasks(tasks, { sort: "title" }).map((one) => one.title)[0]).toBe("Mend the index");
+});
+
+test("a board keeps its usual columns when they are empty, and only asked ones when states are chosen", () => {
+  const all = columnsOf([task({ state: "failed" })], undefined).map((column) => column.state);
+  expect(all).toEqual(["blocked", "ready", "running", "integrating", "waiting", "done", "failed"]);
+  expect(columnsOf([], "waiting").map((column) => column.state)).toEqual(["waiting"]);
+});
+
+test("changes are put in place, new tasks at the head, archived ones out", () => {
+  const [a, b, c] = [task({}), task({}), task({})];
+  const list = [b, a];
+  const next = withChanges(
+    list,
+    new Map([
+      [a.id, { ...a, state: "done" }],
+      [b.id, { ...b, archived: true }],
+      [c.id, c],
+    ]),
+  );
+  expect(next.map((one) => [one.id, one.state])).toEqual([
+    [c.id, "ready"],
+    [a.id, "done"],
+  ]);
+});
+
+test("what cannot be done says why", () => {
+  expect(blockedFor("activate", task({ state: "draft" }))).toBe(false);
+  expect(blockedFor("cancel", task({ state: "done" }))).toMatch(/done/);
+  expect(blockedFor("retry", task({ state: "waiting", waiting_for: "review" }))).toMatch(/answer/);
+  expect(blockedFor("retry", task({ state: "waiting", waiting_for: "attention" }))).toBe(false);
+});
+
+test("finished tasks are counted in intervals that fit their span", () => {
+  const now = Date.parse("2026-01-01T12:00:00Z");
+  const at = (minutes: number) => new Date(now - minutes * 60_000).toISOString();
+  const series = seriesOf(
+    [1, 2, 50].map((minutes) => task({ created_at: at(minutes + 2), updated_at: at(minutes) })),
+    now,
+  );
+  expect(series.finished.reduce((sum, n) => sum + n, 0)).toBe(3);
+  expect(series.median.filter((value) => value !== null).every((value) => value === 120)).toBe(true);
+  expect(series.times.at(-1)).toBeLessThanOrEqual(now / 1000);
+});
