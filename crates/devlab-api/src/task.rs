@@ -262,6 +262,14 @@ pub struct UpdateTask {
     pub add_depends_on: Vec<TaskId>,
 }
 
+/// Says something to whoever does a task.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TellTask {
+    /// The words.
+    pub message: String,
+}
+
 /// A task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Task {

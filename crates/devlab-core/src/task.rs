@@ -169,6 +169,13 @@ pub enum Feedback {
         /// End of its log.
         log_tail: String,
     },
+    /// A person said something about the task.
+    Message {
+        /// Who.
+        by: String,
+        /// What they said.
+        message: String,
+    },
     /// A reviewer asked for changes.
     ChangesRequested {
         /// Who.

@@ -79,7 +79,9 @@ fn is_withheld(entry: &Feedback, withhold: Withhold) -> bool {
     match entry {
         Feedback::CheckFailed { .. } => withhold.check_log,
         Feedback::Conflict { .. } => withhold.conflict,
-        Feedback::DriverFailed { .. } | Feedback::ChangesRequested { .. } => false,
+        Feedback::DriverFailed { .. }
+        | Feedback::Message { .. }
+        | Feedback::ChangesRequested { .. } => false,
     }
 }
 
@@ -88,6 +90,7 @@ fn failed_check(entry: &Feedback) -> Option<&str> {
         Feedback::CheckFailed { log_tail, .. } => Some(log_tail),
         Feedback::Conflict { .. }
         | Feedback::DriverFailed { .. }
+        | Feedback::Message { .. }
         | Feedback::ChangesRequested { .. } => None,
     }
 }
@@ -176,6 +179,9 @@ fn in_words(entry: &Feedback) -> String {
             "### The work was not finished: {reason}\n\nThe end of its output:\n\n{}",
             quoted(log_tail)
         ),
+        Feedback::Message { by, message } => {
+            format!("### {by} says\n\n{}\n", message.trim_end())
+        }
         Feedback::ChangesRequested { by, message } => {
             format!("### {by} asked for changes\n\n{}\n", message.trim_end())
         }
@@ -245,6 +251,31 @@ mod tests {
         assert!(!folder.path().join(FEEDBACK).exists());
         let text = fs::read_to_string(folder.path().join(PROMPT)).unwrap();
         assert_eq!(text, "# Export\n\nWrite CSV.\n");
+    }
+
+    #[test]
+    fn what_a_person_said_is_in_the_prompt() {
+        let folder = tempfile::tempdir().unwrap();
+        let said = Feedback::Message {
+            by: "operator:ada".to_owned(),
+            message: "Mind the gap\n".to_owned(),
+        };
+        let claim = claim(vec![said]);
+        write(
+            folder.path(),
+            folder.path(),
+            &claim,
+            None,
+            Withhold::default(),
+        )
+        .unwrap();
+        let text = fs::read_to_string(folder.path().join(PROMPT)).unwrap();
+        assert!(
+            text.contains("### operator:ada says\n\nMind the gap\n"),
+            "{text}"
+        );
+        let text = fs::read_to_string(folder.path().join(FEEDBACK)).unwrap();
+        assert!(text.contains("\"message\""), "{text}");
     }
 
     #[test]

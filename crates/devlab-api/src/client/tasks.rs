@@ -8,7 +8,7 @@ use super::{Client, ClientError};
 use crate::List;
 use crate::task::{
     Attempt, Candidate, Commit, CreateTask, Receipt, Schedule, Scheduled, Task, TaskDetail,
-    UpdateTask,
+    TellTask, UpdateTask,
 };
 
 type Result<T> = std::result::Result<T, ClientError>;
@@ -40,6 +40,13 @@ impl Client {
             .json(change)
             .fetch()
             .await
+    }
+
+    /// `POST /tasks/{id}/messages`: says something to whoever does it.
+    pub async fn tell_task(&self, task: TaskId, words: &TellTask) -> Result<Task> {
+        let task = task.to_string();
+        let call = self.post(&["tasks", &task, "messages"]);
+        call.json(words).fetch().await
     }
 
     /// `POST /tasks/{id}/cancel`.

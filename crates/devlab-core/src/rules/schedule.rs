@@ -330,7 +330,8 @@ pub(super) fn add_rework_child(
         Feedback::ChangesRequested { .. } => format!("Answer the review of: {short}"),
         Feedback::Conflict { .. }
         | Feedback::CheckFailed { .. }
-        | Feedback::DriverFailed { .. } => format!("Merge the target into: {short}"),
+        | Feedback::DriverFailed { .. }
+        | Feedback::Message { .. } => format!("Merge the target into: {short}"),
     };
     let now = tx.now();
     let id = TaskId::new(now, tx.random());

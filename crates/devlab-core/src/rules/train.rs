@@ -341,6 +341,7 @@ fn send_back(tx: &mut dyn Tx, id: TaskId, feedback: Feedback, theirs: Option<Oid
         Feedback::Conflict { .. } => "its target has conflicting changes",
         Feedback::CheckFailed { .. }
         | Feedback::DriverFailed { .. }
+        | Feedback::Message { .. }
         | Feedback::ChangesRequested { .. } => "a check failed on its target",
     };
     // What a leaf did outside must not be repeated unless a person says so.

@@ -7,7 +7,7 @@ use devlab_core::rules::person;
 use devlab_core::rules::schedule::Place;
 use devlab_core::rules::stuck;
 use devlab_core::state::{ResumeTo, State, WaitReason};
-use devlab_core::task::Proof;
+use devlab_core::task::{Feedback, Proof};
 
 use crate::graph::id;
 use crate::lab::{Lab, check, code, composite, leaf};
@@ -278,4 +278,32 @@ fn a_retried_task_goes_on_from_the_result_that_it_had() {
     lab.cancel(task).unwrap();
     lab.retry(task).unwrap();
     assert_eq!(lab.take(agent).prior, head);
+}
+
+#[test]
+fn what_a_person_says_is_heard_by_the_next_attempt() {
+    let mut lab = Lab::new(40);
+    let able = lab.able();
+    let graph = lab.errand(&composite("goal", &[], vec![leaf("a", &[])]));
+    let task = graph.below[0].1;
+    let attempt = lab.take(able);
+    lab.unit(|tx| person::tell(tx, task, "ada", "mind the gap"))
+        .unwrap();
+    let said = Feedback::Message {
+        by: "ada".into(),
+        message: "mind the gap".into(),
+    };
+    assert_eq!(lab.tx.feedback[&task], [said.clone()]);
+    assert_eq!(lab.state(task), State::Running, "work under way goes on");
+    lab.fail_driver(&attempt);
+    assert_eq!(lab.tx.feedback[&task][0], said, "it is kept");
+
+    let told = |lab: &mut Lab, id, words: &str| {
+        let words = words.to_owned();
+        code(lab.unit(|tx| person::tell(tx, id, "ada", &words)))
+    };
+    assert_eq!(told(&mut lab, graph.id, "x"), "invalid");
+    assert_eq!(told(&mut lab, task, " \n"), "invalid");
+    lab.cancel(task).unwrap();
+    assert_eq!(told(&mut lab, task, "x"), "bad_state");
 }

@@ -37,12 +37,12 @@ pub fn list(routes: Routes) -> Routes {
     let read = Policy::roles(Roles::READ);
     let change = Policy::roles(Roles::CHANGE);
     routes
-        .add(change.large(), routes!(create_goal))
+        .add(change.large().at_home(), routes!(create_goal))
         .add(read, routes!(revisions))
-        .add(change.large(), routes!(propose))
+        .add(change.large().at_home(), routes!(propose))
         .add(read, routes!(one))
         .add(read, routes!(diff))
-        .add(change, routes!(approve))
+        .add(change.at_home(), routes!(approve))
         .add(change, routes!(reject))
 }
 

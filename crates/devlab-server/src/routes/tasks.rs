@@ -6,7 +6,7 @@ use axum::response::Response;
 use axum::{Extension, Json as AxumJson};
 use devlab_api::List;
 use devlab_api::task::{
-    Attempt, Candidate, Commit, CreateTask, Receipt, Task, TaskDetail, UpdateTask,
+    Attempt, Candidate, Commit, CreateTask, Receipt, Task, TaskDetail, TellTask, UpdateTask,
 };
 use devlab_core::id::kind;
 use devlab_core::label::Labels;
@@ -44,11 +44,12 @@ pub fn list(routes: Routes) -> Routes {
         .add(change.at_home(), routes!(create))
         .add(read, routes!(one))
         .add(change.at_home(), routes!(update))
+        .add(change, routes!(tell))
         .add(change, routes!(cancel))
         .add(change, routes!(fail))
         .add(change, routes!(retry))
         .add(change, routes!(archive))
-        .add(change, routes!(activate))
+        .add(change.at_home(), routes!(activate))
         .add(read, routes!(attempts))
         .add(read, routes!(receipts))
         .add(read, routes!(candidates))
@@ -284,6 +285,21 @@ async fn update(
         },
     )
     .await
+}
+
+/// Says something to whoever does a task. The next attempt hears it.
+#[utoipa::path(post, path = "/tasks/{id}/messages", tag = "tasks", operation_id = "task.tell",
+    params(("id" = String, Path, description = "The task")), request_body = TellTask,
+    responses((status = 200, description = "The task", body = Task)))]
+async fn tell(
+    Extension(lab): Extension<Arc<Lab>>,
+    caller: Caller,
+    PathId(id): PathId<kind::Task>,
+    Mutation { body, idempotency }: Mutation<TellTask>,
+) -> Result<Response> {
+    let by = caller.principal.display();
+    let rule = move |tx: &mut dyn Tx, id| person::tell(tx, id, &by, &body.message);
+    act(&lab, &caller, "task.tell", id, idempotency, rule).await
 }
 
 /// Does something to one task and answers with it.

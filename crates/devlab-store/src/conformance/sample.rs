@@ -122,6 +122,19 @@ fn tasks_of(n: u32) -> Vec<(&'static str, Vec<Value>)> {
             ],
         ),
         (
+            "plans",
+            vec![
+                json!({"task": task(0), "number": 1, "org": org, "parent": null,
+                    "state": "superseded", "origin": {"planner": "file"}, "tasks": 1,
+                    "proposed_by": "a", "proposed_at": 18, "decision": {"by": "b", "at": 19},
+                    "plan": {"tasks": [{"key": "\u{fc}\u{0}"}]}, "made": {"k": task(1)}}),
+                json!({"task": task(0), "number": 2, "org": org, "parent": 1,
+                    "state": "proposed", "origin": {"planner": "spec_kit"}, "tasks": 2,
+                    "proposed_by": "a", "proposed_at": 20, "decision": null,
+                    "plan": {"tasks": []}, "made": null}),
+            ],
+        ),
+        (
             "ready",
             vec![
                 json!({"org": org, "requires": "linux", "neg_priority": -3, "verify_first": 1,

@@ -239,6 +239,10 @@ pub(super) async fn feedback(lab: Lab) {
             by: "admin:1".into(),
             message: "no".into(),
         },
+        Feedback::Message {
+            by: "operator:1".into(),
+            message: "mind the \"gap\"".into(),
+        },
     ];
     lab.store
         .write(move |tx| {

@@ -191,6 +191,13 @@ pub(crate) enum TaskCommand {
     Create(Box<TaskNew>),
     /// Change it; its words and its command only until work on it starts
     Update(Box<TaskUpdate>),
+    /// Say something to whoever does it; the next attempt hears it
+    Tell {
+        /// Id of the task
+        name: String,
+        #[command(flatten)]
+        words: Words,
+    },
     /// Call it off
     Cancel(Named),
     /// Let it be tried again

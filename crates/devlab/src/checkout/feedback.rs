@@ -34,6 +34,9 @@ pub(crate) fn words(feedback: &Feedback) -> String {
         Feedback::DriverFailed {
             reason, log_tail, ..
         } => with_log(&format!("the command failed: {reason}"), log_tail),
+        Feedback::Message { by, message } => {
+            show::printable(&format!("{by} says: {}", message.trim()))
+        }
         Feedback::ChangesRequested { by, message } => {
             show::printable(&format!("{by} asks for changes: {}", message.trim()))
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use devlab_api::client::{Client, TaskQuery};
 use devlab_api::task::{
-    Attempt, Command, CreateTask, Driver, Receipt, Task, TaskDetail, UpdateTask,
+    Attempt, Command, CreateTask, Driver, Receipt, Task, TaskDetail, TellTask, UpdateTask,
 };
 use devlab_core::attempt::AttemptState;
 use devlab_core::state::{StateName, TaskKind, WaitReason};
@@ -29,6 +29,11 @@ pub(crate) async fn run(context: &Context, command: TaskCommand) -> anyhow::Resu
         }
         TaskCommand::Create(new) => create(context, client, *new).await,
         TaskCommand::Update(update) => change(context, client, *update).await,
+        TaskCommand::Tell { name, words } => {
+            let id = find::task(client, &name).await?;
+            let message = words.text();
+            said(context, &client.tell_task(id, &TellTask { message }).await?)
+        }
         TaskCommand::Cancel(named) => {
             let id = find::task(client, &named.name).await?;
             said(context, &client.cancel_task(id).await?)

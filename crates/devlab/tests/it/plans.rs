@@ -151,6 +151,11 @@ fn a_plan_file_is_proposed_again_and_only_what_it_changes_is_new() {
     let goal = made["goal"]["id"].as_str().unwrap();
     let task = made["plan"]["tasks"][0]["task"].clone();
     assert!(task.is_string(), "{made}");
+    let id = task.as_str().unwrap();
+    bench.run(&["task", "tell", id, "Mind the gap"]).ok();
+    let told = json(&bench, &["task", "show", id]);
+    assert_eq!(told["feedback"][0]["message"], "Mind the gap", "{told}");
+    bench.run(&["task", "tell", goal, "You too"]).fails_with(2);
     let propose = ["plan", "propose", goal, "--plan", "plan.yaml"];
     let same = bench.run(&propose).fails_with(1).err;
     assert!(same.contains("has not changed"), "{same}");

@@ -9,6 +9,7 @@ use devlab_core::check::Isolation;
 use devlab_core::event::EventKind;
 use devlab_core::id::kind;
 use devlab_core::patch::{PatchState, Verdict};
+use devlab_core::plan::PlanState;
 use devlab_core::state::{StateName, TaskKind};
 use devlab_core::task::Proof;
 use devlab_core::train::CandidateState;
@@ -184,6 +185,26 @@ pub(crate) const TABLES: &[Table] = &[
         ],
         order: "seq",
         of_org: Some("task IN (SELECT id FROM tasks WHERE org = ?1)"),
+        shared: false,
+    },
+    Table {
+        kind: "plans",
+        columns: &[
+            ("task", id::<kind::Task>()),
+            ("number", INT),
+            ("org", id::<kind::Org>()),
+            ("parent", INT),
+            ("state", word::<PlanState>()),
+            ("origin", JSON),
+            ("tasks", INT),
+            ("proposed_by", TEXT),
+            ("proposed_at", TIME),
+            ("decision", JSON),
+            ("plan", JSON),
+            ("made", JSON),
+        ],
+        order: "task, number",
+        of_org: Some("org = ?1"),
         shared: false,
     },
     Table {

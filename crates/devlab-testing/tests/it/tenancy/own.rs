@@ -114,6 +114,7 @@ async fn task(world: &World, operation: &str, method: &str, path: &str) -> Reque
     let request = Request::new(method, path.replace("{id}", &task.to_string()));
     match operation {
         "task.update" => request.json(&json!({"priority": 3})),
+        "task.tell" => request.json(&json!({"message": "Mind the gap"})),
         _ => request,
     }
 }
