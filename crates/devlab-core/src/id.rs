@@ -50,6 +50,8 @@ pub mod kind {
     pub enum Receipt {}
     /// A patch under review.
     pub enum Patch {}
+    /// A file that an attempt left.
+    pub enum Artifact {}
     /// An access token.
     pub enum Token {}
 
@@ -77,6 +79,9 @@ pub mod kind {
     impl Kind for Patch {
         const PREFIX: &'static str = "patch";
     }
+    impl Kind for Artifact {
+        const PREFIX: &'static str = "art";
+    }
     impl Kind for Token {
         const PREFIX: &'static str = "tok";
     }
@@ -98,6 +103,8 @@ pub type CandidateId = Id<kind::Candidate>;
 pub type ReceiptId = Id<kind::Receipt>;
 /// Id of a patch.
 pub type PatchId = Id<kind::Patch>;
+/// Id of an artifact.
+pub type ArtifactId = Id<kind::Artifact>;
 /// Id of an access token (not the secret).
 pub type TokenId = Id<kind::Token>;
 

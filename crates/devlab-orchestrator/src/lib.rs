@@ -11,6 +11,7 @@
 mod error;
 mod git_server;
 mod lab;
+mod logs;
 mod loops;
 mod mutate;
 pub mod projects;
@@ -22,9 +23,11 @@ mod upstream;
 mod wakes;
 mod work;
 
+pub use devlab_store::blobs::{BlobError, BlobErrorKind};
 pub use error::{Error, Result};
 pub use git_server::{GitBody, GitCall, GitReply};
-pub use lab::{FaultHook, Lab, LabConfig, LabParts};
+pub use lab::{BytesConfig, FaultHook, Lab, LabConfig, LabParts};
+pub use logs::LogPart;
 pub use loops::LoopReport;
 pub use mutate::{Answer, Done, IdempotencyKey, Mutation};
 pub use results::CommitView;

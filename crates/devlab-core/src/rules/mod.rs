@@ -14,9 +14,11 @@
 //! | [`review`] | a person speaks on a patch |
 //! | [`person`] | a person cancels, retries, fails, archives, changes a task |
 //! | [`agents`] | agents register, drain, go |
+//! | [`bytes`] | blobs are put, named and removed |
 //! | [`stuck`] | why a task does not move |
 
 pub mod agents;
+pub mod bytes;
 pub mod claim;
 pub mod complete;
 pub mod finish;

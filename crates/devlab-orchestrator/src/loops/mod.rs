@@ -6,6 +6,7 @@ mod due;
 mod forge;
 mod forget;
 mod leases;
+mod seal;
 mod start;
 mod train;
 
@@ -51,6 +52,7 @@ impl Lab {
         self.tracker.spawn(train::run(Arc::clone(self)));
         self.tracker.spawn(forge::run(Arc::clone(self)));
         self.tracker.spawn(forget::run(Arc::clone(self)));
+        self.tracker.spawn(seal::run(Arc::clone(self)));
     }
 
     /// What the loops last did.

@@ -24,6 +24,7 @@ use devlab_forge::refs::RefUpdate;
 use devlab_forge::{BareRepo, Git, GitBinary};
 use devlab_orchestrator::projects::{self, NewProject};
 use devlab_orchestrator::{Assignment, Delivered, Lab, LabConfig, LabParts, Wakes};
+use devlab_store::blobs::{BlobPlace, BlobStore};
 use devlab_store::sqlite::{SqliteOptions, SqliteStore};
 use devlab_store::{Store, StoreExt};
 
@@ -43,12 +44,14 @@ pub(crate) struct TestLab {
 pub(crate) async fn open_lab(dir: &Path) -> Arc<Lab> {
     let clock: Arc<dyn devlab_core::Clock> = Arc::new(SystemClock::new());
     let wakes = Wakes::new();
+    let blobs = BlobStore::open(&BlobPlace::Folder(dir.join("blobs"))).unwrap();
     let options = SqliteOptions::new(dir, Arc::clone(&clock), wakes.sink());
     let store: Arc<dyn Store> = SqliteStore::open(options).unwrap();
     let git = Git::new(GitBinary::from_path("/usr/bin:/bin:/usr/local/bin"));
     let backend = git.http_backend().await.unwrap();
     let parts = LabParts {
         store,
+        blobs,
         wakes,
         clock,
         git_http: GitHttp::new(git.clone(), backend, HttpLimits::default()),
@@ -61,6 +64,7 @@ pub(crate) async fn open_lab(dir: &Path) -> Arc<Lab> {
             import_limits: ImportLimits::default(),
             import_from: ImportFrom::PublicHttps,
             local_agents: 0,
+            bytes: devlab_orchestrator::BytesConfig::default(),
         },
         faults: Arc::new(|_| Ok(())),
     };

@@ -10,10 +10,16 @@ use tokio_postgres::error::SqlState;
 use super::connect::Target;
 use super::errors::storage_error;
 
-const MIGRATIONS: &[(&str, &str)] = &[(
-    "V1__initial",
-    include_str!("../../migrations/postgres/V1__initial.sql"),
-)];
+const MIGRATIONS: &[(&str, &str)] = &[
+    (
+        "V1__initial",
+        include_str!("../../migrations/postgres/V1__initial.sql"),
+    ),
+    (
+        "V3__bytes",
+        include_str!("../../migrations/postgres/V3__bytes.sql"),
+    ),
+];
 /// Key of the lock that is held while a schema is brought up to date: `devlab` as bytes.
 const LOCK: i64 = 0x6465_766c_6162;
 

@@ -12,14 +12,26 @@ const MAIN_ID: i32 = 0x6465_766c;
 /// The same for the file of logs: `devL`.
 const LOGS_ID: i32 = 0x6465_764c;
 
-const MAIN_MIGRATIONS: &[(&str, &str)] = &[(
-    "V1__initial",
-    include_str!("../../migrations/main/V1__initial.sql"),
-)];
-const LOGS_MIGRATIONS: &[(&str, &str)] = &[(
-    "V1__initial",
-    include_str!("../../migrations/logs/V1__initial.sql"),
-)];
+const MAIN_MIGRATIONS: &[(&str, &str)] = &[
+    (
+        "V1__initial",
+        include_str!("../../migrations/main/V1__initial.sql"),
+    ),
+    (
+        "V3__bytes",
+        include_str!("../../migrations/main/V3__bytes.sql"),
+    ),
+];
+const LOGS_MIGRATIONS: &[(&str, &str)] = &[
+    (
+        "V1__initial",
+        include_str!("../../migrations/logs/V1__initial.sql"),
+    ),
+    (
+        "V3__open",
+        include_str!("../../migrations/logs/V3__open.sql"),
+    ),
+];
 
 /// The schema of one of our databases.
 pub(super) struct Schema {

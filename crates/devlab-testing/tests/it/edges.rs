@@ -172,7 +172,12 @@ const QUARANTINES: &[Quarantine] = &[
     },
     Quarantine {
         name: "reqwest",
-        owners: &["devlab-api", "devlab-bench", "devlab-testing"],
+        owners: &[
+            "devlab-api",
+            "devlab-bench",
+            "devlab-store",
+            "devlab-testing",
+        ],
         in_tests_of: &[],
     },
     Quarantine {

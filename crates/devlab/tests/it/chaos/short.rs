@@ -76,6 +76,20 @@ fn kill_rounds() -> Vec<Round> {
                 (0, "agent.before_ack", 1),
             ],
         ),
+        kills(
+            "kills 8",
+            &[
+                ("seal.before_put", 1),
+                ("seal.after_put", 1),
+                ("seal.after_record", 1),
+            ],
+            &[],
+        ),
+        kills(
+            "kills 9",
+            &[("seal.before_drop", 2), ("seal.after_drop", 1)],
+            &[],
+        ),
         Round {
             blows: vec![Blow::Side],
             ..kills("kills 7", &[(PUSHED, 1), (SYNCED, 1)], &[])
