@@ -14,6 +14,7 @@ pub mod project;
 pub mod task;
 pub mod token;
 
+use devlab_core::{ServerId, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -38,10 +39,26 @@ pub struct Health {
 /// A server of the lab.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Peer {
-    /// Name of the server.
+    /// Id: of its data folder.
+    #[schema(value_type = String)]
+    pub id: ServerId,
+    /// Name of its machine.
     pub name: String,
     /// Its version.
     pub version: String,
+    /// What it does: `api`, `loops`, `git`.
+    pub roles: Vec<String>,
+    /// Where the other servers reach it; for global tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// How many repositories it has; for global tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub projects: Option<u64>,
+    /// When it started.
+    #[schema(value_type = String, format = DateTime)]
+    pub started_at: Timestamp,
+    /// Whether it was heard of lately.
+    pub there: bool,
     /// Whether it is the one that answers.
     pub this: bool,
 }

@@ -1,6 +1,6 @@
 //! Orgs and projects.
 
-use devlab_core::{OrgId, ProjectId, Timestamp};
+use devlab_core::{OrgId, ProjectId, ServerId, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -51,6 +51,14 @@ pub struct Project {
     pub git_path: String,
     /// Whether it takes no new goals.
     pub archived: bool,
+    /// The server that has its repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub home: Option<ServerId>,
+    /// The server that its repository is on its way to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub moving_to: Option<ServerId>,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -100,6 +108,18 @@ pub struct ProjectSettings {
     pub labels: Vec<String>,
     /// Path prefixes whose change needs review.
     pub protected_paths: Vec<String>,
+}
+
+/// Moves a project's repository to another server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MoveProject {
+    /// Id of the server, or the name of its machine.
+    pub to: String,
+    /// The server that has the repository now will not come back: what the other one has of it, from
+    /// an earlier move, has to do. Refused if that lacks a commit that the lab has accepted.
+    #[serde(default)]
+    pub lost: bool,
 }
 
 /// Brings commits of the upstream in. Push them first, to a branch or a tag: other refs are refused.

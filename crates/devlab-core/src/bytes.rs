@@ -69,6 +69,8 @@ pub trait ReadBytes {
     fn artifacts_of_task(&mut self, task: TaskId) -> Result<Vec<Artifact>>;
     /// Whether a log or an artifact names a blob.
     fn names_blob(&mut self, blob: &Sha256Hex) -> Result<bool>;
+    /// A blob that a log or an artifact names, if there is one: always the same while it is named.
+    fn a_named_blob(&mut self) -> Result<Option<Sha256Hex>>;
     /// What is being done with a blob.
     fn blob_mark(&mut self, blob: &Sha256Hex) -> Result<Option<BlobMark>>;
     /// Blobs that are being removed.

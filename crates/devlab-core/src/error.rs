@@ -87,6 +87,9 @@ pub enum Refusal {
     /// The caller's role does not allow this.
     #[error("this token may not do that")]
     Forbidden,
+    /// Another server has the repository: this one has changed nothing.
+    #[error("another server has the project's repository")]
+    NotHome,
 }
 
 /// `a` or `an`, as the noun wants it.
@@ -126,6 +129,7 @@ impl Refusal {
             Self::LogGap { .. } => "log_gap",
             Self::Conflict(_) => "conflict",
             Self::Forbidden => "forbidden",
+            Self::NotHome => "not_home",
         }
     }
 }

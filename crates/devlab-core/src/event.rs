@@ -17,6 +17,9 @@ pub enum EventKind {
     /// Refs of a project were pushed.
     #[serde(rename = "project.pushed")]
     ProjectPushed,
+    /// The repository of a project moves to another server, or has moved.
+    #[serde(rename = "project.moved")]
+    ProjectMoved,
     /// A task was made.
     #[serde(rename = "task.created")]
     TaskCreated,
@@ -54,10 +57,11 @@ pub enum EventKind {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::OrgCreated,
         Self::ProjectCreated,
         Self::ProjectPushed,
+        Self::ProjectMoved,
         Self::TaskCreated,
         Self::TaskState,
         Self::TaskUpdated,
@@ -78,6 +82,7 @@ impl EventKind {
             Self::OrgCreated => "org.created",
             Self::ProjectCreated => "project.created",
             Self::ProjectPushed => "project.pushed",
+            Self::ProjectMoved => "project.moved",
             Self::TaskCreated => "task.created",
             Self::TaskState => "task.state",
             Self::TaskUpdated => "task.updated",

@@ -54,6 +54,8 @@ pub mod kind {
     pub enum Artifact {}
     /// An access token.
     pub enum Token {}
+    /// A server of the lab, with its disk.
+    pub enum Server {}
 
     impl Kind for Org {
         const PREFIX: &'static str = "org";
@@ -85,6 +87,9 @@ pub mod kind {
     impl Kind for Token {
         const PREFIX: &'static str = "tok";
     }
+    impl Kind for Server {
+        const PREFIX: &'static str = "srv";
+    }
 }
 
 /// Id of an organisation.
@@ -107,6 +112,8 @@ pub type PatchId = Id<kind::Patch>;
 pub type ArtifactId = Id<kind::Artifact>;
 /// Id of an access token (not the secret).
 pub type TokenId = Id<kind::Token>;
+/// Id of a server: of its data folder, so that it outlives its process.
+pub type ServerId = Id<kind::Server>;
 
 /// Why a text is not an id of the wanted kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -24,6 +24,7 @@ pub mod org;
 pub mod patch;
 pub mod project_file;
 pub mod rules;
+pub mod server;
 pub mod state;
 pub mod task;
 pub mod time;
@@ -33,7 +34,7 @@ pub mod tx;
 pub use error::{Error, Refusal, Result, StorageError};
 pub use git::{Oid, RefName};
 pub use id::{
-    AgentId, ArtifactId, AttemptId, CandidateId, OrgId, PatchId, ProjectId, ReceiptId, TaskId,
-    TokenId,
+    AgentId, ArtifactId, AttemptId, CandidateId, OrgId, PatchId, ProjectId, ReceiptId, ServerId,
+    TaskId, TokenId,
 };
 pub use time::{Clock, SystemClock, Timestamp};

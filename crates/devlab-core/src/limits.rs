@@ -81,3 +81,12 @@ pub const BACKOFF_WITH_JITTER_MAX: Duration = Duration::from_secs(75);
 pub const QUEUE_FULL_RETRY: Duration = Duration::from_secs(10);
 /// How long an agent may be silent before it is listed as gone.
 pub const AGENT_GONE_AFTER: Duration = Duration::from_secs(90);
+
+/// Servers that a lab may have, those that have left and still have repositories included.
+pub const SERVERS_MAX: u32 = 1_000;
+/// How often a server says that it is there, and renews its leases of loops.
+pub const SERVER_BEAT: Duration = Duration::from_secs(5);
+/// How long a server counts as there after it was last heard of, and how long it has a loop.
+pub const SERVER_TERM: Duration = Duration::from_secs(15);
+/// When a server that was not heard of and has no repository is forgotten.
+pub const SERVER_FORGOTTEN_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);

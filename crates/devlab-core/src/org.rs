@@ -7,6 +7,7 @@ use crate::git::RefName;
 use crate::id::{OrgId, ProjectId};
 use crate::label::Labels;
 use crate::name::Name;
+use crate::server::Home;
 use crate::time::Timestamp;
 
 /// A tenant. Nothing crosses orgs.
@@ -35,6 +36,8 @@ pub struct Project {
     pub upstream: Option<String>,
     /// Whether it can take new goals.
     pub archived: bool,
+    /// Which server has its repository.
+    pub home: Home,
     /// When it was made.
     pub created_at: Timestamp,
 }

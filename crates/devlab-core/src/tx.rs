@@ -20,11 +20,14 @@ use crate::check::{CheckSet, Receipt, Sha256Hex};
 use crate::error::Result;
 use crate::event::{Event, NewEvent};
 use crate::git::{Oid, RefName};
-use crate::id::{AgentId, AttemptId, CandidateId, OrgId, PatchId, ProjectId, TaskId, TokenId};
+use crate::id::{
+    AgentId, AttemptId, CandidateId, OrgId, PatchId, ProjectId, ServerId, TaskId, TokenId,
+};
 use crate::label::Labels;
 use crate::name::Name;
 use crate::org::{Org, Project};
 use crate::patch::{Patch, PatchComment, PatchState};
+use crate::server::{LoopState, Server};
 use crate::state::StateName;
 use crate::task::{Feedback, Task, TaskSpec};
 use crate::time::Timestamp;
@@ -94,6 +97,8 @@ pub enum Effect {
     Forge,
     /// Tokens changed: forget what was cached.
     Tokens,
+    /// Other processes may have left things to do that were not heard of: everybody looks.
+    Missed,
 }
 
 /// Which tasks a list shows. All given conditions hold.
@@ -173,8 +178,9 @@ pub trait Read: ReadBytes {
     fn tasks(&mut self, filter: &TaskFilter, page: Page) -> Result<Vec<Task>>;
     /// How many tasks of an org (or of all) are in each state, archived ones left out.
     fn task_counts(&mut self, org: Option<OrgId>) -> Result<Vec<(StateName, u64)>>;
-    /// Composites that are ready, oldest first: what the start loop looks at.
-    fn startable(&mut self, limit: u32) -> Result<Vec<TaskId>>;
+    /// Composites that are ready, oldest first: those whose repository a server has, or those
+    /// without a repository. What the start loop looks at.
+    fn startable(&mut self, home: Option<ServerId>, limit: u32) -> Result<Vec<TaskId>>;
     /// Feedback of a task, oldest first, the newest [`crate::limits::FEEDBACK_MAX`].
     fn feedback(&mut self, task: TaskId) -> Result<Vec<Feedback>>;
     /// A check set by its hash.
@@ -216,8 +222,8 @@ pub trait Read: ReadBytes {
     fn train_entry(&mut self, task: TaskId) -> Result<Option<TrainEntry>>;
     /// Entries of a train in queue order.
     fn train(&mut self, target: &Target, limit: u32) -> Result<Vec<TrainEntry>>;
-    /// Targets whose train is not empty.
-    fn trains(&mut self, limit: u32) -> Result<Vec<Target>>;
+    /// Targets whose train is not empty and whose repository a server has.
+    fn trains(&mut self, home: ServerId, limit: u32) -> Result<Vec<Target>>;
     /// A candidate.
     fn candidate(&mut self, id: CandidateId) -> Result<Option<Candidate>>;
     /// The candidate that a train is busy with.
@@ -241,8 +247,8 @@ pub trait Read: ReadBytes {
         state: Option<PatchState>,
         page: Page,
     ) -> Result<Vec<Patch>>;
-    /// Patches that their forge has to be told of, oldest first.
-    fn untold_patches(&mut self, limit: u32) -> Result<Vec<Patch>>;
+    /// Patches that their forge has to be told of and whose repository a server has, oldest first.
+    fn untold_patches(&mut self, home: ServerId, limit: u32) -> Result<Vec<Patch>>;
     /// A patch's discussion, oldest first.
     fn patch_comments(&mut self, patch: PatchId) -> Result<Vec<PatchComment>>;
 
@@ -266,6 +272,15 @@ pub trait Read: ReadBytes {
     fn tokens(&mut self, org: Option<OrgId>, page: Page) -> Result<Vec<Token>>;
     /// A remembered answer, if it has not expired.
     fn remembered(&mut self, key: &str) -> Result<Option<Remembered>>;
+    /// A server.
+    fn server(&mut self, id: ServerId) -> Result<Option<Server>>;
+    /// All servers, oldest first, those that have left as well: at most
+    /// [`crate::limits::SERVERS_MAX`].
+    fn servers(&mut self) -> Result<Vec<Server>>;
+    /// How many projects a server has the repositories of.
+    fn projects_at(&mut self, home: ServerId) -> Result<u64>;
+    /// Who runs a loop; `None` if nobody ever has.
+    fn loop_state(&mut self, name: &str) -> Result<Option<LoopState>>;
     /// A setting of the lab, such as its signing key.
     fn setting(&mut self, key: &str) -> Result<Option<String>>;
 }
@@ -338,6 +353,12 @@ pub trait Tx: Read + WriteBytes {
     fn extend_leases(&mut self, until: Timestamp) -> Result<u64>;
     /// Stores a new agent or replaces it.
     fn put_agent(&mut self, agent: &Agent) -> Result<()>;
+    /// Stores a new server or replaces it.
+    fn put_server(&mut self, server: &Server) -> Result<()>;
+    /// Removes a server.
+    fn delete_server(&mut self, id: ServerId) -> Result<()>;
+    /// Stores who runs a loop.
+    fn put_loop_state(&mut self, state: &LoopState) -> Result<()>;
     /// Removes an agent.
     fn delete_agent(&mut self, id: AgentId) -> Result<()>;
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,6 +15,8 @@ use crate::repo::BareRepo;
 
 /// Most refs that one fetch may name.
 const FETCH_REFS_MAX: usize = 1_000;
+/// How long a server that is copied from may be silent.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// What proves to a git server who we are. It is not shown by `Debug`.
 #[derive(Clone)]
@@ -157,6 +160,28 @@ impl BareRepo {
             .args(["--refmap=", "--", remote.url.as_str()])
             .args(specs);
         Ok(remote.allow(command))
+    }
+
+    /// Makes this repository's refs those of another server's, with all their history. About four
+    /// processes here and three there.
+    ///
+    /// # Errors
+    /// [`Error::Denied`], [`Error::Unreachable`], such as for a server that falls silent.
+    pub async fn mirror(&self, remote: &Remote) -> Result<()> {
+        let command = self
+            .cmd("fetch")
+            .args([
+                "--quiet",
+                "--prune",
+                "--no-tags",
+                "--no-write-fetch-head",
+                "--no-recurse-submodules",
+                "--no-show-forced-updates",
+            ])
+            .args(["--refmap=", "--", remote.url.as_str(), "+refs/*:refs/*"])
+            .config("http.lowSpeedLimit", "1")
+            .config("http.lowSpeedTime", SILENCE_MAX.as_secs().to_string());
+        self.fetched(remote.allow(command)).await
     }
 
     async fn fetched(&self, command: Cmd) -> Result<()> {

@@ -1,6 +1,6 @@
 //! What a use case can end with besides its result.
 
-use devlab_core::{Refusal, StorageError};
+use devlab_core::{Refusal, ServerId, StorageError};
 
 /// Result of a use case.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -28,6 +28,12 @@ pub enum Error {
         /// What the system says.
         #[source]
         source: std::io::Error,
+    },
+    /// Another server has what this is about: nothing was done here.
+    #[error("another server has the project's repository")]
+    Elsewhere {
+        /// That server; `None` if it is not known yet.
+        home: Option<ServerId>,
     },
     /// A fault that a test injected.
     #[error("injected fault")]

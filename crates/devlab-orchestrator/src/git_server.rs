@@ -8,6 +8,7 @@ use devlab_core::auth::{AuditEntry, Principal, Role};
 use devlab_core::event::{EventKind, NewEvent};
 use devlab_core::name::Name;
 use devlab_core::org::Project;
+use devlab_core::rules::servers::{self, Held};
 use devlab_core::train::Target;
 use devlab_core::tx::{Effect, Read};
 use devlab_core::{RefName, Refusal};
@@ -69,6 +70,15 @@ pub struct GitReply {
 }
 
 impl Lab {
+    /// Which server answers a git client, if it is not this one.
+    ///
+    /// # Errors
+    /// As [`Lab::git`], and [`crate::Error::Elsewhere`].
+    pub async fn expect_git_here(&self, who: &Principal, org: &str, project: &str) -> Result<()> {
+        let (_, project) = self.git_access(who, org, project).await?;
+        self.expect_here(&project)
+    }
+
     /// Answers a git client. A push of a person's changes what the lab knows of the branch.
     ///
     /// # Errors
@@ -85,6 +95,14 @@ impl Lab {
 
     async fn serve_git(&self, call: GitCall) -> Result<GitReply> {
         let (access, project) = self.git_access(&call.who, &call.org, &call.project).await?;
+        let is_push = call.path_info == RECEIVE_PACK || call.query.contains(RECEIVE_PACK_SERVICE);
+        let held = match is_push {
+            true => Some(self.held_repo(&project).await?.1),
+            false => {
+                self.expect_here(&project)?;
+                None
+            }
+        };
         if call.who.attempt.is_none() && call.query.contains(RECEIVE_PACK_SERVICE) {
             // A push whose record failed is not sent again: git says that all is there already.
             self.reconcile_branch(&project).await?;
@@ -103,10 +121,22 @@ impl Lab {
             receive: access.receive,
         });
         let response = response.await?;
-        if call.who.attempt.is_none() && response.pushed.iter().any(|pushed| pushed.applied) {
+        if let Some(held) = held
+            && response.pushed.iter().any(|pushed| pushed.applied)
+        {
             self.fault("push.after_ref")?;
-            self.after_push(&call.who, call.request_id, &project, &response.pushed)
-                .await?;
+            match call.who.attempt {
+                // Nothing is recorded of it, but it counts only where its delivery is looked for.
+                Some(_) => {
+                    let is_home = self.store().read(move |view| servers::check(view, &held));
+                    is_home.await?;
+                }
+                None => {
+                    let pushed = &response.pushed;
+                    self.after_push(&call.who, call.request_id, (&project, held), pushed)
+                        .await?;
+                }
+            }
         }
         Ok(GitReply {
             status: response.status,
@@ -148,7 +178,7 @@ impl Lab {
         &self,
         who: &Principal,
         request_id: String,
-        project: &Project,
+        (project, held): (&Project, Held),
         pushed: &[PushedRef],
     ) -> Result<()> {
         let names: Vec<String> = pushed
@@ -161,7 +191,7 @@ impl Lab {
             .find(|p| p.applied && p.name == project.default_branch);
         let moved = default.map(|p| (p.old.clone(), p.new.clone()));
         let (who, project) = (who.clone(), project.clone());
-        let done = self.store().write(move |tx| {
+        let done = self.write_held(held, move |tx| {
             let branch = &project.default_branch;
             let mut head = tx.branch_head(project.id, branch)?;
             if let Some((old, new)) = &moved
@@ -194,7 +224,7 @@ impl Lab {
             }));
             Ok(())
         });
-        Ok(done.await?)
+        done.await
     }
 }
 

@@ -2,16 +2,18 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use devlab_core::org::ProjectSettings;
+use devlab_core::server::ServerRole;
 use devlab_core::tx::{Read, RuleConfig, Tx};
 use devlab_core::{Clock, Oid, OrgId, ProjectId};
+use devlab_forge::Git;
 use devlab_forge::forge::Forge;
 use devlab_forge::http::GitHttp;
 use devlab_forge::import::{ImportFrom, ImportLimits};
-use devlab_forge::{BareRepo, Git};
 use devlab_store::blobs::BlobStore;
 use devlab_store::{Store, StoreExt};
 use tokio::sync::Semaphore;
@@ -19,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::error::{Error, Result};
+use crate::homes::{self, Place, ThisServer};
 use crate::loops::Loops;
 use crate::secrets;
 use crate::wakes::Wakes;
@@ -41,8 +44,8 @@ const SEAL_FROM_DEFAULT: u64 = 16 * 1024;
 /// How the lab behaves.
 #[derive(Debug, Clone)]
 pub struct LabConfig {
-    /// Name of this server, for `/peers`.
-    pub server_name: String,
+    /// This server.
+    pub server: ThisServer,
     /// Leases and back-off.
     pub rules: RuleConfig,
     /// Bounds of an import.
@@ -101,6 +104,8 @@ pub struct LabParts {
 pub struct Lab {
     store: Arc<dyn Store>,
     blobs: Arc<BlobStore>,
+    /// Whether it was seen that this is the place of the lab's blobs.
+    pub(crate) place_is_ours: AtomicBool,
     pub(crate) wakes: Arc<Wakes>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) git: Git,
@@ -108,6 +113,7 @@ pub struct Lab {
     pub(crate) forge: Arc<dyn Forge>,
     repos: PathBuf,
     pub(crate) config: LabConfig,
+    pub(crate) place: Place,
     faults: FaultHook,
     attempt_key: String,
     settings: Mutex<HashMap<ProjectId, (Oid, Arc<ProjectSettings>)>>,
@@ -146,10 +152,13 @@ impl Lab {
                     Ok(key)
                 }
             });
+        let place = homes::take_place(&parts.store, &parts.config.server).await?;
         let lab = Arc::new(Self {
+            place,
             attempt_key: attempt_key.await?,
             store: parts.store,
             blobs: parts.blobs,
+            place_is_ours: AtomicBool::new(false),
             wakes: parts.wakes,
             clock: parts.clock,
             git: parts.git,
@@ -164,8 +173,11 @@ impl Lab {
             stop: CancellationToken::new(),
             tracker: TaskTracker::new(),
         });
-        lab.sweep_repositories().await?;
-        lab.reconcile_branches(true).await?;
+        if lab.has_role(ServerRole::Git) {
+            lab.sweep_repositories().await?;
+            lab.adopt_projects().await?;
+            lab.reconcile_branches(true).await?;
+        }
         Ok(lab)
     }
 
@@ -274,14 +286,6 @@ impl Lab {
     #[must_use]
     pub fn repos(&self) -> &Path {
         &self.repos
-    }
-
-    /// A project's repository.
-    ///
-    /// # Errors
-    /// It is not there or cannot be used.
-    pub async fn repo(&self, org: OrgId, project: ProjectId) -> Result<BareRepo> {
-        Ok(BareRepo::open(&self.git, &self.repo_dir(org, project)).await?)
     }
 
     pub(crate) fn cached_settings(

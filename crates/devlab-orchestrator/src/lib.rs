@@ -10,9 +10,11 @@
 
 mod error;
 mod git_server;
+mod homes;
 mod lab;
 mod logs;
 mod loops;
+mod moves;
 mod mutate;
 pub mod projects;
 mod results;
@@ -26,9 +28,11 @@ mod work;
 pub use devlab_store::blobs::{BlobError, BlobErrorKind};
 pub use error::{Error, Result};
 pub use git_server::{GitBody, GitCall, GitReply};
+pub use homes::ThisServer;
 pub use lab::{BytesConfig, FaultHook, Lab, LabConfig, LabParts};
 pub use logs::LogPart;
 pub use loops::LoopReport;
+pub use moves::Move;
 pub use mutate::{Answer, Done, IdempotencyKey, Mutation};
 pub use results::CommitView;
 pub use secrets::{Secret, TOKEN_PREFIX};

@@ -1,7 +1,9 @@
 //! Logs, wherever their bytes are: live ones in the store, sealed ones in blobs.
 
+use std::sync::atomic::Ordering;
+
 use devlab_core::auth::Principal;
-use devlab_core::bytes::KeptLog;
+use devlab_core::bytes::{KeptLog, ReadBytes};
 use devlab_core::error::StorageErrorKind;
 use devlab_core::{AttemptId, Refusal, StorageError, TaskId};
 
@@ -108,6 +110,30 @@ impl Lab {
             bytes,
             len: now,
         })
+    }
+
+    /// Makes sure that blobs are kept where those of this lab are: servers that share a database
+    /// have to share the place of blobs too.
+    ///
+    /// # Errors
+    /// [`Refusal::Conflict`] that says what to do; the place of blobs.
+    pub(crate) async fn check_place(&self) -> Result<()> {
+        if self.place_is_ours.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let Some(blob) = self.read(ReadBytes::a_named_blob).await? else {
+            return Ok(());
+        };
+        if self.blobs().stat(&blob).await?.is_none() {
+            return Err(Refusal::Conflict(format!(
+                "the bytes of this lab are not in {}: give all its servers the same DEVLAB_BLOBS, \
+                 a bucket or a folder that they share",
+                self.blobs().place()
+            ))
+            .into());
+        }
+        self.place_is_ours.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// What became of a log.

@@ -7,9 +7,10 @@ use devlab_core::event::{EventKind, NewEvent};
 use devlab_core::name::Name;
 use devlab_core::org::{Project, ProjectSettings};
 use devlab_core::project_file::{self, PROJECT_FILE, PROJECT_FILE_BYTES_MAX};
+use devlab_core::server::Home;
 use devlab_core::train::Target;
 use devlab_core::tx::{Effect, Page, Tx};
-use devlab_core::{CandidateId, Oid, OrgId, ProjectId, RefName, Refusal};
+use devlab_core::{CandidateId, Oid, OrgId, ProjectId, RefName, Refusal, ServerId};
 use devlab_forge::BareRepo;
 use devlab_forge::import::import_https;
 use devlab_forge::refs::RefUpdate;
@@ -35,6 +36,8 @@ pub struct NewProject {
     pub default_branch: RefName,
     /// Where people work on it.
     pub upstream: Option<String>,
+    /// The server that has made its repository.
+    pub home: ServerId,
 }
 
 /// Stores a project. Its repository has to be there before: a project is never without one.
@@ -61,6 +64,11 @@ pub fn insert(
         default_branch: new.default_branch.clone(),
         upstream: new.upstream.clone(),
         archived: false,
+        home: Home {
+            server: Some(new.home),
+            epoch: 1,
+            moving_to: None,
+        },
         created_at: tx.now(),
     };
     tx.insert_project(&project)?;
@@ -150,7 +158,8 @@ impl Lab {
     }
 
     /// Removes what creations of projects that were cut off have left: folders of repositories that
-    /// no project has. Only for a start: nothing else may make a project meanwhile.
+    /// no project has, and copies of repositories that have moved to another server. Only for a
+    /// start: nothing else may make a project here meanwhile.
     pub(crate) async fn sweep_repositories(&self) -> Result<()> {
         for dir in folders(self.repos())?.iter().map(|org| folders(org)) {
             for dir in dir? {
@@ -160,13 +169,16 @@ impl Lab {
                     continue;
                 };
                 let is_whole = !name.starts_with('.');
-                let known = self
-                    .store()
-                    .read(move |view| Ok(view.project(id)?.is_some()));
-                if known.await? && is_whole {
+                let (own, is_shared) = (self.this_server().id, self.is_shared());
+                let is_needed = self.store().read(move |view| {
+                    let project = view.project(id)?;
+                    let here = |home: ServerId| home == own || !is_shared;
+                    Ok(project.is_some_and(|project| project.home.server.is_none_or(here)))
+                });
+                if is_needed.await? && is_whole {
                     continue;
                 }
-                tracing::warn!(dir = %dir.display(), "removing a repository that no project has");
+                tracing::warn!(dir = %dir.display(), "removing a repository that is nobody's here");
                 std::fs::remove_dir_all(&dir).map_err(|source| Error::Io {
                     what: format!("cannot remove {}", dir.display()),
                     source,
@@ -188,16 +200,11 @@ impl Lab {
     ///
     /// # Errors
     /// [`Refusal::Invalid`] if `.devlab/project.toml` has a mistake.
-    pub async fn settings(
-        &self,
-        org: OrgId,
-        project: ProjectId,
-        head: &Oid,
-    ) -> Result<Arc<ProjectSettings>> {
-        if let Some(settings) = self.cached_settings(project, head) {
+    pub async fn settings(&self, project: &Project, head: &Oid) -> Result<Arc<ProjectSettings>> {
+        if let Some(settings) = self.cached_settings(project.id, head) {
             return Ok(settings);
         }
-        let repo = self.repo(org, project).await?;
+        let repo = self.repo(project).await?;
         let file = repo
             .read_file(head, PROJECT_FILE, PROJECT_FILE_BYTES_MAX)
             .await?;
@@ -210,7 +217,7 @@ impl Lab {
             }
         };
         let settings = Arc::new(settings);
-        self.cache_settings(project, head.clone(), Arc::clone(&settings));
+        self.cache_settings(project.id, head.clone(), Arc::clone(&settings));
         Ok(settings)
     }
 
@@ -219,17 +226,11 @@ impl Lab {
     ///
     /// # Errors
     /// As [`Lab::settings`].
-    pub async fn settings_now(
-        &self,
-        org: OrgId,
-        project: ProjectId,
-    ) -> Result<Arc<ProjectSettings>> {
-        let found = self.store().read(move |view| {
-            let project = view.project(project)?.ok_or(Refusal::NotFound("project"))?;
-            view.branch_head(project.id, &project.default_branch)
-        });
+    pub async fn settings_now(&self, project: &Project) -> Result<Arc<ProjectSettings>> {
+        let (id, branch) = (project.id, project.default_branch.clone());
+        let found = self.store().read(move |view| view.branch_head(id, &branch));
         match found.await? {
-            Some(head) => self.settings(org, project, &head).await,
+            Some(head) => self.settings(project, &head).await,
             None => Ok(Arc::default()),
         }
     }
@@ -255,7 +256,7 @@ impl Lab {
             ))
             .into());
         };
-        let settings = self.settings(project.org, project.id, &head).await?;
+        let settings = self.settings(project, &head).await?;
         Ok((project.id, (*settings).clone()))
     }
 
@@ -276,7 +277,8 @@ impl Lab {
                 return Ok(());
             };
             after = Some(last.id.uuid());
-            for project in projects {
+            let here = |project: &Project| self.expect_here(project).is_ok();
+            for project in projects.into_iter().filter(here) {
                 let tidied = match is_start {
                     true => self.tidy(&project).await,
                     false => Ok(()),
@@ -291,7 +293,7 @@ impl Lab {
 
     /// What only a start has to do for a repository: ends what processes that were killed have left.
     async fn tidy(&self, project: &Project) -> Result<()> {
-        let repo = self.repo(project.org, project.id).await?;
+        let repo = self.repo(project).await?;
         let locks = repo.clear_stale_locks(STALE_LOCK_AGE).await?;
         if locks > 0 {
             tracing::warn!(locks, project = %project.id, "removed locks of a git that was killed");
@@ -302,7 +304,11 @@ impl Lab {
     }
 
     pub(crate) async fn reconcile_branch(&self, project: &Project) -> Result<()> {
-        let repo = self.repo(project.org, project.id).await?;
+        // What moves is left alone: it comes in line where it arrives.
+        let (repo, held) = match self.held_repo(project).await {
+            Err(Error::Refused(Refusal::NotHome)) => return Ok(()),
+            held => held?,
+        };
         let actual = repo.resolve(&project.default_branch).await?;
         let (id, branch) = (project.id, project.default_branch.clone());
         let known = self.store().read({
@@ -313,7 +319,7 @@ impl Lab {
         if known == actual {
             return Ok(());
         }
-        let done = self.store().write(move |tx| {
+        let done = self.write_held(held, move |tx| {
             if tx.branch_head(id, &branch)? != known {
                 // Somebody has just recorded a move: that is newer than what was read here.
                 return Ok(());
@@ -325,7 +331,7 @@ impl Lab {
             }));
             Ok(())
         });
-        Ok(done.await?)
+        done.await
     }
 
     /// Keep-refs end with their publication. A process that died right after one has left its ref,

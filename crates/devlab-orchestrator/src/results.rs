@@ -58,7 +58,7 @@ impl Lab {
     /// A published result is measured from the target before its merge, another one from where it
     /// leaves its target.
     async fn span_of(&self, task: &Task, project: &Project, target: Option<Oid>) -> Result<Span> {
-        let repo = self.repo(project.org, project.id).await?;
+        let repo = self.repo(project).await?;
         if let Some(merge) = &task.published {
             let log = repo.log(None, merge, 1).await?;
             let parents = log
@@ -125,10 +125,13 @@ impl Lab {
     /// [`Refusal::NotFound`] for a patch that the caller may not see.
     pub async fn patch_diff(&self, who: &Principal, id: PatchId, max: usize) -> Result<Vec<u8>> {
         let caller = who.clone();
-        let patch = self
-            .read(move |view| scope::patch(view, &caller, id))
-            .await?;
-        let repo = self.repo(patch.org, patch.project).await?;
+        let found = self.read(move |view| {
+            let patch = scope::patch(view, &caller, id)?;
+            let project = view.project(patch.project)?;
+            Ok((patch, project.ok_or(Refusal::NotFound("project"))?))
+        });
+        let (patch, project) = found.await?;
+        let repo = self.repo(&project).await?;
         let base = repo
             .merge_base(&patch.base, &patch.head)
             .await?

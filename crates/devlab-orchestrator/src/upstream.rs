@@ -3,6 +3,7 @@
 use devlab_core::auth::Principal;
 use devlab_core::label::Labels;
 use devlab_core::org::Project;
+use devlab_core::rules::servers::{self, Held};
 use devlab_core::rules::{agents, schedule};
 use devlab_core::state::State;
 use devlab_core::task::{Task, TaskSpec};
@@ -50,6 +51,7 @@ pub struct Synced {
 #[derive(Debug, Clone)]
 pub struct BegunSync {
     project: Project,
+    held: Held,
     head: Oid,
     step: SyncStep,
 }
@@ -75,8 +77,9 @@ impl BegunSync {
     /// Stores what a sync came to.
     ///
     /// # Errors
-    /// Those of [`schedule::adopt`]; storage.
+    /// Those of [`schedule::adopt`]; [`Refusal::NotHome`] if the repository has moved; storage.
     pub fn record(&self, tx: &mut dyn Tx) -> devlab_core::Result<Synced> {
+        servers::check(tx, &self.held)?;
         let outcome = match &self.step {
             SyncStep::Nothing => UpstreamSync::UpToDate,
             SyncStep::Moved(old) => {
@@ -168,7 +171,7 @@ impl Lab {
     ) -> Result<Option<BegunSync>> {
         // A sync or a push whose record failed has left them apart.
         self.reconcile_branch(project).await?;
-        let repo = self.repo(project.org, project.id).await?;
+        let (repo, held) = self.held_repo(project).await?;
         if !is_commit(&repo, commit).await? {
             return Err(Refusal::invalid(
                 "commit",
@@ -181,6 +184,7 @@ impl Lab {
         let begun = |step, head: &Oid| {
             Some(BegunSync {
                 project: project.clone(),
+                held,
                 head: head.clone(),
                 step,
             })
@@ -261,7 +265,7 @@ impl Lab {
     /// ended. That it stays behind is no reason to fail.
     pub async fn drop_pushed(&self, project: &Project, branch: &RefName, commit: &Oid) {
         let dropped = async {
-            let repo = self.repo(project.org, project.id).await?;
+            let repo = self.repo(project).await?;
             let is_default = *branch == project.default_branch;
             if is_default || repo.resolve(branch).await?.as_ref() != Some(commit) {
                 return Ok(());

@@ -127,10 +127,27 @@ impl Wakes {
                 Effect::Tokens => {
                     self.tokens.fetch_add(1, Ordering::Release);
                 }
+                Effect::Missed => self.everybody_looks(),
             }
         }
         self.commits
             .send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Wakes everybody who waits: something may have been said while nobody listened.
+    fn everybody_looks(&self) {
+        self.tokens.fetch_add(1, Ordering::Release);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        for waiting in idle.drain().flat_map(|(_, line)| line) {
+            // One that has gone away meanwhile needs no wake.
+            waiting.tell.send(waiting.labels).ok();
+        }
+        drop(idle);
+        let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        orders.values().for_each(|notify| notify.notify_waiters());
+        for notify in [&self.train, &self.start, &self.due, &self.forge] {
+            notify.notify_one();
+        }
     }
 
     fn wake_one(&self, org: OrgId, required: &Labels) {

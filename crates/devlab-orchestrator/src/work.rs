@@ -8,6 +8,7 @@ use devlab_core::check::CheckSet;
 use devlab_core::limits::{LOG_TAIL_BYTES_MAX, LONG_POLL_MAX};
 use devlab_core::org::{Org, Project};
 use devlab_core::rules::complete::{CheckRun, Outcome};
+use devlab_core::rules::servers::{self, Held};
 use devlab_core::rules::{agents, claim, complete, lease};
 use devlab_core::state::State;
 use devlab_core::task::{Feedback, Task, TaskSpec};
@@ -207,9 +208,24 @@ impl Lab {
         attempt: AttemptId,
         outcome: Outcome,
     ) -> Result<State> {
+        self.end(who, task, attempt, outcome, None).await
+    }
+
+    /// Ends an attempt; what was read from a repository counts if that is still this server's.
+    async fn end(
+        &self,
+        who: &Principal,
+        task: TaskId,
+        attempt: AttemptId,
+        outcome: Outcome,
+        held: Option<Held>,
+    ) -> Result<State> {
         let (rules, who) = (self.config.rules, who.clone());
         let done = self.store().write(move |tx| {
             of_caller(tx, &who, attempt)?;
+            if let Some(held) = &held {
+                servers::check(tx, held)?;
+            }
             complete::complete(tx, &rules, task, attempt, outcome.clone())
         });
         Ok(done.await?)
@@ -235,30 +251,33 @@ impl Lab {
                 );
             }
         }
-        let outcome = match &delivered.commit {
-            None => Outcome::Delivered {
-                result: None,
-                checks: delivered.checks,
-                protected: false,
-            },
+        let (outcome, held) = match &delivered.commit {
+            None => {
+                let outcome = Outcome::Delivered {
+                    result: None,
+                    checks: delivered.checks,
+                    protected: false,
+                };
+                (outcome, None)
+            }
             Some(commit) => {
                 let commit = commit.clone();
-                self.inspect(who, attempt, commit, delivered.checks).await?
+                let (outcome, held) = self.inspect(who, attempt, commit, delivered.checks).await?;
+                (outcome, Some(held))
             }
         };
         self.fault("server.before_complete")?;
-        let state = self.end_attempt(who, task, attempt, outcome).await?;
+        let state = self.end(who, task, attempt, outcome, held).await?;
         self.fault("server.after_complete")?;
         Ok(state)
     }
 
-    async fn inspect(
+    /// An attempt that delivers a commit, with its task, its checks and its project.
+    async fn delivered_to(
         &self,
         who: &Principal,
         id: AttemptId,
-        commit: Oid,
-        checks: Vec<CheckRun>,
-    ) -> Result<Outcome> {
+    ) -> Result<(Attempt, Task, CheckSet, Project)> {
         let who = who.clone();
         let stored = self.store().read(move |view| {
             let attempt = of_caller(view, &who, id)?;
@@ -267,9 +286,13 @@ impl Lab {
                 Some(hash) => view.check_set(hash)?.unwrap_or_default(),
                 None => CheckSet::default(),
             };
-            Ok((attempt, task, set))
+            let project = match task.project {
+                Some(project) => view.project(project)?,
+                None => None,
+            };
+            Ok((attempt, task, set, project))
         });
-        let (attempt, task, set) = stored.await?;
+        let (attempt, task, set, project) = stored.await?;
         // The fence first: such an attempt could not push, so its commit is no fault of its own.
         match attempt.state {
             AttemptState::Superseded => return Err(Refusal::StaleAttempt.into()),
@@ -279,10 +302,21 @@ impl Lab {
             | AttemptState::Succeeded
             | AttemptState::Failed => {}
         }
-        let project = task.project.ok_or_else(|| {
+        let project = project.ok_or_else(|| {
             Refusal::invalid("complete.delivered.commit", "this task has no repository")
         })?;
-        let repo = self.repo(task.org, project).await?;
+        Ok((attempt, task, set, project))
+    }
+
+    async fn inspect(
+        &self,
+        who: &Principal,
+        id: AttemptId,
+        commit: Oid,
+        checks: Vec<CheckRun>,
+    ) -> Result<(Outcome, Held)> {
+        let (attempt, task, set, project) = self.delivered_to(who, id).await?;
+        let (repo, held) = self.held_repo(&project).await?;
         if attempt.kind == AttemptKind::Verify {
             let tree = match repo.tree_of(&commit).await {
                 Err(devlab_forge::Error::Missing { .. }) => {
@@ -291,11 +325,12 @@ impl Lab {
                 }
                 found => found?,
             };
-            return Ok(Outcome::Delivered {
+            let outcome = Outcome::Delivered {
                 result: Some((commit, tree)),
                 checks,
                 protected: false,
-            });
+            };
+            return Ok((outcome, held));
         }
         let name = RefName::of_attempt(task.id, attempt.number);
         if repo.resolve(&name).await?.as_ref() != Some(&commit) {
@@ -323,11 +358,12 @@ impl Lab {
             }
             None => false,
         };
-        Ok(Outcome::Delivered {
+        let outcome = Outcome::Delivered {
             result: Some((commit, tree)),
             checks,
             protected,
-        })
+        };
+        Ok((outcome, held))
     }
 
     /// Appends to an attempt's log; see [`devlab_store::Store::append_log`].

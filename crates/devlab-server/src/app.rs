@@ -4,12 +4,16 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use devlab_core::Clock;
+use devlab_core::server::{ServerRole, ServerRoles};
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Auth;
 use crate::context::RequestIds;
+use crate::forward::Forwarder;
 use crate::hosts::AllowedHosts;
 use crate::metrics::Metrics;
+use crate::policy::{Access, Roles};
+use crate::problem::{ApiError, Kind, Result};
 use crate::rate::{Limiter, Rates};
 
 /// What the binary decides.
@@ -21,6 +25,8 @@ pub struct ServerConfig {
     pub allowed_hosts: Vec<String>,
     /// Limits of requests per time.
     pub rates: Rates,
+    /// What this server does.
+    pub roles: ServerRoles,
     /// A short random text that differs between starts: request ids begin with it.
     pub instance: String,
 }
@@ -38,6 +44,9 @@ pub struct App {
     pub(crate) hosts: AllowedHosts,
     pub(crate) limiter: Limiter,
     pub(crate) request_ids: RequestIds,
+    /// Where requests go that another server has to answer; `None` if there is no other.
+    pub(crate) forward: Option<Forwarder>,
+    roles: ServerRoles,
 }
 
 impl App {
@@ -58,6 +67,36 @@ impl App {
             hosts: AllowedHosts::new(config.bind, names),
             limiter: Limiter::new(config.rates),
             request_ids: RequestIds::new(config.instance),
+            forward: None,
+            roles: config.roles,
+        }
+    }
+
+    /// The same with other servers to pass requests on to.
+    #[must_use]
+    pub fn with_others(mut self, forward: Forwarder) -> Self {
+        self.forward = Some(forward);
+        self
+    }
+
+    /// Refuses what is not for this server's roles: without `api` it answers git clients, what
+    /// other servers pass on, and whoever looks whether it is well.
+    pub(crate) fn expect_role(&self, access: Access, is_forwarded: bool) -> Result<()> {
+        let is_served = match access {
+            Access::Public => true,
+            Access::Git(_) => self.roles.has(ServerRole::Git) || self.roles.has(ServerRole::Api),
+            Access::Roles(roles) => {
+                self.roles.has(ServerRole::Api)
+                    || roles == Roles::METRICS
+                    || (is_forwarded && self.roles.has(ServerRole::Git))
+            }
+        };
+        match is_served {
+            true => Ok(()),
+            false => Err(ApiError::new(
+                Kind::WRONG_SERVER,
+                format!("it has the roles {}", self.roles),
+            )),
         }
     }
 }

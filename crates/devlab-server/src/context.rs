@@ -78,6 +78,8 @@ pub(crate) struct Context {
     /// The caller; `None` on a public route.
     pub(crate) principal: Option<Principal>,
     pub(crate) policy: Policy,
+    /// Whether another server has passed it on.
+    pub(crate) is_forwarded: bool,
 }
 
 #[cfg(test)]

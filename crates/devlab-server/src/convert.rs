@@ -16,6 +16,7 @@ use devlab_core::org::{Org, Project, ProjectSettings};
 use devlab_core::patch::{Patch, PatchComment};
 use devlab_core::rules::agents;
 use devlab_core::rules::complete::CheckRun;
+use devlab_core::server::Server;
 use devlab_core::state::State;
 use devlab_core::task::{Feedback, Task, TaskSpec};
 use devlab_core::train::Candidate;
@@ -200,6 +201,8 @@ pub fn project(project: Project, org: &Org, head: Option<&Oid>) -> wire_project:
         head: head.map(text),
         upstream: project.upstream,
         archived: project.archived,
+        home: project.home.server,
+        moving_to: project.home.moving_to,
         created_at: project.created_at,
     }
 }
@@ -412,6 +415,22 @@ pub fn commit(commit: CommitView) -> wire::Commit {
         author: commit.author,
         at: commit.at.to_string(),
         subject: commit.subject,
+    }
+}
+
+/// A server of the lab. Global callers learn how many repositories it has, and its address.
+#[must_use]
+pub fn peer(server: Server, this: bool, there: bool, projects: Option<u64>) -> devlab_api::Peer {
+    devlab_api::Peer {
+        id: server.id,
+        name: server.name,
+        version: server.version,
+        roles: server.roles.iter().map(|r| r.as_str().to_owned()).collect(),
+        url: projects.map(|_| server.url),
+        projects,
+        started_at: server.started_at,
+        there,
+        this,
     }
 }
 

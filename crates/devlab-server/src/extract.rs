@@ -5,6 +5,7 @@ mod caller;
 mod idempotency;
 mod path;
 
+pub(crate) use body::read as read_body;
 pub use body::{Json, RawBody};
 pub use caller::{Caller, LastEventId};
 pub use idempotency::{Idempotency, Mutation};

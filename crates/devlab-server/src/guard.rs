@@ -25,6 +25,8 @@ use tracing::Instrument;
 
 use crate::app::App;
 use crate::context::{Context, REQUEST_ID, RequestId};
+use crate::extract;
+use crate::forward::{FORWARDED, Forwarder, OfAnother};
 use crate::metrics::RouteMetrics;
 use crate::policy::{Access, Policy};
 use crate::problem::{self, ApiError, Kind, Result};
@@ -108,8 +110,9 @@ impl Inner {
     {
         let started = self.app.clock.monotonic();
         let request_id = self.app.request_ids.of(request.headers());
+        let is_forwarded = request.headers().contains_key(&FORWARDED);
         let admitted = match self.app.hosts.check(request.uri(), request.headers()) {
-            Ok(()) => self.admit(request.headers()).await,
+            Ok(()) => self.admit(request.headers(), is_forwarded).await,
             Err(error) => Err(error),
         };
         let response = match admitted {
@@ -118,13 +121,15 @@ impl Inner {
                     request_id: request_id.clone(),
                     principal,
                     policy: self.policy,
+                    is_forwarded,
                 });
                 let span = tracing::debug_span!(
                     "request",
                     id = request_id.as_str(),
                     route = self.name.as_str()
                 );
-                self.answer(inner, request).instrument(span).await
+                let work = self.answer(inner, request, &request_id, is_forwarded);
+                work.instrument(span).await
             }
             Err(error) => error.into_response(),
         };
@@ -132,8 +137,9 @@ impl Inner {
     }
 
     /// Who calls, if they may.
-    async fn admit(&self, headers: &HeaderMap) -> Result<Option<Principal>> {
+    async fn admit(&self, headers: &HeaderMap, is_forwarded: bool) -> Result<Option<Principal>> {
         let app = &self.app;
+        app.expect_role(self.policy.access, is_forwarded)?;
         let (principal, roles) = match self.policy.access {
             Access::Public => {
                 if self.changes {
@@ -154,13 +160,30 @@ impl Inner {
         Ok(Some(principal))
     }
 
-    async fn answer<S>(&self, mut inner: S, request: Request) -> Response
+    async fn answer<S>(
+        &self,
+        mut inner: S,
+        request: Request,
+        id: &RequestId,
+        is_forwarded: bool,
+    ) -> Response
     where
         S: Service<Request, Error = Infallible>,
         S::Response: IntoResponse,
     {
+        let handler = async {
+            match &self.app.forward {
+                Some(forward) if self.policy.at_home && !is_forwarded => {
+                    at_home(inner, request, forward, id).await
+                }
+                Some(_) | None => match inner.call(request).await {
+                    Ok(response) => response.into_response(),
+                    Err(never) => match never {},
+                },
+            }
+        };
         // A panic is a defect, but of one request: the connection and its other streams go on.
-        let handler = AssertUnwindSafe(inner.call(request)).catch_unwind();
+        let handler = AssertUnwindSafe(handler).catch_unwind();
         let outcome = match self.policy.timeout {
             None => handler.await,
             Some(limit) => match tokio::time::timeout(limit, handler).await {
@@ -174,15 +197,16 @@ impl Inner {
             },
         };
         match outcome {
-            Ok(Ok(response)) => response.into_response(),
-            Ok(Err(never)) => match never {},
+            Ok(response) => response,
             Err(_panic) => ApiError::internal("the handler panicked").into_response(),
         }
     }
 
     fn finish(&self, response: Response, request_id: &RequestId, started: Duration) -> Response {
         let status = response.status();
-        let mut response = if status.is_client_error() || status.is_server_error() {
+        let is_ours = response.extensions().get::<OfAnother>().is_none();
+        let failed = status.is_client_error() || status.is_server_error();
+        let mut response = if failed && is_ours {
             self.explain(response, request_id)
         } else {
             response
@@ -241,5 +265,32 @@ impl Inner {
         }
         *response.body_mut() = Body::from(error.document(request_id));
         response
+    }
+}
+
+/// Answers here, or if the repository is on another server, lets that one answer.
+async fn at_home<S>(mut inner: S, request: Request, forward: &Forwarder, id: &RequestId) -> Response
+where
+    S: Service<Request, Error = Infallible>,
+    S::Response: IntoResponse,
+{
+    let (parts, body) = request.into_parts();
+    let body = match extract::read_body(&parts, body).await {
+        Ok(body) => body,
+        Err(error) => return error.into_response(),
+    };
+    let again = parts.clone();
+    let request = Request::from_parts(parts, Body::from(body.clone()));
+    let response = match inner.call(request).await {
+        Ok(response) => response.into_response(),
+        Err(never) => match never {},
+    };
+    let elsewhere = response.extensions().get::<ApiError>();
+    match elsewhere.and_then(ApiError::home) {
+        None => response,
+        Some(home) => match forward.send(home, again, body, id).await {
+            Ok(response) => response,
+            Err(error) => error.into_response(),
+        },
     }
 }

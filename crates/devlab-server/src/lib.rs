@@ -16,6 +16,7 @@ pub mod auth;
 pub mod context;
 pub mod convert;
 pub mod extract;
+pub mod forward;
 pub mod guard;
 pub mod hosts;
 pub mod listen;

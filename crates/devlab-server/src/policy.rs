@@ -92,6 +92,8 @@ pub struct Policy {
     pub body_bytes_max: usize,
     /// How long it may take; `None` for streams and long polls, which end by themselves.
     pub timeout: Option<Duration>,
+    /// Whether it may need a repository, so that another server may have to answer.
+    pub at_home: bool,
 }
 
 impl Policy {
@@ -102,6 +104,7 @@ impl Policy {
             access: Access::Roles(roles),
             body_bytes_max: BODY_BYTES_MAX,
             timeout: Some(REQUEST_TIMEOUT),
+            at_home: false,
         }
     }
 
@@ -121,6 +124,7 @@ impl Policy {
             access: Access::Git(roles),
             body_bytes_max: 0,
             timeout: None,
+            at_home: false,
         }
     }
 
@@ -129,6 +133,16 @@ impl Policy {
     pub const fn waiting(self) -> Self {
         Self {
             timeout: None,
+            ..self
+        }
+    }
+
+    /// The same for what may need a repository. Its handler has to find that out before it does
+    /// anything else, because another server then does it all.
+    #[must_use]
+    pub const fn at_home(self) -> Self {
+        Self {
+            at_home: true,
             ..self
         }
     }

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use axum::response::{IntoResponse, Response};
 use devlab_api::problem::{PROBLEM_JSON, Problem};
 use devlab_core::error::StorageErrorKind;
-use devlab_core::{Error, Refusal, StorageError};
+use devlab_core::{Error, Refusal, ServerId, StorageError};
 use devlab_orchestrator::{BlobError, BlobErrorKind};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
@@ -38,6 +38,8 @@ struct Inner {
     field: Option<String>,
     expected_offset: Option<u64>,
     retry_after_secs: Option<u64>,
+    /// Set if another server has to answer.
+    home: Option<Option<ServerId>>,
     /// What the log gets and the caller does not.
     log: Option<String>,
 }
@@ -52,6 +54,7 @@ impl ApiError {
             field: None,
             expected_offset: None,
             retry_after_secs: None,
+            home: None,
             log: None,
         }))
     }
@@ -107,6 +110,20 @@ impl ApiError {
         Refusal::NotFound(what).into()
     }
 
+    /// Another server has the repository; `None` if it is not known which.
+    #[must_use]
+    pub fn elsewhere(home: Option<ServerId>) -> Self {
+        let detail = "another server has the repository of this project";
+        let mut error = Self::new(Kind::NOT_HOME, detail).retry_after(STORE_RETRY_SECS);
+        error.0.home = Some(home);
+        error
+    }
+
+    /// Which server has to answer instead, if one has to.
+    pub(crate) fn home(&self) -> Option<Option<ServerId>> {
+        self.0.home
+    }
+
     /// Its kind.
     #[must_use]
     pub fn kind(&self) -> Kind {
@@ -151,6 +168,7 @@ impl From<Refusal> for ApiError {
                 error.0.field = Some(field);
             }
             Refusal::LogGap { expected } => error.0.expected_offset = Some(expected),
+            Refusal::NotHome => error.0.retry_after_secs = Some(STORE_RETRY_SECS),
             Refusal::NotFound(_)
             | Refusal::Gone(_)
             | Refusal::NameTaken { .. }

@@ -85,6 +85,9 @@ pub trait Store: Send + Sync + 'static {
     /// each drops at most [`SETTLE_CHUNKS_MAX`] chunks.
     async fn settle_log(&self, attempt: AttemptId, len: u64, drop_to: u64) -> Result<Settled>;
 
+    /// Whether other processes may write to the same database.
+    fn is_shared(&self) -> bool;
+
     /// What the store says of itself, for `/metrics`, benchmarks and `doctor`: pairs of a name and
     /// a value read back from the database, such as `journal_mode` and `wal`.
     async fn describe(&self) -> Result<Vec<(String, String)>>;

@@ -9,13 +9,14 @@ use devlab_api::client::{Client, Timeouts};
 use devlab_api::project::{CreateOrg, CreateProject, Org, Project};
 use devlab_api::token::{CreateToken, NewToken};
 use devlab_core::auth::Role;
+use devlab_core::server::ServerRoles;
 use devlab_core::tx::RuleConfig;
-use devlab_core::{Clock, SystemClock};
+use devlab_core::{Clock, ServerId, SystemClock, Timestamp};
 use devlab_forge::forge::GitForge;
 use devlab_forge::http::{GitHttp, HttpLimits};
 use devlab_forge::import::{ImportFrom, ImportLimits};
 use devlab_forge::{Git, GitBinary};
-use devlab_orchestrator::{BytesConfig, Lab, LabConfig, LabParts, Secret, Wakes};
+use devlab_orchestrator::{BytesConfig, Lab, LabConfig, LabParts, Secret, ThisServer, Wakes};
 use devlab_server::app::{App, ServerConfig};
 use devlab_server::auth::{AttemptKey, Auth};
 use devlab_server::listen::{self, ListenLimits};
@@ -287,7 +288,13 @@ async fn open(dir: &Path, setup: &Setup) -> Arc<Lab> {
         forge: Arc::new(GitForge),
         repos: dir.join("repos"),
         config: LabConfig {
-            server_name: "test".to_owned(),
+            server: ThisServer {
+                id: ServerId::new(Timestamp::from_millis(1), 1 << 16),
+                name: "test".to_owned(),
+                url: "http://127.0.0.1:9".to_owned(),
+                roles: ServerRoles::all(),
+                version: "0.0.0".to_owned(),
+            },
             rules: setup.rules,
             import_limits: ImportLimits::default(),
             import_from: ImportFrom::PublicHttps,
@@ -313,6 +320,7 @@ async fn run(dir: &Path, setup: &Setup) -> Running {
         bind: Ipv4Addr::LOCALHOST.into(),
         allowed_hosts: setup.allowed_hosts.clone(),
         rates: setup.rates,
+        roles: ServerRoles::all(),
         instance: "test".to_owned(),
     };
     let app = Arc::new(App::new(config, auth, clock, stop.clone()));

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use devlab_agent::process::ProcessRef;
+use devlab_core::{ServerId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Exit, Failure};
@@ -85,6 +86,27 @@ impl Home {
 
     pub(crate) fn credentials_path(&self) -> PathBuf {
         self.0.join("credentials.json")
+    }
+
+    /// Id of the server with this data folder, made on its first start. It is the id of the disk: a
+    /// project's home is where its repository is.
+    ///
+    /// # Errors
+    /// The file cannot be read or written, or has no id in it.
+    pub(crate) fn server_id(&self, now: Timestamp) -> anyhow::Result<ServerId> {
+        let path = self.0.join("server-id");
+        match fs::read_to_string(&path) {
+            Ok(text) => text
+                .trim()
+                .parse()
+                .with_context(|| format!("{} does not have the id of a server", path.display())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let id = ServerId::new(now, rand::random());
+                write_private(&path, format!("{id}\n").as_bytes())?;
+                Ok(id)
+            }
+            Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+        }
     }
 
     fn server_path(&self) -> PathBuf {

@@ -122,6 +122,8 @@ fn flags(args: &Args) -> BTreeMap<Key, String> {
     };
     if let Some(server) = server {
         put(Key::Bind, server.bind.map(|bind| bind.to_string()));
+        put(Key::Roles, server.roles.clone());
+        put(Key::Advertise, server.advertise.clone());
         put(
             Key::LeaseSecs,
             server.lease_secs.map(|secs| secs.to_string()),

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use devlab_core::limits;
+use devlab_core::server::ServerRoles;
 use devlab_orchestrator::BytesConfig;
 use secrecy::SecretString;
 
@@ -26,6 +27,8 @@ pub(crate) enum Key {
     Home,
     Bind,
     AllowedHosts,
+    Roles,
+    Advertise,
     Database,
     Blobs,
     BlobsEndpoint,
@@ -95,6 +98,8 @@ const TABLE: &[Row] = &[
     Row { key: Key::Home, env: "DEVLAB_HOME", toml: None, secret: false, hook: false, about: "data folder" },
     row(Key::Bind, "DEVLAB_BIND", "bind", "address the server listens on"),
     row(Key::AllowedHosts, "DEVLAB_ALLOWED_HOSTS", "allowed_hosts", "further names the server answers to, by commas"),
+    row(Key::Roles, "DEVLAB_ROLES", "roles", "what the server does: api, loops, git, by commas"),
+    row(Key::Advertise, "DEVLAB_ADVERTISE", "advertise", "where the other servers of the lab reach this one"),
     secret(Key::Database, "DATABASE_URL", "database_url", "PostgreSQL in place of the embedded database, postgres://user:password@host/name"),
     row(Key::Blobs, "DEVLAB_BLOBS", "blobs", "where logs and artifacts go: s3://bucket/prefix or a folder"),
     row(Key::BlobsEndpoint, "AWS_ENDPOINT_URL", "blobs_endpoint", "S3-compatible server of that bucket"),
@@ -231,6 +236,8 @@ impl Settings {
         if self.home().is_ok() {
             self.blobs()?;
         }
+        self.roles()?;
+        self.advertise()?;
         self.lease()?;
         self.bytes()?;
         self.agents()?;
@@ -298,6 +305,40 @@ impl Settings {
             ));
         }
         Ok(url)
+    }
+
+    /// What the server does.
+    pub(crate) fn roles(&self) -> anyhow::Result<ServerRoles> {
+        let roles = match self.get(Key::Roles).filter(|roles| !roles.is_empty()) {
+            None => ServerRoles::all(),
+            Some(text) => text.parse().map_err(|_| {
+                self.wrong(Key::Roles, "some of api, loops, git, with commas between")
+            })?,
+        };
+        if roles != ServerRoles::all() && self.database()?.is_none() {
+            return Err(Failure::usage(
+                "roles are shared out between servers on one PostgreSQL database: set DATABASE_URL, \
+                 or leave DEVLAB_ROLES out",
+            ));
+        }
+        Ok(roles)
+    }
+
+    /// Where the other servers of the lab reach this one, if that was said.
+    pub(crate) fn advertise(&self) -> anyhow::Result<Option<&str>> {
+        let Some(url) = self.get(Key::Advertise).filter(|url| !url.is_empty()) else {
+            return Ok(None);
+        };
+        let parsed = url::Url::parse(url).ok();
+        let parsed =
+            parsed.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        match parsed {
+            Some(_) => Ok(Some(url)),
+            None => Err(self.wrong(
+                Key::Advertise,
+                "an address such as http://lab-2.internal:18080",
+            )),
+        }
     }
 
     /// Server that commands talk to, if one was named.

@@ -5,7 +5,8 @@ use devlab_core::{ProjectId, TokenId};
 use super::query::{AuditQuery, Page, Params};
 use super::{Client, ClientError};
 use crate::project::{
-    CreateOrg, CreateProject, Org, Project, ProjectSettings, SyncProject, SyncResult, UpdateProject,
+    CreateOrg, CreateProject, MoveProject, Org, Project, ProjectSettings, SyncProject, SyncResult,
+    UpdateProject,
 };
 use crate::token::{CreateToken, Login, NewToken, Token};
 use crate::{AuditEntry, Cluster, Health, List, Peer, WhoAmI};
@@ -97,6 +98,14 @@ impl Client {
     /// `GET /projects/{id}/settings`: what the default branch says now.
     pub async fn project_settings(&self, project: ProjectId) -> Result<ProjectSettings> {
         self.get(&["projects", &project.to_string(), "settings"])
+            .fetch()
+            .await
+    }
+
+    /// `POST /projects/{id}/move`: moves the repository to another server, however long that takes.
+    pub async fn move_project(&self, project: ProjectId, to: &MoveProject) -> Result<Project> {
+        self.post(&["projects", &project.to_string(), "move"])
+            .json(to)
             .fetch()
             .await
     }

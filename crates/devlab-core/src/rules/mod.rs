@@ -15,6 +15,7 @@
 //! | [`person`] | a person cancels, retries, fails, archives, changes a task |
 //! | [`agents`] | agents register, drain, go |
 //! | [`bytes`] | blobs are put, named and removed |
+//! | [`servers`] | servers come and go, share the loops, and hold repositories |
 //! | [`stuck`] | why a task does not move |
 
 pub mod agents;
@@ -27,6 +28,7 @@ mod path;
 pub mod person;
 pub mod review;
 pub mod schedule;
+pub mod servers;
 mod step;
 pub mod stuck;
 pub mod train;

@@ -15,18 +15,32 @@ use devlab_core::rules::review::{self, Remark};
 use devlab_core::rules::schedule::{self, Created, NewTask, Place};
 use devlab_core::rules::train::{self, Built};
 use devlab_core::rules::{claim, finish, lease, person};
+use devlab_core::server::Home;
 use devlab_core::state::State;
 use devlab_core::task::{Task, TaskSpec};
 use devlab_core::train::{Candidate, Target, TrainStep};
-use devlab_core::tx::{Effect, RuleConfig, Tx};
+use devlab_core::tx::{Effect, Read as _, RuleConfig, Tx};
 use devlab_core::{
-    AgentId, AttemptId, Oid, OrgId, ProjectId, RefName, Refusal, Result, TaskId, Timestamp,
+    AgentId, AttemptId, Oid, OrgId, ProjectId, RefName, Refusal, Result, ServerId, TaskId,
+    Timestamp,
 };
 
 use crate::mem::MemTx;
 
 /// Deepest queue that a test looks through at one time.
 pub(crate) const MANY: u32 = 10_000;
+
+/// The server that has the repository.
+pub(crate) fn home() -> ServerId {
+    ServerId::new(Timestamp::from_millis(1), 0x5e_0000)
+}
+
+/// What the start loop of the one server looks at.
+pub(crate) fn startable(tx: &mut MemTx) -> Vec<TaskId> {
+    let mut found = tx.startable(Some(home()), MANY).unwrap();
+    found.extend(tx.startable(None, MANY).unwrap());
+    found
+}
 
 /// What rules are run on, and what they do not know: the refs of the repository.
 pub(crate) struct Lab {
@@ -131,6 +145,10 @@ impl Lab {
             default_branch: main.clone(),
             upstream: None,
             archived: false,
+            home: Home {
+                server: Some(home()),
+                ..Home::default()
+            },
             created_at,
         };
         lab.tx.insert_project(&project_row).unwrap();
@@ -338,7 +356,7 @@ impl Lab {
 
     /// Gives every composite that is ready its branch, as the start loop does.
     pub(crate) fn start_all(&mut self) {
-        let startable = self.unit(|tx| tx.startable(MANY)).unwrap();
+        let startable = startable(&mut self.tx);
         for id in startable {
             self.start(id);
         }

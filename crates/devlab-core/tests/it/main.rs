@@ -14,6 +14,7 @@ mod mem_bytes;
 mod mem_read;
 mod mem_write;
 mod persons;
+mod servers;
 mod simulator;
 mod trains;
 mod world;

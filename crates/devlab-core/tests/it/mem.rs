@@ -11,12 +11,13 @@ use devlab_core::event::Event;
 use devlab_core::limits::LABEL_SETS_MAX;
 use devlab_core::org::{Org, Project};
 use devlab_core::patch::{Patch, PatchComment};
+use devlab_core::server::{LoopState, Server};
 use devlab_core::task::{Feedback, Task, TaskSpec};
 use devlab_core::train::{Candidate, TrainEntry};
 use devlab_core::tx::{Effect, Queued, Remembered, StoredAudit};
 use devlab_core::{
     AgentId, AttemptId, CandidateId, Error, Oid, OrgId, PatchId, ProjectId, RefName, Result,
-    StorageError, TaskId, Timestamp, TokenId, attempt, auth,
+    ServerId, StorageError, TaskId, Timestamp, TokenId, attempt, auth,
 };
 
 /// Everything that is stored. A unit of work runs on a clone of it, which replaces it on success.
@@ -57,6 +58,8 @@ pub(crate) struct MemTx {
     pub(crate) artifacts: BTreeMap<(AttemptId, String), Artifact>,
     pub(crate) blob_marks: BTreeMap<Sha256Hex, BlobMark>,
     pub(crate) retired: BTreeMap<TaskId, Timestamp>,
+    pub(crate) servers: BTreeMap<ServerId, Server>,
+    pub(crate) loops: BTreeMap<String, LoopState>,
     pub(crate) effects: Vec<Effect>,
 }
 

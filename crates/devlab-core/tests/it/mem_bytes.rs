@@ -38,6 +38,11 @@ impl ReadBytes for MemTx {
         let logs = self.kept_logs.values().any(|log| log.blob.as_ref() == blob);
         Ok(logs || self.artifacts.values().any(|a| a.blob.as_ref() == blob))
     }
+    fn a_named_blob(&mut self) -> Result<Option<Sha256Hex>> {
+        let logs = self.kept_logs.values().filter_map(|log| log.blob.clone());
+        let artifacts = self.artifacts.values().filter_map(|a| a.blob.clone());
+        Ok(logs.min().or_else(|| artifacts.min()))
+    }
     fn blob_mark(&mut self, blob: &Sha256Hex) -> Result<Option<BlobMark>> {
         Ok(self.blob_marks.get(blob).copied())
     }

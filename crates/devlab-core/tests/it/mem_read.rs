@@ -11,13 +11,14 @@ use devlab_core::limits::FEEDBACK_MAX;
 use devlab_core::name::Name;
 use devlab_core::org::{Org, Project};
 use devlab_core::patch::{Patch, PatchComment, PatchState};
+use devlab_core::server::{LoopState, Server};
 use devlab_core::state::{State, StateName, TaskKind};
 use devlab_core::task::{Feedback, Task, TaskSpec};
 use devlab_core::train::{Candidate, Target, TrainEntry};
 use devlab_core::tx::{Page, Queued, Read, Remembered, StoredAudit, TaskFilter};
 use devlab_core::{
-    AgentId, AttemptId, CandidateId, Oid, OrgId, PatchId, ProjectId, RefName, Result, TaskId,
-    Timestamp, TokenId,
+    AgentId, AttemptId, CandidateId, Oid, OrgId, PatchId, ProjectId, RefName, Result, ServerId,
+    TaskId, Timestamp, TokenId,
 };
 use uuid::Uuid;
 
@@ -118,9 +119,14 @@ impl Read for MemTx {
         }
         Ok(counts.into_iter().collect())
     }
-    fn startable(&mut self, limit: u32) -> Result<Vec<TaskId>> {
+    fn startable(&mut self, home: Option<ServerId>, limit: u32) -> Result<Vec<TaskId>> {
         let ready = self.tasks.values();
         let ready = ready.filter(|t| t.state == State::Ready && t.kind == TaskKind::Composite);
+        let ready = ready.filter(|t| match (home, t.project) {
+            (None, None) => true,
+            (Some(home), Some(id)) => self.projects[&id].home.server == Some(home),
+            (None, Some(_)) | (Some(_), None) => false,
+        });
         let mut ids: Vec<_> = ready.map(|task| (task.seq, task.id)).collect();
         ids.sort_unstable();
         Ok(first(limit, ids.into_iter().map(|(_, id)| id).collect()))
@@ -205,8 +211,14 @@ impl Read for MemTx {
         entries.sort_by_key(|entry| entry.seq);
         Ok(first(limit, entries))
     }
-    fn trains(&mut self, limit: u32) -> Result<Vec<Target>> {
-        let targets: BTreeSet<_> = self.entries.values().map(|e| e.target.clone()).collect();
+    fn trains(&mut self, home: ServerId, limit: u32) -> Result<Vec<Target>> {
+        let at_home = |e: &&TrainEntry| self.projects[&e.target.project].home.server == Some(home);
+        let targets = self
+            .entries
+            .values()
+            .filter(at_home)
+            .map(|e| e.target.clone());
+        let targets: BTreeSet<_> = targets.collect();
         Ok(first(limit, targets.into_iter().collect()))
     }
     fn candidate(&mut self, id: CandidateId) -> Result<Option<Candidate>> {
@@ -252,8 +264,11 @@ impl Read for MemTx {
         });
         Ok(newest(page, kept.map(|p| (p.id.uuid(), p)).collect()))
     }
-    fn untold_patches(&mut self, limit: u32) -> Result<Vec<Patch>> {
-        let untold = self.patches.values().filter(|patch| !patch.told);
+    fn untold_patches(&mut self, home: ServerId, limit: u32) -> Result<Vec<Patch>> {
+        let untold = self
+            .patches
+            .values()
+            .filter(|patch| !patch.told && self.projects[&patch.project].home.server == Some(home));
         Ok(untold.take(limit as usize).cloned().collect())
     }
     fn patch_comments(&mut self, patch: PatchId) -> Result<Vec<PatchComment>> {
@@ -281,6 +296,20 @@ impl Read for MemTx {
         let mut kept: Vec<_> = kept.collect();
         kept.reverse();
         Ok(first(limit, kept))
+    }
+    fn server(&mut self, id: ServerId) -> Result<Option<Server>> {
+        Ok(self.servers.get(&id).cloned())
+    }
+    fn servers(&mut self) -> Result<Vec<Server>> {
+        Ok(self.servers.values().cloned().collect())
+    }
+    fn projects_at(&mut self, home: ServerId) -> Result<u64> {
+        let mut all = self.projects.values();
+        let at = all.by_ref().filter(|p| p.home.server == Some(home));
+        Ok(at.count() as u64)
+    }
+    fn loop_state(&mut self, name: &str) -> Result<Option<LoopState>> {
+        Ok(self.loops.get(name).cloned())
     }
     fn token_by_hash(&mut self, hash: &Sha256Hex) -> Result<Option<Token>> {
         Ok(self.tokens.values().find(|t| t.hash == *hash).cloned())

@@ -9,10 +9,11 @@ use devlab_core::check::{CheckSet, Receipt};
 use devlab_core::event::{Event, NewEvent};
 use devlab_core::org::{Org, Project};
 use devlab_core::patch::{Patch, PatchComment};
+use devlab_core::server::{LoopState, Server};
 use devlab_core::task::{Feedback, Task, TaskSpec};
 use devlab_core::train::{Candidate, TrainEntry};
 use devlab_core::tx::{Effect, Queued, Remembered, StoredAudit, Tx, Work};
-use devlab_core::{AgentId, Oid, ProjectId, RefName, Result, TaskId, Timestamp};
+use devlab_core::{AgentId, Oid, ProjectId, RefName, Result, ServerId, TaskId, Timestamp};
 
 use crate::mem::{MemTx, broken};
 
@@ -139,6 +140,18 @@ impl Tx for MemTx {
     }
     fn delete_agent(&mut self, id: AgentId) -> Result<()> {
         self.agents.remove(&id);
+        Ok(())
+    }
+    fn put_server(&mut self, server: &Server) -> Result<()> {
+        self.servers.insert(server.id, server.clone());
+        Ok(())
+    }
+    fn delete_server(&mut self, id: ServerId) -> Result<()> {
+        self.servers.remove(&id);
+        Ok(())
+    }
+    fn put_loop_state(&mut self, state: &LoopState) -> Result<()> {
+        self.loops.insert(state.name.clone(), state.clone());
         Ok(())
     }
     fn insert_train_entry(&mut self, entry: &TrainEntry) -> Result<()> {

@@ -13,7 +13,7 @@ use proptest::collection::vec;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::invariants;
-use crate::lab::{Lab, MANY};
+use crate::lab::{Lab, MANY, home};
 use crate::world::{ACTS, World};
 
 /// Rounds in which a good world has to bring everything to its end.
@@ -175,7 +175,7 @@ fn good_world(lab: &mut Lab) {
         while let Some(attempt) = lab.claim(able).unwrap() {
             lab.pass(&attempt);
         }
-        for target in lab.tx.trains(MANY).unwrap() {
+        for target in lab.tx.trains(home(), MANY).unwrap() {
             match lab.next(&target) {
                 TrainStep::Idle => {}
                 TrainStep::Build(candidate) => lab.build(&candidate, true),

@@ -16,7 +16,7 @@ use devlab_core::tx::{Queued, Read};
 use devlab_core::{AgentId, RefName, TaskId};
 
 use crate::invariants;
-use crate::lab::{Lab, MANY, check, code, composite, leaf};
+use crate::lab::{Lab, MANY, check, code, composite, home, leaf, startable};
 
 /// A small generator, so that one number of a shrinking case decides a whole graph.
 pub(crate) struct Dice(pub(crate) u64);
@@ -324,7 +324,7 @@ impl World {
     }
 
     fn train(&mut self) {
-        let targets = self.lab.tx.trains(MANY).unwrap();
+        let targets = self.lab.tx.trains(home(), MANY).unwrap();
         let Some(target) = self.dice.pick(&targets) else {
             return;
         };
@@ -497,7 +497,7 @@ impl World {
     }
 
     fn start(&mut self) {
-        let startable = self.lab.tx.startable(MANY).unwrap();
+        let startable = startable(&mut self.lab.tx);
         if let Some(task) = self.dice.pick(&startable) {
             self.lab.start(task);
             self.count("start");

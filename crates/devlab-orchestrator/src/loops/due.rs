@@ -9,6 +9,8 @@ use devlab_store::StoreExt;
 use crate::error::Result;
 use crate::lab::Lab;
 
+/// Its name.
+pub(super) const NAME: &str = "due";
 /// Tasks queued in one transaction.
 const BATCH: u32 = 200;
 /// Longest rest.
@@ -16,9 +18,12 @@ const REST_MAX: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(lab: Arc<Lab>) {
     loop {
-        let outcome = release(&lab).await;
-        let next = outcome.as_ref().map_or(REST_MAX, |(_, next)| *next);
-        lab.note("due", outcome.map(|(count, _)| count));
+        let mut next = REST_MAX;
+        if lab.place.duty(NAME).is_some() {
+            let outcome = release(&lab).await;
+            next = outcome.as_ref().map_or(REST_MAX, |(_, next)| *next);
+            lab.note(NAME, outcome.map(|(count, _)| count));
+        }
         if !lab.rest(&lab.wakes.due, next).await {
             return;
         }
@@ -36,9 +41,7 @@ async fn release(lab: &Lab) -> Result<(u64, Duration)> {
     if !lease::is_due(at, now) {
         return Ok((0, at.since(now).min(REST_MAX)));
     }
-    let count = lab
-        .store()
-        .write(|tx| lease::release_due(tx, BATCH))
-        .await?;
-    Ok((u64::from(count), Duration::ZERO))
+    let count = lab.write_on_duty(NAME, |tx| lease::release_due(tx, BATCH));
+    let rest = count.await?.map(|count| (u64::from(count), Duration::ZERO));
+    Ok(rest.unwrap_or((0, REST_MAX)))
 }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use devlab_core::Refusal;
 use devlab_core::patch::{Patch, PatchComment, PatchState, Verdict};
 use devlab_core::rules::review;
 use devlab_forge::forge::{PatchSpec, Verdict as ForgeVerdict};
@@ -31,7 +32,11 @@ pub(super) async fn run(lab: Arc<Lab>) {
 
 /// A patch that cannot be told does not hold up the others.
 async fn tell_all(lab: &Lab) -> Result<u64> {
-    let untold = lab.store().read(|view| view.untold_patches(BATCH)).await?;
+    let own = lab.this_server().id;
+    let untold = lab
+        .store()
+        .read(move |view| view.untold_patches(own, BATCH));
+    let untold = untold.await?;
     let (mut count, mut failed) = (0, None);
     for patch in untold {
         let id = patch.id;
@@ -47,13 +52,14 @@ async fn tell_all(lab: &Lab) -> Result<u64> {
 }
 
 async fn tell(lab: &Lab, patch: Patch) -> Result<()> {
-    let (id, task) = (patch.id, patch.task);
+    let (id, task, project) = (patch.id, patch.task, patch.project);
     let found = lab.store().read(move |view| {
         let merge = view.task(task)?.and_then(|task| task.published);
-        Ok((view.patch_comments(id)?, merge))
+        let project = view.project(project)?.ok_or(Refusal::NotFound("project"))?;
+        Ok((view.patch_comments(id)?, merge, project))
     });
-    let (remarks, merge) = found.await?;
-    let repo = lab.repo(patch.org, patch.project).await?;
+    let (remarks, merge, project) = found.await?;
+    let (repo, held) = lab.held_repo(&project).await?;
     let spec = PatchSpec {
         id: id.to_string(),
         title: patch.title.clone(),
@@ -72,10 +78,8 @@ async fn tell(lab: &Lab, patch: Patch) -> Result<()> {
         (PatchState::Closed, _) => lab.forge.closed(&repo, &spec.id).await?,
         (PatchState::Open | PatchState::Merged, _) => {}
     }
-    Ok(lab
-        .store()
-        .write(move |tx| review::told(tx, &patch, last))
-        .await?)
+    lab.write_held(held, move |tx| review::told(tx, &patch, last))
+        .await
 }
 
 async fn tell_remark(

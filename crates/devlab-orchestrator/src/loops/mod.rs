@@ -6,6 +6,7 @@ mod due;
 mod forge;
 mod forget;
 mod leases;
+mod presence;
 mod seal;
 mod start;
 mod train;
@@ -15,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use devlab_core::Timestamp;
+use devlab_core::server::ServerRole;
 use tokio::sync::Notify;
 
 use crate::error::Result;
@@ -43,16 +45,26 @@ pub struct LoopReport {
     pub last_error: Option<String>,
 }
 
+/// Loops that run in one place at a time. The others look after this server's own repositories.
+const ONE_PLACE: [&str; 3] = [leases::NAME, due::NAME, start::NAME];
+
 impl Lab {
-    /// Starts the background loops. They end with [`Lab::shut_down`].
+    /// Starts the background loops of this server's roles. They end with [`Lab::shut_down`].
     pub fn start_loops(self: &Arc<Self>) {
-        self.tracker.spawn(leases::run(Arc::clone(self)));
-        self.tracker.spawn(due::run(Arc::clone(self)));
+        if self.is_shared() {
+            self.tracker.spawn(presence::run(Arc::clone(self)));
+        }
+        if self.has_role(ServerRole::Loops) {
+            self.tracker.spawn(leases::run(Arc::clone(self)));
+            self.tracker.spawn(due::run(Arc::clone(self)));
+            self.tracker.spawn(seal::run(Arc::clone(self)));
+        }
+        if self.has_role(ServerRole::Git) {
+            self.tracker.spawn(train::run(Arc::clone(self)));
+            self.tracker.spawn(forge::run(Arc::clone(self)));
+        }
         self.tracker.spawn(start::run(Arc::clone(self)));
-        self.tracker.spawn(train::run(Arc::clone(self)));
-        self.tracker.spawn(forge::run(Arc::clone(self)));
         self.tracker.spawn(forget::run(Arc::clone(self)));
-        self.tracker.spawn(seal::run(Arc::clone(self)));
     }
 
     /// What the loops last did.

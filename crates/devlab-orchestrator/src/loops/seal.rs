@@ -56,6 +56,7 @@ impl Lab {
 
 /// Looks once at every open log. One that cannot be sealed does not hold up the others.
 async fn seal_all(lab: &Lab) -> Result<u64> {
+    lab.check_place().await?;
     let (mut count, mut failed, mut after) = (0, None, None);
     loop {
         let open = lab.store().open_logs(after, BATCH).await?;

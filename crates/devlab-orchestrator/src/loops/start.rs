@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use devlab_core::rules::finish;
+use devlab_core::server::ServerRole;
 use devlab_core::{RefName, Refusal, TaskId};
 use devlab_forge::publish;
 use devlab_store::StoreExt;
@@ -11,6 +12,8 @@ use devlab_store::StoreExt;
 use crate::error::Result;
 use crate::lab::Lab;
 
+/// Its name.
+pub(super) const NAME: &str = "start";
 /// Composites started in one look.
 const BATCH: u32 = 1_000;
 /// Longest rest.
@@ -19,7 +22,7 @@ const REST_MAX: Duration = Duration::from_secs(2);
 pub(super) async fn run(lab: Arc<Lab>) {
     loop {
         let outcome = start_all(&lab).await;
-        lab.note("start", outcome);
+        lab.note(NAME, outcome);
         if !lab.rest(&lab.wakes.start, REST_MAX).await {
             return;
         }
@@ -27,7 +30,20 @@ pub(super) async fn run(lab: Arc<Lab>) {
 }
 
 async fn start_all(lab: &Lab) -> Result<u64> {
-    let ready = lab.store().read(|view| view.startable(BATCH)).await?;
+    let own = lab.has_role(ServerRole::Git).then(|| lab.this_server().id);
+    // Those without a repository are started in one place.
+    let is_on_duty = lab.has_role(ServerRole::Loops) && lab.place.duty(NAME).is_some();
+    let ready = lab.store().read(move |view| {
+        let mut ready = match own {
+            Some(own) => view.startable(Some(own), BATCH)?,
+            None => Vec::new(),
+        };
+        if is_on_duty {
+            ready.extend(view.startable(None, BATCH)?);
+        }
+        Ok(ready)
+    });
+    let ready = ready.await?;
     let (mut count, mut failed) = (0, None);
     for id in ready {
         match start(lab, id).await {
@@ -52,12 +68,11 @@ async fn start(lab: &Lab, id: TaskId) -> Result<()> {
     });
     let (task, project) = found.await?;
     let Some(project) = project else {
-        return Ok(lab
-            .store()
-            .write(move |tx| finish::start(tx, id, None))
-            .await?);
+        lab.write_on_duty(NAME, move |tx| finish::start(tx, id, None))
+            .await?;
+        return Ok(());
     };
-    let repo = lab.repo(project.org, project.id).await?;
+    let (repo, held) = lab.held_repo(&project).await?;
     let branch = RefName::of_composite(id);
     let made = repo.resolve(&branch).await?;
     let base = match made {
@@ -78,8 +93,6 @@ async fn start(lab: &Lab, id: TaskId) -> Result<()> {
         }
     };
     lab.fault("start.after_branch")?;
-    Ok(lab
-        .store()
-        .write(move |tx| finish::start(tx, id, Some(&base)))
-        .await?)
+    lab.write_held(held, move |tx| finish::start(tx, id, Some(&base)))
+        .await
 }

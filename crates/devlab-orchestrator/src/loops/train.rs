@@ -13,9 +13,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use devlab_core::rules::servers::Held;
 use devlab_core::rules::train::{self, Built};
 use devlab_core::task::Task;
 use devlab_core::train::{Candidate, DiffStat, Target, TrainStep};
+use devlab_core::tx::Tx;
 use devlab_core::{Oid, RefName, Refusal};
 use devlab_forge::BareRepo;
 use devlab_forge::candidate::{self, Outcome, Part};
@@ -25,6 +27,7 @@ use devlab_store::StoreExt;
 use tokio::task::JoinSet;
 
 use crate::error::Result;
+use crate::homes::project_here;
 use crate::lab::Lab;
 
 /// Trains driven at the same time: each step is a few git processes.
@@ -39,6 +42,7 @@ pub(super) async fn run(lab: Arc<Lab>) {
     let mut busy: HashSet<Target> = HashSet::new();
     let mut driving: JoinSet<Target> = JoinSet::new();
     let mut look = tokio::time::interval(LOOK_AT_ALL);
+    let own = lab.this_server().id;
     loop {
         waiting.extend(lab.wakes.take_trains());
         let free: Vec<Target> = waiting
@@ -67,7 +71,7 @@ pub(super) async fn run(lab: Arc<Lab>) {
                     busy.clear();
                 }
             },
-            _ = look.tick() => match lab.store().read(|view| view.trains(TRAINS_MAX)).await {
+            _ = look.tick() => match lab.store().read(move |view| view.trains(own, TRAINS_MAX)).await {
                 Ok(trains) => waiting.extend(trains),
                 Err(error) => tracing::error!(%error, "trains cannot be read"),
             },
@@ -81,35 +85,31 @@ pub(super) async fn run(lab: Arc<Lab>) {
 async fn drive(lab: &Lab, target: &Target) -> Result<u64> {
     let mut steps = 0;
     while !lab.stop.is_cancelled() {
-        let wanted = target.clone();
+        let (wanted, own) = (target.clone(), lab.this_server().id);
         // Most wakes find nothing to do: a look does not cost the writer anything.
-        let is_idle = lab.store().read(move |view| {
-            Ok(view.live_candidate(&wanted)?.is_none() && view.train(&wanted, 1)?.is_empty())
+        let to_do = lab.store().read(move |view| {
+            let is_idle =
+                view.live_candidate(&wanted)?.is_none() && view.train(&wanted, 1)?.is_empty();
+            match is_idle {
+                true => Ok(None),
+                false => project_here(view, wanted.project, own),
+            }
         });
-        if is_idle.await? {
-            break;
-        }
+        let Some(project) = to_do.await? else { break };
+        let place = lab.held_repo(&project).await?;
         let wanted = target.clone();
-        match lab
-            .store()
-            .write(move |tx| train::next(tx, &wanted))
-            .await?
-        {
+        let next = lab.write_held(place.1, move |tx| train::next(tx, &wanted));
+        match next.await? {
             TrainStep::Idle => break,
-            TrainStep::Build(candidate) => build(lab, candidate).await?,
-            TrainStep::Publish(candidate) => publish_it(lab, candidate).await?,
+            TrainStep::Build(candidate) => build(lab, &place, candidate).await?,
+            TrainStep::Publish(candidate) => publish_it(lab, &place, candidate).await?,
         }
         steps += 1;
     }
     Ok(steps)
 }
 
-async fn repo_of(lab: &Lab, candidate: &Candidate) -> Result<BareRepo> {
-    lab.repo(candidate.org, candidate.target.project).await
-}
-
-async fn build(lab: &Lab, candidate: Candidate) -> Result<()> {
-    let repo = repo_of(lab, &candidate).await?;
+async fn build(lab: &Lab, (repo, held): &(BareRepo, Held), candidate: Candidate) -> Result<()> {
     let head = repo
         .resolve(&candidate.target.branch)
         .await?
@@ -123,11 +123,11 @@ async fn build(lab: &Lab, candidate: Candidate) -> Result<()> {
     let keep = RefName::of_candidate(candidate.id);
     lab.fault("train.before_build")?;
     let time = candidate.stamp.as_secs();
-    let outcome = match candidate::build(&repo, &head, &parts, time, &keep).await {
+    let outcome = match candidate::build(repo, &head, &parts, time, &keep).await {
         // Built before on another head, by a process that died or a target that moved.
         Err(devlab_forge::Error::RefMoved { actual, .. }) => {
-            drop_ref(&repo, &keep, actual).await?;
-            candidate::build(&repo, &head, &parts, time, &keep).await?
+            drop_ref(repo, &keep, actual).await?;
+            candidate::build(repo, &head, &parts, time, &keep).await?
         }
         other => other?,
     };
@@ -135,7 +135,7 @@ async fn build(lab: &Lab, candidate: Candidate) -> Result<()> {
     let id = candidate.id;
     match outcome {
         Outcome::Built(made) => {
-            let stats = stats(&repo, &head, &candidate, &tasks).await?;
+            let stats = stats(repo, &head, &candidate, &tasks).await?;
             let built = Built {
                 base: head,
                 tip: made.tip,
@@ -143,18 +143,16 @@ async fn build(lab: &Lab, candidate: Candidate) -> Result<()> {
                 merges: made.merges,
                 stats,
             };
-            lab.store()
-                .write(move |tx| train::built(tx, id, built.clone()))
+            lab.write_held(*held, move |tx| train::built(tx, id, built.clone()))
                 .await?;
         }
         Outcome::Conflict { index, paths, .. } => {
-            lab.store()
-                .write(move |tx| train::conflicted(tx, id, index, paths.clone(), &head))
-                .await?;
+            let conflicted =
+                move |tx: &mut dyn Tx| train::conflicted(tx, id, index, paths.clone(), &head);
+            lab.write_held(*held, conflicted).await?;
         }
         Outcome::Unmergeable { index, why } => {
-            lab.store()
-                .write(move |tx| train::unmergeable(tx, id, index, &why))
+            lab.write_held(*held, move |tx| train::unmergeable(tx, id, index, &why))
                 .await?;
         }
     }
@@ -218,8 +216,11 @@ async fn stats(
     Ok(stats)
 }
 
-async fn publish_it(lab: &Lab, candidate: Candidate) -> Result<()> {
-    let repo = repo_of(lab, &candidate).await?;
+async fn publish_it(
+    lab: &Lab,
+    (repo, held): &(BareRepo, Held),
+    candidate: Candidate,
+) -> Result<()> {
     let id = candidate.id;
     let branch = &candidate.target.branch;
     let (Some(base), Some(tip)) = (&candidate.base, &candidate.tip) else {
@@ -227,9 +228,18 @@ async fn publish_it(lab: &Lab, candidate: Candidate) -> Result<()> {
     };
     let keep = RefName::of_candidate(id);
     lab.fault("publish.before_ref")?;
-    let in_place = match publish::probe(&repo, branch, Some(base), tip).await? {
+    let in_place = match publish::probe(repo, branch, Some(base), tip).await? {
         Probe::Past => Ok(repo.resolve(branch).await?.unwrap_or_else(|| tip.clone())),
-        Probe::AtOld => match publish::publish_kept(&repo, branch, Some(base), tip, &keep).await {
+        // The repository has moved here, and what was built there did not come along.
+        Probe::AtOld
+            if !repo
+                .missing_objects(std::slice::from_ref(tip))
+                .await?
+                .is_empty() =>
+        {
+            Err(Some(base.clone()))
+        }
+        Probe::AtOld => match publish::publish_kept(repo, branch, Some(base), tip, &keep).await {
             Ok(()) => Ok(tip.clone()),
             Err(devlab_forge::Error::RefMoved { actual, .. }) => Err(actual),
             Err(error) => return Err(error.into()),
@@ -239,20 +249,18 @@ async fn publish_it(lab: &Lab, candidate: Candidate) -> Result<()> {
     lab.fault("publish.after_ref")?;
     match in_place {
         Ok(head) => {
-            lab.store()
-                .write(move |tx| train::published(tx, id, &head))
+            lab.write_held(*held, move |tx| train::published(tx, id, &head))
                 .await?
         }
         Err(actual) => {
-            lab.store()
-                .write(move |tx| train::moved(tx, id, actual.as_ref()))
+            lab.write_held(*held, move |tx| train::moved(tx, id, actual.as_ref()))
                 .await?;
         }
     }
     lab.fault("publish.after_done")?;
     // It went with the publication, unless that had happened before, or did not happen.
     let at = repo.resolve(&keep).await?;
-    drop_ref(&repo, &keep, at).await
+    drop_ref(repo, &keep, at).await
 }
 
 async fn drop_ref(repo: &BareRepo, name: &RefName, at: Option<Oid>) -> Result<()> {

@@ -11,11 +11,12 @@ use devlab_core::label::Labels;
 use devlab_core::rules::agents::{self, Registration};
 use devlab_core::rules::complete::CheckRun;
 use devlab_core::rules::schedule::{self, Created, NewTask, Place};
+use devlab_core::server::ServerRoles;
 use devlab_core::state::StateName;
 use devlab_core::task::{Task, TaskSpec};
 use devlab_core::tx::RuleConfig;
 use devlab_core::{
-    AgentId, Oid, OrgId, ProjectId, RefName, SystemClock, TaskId, Timestamp, TokenId,
+    AgentId, Oid, OrgId, ProjectId, RefName, ServerId, SystemClock, TaskId, Timestamp, TokenId,
 };
 use devlab_forge::forge::GitForge;
 use devlab_forge::http::{GitHttp, HttpLimits};
@@ -23,7 +24,7 @@ use devlab_forge::import::{ImportFrom, ImportLimits};
 use devlab_forge::refs::RefUpdate;
 use devlab_forge::{BareRepo, Git, GitBinary};
 use devlab_orchestrator::projects::{self, NewProject};
-use devlab_orchestrator::{Assignment, Delivered, Lab, LabConfig, LabParts, Wakes};
+use devlab_orchestrator::{Assignment, Delivered, Lab, LabConfig, LabParts, ThisServer, Wakes};
 use devlab_store::blobs::{BlobPlace, BlobStore};
 use devlab_store::sqlite::{SqliteOptions, SqliteStore};
 use devlab_store::{Store, StoreExt};
@@ -41,13 +42,17 @@ pub(crate) struct TestLab {
     pub(crate) dir: tempfile::TempDir,
 }
 
+fn git() -> Git {
+    Git::new(GitBinary::from_path("/usr/bin:/bin:/usr/local/bin"))
+}
+
 pub(crate) async fn open_lab(dir: &Path) -> Arc<Lab> {
     let clock: Arc<dyn devlab_core::Clock> = Arc::new(SystemClock::new());
     let wakes = Wakes::new();
     let blobs = BlobStore::open(&BlobPlace::Folder(dir.join("blobs"))).unwrap();
     let options = SqliteOptions::new(dir, Arc::clone(&clock), wakes.sink());
     let store: Arc<dyn Store> = SqliteStore::open(options).unwrap();
-    let git = Git::new(GitBinary::from_path("/usr/bin:/bin:/usr/local/bin"));
+    let git = git();
     let backend = git.http_backend().await.unwrap();
     let parts = LabParts {
         store,
@@ -59,7 +64,13 @@ pub(crate) async fn open_lab(dir: &Path) -> Arc<Lab> {
         forge: Arc::new(GitForge),
         repos: dir.join("repos"),
         config: LabConfig {
-            server_name: "test".to_owned(),
+            server: ThisServer {
+                id: ServerId::new(Timestamp::from_millis(1), 1 << 16),
+                name: "test".to_owned(),
+                url: "http://127.0.0.1:9".to_owned(),
+                roles: ServerRoles::all(),
+                version: "0.0.0".to_owned(),
+            },
             rules: RuleConfig::default(),
             import_limits: ImportLimits::default(),
             import_from: ImportFrom::PublicHttps,
@@ -82,10 +93,13 @@ impl TestLab {
             name: "parser".parse().unwrap(),
             default_branch: RefName::branch("main").unwrap(),
             upstream: None,
+            home: lab.this_server().id,
         };
         let (id, head) = lab.make_repository(&new, None).await.unwrap();
         assert_eq!(head, None);
-        let repo = lab.repo(org, id).await.unwrap();
+        let repo = BareRepo::open(&git(), &lab.repo_dir(org, id))
+            .await
+            .unwrap();
         let first = commit(&repo, None, files).await;
         point(&repo, "refs/heads/main", &first).await;
         let project = lab

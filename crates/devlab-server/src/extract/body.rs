@@ -49,7 +49,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
 }
 
 /// The whole body.
-pub(super) async fn read(parts: &Parts, body: Body) -> Result<Bytes> {
+pub(crate) async fn read(parts: &Parts, body: Body) -> Result<Bytes> {
     let context = parts.extensions.get::<Context>();
     let max = context.map_or(BODY_BYTES_MAX, |context| context.policy.body_bytes_max);
     if body.size_hint().lower() > max as u64 {

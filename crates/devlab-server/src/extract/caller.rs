@@ -17,6 +17,8 @@ pub struct Caller {
     pub principal: Principal,
     /// The request's id, for the audit log.
     pub request_id: RequestId,
+    /// Whether another server has passed the request on.
+    pub is_forwarded: bool,
 }
 
 impl Caller {
@@ -45,6 +47,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
             Some(Self {
                 principal: context.principal.clone()?,
                 request_id: context.request_id.clone(),
+                is_forwarded: context.is_forwarded,
             })
         });
         // A handler that asks for a caller is never on a public route.

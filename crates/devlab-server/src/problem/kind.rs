@@ -73,6 +73,13 @@ impl Kind {
         "The body is not JSON",
         "Send one JSON document in UTF-8 that is not nested more than 128 deep.",
     );
+    /// The server does not do this.
+    pub const WRONG_SERVER: Self = Self::new(
+        StatusCode::MISDIRECTED_REQUEST,
+        "wrong_server",
+        "This server does not answer that",
+        "Ask a server with the role api; \"devlab peers\" shows them.",
+    );
     /// There is no valid token.
     pub const UNAUTHORIZED: Self = Self::new(
         StatusCode::UNAUTHORIZED,
@@ -242,6 +249,14 @@ impl Kind {
         "The server cannot do this now",
         "Try again after Retry-After; if it stays, look at the server's log and disk.",
     );
+    /// The repository is on another server, on its way, or out of reach.
+    pub const NOT_HOME: Self = Self::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "not_home",
+        "The repository is on another server",
+        "Try again: it may be on its way, or its server starting. \"devlab peers\" shows which \
+         servers are there.",
+    );
     /// The request took too long.
     pub const TIMEOUT: Self = Self::new(
         StatusCode::SERVICE_UNAVAILABLE,
@@ -251,7 +266,7 @@ impl Kind {
     );
 
     /// All of them, for the documentation.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::BAD_REQUEST,
         Self::MALFORMED_JSON,
         Self::UNAUTHORIZED,
@@ -279,6 +294,8 @@ impl Kind {
         Self::INTERNAL,
         Self::UNAVAILABLE,
         Self::TIMEOUT,
+        Self::NOT_HOME,
+        Self::WRONG_SERVER,
     ];
 
     /// The kind of a refusal.
@@ -299,6 +316,7 @@ impl Kind {
             Refusal::LogGap { .. } => Self::LOG_GAP,
             Refusal::Conflict(_) => Self::CONFLICT,
             Refusal::Forbidden => Self::FORBIDDEN,
+            Refusal::NotHome => Self::NOT_HOME,
         }
     }
 }
@@ -311,7 +329,7 @@ mod tests {
     fn codes_are_unique_and_only_our_own_trouble_is_a_5xx() {
         for (i, kind) in Kind::ALL.iter().enumerate() {
             assert!(!Kind::ALL[..i].contains(kind), "{} twice", kind.code());
-            let ours = ["internal", "unavailable", "timeout"].contains(&kind.code());
+            let ours = ["internal", "unavailable", "timeout", "not_home"].contains(&kind.code());
             assert_eq!(kind.status().is_server_error(), ours, "{}", kind.code());
         }
     }

@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::response::Response;
-use devlab_orchestrator::{GitCall, Lab};
+use devlab_orchestrator::{Error, GitCall, Lab};
 use futures::StreamExt;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{HeaderMap, StatusCode};
 use utoipa_axum::routes;
 
+use crate::app::AppState;
 use crate::extract::{Caller, Path};
 use crate::openapi::Routes;
 use crate::policy::{Policy, Roles};
@@ -34,12 +35,13 @@ pub fn list(routes: Routes) -> Routes {
     responses((status = 200, description = "git's own", body = String,
         content_type = "application/x-git-upload-pack-advertisement")))]
 async fn read(
+    State(app): State<AppState>,
     Extension(lab): Extension<Arc<Lab>>,
     caller: Caller,
     Path(path): Path<(String, String, String)>,
     request: Request,
 ) -> Result<Response> {
-    serve(&lab, caller, path, request).await
+    serve(&app, &lab, caller, path, request).await
 }
 
 /// Fetches from a repository or pushes to it, for git clients.
@@ -52,15 +54,17 @@ async fn read(
     responses((status = 200, description = "git's own", body = String,
         content_type = "application/x-git-upload-pack-result")))]
 async fn call(
+    State(app): State<AppState>,
     Extension(lab): Extension<Arc<Lab>>,
     caller: Caller,
     Path(path): Path<(String, String, String)>,
     request: Request,
 ) -> Result<Response> {
-    serve(&lab, caller, path, request).await
+    serve(&app, &lab, caller, path, request).await
 }
 
 async fn serve(
+    app: &AppState,
     lab: &Arc<Lab>,
     caller: Caller,
     (org, repository, rest): (String, String, String),
@@ -71,6 +75,12 @@ async fn serve(
         .ok_or_else(|| ApiError::not_found("repository"))?
         .to_owned();
     let (parts, body) = request.into_parts();
+    if let Some(forward) = app.forward.as_ref().filter(|_| !caller.is_forwarded) {
+        let here = lab.expect_git_here(&caller.principal, &org, &project);
+        if let Err(Error::Elsewhere { home }) = here.await {
+            return forward.stream(home, parts, body, &caller.request_id).await;
+        }
+    }
     let text = |name: &HeaderName| header(&parts.headers, name);
     let call = GitCall {
         who: caller.principal,

@@ -9,12 +9,14 @@ use axum::{Extension, Json};
 use devlab_api::{Cluster, Health, List, Peer, StoreInfo};
 use devlab_core::limits::PAGE_MAX;
 use devlab_core::rules::agents;
+use devlab_core::server::Server;
 use devlab_core::tx::Page;
 use devlab_orchestrator::Lab;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use utoipa_axum::routes;
 
 use crate::app::AppState;
+use crate::convert;
 use crate::extract::Caller;
 use crate::metrics::METRICS_TYPE;
 use crate::openapi::Routes;
@@ -94,19 +96,24 @@ async fn metrics(
     Ok(response)
 }
 
-/// Servers of the lab.
+/// Servers of the lab, oldest first. Their addresses and how many repositories they have are for
+/// global tokens.
 #[utoipa::path(get, path = "/peers", tag = "server", operation_id = "peer.list",
     responses((status = 200, description = "All of them", body = List<Peer>)))]
-async fn peers(Extension(lab): Extension<Arc<Lab>>) -> Json<List<Peer>> {
-    let this = Peer {
-        name: lab.config().server_name.clone(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        this: true,
+async fn peers(Extension(lab): Extension<Arc<Lab>>, caller: Caller) -> Result<Json<List<Peer>>> {
+    let is_global = caller.principal.org.is_none();
+    let own = lab.this_server().id;
+    let (servers, now) = lab.servers().await?;
+    let seen = |(server, projects): (Server, u64)| {
+        let this = server.id == own;
+        // A server whose store is its own does not say again and again that it is there.
+        let there = this || server.is_there(now);
+        convert::peer(server, this, there, is_global.then_some(projects))
     };
-    Json(List {
-        items: vec![this],
+    Ok(Json(List {
+        items: servers.into_iter().map(seen).collect(),
         next: None,
-    })
+    }))
 }
 
 /// Places where agents run.

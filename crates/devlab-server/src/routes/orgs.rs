@@ -6,14 +6,16 @@ use axum::response::Response;
 use axum::{Extension, Json as AxumJson};
 use devlab_api::List;
 use devlab_api::project::{
-    CreateOrg, CreateProject, Org, Project, ProjectSettings, SyncProject, SyncResult, UpdateProject,
+    CreateOrg, CreateProject, MoveProject, Org, Project, ProjectSettings, SyncProject, SyncResult,
+    UpdateProject,
 };
 use devlab_core::id::kind;
 use devlab_core::name::{self, Name};
+use devlab_core::rules::servers;
 use devlab_core::tx::Read;
 use devlab_core::{Oid, RefName, Refusal};
 use devlab_orchestrator::projects::{self, NewProject};
-use devlab_orchestrator::{Lab, UpstreamSync, scope, tokens};
+use devlab_orchestrator::{Error, Lab, Move, UpstreamSync, scope, tokens};
 use hyper::StatusCode;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -41,11 +43,15 @@ pub fn list(routes: Routes) -> Routes {
         .add(Policy::roles(Roles::ADMIN), routes!(create_org))
         .add(read, routes!(org))
         .add(read, routes!(all))
-        .add(change.waiting(), routes!(create))
+        .add(change.waiting().at_home(), routes!(create))
         .add(read, routes!(one))
         .add(change, routes!(update))
-        .add(read, routes!(settings))
-        .add(change, routes!(sync))
+        .add(read.at_home(), routes!(settings))
+        .add(change.at_home(), routes!(sync))
+        .add(
+            Policy::roles(Roles::ADMIN).waiting().at_home(),
+            routes!(relocate),
+        )
 }
 
 /// Part of a list.
@@ -196,7 +202,12 @@ async fn create(
         name,
         default_branch,
         upstream: body.upstream,
+        home: lab.this_server().id,
     };
+    // Whoever passed it on has chosen this server.
+    if !caller.is_forwarded {
+        lab.expect_place().await?;
+    }
     // A repository that is being made is stored or removed, even if nobody waits any more.
     let work = create_to_its_end(Arc::clone(&lab), caller, new, body.import_url, idempotency);
     lab.to_its_end(work).await?
@@ -286,7 +297,7 @@ async fn settings(
 ) -> Result<AxumJson<ProjectSettings>> {
     let who = caller.principal;
     let project = lab.read(move |view| scope::project(view, &who, id)).await?;
-    let settings = lab.settings_now(project.org, project.id).await?;
+    let settings = lab.settings_now(&project).await?;
     Ok(AxumJson(convert::settings(&settings)))
 }
 
@@ -309,6 +320,7 @@ async fn sync(
         .transpose()?;
     let who = caller.principal.clone();
     let project = lab.read(move |view| scope::project(view, &who, id)).await?;
+    lab.expect_here(&project)?;
     if pushed.as_ref() == Some(&project.default_branch) {
         let problem = "is the project's default branch, which is not removed";
         return Err(Refusal::invalid("pushed_branch", problem).into());
@@ -370,4 +382,64 @@ async fn begin_and_record(
         done(Some(org), id, StatusCode::OK, &answer)
     })
     .await
+}
+
+/// Moves the repository of a project to another server. For global admins. Work on it waits while
+/// what came in last is copied; if that fails, it stays where it was.
+#[utoipa::path(post, path = "/projects/{id}/move", tag = "projects", operation_id = "project.move",
+    params(("id" = String, Path, description = "The project")), request_body = MoveProject,
+    responses((status = 200, description = "The project", body = Project)))]
+async fn relocate(
+    Extension(lab): Extension<Arc<Lab>>,
+    caller: Caller,
+    PathId(id): PathId<kind::Project>,
+    Mutation { body, idempotency }: Mutation<MoveProject>,
+) -> Result<Response> {
+    if caller.principal.org.is_some() {
+        let detail = "only a global admin moves repositories between servers";
+        return Err(ApiError::new(Kind::FORBIDDEN, detail));
+    }
+    let who = caller.principal.clone();
+    let project = lab.read(move |view| scope::project(view, &who, id)).await?;
+    let to = lab.server_named(&body.to).await?;
+    if to != lab.this_server().id {
+        return Err(Error::Elsewhere { home: Some(to) }.into());
+    }
+    if let Some(answer) = support::replayed(&lab, idempotency.as_ref()).await? {
+        return Ok(answer);
+    }
+    if project.home.server == Some(to) && project.home.moving_to.is_none() {
+        let there = lab.read(move |view| view_of(view, project)).await?;
+        return support::json(StatusCode::OK, &there);
+    }
+    let wanted = Move {
+        project,
+        is_lost: body.lost,
+    };
+    let work = move_to_its_end(Arc::clone(&lab), caller, wanted, idempotency);
+    lab.to_its_end(work).await?
+}
+
+async fn move_to_its_end(
+    lab: Arc<Lab>,
+    caller: Caller,
+    wanted: Move,
+    idempotency: Option<crate::extract::Idempotency>,
+) -> Result<Response> {
+    let (id, own) = (wanted.project.id, lab.this_server().id);
+    let epoch = lab.move_here(&wanted).await?;
+    let answer = mutate(&lab, &caller, "project.move", idempotency, move |tx| {
+        let project = servers::finish_move(tx, id, own, epoch)?;
+        done(
+            Some(project.org),
+            id,
+            StatusCode::OK,
+            &view_of(tx, project)?,
+        )
+    });
+    let answer = answer.await;
+    if answer.is_err() {
+        lab.call_off_move(id).await;
+    }
+    answer
 }

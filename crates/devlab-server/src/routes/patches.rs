@@ -33,7 +33,7 @@ pub fn list(routes: Routes) -> Routes {
     routes
         .add(read, routes!(all))
         .add(read, routes!(one))
-        .add(read, routes!(diff))
+        .add(read.at_home(), routes!(diff))
         .add(read, routes!(comments))
         .add(Policy::roles(Roles::CHANGE), routes!(comment))
 }

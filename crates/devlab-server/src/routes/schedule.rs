@@ -25,7 +25,10 @@ use crate::problem::Result;
 /// The list.
 #[must_use]
 pub fn list(routes: Routes) -> Routes {
-    routes.add(Policy::roles(Roles::CHANGE).large(), routes!(schedule_it))
+    routes.add(
+        Policy::roles(Roles::CHANGE).large().at_home(),
+        routes!(schedule_it),
+    )
 }
 
 /// Schedules one task in words, or a graph of tasks, as a goal.

@@ -25,6 +25,7 @@ impl From<devlab_orchestrator::Error> for ApiError {
         use devlab_orchestrator::Error;
         match error {
             Error::Refused(refusal) => refusal.into(),
+            Error::Elsewhere { home } => Self::elsewhere(home),
             Error::Storage(error) => error.into(),
             // The place's own words may hold addresses and paths: they go to the log only.
             Error::Blob(error) => Self::of_blobs(&error),

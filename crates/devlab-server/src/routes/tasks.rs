@@ -41,9 +41,9 @@ pub fn list(routes: Routes) -> Routes {
     let change = Policy::roles(Roles::CHANGE);
     routes
         .add(read, routes!(all))
-        .add(change, routes!(create))
+        .add(change.at_home(), routes!(create))
         .add(read, routes!(one))
-        .add(change, routes!(update))
+        .add(change.at_home(), routes!(update))
         .add(change, routes!(cancel))
         .add(change, routes!(fail))
         .add(change, routes!(retry))
@@ -52,8 +52,8 @@ pub fn list(routes: Routes) -> Routes {
         .add(read, routes!(attempts))
         .add(read, routes!(receipts))
         .add(read, routes!(candidates))
-        .add(read, routes!(commits))
-        .add(read, routes!(diff))
+        .add(read.at_home(), routes!(commits))
+        .add(read.at_home(), routes!(diff))
 }
 
 #[derive(Debug, Default, Deserialize, IntoParams)]

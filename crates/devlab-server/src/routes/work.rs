@@ -42,7 +42,7 @@ pub fn list(routes: Routes) -> Routes {
         .add(agents, routes!(register))
         .add(agents.waiting(), routes!(control))
         .add(agents.waiting(), routes!(claim))
-        .add(agents, routes!(update))
+        .add(agents.at_home(), routes!(update))
         .add(agents.log_chunks(), routes!(log))
 }
 

@@ -273,6 +273,7 @@ pub(crate) async fn server_with(setup: Setup) -> Server {
         bind: Ipv4Addr::LOCALHOST.into(),
         allowed_hosts: vec!["lab.example".to_owned()],
         rates: setup.rates,
+        roles: devlab_core::server::ServerRoles::all(),
         instance: "test".to_owned(),
     };
     let directory: Arc<dyn Directory> = tokens.clone();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use devlab_core::auth::{AuditEntry, Role, Token};
 use devlab_core::event::{EventKind, NewEvent};
 use devlab_core::org::Project;
+use devlab_core::server::Home;
 use devlab_core::tx::{Page, Remembered, StoredAudit};
 use devlab_core::{OrgId, ProjectId};
 
@@ -74,6 +75,11 @@ async fn changed_and_doubled(lab: &Lab) {
         default_branch: branch("trunk"),
         upstream: Some("ssh://x/y".into()),
         archived: true,
+        home: Home {
+            server: Some(id(8)),
+            epoch: 4,
+            moving_to: Some(id(7)),
+        },
         ..project(10, id(1))
     };
     let expected = changed.clone();

@@ -41,6 +41,7 @@ pub(super) async fn kept_logs(lab: Lab) {
     lab.store
         .write(move |tx| {
             assert_eq!(tx.kept_log(attempt)?, None);
+            assert_eq!(tx.a_named_blob()?, None);
             tx.put_kept_log(&stored)?;
             tx.put_kept_log(&kept(2, None))?;
             assert_eq!(tx.kept_log(attempt)?, Some(stored.clone()));
@@ -49,6 +50,7 @@ pub(super) async fn kept_logs(lab: Lab) {
         .await
         .unwrap();
     let found = lab.store.read(move |view| {
+        assert_eq!(view.a_named_blob()?, Some(blob.clone()));
         let named = (view.names_blob(&blob)?, view.names_blob(&hash("other"))?);
         Ok((view.kept_log(attempt)?, view.kept_log(id(2))?, named))
     });

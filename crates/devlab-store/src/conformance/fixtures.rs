@@ -5,6 +5,7 @@ use devlab_core::check::Sha256Hex;
 use devlab_core::id::{Id, Kind};
 use devlab_core::label::Labels;
 use devlab_core::org::{Org, Project};
+use devlab_core::server::Home;
 use devlab_core::state::{State, TaskKind};
 use devlab_core::task::{Proof, Task, TaskSpec, Tries};
 use devlab_core::{AgentId, Oid, OrgId, ProjectId, RefName, TaskId, Timestamp};
@@ -53,6 +54,11 @@ pub(super) fn project(n: u32, org: OrgId) -> Project {
         default_branch: branch("main"),
         upstream: None,
         archived: false,
+        home: Home {
+            server: Some(id(7)),
+            epoch: 3,
+            moving_to: None,
+        },
         created_at: at(n),
     }
 }

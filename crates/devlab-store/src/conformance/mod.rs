@@ -14,6 +14,7 @@ mod lists;
 mod logs;
 pub mod postgres;
 mod queues;
+mod servers;
 mod tasks;
 mod transactions;
 mod work;
@@ -80,6 +81,8 @@ pub const CASES: &[(&str, Case)] = &[
     ("remembered_answers", |lab| {
         Box::pin(accounts::remembered_answers(lab))
     }),
+    ("servers", |lab| Box::pin(servers::servers(lab))),
+    ("loops", |lab| Box::pin(servers::loops(lab))),
     ("settings", |lab| Box::pin(accounts::settings(lab))),
     ("event_stream", |lab| Box::pin(accounts::event_stream(lab))),
     ("audit_log", |lab| Box::pin(accounts::audit_log(lab))),

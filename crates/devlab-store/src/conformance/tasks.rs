@@ -8,7 +8,7 @@ use devlab_core::state::{ResumeTo, State, TaskKind, WaitReason};
 use devlab_core::task::{Feedback, Proof, Task, TaskSpec, Tries};
 
 use super::Lab;
-use super::fixtures::{at, child, hash, id, labels, oid, spec, task};
+use super::fixtures::{at, child, hash, id, labels, oid, project, spec, task};
 use crate::StoreExt;
 
 /// A task with nothing left out.
@@ -297,12 +297,20 @@ pub(super) async fn startable(lab: Lab) {
             tx.insert_task(&composite(4, State::Running), &spec("t"))?;
             tx.insert_task(&task(5), &spec("a leaf"))?;
             tx.insert_task(&composite(2, State::Ready), &spec("t"))?;
+            let there = Task {
+                project: Some(id(10)),
+                ..composite(6, State::Ready)
+            };
+            tx.insert_project(&project(10, id(1)))?;
+            tx.insert_task(&there, &spec("t"))?;
             assert_eq!(
-                tx.startable(9)?,
+                tx.startable(None, 9)?,
                 [id(3), id(1), id(2)],
                 "as they were stored"
             );
-            assert_eq!(tx.startable(2)?, [id(3), id(1)]);
+            assert_eq!(tx.startable(None, 2)?, [id(3), id(1)]);
+            assert_eq!(tx.startable(Some(id(7)), 9)?, [id(6)]);
+            assert_eq!(tx.startable(Some(id(8)), 9)?, [], "another server's");
             Ok(())
         })
         .await

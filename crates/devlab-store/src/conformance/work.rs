@@ -7,7 +7,7 @@ use devlab_core::train::{Candidate, CandidateEntry, CandidateState, DiffStat, Ta
 use devlab_core::tx::Page;
 
 use super::Lab;
-use super::fixtures::{agent, at, attempt, branch, hash, id, labels, oid};
+use super::fixtures::{agent, at, attempt, branch, hash, id, labels, oid, project};
 use crate::StoreExt;
 
 const ALL: Page = Page {
@@ -191,7 +191,8 @@ fn entry(n: u32, target: Target) -> TrainEntry {
 pub(super) async fn trains(lab: Lab) {
     lab.store
         .write(|tx| {
-            assert_eq!(tx.trains(9)?, []);
+            tx.insert_project(&project(1, id(1)))?;
+            assert_eq!(tx.trains(id(7), 9)?, []);
             for n in [3, 1, 2] {
                 tx.insert_train_entry(&entry(n, target("main")))?;
             }
@@ -203,10 +204,11 @@ pub(super) async fn trains(lab: Lab) {
             assert_eq!(tasks(tx.train(&target("main"), 9)?), [id(3), id(1), id(2)]);
             assert_eq!(tasks(tx.train(&target("main"), 2)?), [id(3), id(1)]);
             assert_eq!(tasks(tx.train(&target("other"), 2)?), []);
-            let mut targets = tx.trains(9)?;
+            let mut targets = tx.trains(id(7), 9)?;
             targets.sort();
             assert_eq!(targets, [target("main"), target("next")]);
-            assert_eq!(tx.trains(1)?.len(), 1);
+            assert_eq!(tx.trains(id(7), 1)?.len(), 1);
+            assert_eq!(tx.trains(id(8), 9)?, [], "another server's");
             let old = tx.train_entry(id(1))?.unwrap();
             assert_eq!(
                 TrainEntry {
@@ -399,6 +401,7 @@ fn patch(n: u32, state: PatchState) -> Patch {
 pub(super) async fn patches(lab: Lab) {
     lab.store
         .write(|tx| {
+            tx.insert_project(&project(1, id(1)))?;
             tx.put_patch(&patch(1, PatchState::Open))?;
             tx.put_patch(&patch(2, PatchState::Closed))?;
             tx.put_patch(&patch(3, PatchState::Open))?;
@@ -415,8 +418,9 @@ pub(super) async fn patches(lab: Lab) {
             assert_eq!(tx.patch(id(9))?, None);
             assert_eq!(tx.patch_of_task(id(3))?, Some(changed));
             assert_eq!(tx.patch_of_task(id(9))?, None);
-            assert_eq!(tx.untold_patches(9)?, [patch(2, PatchState::Closed)]);
-            assert_eq!(tx.untold_patches(0)?, []);
+            assert_eq!(tx.untold_patches(id(7), 9)?, [patch(2, PatchState::Closed)]);
+            assert_eq!(tx.untold_patches(id(7), 0)?, []);
+            assert_eq!(tx.untold_patches(id(8), 9)?, [], "another server's");
             let org = Some(id(1));
             let mut list = |org, project, state, page| -> Vec<_> {
                 let found = tx.patches(org, project, state, page).unwrap();

@@ -29,10 +29,10 @@ const NEIGHBOURS_MAX: usize = 5_000;
 
 const ORGS: &str = "SELECT id, name, created_at FROM orgs WHERE id = ANY($1)";
 const ORGS_BY_NAME: &str = "SELECT id, name, created_at FROM orgs WHERE name = ANY($1)";
-const PROJECTS: &str = "SELECT id, org, name, default_branch, upstream, archived, created_at \
-    FROM projects WHERE id = ANY($1)";
+const PROJECTS: &str = "SELECT id, org, name, default_branch, upstream, archived, created_at, \
+    home, home_epoch, moving_to FROM projects WHERE id = ANY($1)";
 const PROJECTS_BY_NAME: &str = "SELECT id, org, name, default_branch, upstream, archived, \
-    created_at FROM projects WHERE (org, name) IN (SELECT * FROM unnest($1::uuid[], $2::text[]))";
+    created_at, home, home_epoch, moving_to FROM projects WHERE (org, name) IN (SELECT * FROM unnest($1::uuid[], $2::text[]))";
 const BRANCH_HEADS: &str = "SELECT project, branch, head FROM branch_heads \
     WHERE (project, branch) IN (SELECT * FROM unnest($1::uuid[], $2::text[]))";
 const SPECS: &str = "SELECT t.id, s.title, s.goal, s.driver, s.checks FROM tasks t \

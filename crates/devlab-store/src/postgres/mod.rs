@@ -1,5 +1,4 @@
-//! The store in a PostgreSQL database. Several processes can write to it without harm; one server at
-//! a time uses it, because repositories are in its data folder.
+//! The store in a PostgreSQL database, which any number of processes share.
 //!
 //! Each process has one thread that writes and one that appends to logs; both put what many callers
 //! want into one transaction. Reads use a pool of connections. See [`writer`] for how writers take
@@ -92,14 +91,7 @@ impl PostgresStore {
             let place = target.describe();
             StorageError::new(error.kind, format!("{place}: {}", error.detail))
         })?;
-        let listener = wake::Listener::connect(&target, None)
-            .await?
-            .ok_or_else(|| {
-                StorageError::new(
-                    StorageErrorKind::Busy,
-                    "another devlab server uses this database; stop it first",
-                )
-            })?;
+        let listener = wake::Listener::connect(&target).await?;
         let id = Uuid::from_u128((options.random)());
         let (told, waiting) = Told::new(Arc::clone(&options.effects));
         let store = Arc::new(Self {
@@ -113,17 +105,12 @@ impl PostgresStore {
             tasks: TaskTracker::new(),
             threads: Mutex::new(Vec::new()),
         });
-        let (units, appends) = (Arc::clone(&store.units), Arc::clone(&store.appends));
         let listening = wake::Listening {
             target: target.clone(),
             id,
             sink: Arc::clone(&options.effects),
             waiting,
             stop: store.stop.clone(),
-            fail: Box::new(move || {
-                units.close();
-                appends.close();
-            }),
         };
         let listening = listening.run(listener);
         drop(store.tasks.spawn(listening));
@@ -346,6 +333,10 @@ impl Store for PostgresStore {
         step.await.unwrap_or_else(|_| Err(closed().into()))
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     async fn describe(&self) -> Result<Vec<(String, String)>> {
         const SETTINGS: [&str; 4] = [
             "server_version",
@@ -374,7 +365,6 @@ impl Store for PostgresStore {
         let joined =
             tokio::task::spawn_blocking(move || threads.into_iter().try_for_each(JoinHandle::join));
         let joined = joined.await;
-        // Only now may another server come: what waited is written.
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;

@@ -1,11 +1,8 @@
 //! Which versions of the schema we know, and how old ones become new.
 
-use std::time::Duration;
-
 use devlab_core::StorageError;
 use devlab_core::error::StorageErrorKind;
 use refinery::{Migration, Runner};
-use tokio_postgres::error::SqlState;
 
 use super::connect::Target;
 use super::errors::storage_error;
@@ -16,33 +13,16 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("../../migrations/postgres/V1__initial.sql"),
     ),
     (
+        "V2__servers",
+        include_str!("../../migrations/postgres/V2__servers.sql"),
+    ),
+    (
         "V3__bytes",
         include_str!("../../migrations/postgres/V3__bytes.sql"),
     ),
 ];
 /// Key of the lock that is held while a schema is brought up to date: `devlab` as bytes.
 const LOCK: i64 = 0x6465_766c_6162;
-
-/// Key of the lock that the one server of a database holds: `devlabs` as bytes.
-const SERVER_LOCK: i64 = 0x64_6576_6c61_6273;
-
-/// How long a new server waits for the last one to be gone.
-const CLAIM_WAIT: Duration = Duration::from_secs(5);
-
-/// Makes this connection the one server of its database, for as long as it lasts. Waits a moment for
-/// one that has just been killed: PostgreSQL may not have noticed yet. `false` if another server
-/// has the database.
-pub(super) async fn claim(client: &tokio_postgres::Client) -> Result<bool, StorageError> {
-    let stored = |error: tokio_postgres::Error| storage_error(&error);
-    let wait = format!("SET lock_timeout = {}", CLAIM_WAIT.as_millis());
-    client.batch_execute(&wait).await.map_err(stored)?;
-    let claimed = client.execute("SELECT pg_advisory_lock($1)", &[&SERVER_LOCK]);
-    match claimed.await {
-        Ok(_) => Ok(true),
-        Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => Ok(false),
-        Err(error) => Err(stored(error)),
-    }
-}
 
 /// Applies what is missing, all or nothing. Several may try at once: one does it, the others wait.
 ///

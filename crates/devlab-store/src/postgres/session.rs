@@ -10,13 +10,14 @@ use devlab_core::limits::LABEL_SETS_MAX;
 use devlab_core::name::Name;
 use devlab_core::org::{Org, Project};
 use devlab_core::patch::{Patch, PatchComment, PatchState};
+use devlab_core::server::{LoopState, Server};
 use devlab_core::state::StateName;
 use devlab_core::task::{Feedback, Task, TaskSpec};
 use devlab_core::train::{Candidate, Target, TrainEntry};
 use devlab_core::tx::{Effect, Page, Queued, Read, Remembered, StoredAudit, TaskFilter, Tx, Work};
 use devlab_core::{
     AgentId, AttemptId, CandidateId, Error, Oid, OrgId, PatchId, ProjectId, RefName, Result,
-    StorageError, TaskId, Timestamp, TokenId,
+    ServerId, StorageError, TaskId, Timestamp, TokenId,
 };
 
 use super::conn::Numbers;
@@ -128,7 +129,7 @@ impl Read for OverlaySession<'_> {
     fn task_counts(&mut self, _: Option<OrgId>) -> Result<Vec<(StateName, u64)>> {
         self.direct()
     }
-    fn startable(&mut self, _: u32) -> Result<Vec<TaskId>> {
+    fn startable(&mut self, _: Option<ServerId>, _: u32) -> Result<Vec<TaskId>> {
         self.direct()
     }
     fn feedback(&mut self, task: TaskId) -> Result<Vec<Feedback>> {
@@ -197,7 +198,7 @@ impl Read for OverlaySession<'_> {
     fn train(&mut self, _: &Target, _: u32) -> Result<Vec<TrainEntry>> {
         self.direct()
     }
-    fn trains(&mut self, _: u32) -> Result<Vec<Target>> {
+    fn trains(&mut self, _: ServerId, _: u32) -> Result<Vec<Target>> {
         self.direct()
     }
     fn candidate(&mut self, _: CandidateId) -> Result<Option<Candidate>> {
@@ -230,7 +231,7 @@ impl Read for OverlaySession<'_> {
     ) -> Result<Vec<Patch>> {
         self.direct()
     }
-    fn untold_patches(&mut self, _: u32) -> Result<Vec<Patch>> {
+    fn untold_patches(&mut self, _: ServerId, _: u32) -> Result<Vec<Patch>> {
         self.direct()
     }
     fn patch_comments(&mut self, _: PatchId) -> Result<Vec<PatchComment>> {
@@ -248,6 +249,18 @@ impl Read for OverlaySession<'_> {
         _: Option<u64>,
         _: u32,
     ) -> Result<Vec<(u64, StoredAudit)>> {
+        self.direct()
+    }
+    fn server(&mut self, _: ServerId) -> Result<Option<Server>> {
+        self.direct()
+    }
+    fn servers(&mut self) -> Result<Vec<Server>> {
+        self.direct()
+    }
+    fn projects_at(&mut self, _: ServerId) -> Result<u64> {
+        self.direct()
+    }
+    fn loop_state(&mut self, _: &str) -> Result<Option<LoopState>> {
         self.direct()
     }
     fn token_by_hash(&mut self, _: &Sha256Hex) -> Result<Option<Token>> {
@@ -385,6 +398,15 @@ impl Tx for OverlaySession<'_> {
         self.change(|o| o.agents.put(agent.id, agent.clone()))
     }
     fn delete_agent(&mut self, _: AgentId) -> Result<()> {
+        self.direct()
+    }
+    fn put_server(&mut self, _: &Server) -> Result<()> {
+        self.direct()
+    }
+    fn delete_server(&mut self, _: ServerId) -> Result<()> {
+        self.direct()
+    }
+    fn put_loop_state(&mut self, _: &LoopState) -> Result<()> {
         self.direct()
     }
     fn insert_train_entry(&mut self, _: &TrainEntry) -> Result<()> {

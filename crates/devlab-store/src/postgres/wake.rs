@@ -9,7 +9,6 @@ use devlab_core::tx::Effect;
 use tokio::sync::mpsc::{
     Receiver, Sender, UnboundedReceiver, UnboundedSender, channel, unbounded_channel,
 };
-use tokio_postgres::types::ToSql;
 use tokio_postgres::{AsyncMessage, Notification};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -62,19 +61,14 @@ pub(super) struct Listening {
     pub(super) sink: EffectSink,
     pub(super) waiting: Receiver<Vec<Effect>>,
     pub(super) stop: CancellationToken,
-    /// Ends the store: another server has taken the database meanwhile.
-    pub(super) fail: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Listening {
     pub(super) async fn run(mut self, first: Listener) {
         let stop = self.stop.clone();
-        let mut session = first.session.clone();
         let mut listener = Some(first);
         while !stop.is_cancelled() {
             if let Some(mut listening) = listener.take() {
-                // Whatever was said before this moment was missed: everybody looks once.
-                (self.sink)(&[]);
                 let ended = listening.serve(&mut self).await;
                 if let Err(error) = ended {
                     tracing::warn!(error = %storage_error(&error), "listening to the database ended");
@@ -86,19 +80,13 @@ impl Listening {
             }
             let connected = tokio::select! {
                 () = stop.cancelled() => return,
-                connected = Listener::connect(&self.target, Some(&session)) => connected,
+                connected = Listener::connect(&self.target) => connected,
             };
             match connected {
-                Ok(Some(connected)) => {
-                    session = connected.session.clone();
+                Ok(connected) => {
                     listener = Some(connected);
-                }
-                Ok(None) => {
-                    tracing::error!(
-                        "another server has taken the database: this one stops writing"
-                    );
-                    (self.fail)();
-                    return;
+                    // Whatever was said meanwhile was missed: everybody looks once.
+                    (self.sink)(&[Effect::Missed]);
                 }
                 Err(error) => tracing::warn!(%error, "cannot listen to the database"),
             }
@@ -111,52 +99,21 @@ pub(super) struct Listener {
     client: tokio_postgres::Client,
     driver: tokio::task::JoinHandle<()>,
     heard: UnboundedReceiver<Notification>,
-    session: Session,
-}
-
-/// A session of the database's, which may go on there after its connection was cut here.
-#[derive(Debug, Clone)]
-pub(super) struct Session {
-    pid: i32,
-    began: String,
 }
 
 impl Listener {
-    /// Connects as the one server of the database; `None` if another server is there. `last` is the
-    /// session before this one: it ends, so that it does not stand for another server.
-    pub(super) async fn connect(
-        target: &Target,
-        last: Option<&Session>,
-    ) -> Result<Option<Self>, StorageError> {
-        const OWN: &str = "SELECT pid, backend_start::text FROM pg_stat_activity \
-            WHERE pid = pg_backend_pid()";
-        const END: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-            WHERE pid = $1 AND backend_start::text = $2";
-        let stored = |error: tokio_postgres::Error| storage_error(&error);
+    pub(super) async fn connect(target: &Target) -> Result<Self, StorageError> {
         let (tell, heard) = unbounded_channel();
         let (client, driver) = target.listener(tell).await?;
-        let own = client.query_one(OWN, &[]).await.map_err(stored)?;
         let listener = Self {
             client,
             driver,
             heard,
-            session: Session {
-                pid: own.get(0),
-                began: own.get(1),
-            },
         };
-        if let Some(last) = last {
-            let of: [&(dyn ToSql + Sync); 2] = [&last.pid, &last.began];
-            let ended = listener.client.execute(END, &of);
-            ended.await.map_err(stored)?;
-        }
-        if !super::schema::claim(&listener.client).await? {
-            return Ok(None);
-        }
         let listen = format!("LISTEN {CHANNEL}");
         let listening = listener.client.batch_execute(&listen);
-        listening.await.map_err(stored)?;
-        Ok(Some(listener))
+        listening.await.map_err(|error| storage_error(&error))?;
+        Ok(listener)
     }
 }
 
@@ -230,7 +187,7 @@ fn decode(payload: &str) -> Option<(&str, Vec<Effect>)> {
     match serde_json::from_str(effects) {
         Ok(effects) => Some((from, effects)),
         // Another version of devlab may know effects that this one does not: look at everything.
-        Err(_) => Some((from, Vec::new())),
+        Err(_) => Some((from, vec![Effect::Missed])),
     }
 }
 

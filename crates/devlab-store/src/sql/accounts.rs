@@ -5,10 +5,11 @@ use devlab_core::auth::Token;
 use devlab_core::check::Sha256Hex;
 use devlab_core::name::Name;
 use devlab_core::org::{Org, Project};
+use devlab_core::server::Home;
 use devlab_core::tx::{Page, Remembered};
 use devlab_core::{Oid, OrgId, ProjectId, RefName, Timestamp, TokenId};
 
-use super::codec::{Code, Cols};
+use super::codec::{Code, Cols, int};
 use super::error::{DbError, DbResult};
 use super::rows::{above, all, below, change, first};
 
@@ -51,6 +52,10 @@ pub(crate) fn insert_org(conn: &dyn Sql, org: &Org) -> DbResult<()> {
     Ok(())
 }
 
+/// Columns of a project, as [`read_project`] takes them.
+pub(crate) const PROJECT: &str = "id, org, name, default_branch, upstream, archived, created_at, \
+    home, home_epoch, moving_to";
+
 pub(crate) fn read_project(cols: &mut Cols<'_>) -> DbResult<Project> {
     Ok(Project {
         id: cols.id()?,
@@ -60,13 +65,17 @@ pub(crate) fn read_project(cols: &mut Cols<'_>) -> DbResult<Project> {
         upstream: cols.opt_text()?,
         archived: cols.flag()?,
         created_at: cols.time()?,
+        home: Home {
+            server: cols.opt_id()?,
+            epoch: cols.int()?,
+            moving_to: cols.opt_id()?,
+        },
     })
 }
 
 pub(crate) fn project(conn: &dyn Sql, id: ProjectId) -> DbResult<Option<Project>> {
-    const SQL: &str = "SELECT id, org, name, default_branch, upstream, archived, created_at \
-        FROM projects WHERE id = ?1";
-    first(conn, SQL, params![id], read_project)
+    let sql = format!("SELECT {PROJECT} FROM projects WHERE id = ?1");
+    first(conn, &sql, params![id], read_project)
 }
 
 pub(crate) fn project_by_name(
@@ -74,27 +83,28 @@ pub(crate) fn project_by_name(
     org: OrgId,
     name: &Name,
 ) -> DbResult<Option<Project>> {
-    const SQL: &str = "SELECT id, org, name, default_branch, upstream, archived, created_at \
-        FROM projects WHERE org = ?1 AND name = ?2";
-    first(conn, SQL, params![org, name.as_str()], read_project)
+    let sql = format!("SELECT {PROJECT} FROM projects WHERE org = ?1 AND name = ?2");
+    first(conn, &sql, params![org, name.as_str()], read_project)
 }
 
 pub(crate) fn projects(conn: &dyn Sql, org: Option<OrgId>, page: Page) -> DbResult<Vec<Project>> {
-    const ALL: &str = "SELECT id, org, name, default_branch, upstream, archived, created_at \
-        FROM projects WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
-    const OF_ORG: &str = "SELECT id, org, name, default_branch, upstream, archived, created_at \
-        FROM projects WHERE id < ?1 AND org = ?3 ORDER BY id DESC LIMIT ?2";
     let after = below(page.after);
+    let sql = |ours: &str| {
+        format!("SELECT {PROJECT} FROM projects WHERE id < ?1{ours} ORDER BY id DESC LIMIT ?2")
+    };
     match org {
-        Some(org) => all(conn, OF_ORG, params![after, page.limit, org], read_project),
-        None => all(conn, ALL, params![after, page.limit], read_project),
+        Some(org) => {
+            let of_org = params![after, page.limit, org];
+            all(conn, &sql(" AND org = ?3"), of_org, read_project)
+        }
+        None => all(conn, &sql(""), params![after, page.limit], read_project),
     }
 }
 
 pub(crate) fn insert_project(conn: &dyn Sql, project: &Project) -> DbResult<()> {
     const SQL: &str = "INSERT INTO projects \
-        (id, name, default_branch, upstream, archived, org, created_at) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        (id, name, default_branch, upstream, archived, home, home_epoch, moving_to, org, \
+        created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     change(
         conn,
         SQL,
@@ -104,6 +114,9 @@ pub(crate) fn insert_project(conn: &dyn Sql, project: &Project) -> DbResult<()> 
             project.default_branch.as_str(),
             project.upstream,
             project.archived,
+            project.home.server,
+            int(project.home.epoch),
+            project.home.moving_to,
             project.org,
             project.created_at.as_millis(),
         ],
@@ -113,7 +126,7 @@ pub(crate) fn insert_project(conn: &dyn Sql, project: &Project) -> DbResult<()> 
 
 pub(crate) fn put_project(conn: &dyn Sql, project: &Project) -> DbResult<()> {
     const SQL: &str = "UPDATE projects SET name = ?2, default_branch = ?3, upstream = ?4, \
-        archived = ?5 WHERE id = ?1";
+        archived = ?5, home = ?6, home_epoch = ?7, moving_to = ?8 WHERE id = ?1";
     let changed = change(
         conn,
         SQL,
@@ -123,6 +136,9 @@ pub(crate) fn put_project(conn: &dyn Sql, project: &Project) -> DbResult<()> {
             project.default_branch.as_str(),
             project.upstream,
             project.archived,
+            project.home.server,
+            int(project.home.epoch),
+            project.home.moving_to,
         ],
     )?;
     match changed {

@@ -102,6 +102,16 @@ fn names_blob(conn: &dyn Sql, blob: &Sha256Hex) -> DbResult<bool> {
     Ok(first(conn, SQL, params![blob.as_str()], |_| Ok(()))?.is_some())
 }
 
+fn a_named_blob(conn: &dyn Sql) -> DbResult<Option<Sha256Hex>> {
+    const LOGS: &str = "SELECT blob FROM kept_logs WHERE blob IS NOT NULL ORDER BY blob LIMIT 1";
+    const ARTIFACTS: &str =
+        "SELECT blob FROM artifacts WHERE blob IS NOT NULL ORDER BY blob LIMIT 1";
+    match first(conn, LOGS, params![], |cols| cols.parsed())? {
+        None => first(conn, ARTIFACTS, params![], |cols| cols.parsed()),
+        found => Ok(found),
+    }
+}
+
 fn blob_mark(conn: &dyn Sql, blob: &Sha256Hex) -> DbResult<Option<BlobMark>> {
     const SQL: &str = "SELECT until FROM blob_marks WHERE blob = ?1";
     first(conn, SQL, params![blob.as_str()], |cols| {
@@ -191,6 +201,9 @@ impl ReadBytes for Session<'_> {
     }
     fn names_blob(&mut self, blob: &Sha256Hex) -> Result<bool> {
         self.look(|conn| names_blob(conn, blob))
+    }
+    fn a_named_blob(&mut self) -> Result<Option<Sha256Hex>> {
+        self.look(a_named_blob)
     }
     fn blob_mark(&mut self, blob: &Sha256Hex) -> Result<Option<BlobMark>> {
         self.look(|conn| blob_mark(conn, blob))

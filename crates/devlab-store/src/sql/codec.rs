@@ -247,6 +247,7 @@ impl Code for EventKind {
             Self::PatchComment => 11,
             Self::AgentRegistered => 12,
             Self::AgentState => 13,
+            Self::ProjectMoved => 14,
         }
     }
 }

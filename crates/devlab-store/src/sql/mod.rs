@@ -14,6 +14,7 @@ mod param;
 pub(crate) mod patches;
 pub(crate) mod queues;
 pub(crate) mod rows;
+pub(crate) mod servers;
 mod session;
 pub(crate) mod tasks;
 pub(crate) mod trains;

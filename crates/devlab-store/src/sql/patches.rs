@@ -3,11 +3,15 @@
 use super::{Param, Sql, params};
 use devlab_core::patch::{Patch, PatchComment, PatchState};
 use devlab_core::tx::Page;
-use devlab_core::{OrgId, PatchId, ProjectId, TaskId};
+use devlab_core::{OrgId, PatchId, ProjectId, ServerId, TaskId};
 
 use super::codec::{Code, Cols};
 use super::error::{DbError, DbResult};
 use super::rows::{Conditions, all, below, change, first};
+
+/// Columns of a patch, as [`read_patch`] takes them.
+const COLUMNS: &str = "id, org, project, task, title, description, target, base, head, files, \
+    added, removed, state, created_at, updated_at, told, told_remarks";
 
 fn read_patch(cols: &mut Cols<'_>) -> DbResult<Patch> {
     Ok(Patch {
@@ -32,17 +36,14 @@ fn read_patch(cols: &mut Cols<'_>) -> DbResult<Patch> {
 }
 
 pub(crate) fn get(conn: &dyn Sql, id: PatchId) -> DbResult<Option<Patch>> {
-    const SQL: &str = "SELECT id, org, project, task, title, description, target, base, head, \
-        files, added, removed, state, created_at, updated_at, told, told_remarks FROM patches WHERE id = ?1";
-    first(conn, SQL, params![id], read_patch)
+    let sql = format!("SELECT {COLUMNS} FROM patches WHERE id = ?1");
+    first(conn, &sql, params![id], read_patch)
 }
 
 /// The newest, should there ever be several.
 pub(crate) fn of_task(conn: &dyn Sql, task: TaskId) -> DbResult<Option<Patch>> {
-    const SQL: &str = "SELECT id, org, project, task, title, description, target, base, head, \
-        files, added, removed, state, created_at, updated_at, told, told_remarks FROM patches WHERE task = ?1 \
-        ORDER BY id DESC LIMIT 1";
-    first(conn, SQL, params![task], read_patch)
+    let sql = format!("SELECT {COLUMNS} FROM patches WHERE task = ?1 ORDER BY id DESC LIMIT 1");
+    first(conn, &sql, params![task], read_patch)
 }
 
 pub(crate) fn list(
@@ -53,8 +54,7 @@ pub(crate) fn list(
     page: Page,
 ) -> DbResult<Vec<Patch>> {
     let mut list = Conditions::new(
-        "SELECT id, org, project, task, title, description, target, base, head, files, added, \
-         removed, state, created_at, updated_at, told, told_remarks FROM patches WHERE id < ?",
+        &format!("SELECT {COLUMNS} FROM patches WHERE id < ?"),
         Param::Id(below(page.after)),
     );
     if let Some(org) = org {
@@ -73,14 +73,13 @@ pub(crate) fn list(
     all(conn, list.sql(), list.params(), read_patch)
 }
 
-pub(crate) fn untold(conn: &dyn Sql, limit: u32) -> DbResult<Vec<Patch>> {
+pub(crate) fn untold(conn: &dyn Sql, home: ServerId, limit: u32) -> DbResult<Vec<Patch>> {
     let sql = format!(
-        "SELECT id, org, project, task, title, description, target, base, head, files, added, \
-         removed, state, created_at, updated_at, told, told_remarks FROM patches \
-         WHERE told = {} ORDER BY id LIMIT ?1",
+        "SELECT {COLUMNS} FROM patches WHERE told = {} \
+         AND project IN (SELECT id FROM projects WHERE home = ?2) ORDER BY id LIMIT ?1",
         conn.dialect().no()
     );
-    all(conn, &sql, params![limit], read_patch)
+    all(conn, &sql, params![limit, home], read_patch)
 }
 
 pub(crate) fn put(conn: &dyn Sql, patch: &Patch) -> DbResult<()> {

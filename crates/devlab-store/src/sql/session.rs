@@ -8,18 +8,19 @@ use devlab_core::label::Labels;
 use devlab_core::name::Name;
 use devlab_core::org::{Org, Project};
 use devlab_core::patch::{Patch, PatchComment, PatchState};
+use devlab_core::server::{LoopState, Server};
 use devlab_core::state::StateName;
 use devlab_core::task::{Feedback, Task, TaskSpec};
 use devlab_core::train::{Candidate, Target, TrainEntry};
 use devlab_core::tx::{Effect, Page, Queued, Read, Remembered, StoredAudit, TaskFilter, Tx};
 use devlab_core::{
     AgentId, AttemptId, CandidateId, Error, Oid, OrgId, PatchId, ProjectId, RefName, Result,
-    StorageError, TaskId, Timestamp, TokenId,
+    ServerId, StorageError, TaskId, Timestamp, TokenId,
 };
 
 use super::error::DbResult;
 use super::{Sql, params};
-use super::{accounts, attempts, events, lists, patches, queues, tasks, trains};
+use super::{accounts, attempts, events, lists, patches, queues, servers, tasks, trains};
 use crate::RandomSource;
 
 /// A unit of work under way.
@@ -176,8 +177,8 @@ impl Read for Session<'_> {
     fn task_counts(&mut self, org: Option<OrgId>) -> Result<Vec<(StateName, u64)>> {
         self.look(|conn| lists::counts(conn, org))
     }
-    fn startable(&mut self, limit: u32) -> Result<Vec<TaskId>> {
-        self.look(|conn| tasks::startable(conn, limit))
+    fn startable(&mut self, home: Option<ServerId>, limit: u32) -> Result<Vec<TaskId>> {
+        self.look(|conn| tasks::startable(conn, home, limit))
     }
     fn feedback(&mut self, task: TaskId) -> Result<Vec<Feedback>> {
         self.look(|conn| tasks::feedback(conn, task))
@@ -233,8 +234,8 @@ impl Read for Session<'_> {
     fn train(&mut self, target: &Target, limit: u32) -> Result<Vec<TrainEntry>> {
         self.look(|conn| trains::train(conn, target, limit))
     }
-    fn trains(&mut self, limit: u32) -> Result<Vec<Target>> {
-        self.look(|conn| trains::targets(conn, limit))
+    fn trains(&mut self, home: ServerId, limit: u32) -> Result<Vec<Target>> {
+        self.look(|conn| trains::targets(conn, home, limit))
     }
     fn candidate(&mut self, id: CandidateId) -> Result<Option<Candidate>> {
         self.look(|conn| trains::candidate(conn, id))
@@ -266,8 +267,8 @@ impl Read for Session<'_> {
     ) -> Result<Vec<Patch>> {
         self.look(|conn| patches::list(conn, org, project, state, page))
     }
-    fn untold_patches(&mut self, limit: u32) -> Result<Vec<Patch>> {
-        self.look(|conn| patches::untold(conn, limit))
+    fn untold_patches(&mut self, home: ServerId, limit: u32) -> Result<Vec<Patch>> {
+        self.look(|conn| patches::untold(conn, home, limit))
     }
     fn patch_comments(&mut self, patch: PatchId) -> Result<Vec<PatchComment>> {
         self.look(|conn| patches::comments(conn, patch))
@@ -285,6 +286,18 @@ impl Read for Session<'_> {
         limit: u32,
     ) -> Result<Vec<(u64, StoredAudit)>> {
         self.look(|conn| events::audit_log(conn, org, before, limit))
+    }
+    fn server(&mut self, id: ServerId) -> Result<Option<Server>> {
+        self.look(|conn| servers::server(conn, id))
+    }
+    fn servers(&mut self) -> Result<Vec<Server>> {
+        self.look(servers::servers)
+    }
+    fn projects_at(&mut self, home: ServerId) -> Result<u64> {
+        self.look(|conn| servers::projects_at(conn, home))
+    }
+    fn loop_state(&mut self, name: &str) -> Result<Option<LoopState>> {
+        self.look(|conn| servers::loop_state(conn, name))
     }
     fn token_by_hash(&mut self, hash: &Sha256Hex) -> Result<Option<Token>> {
         self.look(|conn| accounts::token_by_hash(conn, hash))
@@ -369,6 +382,15 @@ impl Tx for Session<'_> {
     }
     fn delete_agent(&mut self, id: AgentId) -> Result<()> {
         self.change(|conn| attempts::delete_agent(conn, id))
+    }
+    fn put_server(&mut self, server: &Server) -> Result<()> {
+        self.change(|conn| servers::put(conn, server))
+    }
+    fn delete_server(&mut self, id: ServerId) -> Result<()> {
+        self.change(|conn| servers::delete(conn, id))
+    }
+    fn put_loop_state(&mut self, state: &LoopState) -> Result<()> {
+        self.change(|conn| servers::put_loop_state(conn, state))
     }
     fn insert_train_entry(&mut self, entry: &TrainEntry) -> Result<()> {
         self.change(|conn| trains::insert_entry(conn, entry))

@@ -4,7 +4,7 @@ use super::{Number, Param, Sql, params};
 use devlab_core::check::{CheckSet, Sha256Hex};
 use devlab_core::limits::FEEDBACK_MAX;
 use devlab_core::task::{Feedback, Task, TaskSpec};
-use devlab_core::{Oid, TaskId};
+use devlab_core::{Oid, ServerId, TaskId};
 
 use super::codec::{
     Code, Cols, decode_state, decode_tries, int, json, opt_id, opt_text, opt_time, tries_code,
@@ -274,10 +274,20 @@ pub(crate) fn insert_edge(conn: &dyn Sql, from: TaskId, to: TaskId) -> DbResult<
     Ok(change(conn, SQL, params![from, to])? == 1)
 }
 
-pub(crate) fn startable(conn: &dyn Sql, limit: u32) -> DbResult<Vec<TaskId>> {
-    // The two conditions are those of the index tasks_startable.
-    const SQL: &str = "SELECT id FROM tasks WHERE kind = 1 AND state = 2 ORDER BY seq LIMIT ?1";
-    all(conn, SQL, params![limit], |cols| cols.id())
+pub(crate) fn startable(
+    conn: &dyn Sql,
+    home: Option<ServerId>,
+    limit: u32,
+) -> DbResult<Vec<TaskId>> {
+    // The first two conditions are those of the index tasks_startable.
+    const AT: &str = "SELECT tasks.id FROM tasks JOIN projects ON projects.id = tasks.project \
+        WHERE kind = 1 AND state = 2 AND home = ?2 ORDER BY seq LIMIT ?1";
+    const NOWHERE: &str = "SELECT id FROM tasks WHERE kind = 1 AND state = 2 \
+        AND project IS NULL ORDER BY seq LIMIT ?1";
+    match home {
+        Some(home) => all(conn, AT, params![limit, home], |cols| cols.id()),
+        None => all(conn, NOWHERE, params![limit], |cols| cols.id()),
+    }
 }
 
 pub(crate) fn feedback(conn: &dyn Sql, task: TaskId) -> DbResult<Vec<Feedback>> {

@@ -3,7 +3,7 @@
 use super::{Sql, params};
 use devlab_core::check::Receipt;
 use devlab_core::train::{Candidate, Target, TrainEntry};
-use devlab_core::{CandidateId, Oid, ProjectId, TaskId};
+use devlab_core::{CandidateId, Oid, ProjectId, ServerId, TaskId};
 
 use super::codec::{Code, Cols, int, json, opt_oid};
 use super::error::{DbError, DbResult};
@@ -40,10 +40,10 @@ pub(crate) fn train(conn: &dyn Sql, target: &Target, limit: u32) -> DbResult<Vec
     )
 }
 
-pub(crate) fn targets(conn: &dyn Sql, limit: u32) -> DbResult<Vec<Target>> {
+pub(crate) fn targets(conn: &dyn Sql, home: ServerId, limit: u32) -> DbResult<Vec<Target>> {
     const SQL: &str = "SELECT DISTINCT project, branch FROM train_entries \
-        ORDER BY project, branch LIMIT ?1";
-    all(conn, SQL, params![limit], |cols| {
+        JOIN projects ON projects.id = project WHERE home = ?2 ORDER BY project, branch LIMIT ?1";
+    all(conn, SQL, params![limit, home], |cols| {
         Ok(Target {
             project: cols.id()?,
             branch: cols.parsed()?,

@@ -261,6 +261,11 @@ impl Store for SqliteStore {
         self::answer(receiver).await
     }
 
+    fn is_shared(&self) -> bool {
+        // Its folder is locked.
+        false
+    }
+
     async fn describe(&self) -> Result<Vec<(String, String)>> {
         let (answer, receiver) = oneshot::channel();
         self.units.push(MainJob::Inspect(Inspect {

@@ -18,6 +18,10 @@ const MAIN_MIGRATIONS: &[(&str, &str)] = &[
         include_str!("../../migrations/main/V1__initial.sql"),
     ),
     (
+        "V2__servers",
+        include_str!("../../migrations/main/V2__servers.sql"),
+    ),
+    (
         "V3__bytes",
         include_str!("../../migrations/main/V3__bytes.sql"),
     ),

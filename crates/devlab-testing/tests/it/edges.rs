@@ -175,6 +175,7 @@ const QUARANTINES: &[Quarantine] = &[
         owners: &[
             "devlab-api",
             "devlab-bench",
+            "devlab-server",
             "devlab-store",
             "devlab-testing",
         ],

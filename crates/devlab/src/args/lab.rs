@@ -30,6 +30,13 @@ pub(crate) struct ServerArgs {
     /// Address to listen on
     #[arg(long, value_name = "ADDR")]
     pub(crate) bind: Option<SocketAddr>,
+    /// What this server does, by commas: api, loops, git; all of it if left out, and always with
+    /// the embedded database
+    #[arg(long, value_name = "ROLES")]
+    pub(crate) roles: Option<String>,
+    /// Where the other servers of the lab reach this one, if that is not the address it listens on
+    #[arg(long, value_name = "URL")]
+    pub(crate) advertise: Option<String>,
     /// Length of a lease in seconds
     #[arg(long, value_name = "SECS")]
     pub(crate) lease_secs: Option<f64>,

@@ -84,6 +84,18 @@ pub(crate) enum ProjectCommand {
     Settings(ProjectNamed),
     /// Address for git
     CloneUrl(ProjectNamed),
+    /// Move the repository to another server of the lab; work on it waits meanwhile
+    Move {
+        #[command(flatten)]
+        project: ProjectNamed,
+        /// The server: its id, or the name of its machine (`devlab peers` lists them)
+        #[arg(long, value_name = "SERVER")]
+        to: String,
+        /// The server that has it now will not come back: take what the other one has of it from an
+        /// earlier move, if no commit is missing there that the lab has accepted
+        #[arg(long)]
+        lost: bool,
+    },
     /// Exchange commits between this checkout and its project
     Sync {
         /// Push what landed to this remote's branch too, with your own git credentials

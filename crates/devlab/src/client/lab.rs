@@ -110,10 +110,23 @@ pub(crate) async fn peers(context: &Context) -> anyhow::Result<()> {
     show::list(
         context.output,
         &peers,
-        &["name", "version", "this"],
+        &["name", "state", "roles", "projects", "version", "url", "id"],
         |peer| {
-            let this = if peer.this { "yes" } else { "" };
-            vec![peer.name.clone(), peer.version.clone(), this.to_owned()]
+            let state = match (peer.this, peer.there) {
+                (true, _) => "answers this",
+                (false, true) => "there",
+                (false, false) => "gone",
+            };
+            let projects = peer.projects.map(|count| count.to_string());
+            vec![
+                peer.name.clone(),
+                state.to_owned(),
+                peer.roles.join(","),
+                projects.unwrap_or_default(),
+                peer.version.clone(),
+                peer.url.clone().unwrap_or_default(),
+                peer.id.to_string(),
+            ]
         },
     )
 }

@@ -1,7 +1,7 @@
 //! Orgs and projects.
 
 use devlab_api::client::Client;
-use devlab_api::project::{CreateOrg, CreateProject, Org, Project};
+use devlab_api::project::{CreateOrg, CreateProject, MoveProject, Org, Project};
 use serde_json::json;
 
 use super::{all, find};
@@ -110,6 +110,12 @@ pub(crate) async fn project(context: &Context, command: ProjectCommand) -> anyho
                 Output::Json => show::json(&json!({ "project": project.id, "url": url })),
                 Output::Table => show::line(&url),
             }
+        }
+        ProjectCommand::Move { project, to, lost } => {
+            let project = project.find(&client).await?;
+            let wanted = MoveProject { to, lost };
+            show::note(&format!("copying the repository of {}", project.name));
+            show_project(context, &client.move_project(project.id, &wanted).await?)
         }
         ProjectCommand::Sync { push } => crate::checkout::sync::run(context, push.as_deref()).await,
     }

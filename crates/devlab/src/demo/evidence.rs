@@ -1,6 +1,7 @@
 //! What the repository says, read with plain git: from a clone that was fetched like any client
 //! would, and, for what no client is shown, from the lab's own copy.
 
+use anyhow::Context as _;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -72,7 +73,9 @@ pub(super) async fn gather(stage: &Stage, set: &Set, known: &Known) -> anyhow::R
         found.damage.push(format!("the clone is damaged: {error}"));
     }
     let project = &set.place.project;
-    let repo = stage.server.lab.repo(project.org, project.id).await?;
+    let (lab, id) = (&stage.server.lab, project.id);
+    let stored = lab.read(move |view| view.project(id)).await?;
+    let repo = lab.repo(&stored.context("the project is gone")?).await?;
     if let Err(error) = repo.fsck().await {
         found
             .damage

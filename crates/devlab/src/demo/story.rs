@@ -43,6 +43,7 @@ pub(super) fn line(key: &str, killed: &[String], event: &Event) -> Option<String
         EventKind::OrgCreated
         | EventKind::ProjectCreated
         | EventKind::ProjectPushed
+        | EventKind::ProjectMoved
         | EventKind::TaskCreated
         | EventKind::TaskUpdated
         | EventKind::AttemptPhase

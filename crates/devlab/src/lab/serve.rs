@@ -13,9 +13,10 @@ use devlab_forge::forge::GitForge;
 use devlab_forge::http::{GitHttp, HttpLimits};
 use devlab_forge::import::{ImportFrom, ImportLimits};
 use devlab_forge::{Git, GitBinary};
-use devlab_orchestrator::{Lab, LabConfig, LabParts, Secret, Wakes};
+use devlab_orchestrator::{Lab, LabConfig, LabParts, Secret, ThisServer, Wakes};
 use devlab_server::app::{App, ServerConfig};
 use devlab_server::auth::{AttemptKey, Auth};
+use devlab_server::forward::Forwarder;
 use devlab_server::listen::{self, ListenLimits};
 use devlab_server::rate::Rates;
 use devlab_store::blobs::BlobStore;
@@ -69,7 +70,8 @@ impl Server {
         })?;
         let bound = listener.local_addr()?;
         let url = local_url(bound);
-        let (lab, store) = open_lab(context, &home, agents).await?;
+        let this = this_server(context, &home, &url)?;
+        let (lab, store) = open_lab(context, &home, this, agents).await?;
         let operator = settings.orchestrator_token().map(Secret::from_text);
         let first = lab.bootstrap(operator).await?;
         let admin = match first.admin {
@@ -150,9 +152,22 @@ pub(crate) fn git(context: &Context) -> Git {
     Git::new(GitBinary::from_path(path))
 }
 
+/// This server, as the others see it.
+fn this_server(context: &Context, home: &Home, url: &str) -> anyhow::Result<ThisServer> {
+    let settings = &context.settings;
+    Ok(ThisServer {
+        id: home.server_id(context.now())?,
+        name: host_name(),
+        url: settings.advertise()?.unwrap_or(url).to_owned(),
+        roles: settings.roles()?,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    })
+}
+
 async fn open_lab(
     context: &Context,
     home: &Home,
+    server: ThisServer,
     agents: usize,
 ) -> anyhow::Result<(Arc<Lab>, Arc<dyn Store>)> {
     let git = git(context);
@@ -173,7 +188,7 @@ async fn open_lab(
         forge: Arc::new(GitForge),
         repos: home.repos(),
         config: LabConfig {
-            server_name: host_name(),
+            server,
             rules: RuleConfig {
                 lease_term: context.settings.lease()?,
                 ..RuleConfig::default()
@@ -221,19 +236,26 @@ fn listen_on(
         .context("the stored key of attempts' tokens is damaged")?;
     let directory: Arc<Lab> = Arc::clone(lab);
     let auth = Arc::new(Auth::new(directory, Arc::clone(&context.clock), key));
+    let this = lab.this_server();
+    let mut allowed_hosts = context.settings.allowed_hosts();
+    // The other servers call it by this name.
+    let own = url::Url::parse(&this.url).ok();
+    allowed_hosts.extend(own.and_then(|url| url.host_str().map(str::to_owned)));
     let config = ServerConfig {
         bind: listener.local_addr()?.ip(),
-        allowed_hosts: context.settings.allowed_hosts(),
+        allowed_hosts,
+        roles: this.roles.clone(),
         rates: Rates::default(),
         instance: format!("{:06x}", rand::random::<u32>() & 0xff_ffff),
     };
     let stop = lab.stopping().clone();
-    let app = Arc::new(App::new(
-        config,
-        auth,
-        Arc::clone(&context.clock),
-        stop.clone(),
-    ));
+    let clock = Arc::clone(&context.clock);
+    let mut app = App::new(config, auth, clock, stop.clone());
+    if lab.is_shared() {
+        let forward = Forwarder::new(Arc::clone(lab)).map_err(anyhow::Error::msg)?;
+        app = app.with_others(forward);
+    }
+    let app = Arc::new(app);
     let (router, _document) = devlab_server::routes::all(&app, Arc::clone(lab))?;
     let tracker = TaskTracker::new();
     drop(tracker.spawn(listen::serve(

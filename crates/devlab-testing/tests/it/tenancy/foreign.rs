@@ -112,6 +112,7 @@ fn bodies(operation: &str, there: &Ids, own: &Ids) -> Vec<Option<Value>> {
             some(json!({"org": name, "name": "stolen"})),
         ],
         "project.update" => vec![some(json!({"upstream": "stolen"}))],
+        "project.move" => vec![some(json!({"to": "test"}))],
         "project.sync" => vec![
             some(json!({"commit": there.head})),
             some(json!({"commit": own.head})),

@@ -28,6 +28,8 @@ pub(crate) async fn request(
         }
         "project.get" | "project.settings" => new(at(&a.project)),
         "project.update" => new(at(&a.project)).json(&json!({"upstream": "elsewhere"})),
+        // Where it is already: there is one server.
+        "project.move" => new(at(&a.project)).json(&json!({"to": "test"})),
         "project.sync" => new(at(&a.project)).json(&json!({"commit": a.head})),
         "patch.get" | "patch.diff" | "patch.comments" => new(at(&a.patch)),
         "patch.comment" => new(at(&a.patch)).json(&json!({"body": "Well done"})),
