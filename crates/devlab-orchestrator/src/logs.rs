@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use devlab_core::auth::Principal;
-use devlab_core::bytes::{KeptLog, ReadBytes};
+use devlab_core::bytes::KeptLog;
 use devlab_core::error::StorageErrorKind;
 use devlab_core::{AttemptId, Refusal, StorageError, TaskId};
 
@@ -121,7 +121,7 @@ impl Lab {
         if self.place_is_ours.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let Some(blob) = self.read(ReadBytes::a_named_blob).await? else {
+        let Some(blob) = self.read(|view| view.a_named_blob()).await? else {
             return Ok(());
         };
         if self.blobs().stat(&blob).await?.is_none() {

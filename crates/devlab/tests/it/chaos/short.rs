@@ -11,6 +11,7 @@ use super::plan::{Blow, PUSHED, Round, SYNCED, Who, full, kill, round};
 /// Every point at least once, every kind of blow at least once.
 pub(super) fn set() -> Vec<Round> {
     let mut rounds = kill_rounds();
+    rounds.extend(seal_rounds());
     rounds.extend(blow_rounds());
     for (index, round) in rounds.iter_mut().enumerate() {
         round.hard_end = index % 2 == 0;
@@ -76,6 +77,24 @@ fn kill_rounds() -> Vec<Round> {
                 (0, "agent.before_ack", 1),
             ],
         ),
+        Round {
+            blows: vec![Blow::Side],
+            ..kills("kills 7", &[(PUSHED, 1), (SYNCED, 1)], &[])
+        },
+        Round {
+            slow_restart: true,
+            ..kills(
+                "kills 6",
+                &[("server.before_expire", 1)],
+                &[(0, "agent.during_drive", 1)],
+            )
+        },
+    ]
+}
+
+/// Kills while logs go into blobs.
+fn seal_rounds() -> Vec<Round> {
+    vec![
         kills(
             "kills 8",
             &[
@@ -90,18 +109,6 @@ fn kill_rounds() -> Vec<Round> {
             &[("seal.before_drop", 2), ("seal.after_drop", 1)],
             &[],
         ),
-        Round {
-            blows: vec![Blow::Side],
-            ..kills("kills 7", &[(PUSHED, 1), (SYNCED, 1)], &[])
-        },
-        Round {
-            slow_restart: true,
-            ..kills(
-                "kills 6",
-                &[("server.before_expire", 1)],
-                &[(0, "agent.during_drive", 1)],
-            )
-        },
     ]
 }
 
