@@ -5,6 +5,7 @@
 //! [`Client::with_idempotency_key`].
 
 mod agents;
+mod artifacts;
 mod error;
 mod events;
 mod lab;
@@ -22,6 +23,7 @@ use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+pub use artifacts::ArtifactUpload;
 pub use error::ClientError;
 pub use events::EventQuery;
 pub use logs::{LogChunk, LogPart};

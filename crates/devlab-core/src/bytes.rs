@@ -53,8 +53,8 @@ pub struct Artifact {
 pub enum BlobMark {
     /// Somebody is putting it and will name it before this time.
     Pinned(Timestamp),
-    /// It is being removed: nothing may name it.
-    Condemned,
+    /// It is being removed, which ends no earlier than at this time: nothing may name it.
+    Condemned(Timestamp),
 }
 
 /// What is stored about bytes, to read.
@@ -73,8 +73,8 @@ pub trait ReadBytes {
     fn a_named_blob(&mut self) -> Result<Option<Sha256Hex>>;
     /// What is being done with a blob.
     fn blob_mark(&mut self, blob: &Sha256Hex) -> Result<Option<BlobMark>>;
-    /// Blobs that are being removed.
-    fn condemned_blobs(&mut self, limit: u32) -> Result<Vec<Sha256Hex>>;
+    /// Blobs whose removal may end at or before `now`, earliest first.
+    fn condemned_blobs(&mut self, now: Timestamp, limit: u32) -> Result<Vec<Sha256Hex>>;
     /// Goals of an org that are done, failed or cancelled, have not changed since `before`, and
     /// are not retired: oldest first, after `after`.
     fn retirable(

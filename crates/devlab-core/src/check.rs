@@ -134,6 +134,9 @@ pub struct CheckSet {
     /// Path prefixes whose change needs a person's review, besides [`PROTECTED_ALWAYS`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub protected_paths: Vec<String>,
+    /// Patterns of the files that are kept of a driver's tree; see [`crate::pattern`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<String>,
 }
 
 /// Folder whose change always needs a person's review: what the next tasks are judged by.
@@ -144,11 +147,12 @@ impl CheckSet {
     #[must_use]
     pub fn hash(&self) -> Sha256Hex {
         let hashes: Vec<_> = self.hashes().collect();
-        Sha256Hex::of(
-            serde_json::json!([self.setup, hashes, self.protected_paths])
-                .to_string()
-                .as_bytes(),
-        )
+        let mut whole = serde_json::json!([self.setup, hashes, self.protected_paths]);
+        // A set without any has the hash that it always had.
+        if let (Some(parts), false) = (whole.as_array_mut(), self.artifacts.is_empty()) {
+            parts.push(serde_json::json!(self.artifacts));
+        }
+        Sha256Hex::of(whole.to_string().as_bytes())
     }
 
     /// Hash of each check, in order.
@@ -191,6 +195,11 @@ impl CheckSet {
         for path in &other.protected_paths {
             if !all.protected_paths.contains(path) {
                 all.protected_paths.push(path.clone());
+            }
+        }
+        for pattern in &other.artifacts {
+            if !all.artifacts.contains(pattern) {
+                all.artifacts.push(pattern.clone());
             }
         }
         all

@@ -22,6 +22,7 @@ pub mod limits;
 pub mod name;
 pub mod org;
 pub mod patch;
+pub mod pattern;
 pub mod project_file;
 pub mod rules;
 pub mod server;

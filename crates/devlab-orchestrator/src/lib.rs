@@ -8,6 +8,7 @@
 //! waiting ([`wakes`]) and what can be read again (caches).
 //! *Invariant:* every loop looks only at stored state, and can be run twice without harm.
 
+mod artifacts;
 mod error;
 mod git_server;
 mod homes;
@@ -25,6 +26,7 @@ mod upstream;
 mod wakes;
 mod work;
 
+pub use artifacts::NewArtifact;
 pub use devlab_store::blobs::{BlobError, BlobErrorKind};
 pub use error::{Error, Result};
 pub use git_server::{GitBody, GitCall, GitReply};

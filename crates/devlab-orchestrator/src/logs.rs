@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use devlab_core::auth::Principal;
 use devlab_core::bytes::KeptLog;
+use devlab_core::check::Sha256Hex;
 use devlab_core::error::StorageErrorKind;
 use devlab_core::{AttemptId, Refusal, StorageError, TaskId};
 
@@ -110,6 +111,14 @@ impl Lab {
             bytes,
             len: now,
         })
+    }
+
+    /// At most `max` bytes of a blob from an offset.
+    ///
+    /// # Errors
+    /// The place of blobs.
+    pub async fn read_blob(&self, blob: &Sha256Hex, offset: u64, max: usize) -> Result<Vec<u8>> {
+        Ok(self.blobs().read(blob, offset, max).await?.0)
     }
 
     /// Makes sure that blobs are kept where those of this lab are: servers that share a database

@@ -1,6 +1,7 @@
 //! The routes, by what they are about.
 
 pub mod agents;
+pub mod artifacts;
 pub mod docs;
 pub mod events;
 pub mod git;
@@ -39,6 +40,7 @@ pub fn all(app: &Arc<App>, lab: Arc<Lab>) -> Result<(Router, OpenApi), serde_jso
         agents::list,
         events::list,
         logs::list,
+        artifacts::list,
         patches::list,
         tokens::list,
     ];

@@ -7,8 +7,11 @@
 //! 3. [`seal`] or [`keep`] after it names the blob, if it is still pinned or named.
 //!
 //! [`condemn`] marks a blob for removal only if nothing names and nobody pins it; then its bytes
-//! are removed, and [`pardon`] ends it. So whatever is named is there, wherever any of the steps is
-//! cut, however often they are repeated, and whoever else does them at the same time.
+//! are removed, within [`REMOVE_WITHIN`], and no earlier than [`CONDEMN_TERM`] after the last
+//! [`condemn`] [`pardon`] ends it: a process that was stopped for a while with the removal in its
+//! hands does not do it after somebody has put the blob again. So whatever is named is there,
+//! wherever any of the steps is cut, however often they are repeated, and whoever else does them at
+//! the same time.
 //!
 //! *Invariant:* a blob that a stored log or artifact names is never condemned.
 
@@ -22,6 +25,11 @@ use crate::tx::{Read, Tx};
 
 /// How long a put may take; longer ones are begun again.
 pub const PIN_TERM: Duration = Duration::from_secs(6 * 3600);
+
+/// How long after it was condemned a blob may be removed; later it is condemned again first.
+pub const REMOVE_WITHIN: Duration = Duration::from_secs(120);
+/// How long a blob stays condemned at least: longer than [`REMOVE_WITHIN`] and a call of the place.
+pub const CONDEMN_TERM: Duration = Duration::from_secs(600);
 
 /// The bytes of a log, as they were put.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +49,7 @@ pub struct Sealed {
 pub fn pin(tx: &mut dyn Tx, blob: &Sha256Hex) -> Result<()> {
     let until = tx.now().plus(PIN_TERM);
     match tx.blob_mark(blob)? {
-        Some(BlobMark::Condemned) => Err(Refusal::Conflict(
+        Some(BlobMark::Condemned(_)) => Err(Refusal::Conflict(
             "these bytes are just being removed; send them again".into(),
         )
         .into()),
@@ -54,7 +62,7 @@ pub fn pin(tx: &mut dyn Tx, blob: &Sha256Hex) -> Result<()> {
 fn is_safe(tx: &mut dyn Tx, blob: &Sha256Hex) -> Result<bool> {
     let now = tx.now();
     match tx.blob_mark(blob)? {
-        Some(BlobMark::Condemned) => Ok(false),
+        Some(BlobMark::Condemned(_)) => Ok(false),
         Some(BlobMark::Pinned(until)) if until > now => Ok(true),
         Some(BlobMark::Pinned(_)) | None => tx.names_blob(blob),
     }
@@ -109,7 +117,8 @@ pub fn keep(tx: &mut dyn Tx, artifact: &Artifact) -> Result<()> {
     tx.put_artifact(artifact)
 }
 
-/// Marks a blob for removal if nothing needs it; `false` if something does.
+/// Marks a blob for removal if nothing needs it, or once more; `false` if something does. Its bytes
+/// have to be removed within [`REMOVE_WITHIN`].
 ///
 /// # Errors
 /// Storage only.
@@ -117,7 +126,8 @@ pub fn condemn(tx: &mut dyn Tx, blob: &Sha256Hex) -> Result<bool> {
     if !is_removable(tx, blob)? {
         return Ok(false);
     }
-    tx.set_blob_mark(blob, Some(BlobMark::Condemned))?;
+    let until = tx.now().plus(CONDEMN_TERM);
+    tx.set_blob_mark(blob, Some(BlobMark::Condemned(until)))?;
     Ok(true)
 }
 
@@ -135,13 +145,16 @@ pub fn is_removable<R: Read + ?Sized>(view: &mut R, blob: &Sha256Hex) -> Result<
     Ok(!view.names_blob(blob)?)
 }
 
-/// Ends a removal, after the bytes are gone.
+/// Ends a removal, after the bytes are gone. `false` if somebody may still be about to remove them.
 ///
 /// # Errors
 /// Storage only.
-pub fn pardon(tx: &mut dyn Tx, blob: &Sha256Hex) -> Result<()> {
+pub fn pardon(tx: &mut dyn Tx, blob: &Sha256Hex) -> Result<bool> {
     match tx.blob_mark(blob)? {
-        Some(BlobMark::Condemned) => tx.set_blob_mark(blob, None),
-        Some(BlobMark::Pinned(_)) | None => Ok(()),
+        Some(BlobMark::Condemned(until)) if until <= tx.now() => {
+            tx.set_blob_mark(blob, None)?;
+            Ok(true)
+        }
+        Some(BlobMark::Condemned(_) | BlobMark::Pinned(_)) | None => Ok(false),
     }
 }

@@ -15,6 +15,7 @@ use crate::limits::{
 };
 use crate::name;
 use crate::org::ProjectSettings;
+use crate::pattern;
 use crate::state::{Cause, State, TaskKind};
 use crate::task::{Feedback, Proof, Task, TaskSpec, Tries};
 use crate::tx::Tx;
@@ -164,6 +165,7 @@ fn validate(new: &NewTask, at: &str, depth: u8) -> Result<()> {
         ..CheckSet::default()
     }
     .validate(&field("checks"))?;
+    pattern::validate(&field("artifacts"), &new.spec.artifacts)?;
     if let Some(driver) = &new.spec.driver {
         driver.validate(&field("driver"))?;
     }
@@ -242,6 +244,7 @@ pub(super) fn fix_checks(
 ) -> Result<crate::check::Sha256Hex> {
     let own = CheckSet {
         checks: spec.checks.clone(),
+        artifacts: spec.artifacts.clone(),
         ..CheckSet::default()
     };
     let set = settings.checks.union(&own);
@@ -268,7 +271,7 @@ impl Maker<'_> {
         let Some((_, settings)) = &self.place.project else {
             return Ok(None);
         };
-        let key = json!(spec.checks).to_string();
+        let key = json!([spec.checks, spec.artifacts]).to_string();
         if let Some(hash) = self.sets.get(&key) {
             return Ok(Some(hash.clone()));
         }
@@ -536,6 +539,7 @@ pub(super) fn add_rework_child(
         goal: spec.goal,
         driver: spec.driver,
         checks: Vec::new(),
+        artifacts: Vec::new(),
     };
     child.seq = tx.insert_task(&child, &spec)?;
     tx.add_feedback(id, feedback)?;

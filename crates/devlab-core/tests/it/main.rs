@@ -5,6 +5,7 @@
     reason = "clippy's allowance for tests does not cover their helper functions"
 )]
 
+mod blobs;
 mod graph;
 mod invariants;
 mod lab;

@@ -46,11 +46,17 @@ impl ReadBytes for MemTx {
     fn blob_mark(&mut self, blob: &Sha256Hex) -> Result<Option<BlobMark>> {
         Ok(self.blob_marks.get(blob).copied())
     }
-    fn condemned_blobs(&mut self, limit: u32) -> Result<Vec<Sha256Hex>> {
+    fn condemned_blobs(&mut self, now: Timestamp, limit: u32) -> Result<Vec<Sha256Hex>> {
         let marks = self.blob_marks.iter();
-        let condemned = marks.filter(|(_, mark)| **mark == BlobMark::Condemned);
-        let condemned = condemned.map(|(blob, _)| blob.clone());
-        Ok(condemned.take(usize::try_from(limit).unwrap()).collect())
+        let mut condemned: Vec<_> = marks
+            .filter_map(|(blob, mark)| match mark {
+                BlobMark::Condemned(until) if *until <= now => Some((*until, blob.clone())),
+                BlobMark::Condemned(_) | BlobMark::Pinned(_) => None,
+            })
+            .collect();
+        condemned.sort();
+        condemned.truncate(usize::try_from(limit).unwrap());
+        Ok(condemned.into_iter().map(|(_, blob)| blob).collect())
     }
     fn retirable(
         &mut self,

@@ -340,6 +340,7 @@ pub(crate) fn leaf(key: &str, depends_on: &[&str]) -> NewTask {
                 timeout_secs: 60,
             })),
             checks: Vec::new(),
+            artifacts: Vec::new(),
         },
         requires: Labels::default(),
         priority: 0,

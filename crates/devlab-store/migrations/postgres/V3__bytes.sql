@@ -25,13 +25,15 @@ CREATE TABLE artifacts (
 CREATE INDEX artifacts_of_task ON artifacts (task, attempt, path);
 CREATE INDEX artifacts_of_blob ON artifacts (blob) WHERE blob IS NOT NULL;
 
--- A blob that is being put, until when; or being removed, if that is NULL.
+-- What is being done with a blob: it is pinned until a time by who puts it, or condemned, at least
+-- until then, by who removes it.
 CREATE TABLE blob_marks (
     blob text COLLATE "C" NOT NULL PRIMARY KEY,
-    until bigint
+    condemned boolean NOT NULL,
+    until bigint NOT NULL
 );
-CREATE INDEX blob_pins ON blob_marks (until) WHERE until IS NOT NULL;
-CREATE INDEX blobs_condemned ON blob_marks (blob) WHERE until IS NULL;
+CREATE INDEX blob_pins ON blob_marks (until) WHERE NOT condemned;
+CREATE INDEX blobs_condemned ON blob_marks (until) WHERE condemned;
 
 -- Goals whose bytes were removed by the rules of retention.
 CREATE TABLE retired_goals (

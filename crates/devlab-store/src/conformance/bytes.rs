@@ -124,7 +124,7 @@ pub(super) async fn blob_marks(lab: Lab) {
     let (a, b, c) = (hash("a"), hash("b"), hash("c"));
     let marks = [
         (a.clone(), Some(BlobMark::Pinned(at(10)))),
-        (b.clone(), Some(BlobMark::Condemned)),
+        (b.clone(), Some(BlobMark::Condemned(at(30)))),
         (c.clone(), Some(BlobMark::Pinned(at(20)))),
     ];
     let put = marks.clone();
@@ -143,17 +143,25 @@ pub(super) async fn blob_marks(lab: Lab) {
         for (blob, mark) in &asked {
             assert_eq!(view.blob_mark(blob)?, *mark);
         }
-        view.condemned_blobs(10)
+        Ok((
+            view.condemned_blobs(at(29), 10)?,
+            view.condemned_blobs(at(30), 10)?,
+        ))
     });
-    assert_eq!(found.await.unwrap(), [hash("b")]);
+    assert_eq!(found.await.unwrap(), (Vec::new(), vec![b.clone()]));
     let changed = lab.store.write(move |tx| {
-        tx.set_blob_mark(&a, Some(BlobMark::Condemned))?;
+        tx.set_blob_mark(&a, Some(BlobMark::Condemned(at(5))))?;
+        assert_eq!(
+            tx.condemned_blobs(at(99), 1)?,
+            [hash("a")],
+            "earliest first"
+        );
+        assert_eq!(tx.condemned_blobs(at(99), 9)?, [hash("a"), hash("b")]);
         tx.set_blob_mark(&b, None)?;
         assert_eq!(tx.forget_pins(at(19), 10)?, 0);
         assert_eq!(tx.forget_pins(at(20), 10)?, 1);
         assert_eq!(tx.blob_mark(&c)?, None);
-        assert_eq!(tx.condemned_blobs(0)?, []);
-        tx.condemned_blobs(10)
+        tx.condemned_blobs(at(99), 10)
     });
     assert_eq!(changed.await.unwrap(), [hash("a")]);
 }

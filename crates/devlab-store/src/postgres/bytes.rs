@@ -28,7 +28,7 @@ impl ReadBytes for OverlaySession<'_> {
     fn blob_mark(&mut self, _: &Sha256Hex) -> Result<Option<BlobMark>> {
         self.direct()
     }
-    fn condemned_blobs(&mut self, _: u32) -> Result<Vec<Sha256Hex>> {
+    fn condemned_blobs(&mut self, _: Timestamp, _: u32) -> Result<Vec<Sha256Hex>> {
         self.direct()
     }
     fn retirable(

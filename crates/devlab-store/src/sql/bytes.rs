@@ -113,38 +113,44 @@ fn a_named_blob(conn: &dyn Sql) -> DbResult<Option<Sha256Hex>> {
 }
 
 fn blob_mark(conn: &dyn Sql, blob: &Sha256Hex) -> DbResult<Option<BlobMark>> {
-    const SQL: &str = "SELECT until FROM blob_marks WHERE blob = ?1";
+    const SQL: &str = "SELECT condemned, until FROM blob_marks WHERE blob = ?1";
     first(conn, SQL, params![blob.as_str()], |cols| {
-        Ok(cols
-            .opt_time()?
-            .map_or(BlobMark::Condemned, BlobMark::Pinned))
+        Ok(match cols.flag()? {
+            true => BlobMark::Condemned(cols.time()?),
+            false => BlobMark::Pinned(cols.time()?),
+        })
     })
 }
 
-fn condemned_blobs(conn: &dyn Sql, limit: u32) -> DbResult<Vec<Sha256Hex>> {
-    const SQL: &str = "SELECT blob FROM blob_marks WHERE until IS NULL ORDER BY blob LIMIT ?1";
-    all(conn, SQL, params![limit], |cols| cols.parsed())
+fn condemned_blobs(conn: &dyn Sql, now: Timestamp, limit: u32) -> DbResult<Vec<Sha256Hex>> {
+    const SQL: &str = "SELECT blob FROM blob_marks WHERE condemned = ?1 AND until <= ?2 \
+        ORDER BY until, blob LIMIT ?3";
+    all(conn, SQL, params![true, now.as_millis(), limit], |cols| {
+        cols.parsed()
+    })
 }
 
 fn set_blob_mark(conn: &dyn Sql, blob: &Sha256Hex, mark: Option<BlobMark>) -> DbResult<()> {
-    const PUT: &str = "INSERT INTO blob_marks (blob, until) VALUES (?1, ?2) \
-        ON CONFLICT (blob) DO UPDATE SET until = excluded.until";
-    const CONDEMN: &str = "INSERT INTO blob_marks (blob, until) VALUES (?1, NULL) \
-        ON CONFLICT (blob) DO UPDATE SET until = NULL";
+    const PUT: &str = "INSERT INTO blob_marks (blob, condemned, until) VALUES (?1, ?2, ?3) \
+        ON CONFLICT (blob) DO UPDATE SET condemned = excluded.condemned, until = excluded.until";
     const DELETE: &str = "DELETE FROM blob_marks WHERE blob = ?1";
-    let blob = blob.as_str();
-    let changed = match mark {
-        Some(BlobMark::Pinned(until)) => change(conn, PUT, params![blob, until.as_millis()]),
-        Some(BlobMark::Condemned) => change(conn, CONDEMN, params![blob]),
-        None => change(conn, DELETE, params![blob]),
+    let (condemned, until) = match mark {
+        Some(BlobMark::Condemned(until)) => (true, until),
+        Some(BlobMark::Pinned(until)) => (false, until),
+        None => return change(conn, DELETE, params![blob.as_str()]).map(drop),
     };
-    changed.map(drop)
+    change(
+        conn,
+        PUT,
+        params![blob.as_str(), condemned, until.as_millis()],
+    )
+    .map(drop)
 }
 
 fn forget_pins(conn: &dyn Sql, now: Timestamp, limit: u32) -> DbResult<u64> {
     const SQL: &str = "DELETE FROM blob_marks WHERE blob IN (SELECT blob FROM blob_marks \
-        WHERE until IS NOT NULL AND until <= ?1 ORDER BY until LIMIT ?2)";
-    change(conn, SQL, params![now.as_millis(), limit])
+        WHERE condemned = ?1 AND until <= ?2 ORDER BY until LIMIT ?3)";
+    change(conn, SQL, params![false, now.as_millis(), limit])
 }
 
 fn retirable(
@@ -208,8 +214,8 @@ impl ReadBytes for Session<'_> {
     fn blob_mark(&mut self, blob: &Sha256Hex) -> Result<Option<BlobMark>> {
         self.look(|conn| blob_mark(conn, blob))
     }
-    fn condemned_blobs(&mut self, limit: u32) -> Result<Vec<Sha256Hex>> {
-        self.look(|conn| condemned_blobs(conn, limit))
+    fn condemned_blobs(&mut self, now: Timestamp, limit: u32) -> Result<Vec<Sha256Hex>> {
+        self.look(|conn| condemned_blobs(conn, now, limit))
     }
     fn retirable(
         &mut self,

@@ -163,6 +163,7 @@ async fn everything(world: &World) -> String {
         format!("/tasks/{}", a.task),
         format!("/tasks/{}/attempts", a.task),
         format!("/tasks/{}/logs", a.task),
+        format!("/tasks/{}/artifacts", a.task),
     ] {
         let reply = world.server.send(&Request::get(path).token(secret)).await;
         assert_eq!(reply.status, 200);

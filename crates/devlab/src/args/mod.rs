@@ -11,8 +11,8 @@ pub(crate) use lab::{
     AgentArgs, Demo, Down, Logs, ServerArgs, SuperviseArgs, SuperviseExecArgs, Up,
 };
 pub(crate) use nouns::{
-    AgentsCommand, GoalCommand, OrgCommand, Paging, PatchCommand, ProjectCommand, ProjectNamed,
-    Run, TaskCommand, TaskNew, TaskUpdate, TokenCommand,
+    AgentsCommand, ArtifactCommand, GoalCommand, OrgCommand, Paging, PatchCommand, ProjectCommand,
+    ProjectNamed, Run, TaskCommand, TaskNew, TaskUpdate, TokenCommand,
 };
 
 /// What `--help` says of exit codes.
@@ -133,6 +133,9 @@ pub(crate) enum Command {
     /// Patches that wait for a review, and their discussion
     #[command(subcommand)]
     Patch(PatchCommand),
+    /// Files that attempts left
+    #[command(subcommand)]
+    Artifact(ArtifactCommand),
     /// Agents
     #[command(subcommand)]
     Agents(AgentsCommand),

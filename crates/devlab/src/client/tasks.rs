@@ -271,6 +271,7 @@ async fn create(context: &Context, client: &Client, new: TaskNew) -> anyhow::Res
         depends_on,
         driver: driver(new.command, new.driver_timeout),
         checks: checks::named(&new.checks, &taken),
+        artifacts: new.artifacts,
         labels: new.labels,
         priority: new.priority,
         review: new.review,

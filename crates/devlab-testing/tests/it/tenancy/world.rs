@@ -8,9 +8,13 @@ use devlab_api::project::Project;
 use devlab_api::task::{CreateTask, Schedule, Task};
 use devlab_core::auth::Role;
 use devlab_core::tx::RuleConfig;
-use devlab_core::{AgentId, AttemptId, OrgId, PatchId, ProjectId, TaskId, Timestamp, TokenId};
+use devlab_core::{
+    AgentId, ArtifactId, AttemptId, OrgId, PatchId, ProjectId, TaskId, Timestamp, TokenId,
+};
 use devlab_testing::{Setup, TestServer, until};
 use std::time::Duration;
+
+use crate::artifacts::artifact;
 
 /// Ids and names of things in one place.
 #[derive(Debug, Clone)]
@@ -27,6 +31,8 @@ pub(crate) struct Ids {
     /// A composite of the project.
     pub(crate) composite: TaskId,
     pub(crate) attempt: AttemptId,
+    /// What that attempt has left.
+    pub(crate) artifact: ArtifactId,
     pub(crate) agent: AgentId,
     pub(crate) patch: PatchId,
     pub(crate) token: TokenId,
@@ -46,6 +52,7 @@ impl Ids {
             reviewed: TaskId::new(at, 9),
             composite: TaskId::new(at, 8),
             attempt: AttemptId::new(at, 4),
+            artifact: ArtifactId::new(at, 10),
             agent: AgentId::new(at, 5),
             patch: PatchId::new(at, 6),
             token: TokenId::new(at, 7),
@@ -61,6 +68,7 @@ impl Ids {
             self.reviewed.to_string(),
             self.composite.to_string(),
             self.attempt.to_string(),
+            self.artifact.to_string(),
             self.agent.to_string(),
             self.patch.to_string(),
             self.token.to_string(),
@@ -160,6 +168,7 @@ async fn fill(server: &TestServer, org: &str) -> Ids {
         .client
         .append_log(work.task, work.attempt, 0, text.into());
     logged.await.unwrap();
+    let artifact = artifact(&agent, &work, "report.txt", org.as_bytes()).await;
     let token = server.new_token(Role::Viewer, org).await.token;
     Ids {
         org: project.org,
@@ -171,6 +180,7 @@ async fn fill(server: &TestServer, org: &str) -> Ids {
         reviewed,
         composite,
         attempt: work.attempt,
+        artifact: artifact.id,
         agent: agent.agent.id,
         patch,
         token: token.id,
