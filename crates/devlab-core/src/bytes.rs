@@ -76,7 +76,7 @@ pub trait ReadBytes {
     /// Blobs whose removal may end at or before `now`, earliest first.
     fn condemned_blobs(&mut self, now: Timestamp, limit: u32) -> Result<Vec<Sha256Hex>>;
     /// Goals of an org that are done, failed or cancelled, have not changed since `before`, and
-    /// are not retired: oldest first, after `after`.
+    /// have not been retired since then: oldest first, after `after`.
     fn retirable(
         &mut self,
         org: OrgId,
@@ -84,8 +84,8 @@ pub trait ReadBytes {
         after: Option<TaskId>,
         limit: u32,
     ) -> Result<Vec<TaskId>>;
-    /// Whether the bytes of a goal were removed by the rules of retention.
-    fn is_retired(&mut self, goal: TaskId) -> Result<bool>;
+    /// When the bytes of a goal were removed by the rules of retention, last.
+    fn retired_at(&mut self, goal: TaskId) -> Result<Option<Timestamp>>;
 }
 
 /// What is stored about bytes, to write.
@@ -98,6 +98,6 @@ pub trait WriteBytes: ReadBytes {
     fn set_blob_mark(&mut self, blob: &Sha256Hex, mark: Option<BlobMark>) -> Result<()>;
     /// Forgets pins that ended at or before `now`; returns how many.
     fn forget_pins(&mut self, now: Timestamp, limit: u32) -> Result<u64>;
-    /// Stores that a goal is retired.
+    /// Stores when a goal was retired, in place of an earlier time.
     fn retire(&mut self, goal: TaskId, at: Timestamp) -> Result<()>;
 }

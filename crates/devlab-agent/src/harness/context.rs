@@ -205,6 +205,7 @@ mod tests {
             goal: "Write CSV.".to_owned(),
             driver: None,
             repository: None,
+            artifacts: Vec::new(),
             feedback,
         }
     }

@@ -77,13 +77,16 @@ impl ReadBytes for MemTx {
                 && after.is_none_or(|after| task.id > after)
                 && over(task.state.name())
                 && task.updated_at < before
-                && !self.retired.contains_key(&task.id)
+                && self
+                    .retired
+                    .get(&task.id)
+                    .is_none_or(|at| *at < task.updated_at)
         });
         let goals = goals.map(|task| task.id);
         Ok(goals.take(usize::try_from(limit).unwrap()).collect())
     }
-    fn is_retired(&mut self, goal: TaskId) -> Result<bool> {
-        Ok(self.retired.contains_key(&goal))
+    fn retired_at(&mut self, goal: TaskId) -> Result<Option<Timestamp>> {
+        Ok(self.retired.get(&goal).copied())
     }
 }
 
@@ -118,7 +121,7 @@ impl WriteBytes for MemTx {
             .count() as u64)
     }
     fn retire(&mut self, goal: TaskId, at: Timestamp) -> Result<()> {
-        self.retired.entry(goal).or_insert(at);
+        self.retired.insert(goal, at);
         Ok(())
     }
 }

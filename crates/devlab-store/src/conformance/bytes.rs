@@ -188,8 +188,10 @@ pub(super) async fn retired_goals(lab: Lab) {
             ] {
                 tx.insert_task(&task, &spec("goal"))?;
             }
-            tx.retire(id(2), at(50))?;
+            tx.retire(id(2), at(1))?;
             tx.retire(id(2), at(51))?;
+            // Before it ended for the last time.
+            tx.retire(id(3), at(2))?;
             Ok(())
         })
         .await
@@ -204,8 +206,8 @@ pub(super) async fn retired_goals(lab: Lab) {
             all,
             old,
             page,
-            view.is_retired(id(2))?,
-            view.is_retired(id(1))?,
+            view.retired_at(id(2))?,
+            view.retired_at(id(1))?,
         ))
     });
     let (one, three, six): (TaskId, TaskId, TaskId) = (id(1), id(3), id(6));
@@ -213,8 +215,8 @@ pub(super) async fn retired_goals(lab: Lab) {
         vec![one, three, six],
         vec![one, three],
         vec![three],
-        true,
-        false,
+        Some(at(51)),
+        None,
     );
     assert_eq!(found.await.unwrap(), expected);
 }

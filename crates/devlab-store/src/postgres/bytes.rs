@@ -40,7 +40,7 @@ impl ReadBytes for OverlaySession<'_> {
     ) -> Result<Vec<TaskId>> {
         self.direct()
     }
-    fn is_retired(&mut self, _: TaskId) -> Result<bool> {
+    fn retired_at(&mut self, _: TaskId) -> Result<Option<Timestamp>> {
         self.direct()
     }
 }

@@ -162,7 +162,8 @@ fn retirable(
 ) -> DbResult<Vec<TaskId>> {
     const SQL: &str = "SELECT t.id FROM tasks t WHERE t.org = ?1 AND t.parent IS NULL \
         AND t.id > ?2 AND t.state IN (?3, ?4, ?5) AND t.updated_at < ?6 \
-        AND NOT EXISTS (SELECT 1 FROM retired_goals r WHERE r.goal = t.id) \
+        AND NOT EXISTS (SELECT 1 FROM retired_goals r WHERE r.goal = t.id \
+        AND r.at >= t.updated_at) \
         ORDER BY t.id LIMIT ?7";
     let after = above(after.map(TaskId::uuid));
     all(
@@ -181,14 +182,14 @@ fn retirable(
     )
 }
 
-fn is_retired(conn: &dyn Sql, goal: TaskId) -> DbResult<bool> {
-    const SQL: &str = "SELECT 1 FROM retired_goals WHERE goal = ?1";
-    Ok(first(conn, SQL, params![goal], |_| Ok(()))?.is_some())
+fn retired_at(conn: &dyn Sql, goal: TaskId) -> DbResult<Option<Timestamp>> {
+    const SQL: &str = "SELECT at FROM retired_goals WHERE goal = ?1";
+    first(conn, SQL, params![goal], |cols| cols.time())
 }
 
 fn retire(conn: &dyn Sql, goal: TaskId, at: Timestamp) -> DbResult<()> {
     const SQL: &str = "INSERT INTO retired_goals (goal, at) VALUES (?1, ?2) \
-        ON CONFLICT (goal) DO NOTHING";
+        ON CONFLICT (goal) DO UPDATE SET at = excluded.at";
     change(conn, SQL, params![goal, at.as_millis()]).map(drop)
 }
 
@@ -226,8 +227,8 @@ impl ReadBytes for Session<'_> {
     ) -> Result<Vec<TaskId>> {
         self.look(|conn| retirable(conn, org, before, after, limit))
     }
-    fn is_retired(&mut self, goal: TaskId) -> Result<bool> {
-        self.look(|conn| is_retired(conn, goal))
+    fn retired_at(&mut self, goal: TaskId) -> Result<Option<Timestamp>> {
+        self.look(|conn| retired_at(conn, goal))
     }
 }
 

@@ -92,7 +92,7 @@ fn kill_rounds() -> Vec<Round> {
     ]
 }
 
-/// Kills while logs go into blobs.
+/// Kills while logs and artifacts go into blobs.
 fn seal_rounds() -> Vec<Round> {
     vec![
         kills(
@@ -107,7 +107,16 @@ fn seal_rounds() -> Vec<Round> {
         kills(
             "kills 9",
             &[("seal.before_drop", 2), ("seal.after_drop", 1)],
-            &[],
+            &[(0, "agent.during_artifacts", 1)],
+        ),
+        kills(
+            "kills 10",
+            &[
+                ("artifact.before_put", 1),
+                ("artifact.after_put", 2),
+                ("artifact.after_record", 1),
+            ],
+            &[(1, "agent.during_artifacts", 1)],
         ),
     ]
 }
