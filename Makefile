@@ -20,12 +20,13 @@ SEED ?= 1
 # Runs of each benchmark; the median is what docs/benchmarks.md quotes.
 RUNS ?= 5
 
+.PHONY: interop-s3
 .PHONY: help demo up down logs build web clean test lint mutants chaos bench diagrams
 .PHONY: preflight-build preflight-test preflight-lint
 .PHONY: lint-fmt lint-clippy lint-deny lint-files lint-links lint-shell lint-diagrams
 
 help: ## Print this list
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: build ## Show several agents at work on a real repository
 	@$(DEVLAB) demo $(ARGS)
@@ -58,6 +59,10 @@ test: preflight-test web ## Run every test: Rust, web, and the demo's own
 	scripts/mutants.mjs --self-test
 	cargo test --workspace --locked --no-fail-fast
 	examples/demo/test.sh
+
+interop-s3: preflight-test ## Try blobs at a real S3 server, with restarts (needs Go)
+	gateway=$$(scripts/tool versitygw) && \
+	DEVLAB_VERSITYGW=$$gateway cargo test --locked -p devlab-store --test it interop -- --ignored --test-threads=1
 
 lint: lint-fmt lint-clippy lint-deny lint-files lint-links lint-shell lint-diagrams ## Check format, lints, licences, links, scripts
 

@@ -61,6 +61,8 @@ pub async fn reach(faults: &Arc<dyn Faults>, point: &'static str) -> io::Result<
 pub enum Action {
     /// This process ends as by `kill -9`.
     Kill,
+    /// This process stands still, as by `kill -STOP`, until somebody lets it go on.
+    Stop,
     /// The disk is full.
     DiskFull,
     /// The operation fails.
@@ -199,6 +201,7 @@ impl Faults for FaultPlan {
         }
         match action {
             Action::Kill => kill_self(),
+            Action::Stop => stop_self(),
             Action::DiskFull => Err(rustix::io::Errno::NOSPC.into()),
             Action::Fail => Err(io::Error::other(format!("injected at {point}"))),
             Action::Block => self.block(point),
@@ -221,8 +224,17 @@ fn kill_self() -> io::Result<()> {
     }
 }
 
-/// `point=action` or `point=action@nth`, comma-separated; actions are `kill`, `full`, `fail` and
-/// `block`; without `@nth`, `kill` and `block` take the first hit and the others every hit.
+fn stop_self() -> io::Result<()> {
+    let own = rustix::process::getpid();
+    Ok(rustix::process::kill_process(
+        own,
+        rustix::process::Signal::STOP,
+    )?)
+}
+
+/// `point=action` or `point=action@nth`, comma-separated; actions are `kill`, `stop`, `full`, `fail`
+/// and `block`; without `@nth`, the first two and `block` take the first hit and the others every
+/// hit.
 impl FromStr for FaultPlan {
     type Err = ParsePlanError;
 
@@ -249,10 +261,11 @@ impl FromStr for FaultPlan {
             };
             let (action, once) = match action {
                 "kill" => (Action::Kill, true),
+                "stop" => (Action::Stop, true),
                 "block" => (Action::Block, true),
                 "full" => (Action::DiskFull, nth.is_some()),
                 "fail" => (Action::Fail, nth.is_some()),
-                _ => return Err(refuse("actions are kill, full, fail and block")),
+                _ => return Err(refuse("actions are kill, stop, full, fail and block")),
             };
             let range = Range {
                 first: nth.unwrap_or(1),

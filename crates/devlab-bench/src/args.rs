@@ -88,7 +88,10 @@ pub(crate) enum Command {
     Stream(Stream),
     /// Whole tasks on a repository, with real agents.
     Git(Git),
-    /// All of the above with their defaults, the offered loads included.
+    /// Dispatch by two servers on one PostgreSQL against one, and from one to the other.
+    TwoServers(Load),
+    /// All of the above with their defaults, the offered loads included; two servers with
+    /// `--store postgres` only, which has no other scenario than they and dispatch.
     All,
 }
 
@@ -101,6 +104,7 @@ impl Command {
             Self::Idle(_) => "idle",
             Self::Stream(_) => "stream",
             Self::Git(_) => "git",
+            Self::TwoServers(_) => "two-servers",
             Self::All => "all",
         }
     }

@@ -113,6 +113,8 @@ pub(crate) struct Lab {
     token: String,
     /// The server and its data folder, if it was started here.
     own: Option<(Process, TempDir)>,
+    /// Further servers on the same database.
+    others: Vec<(Process, TempDir, Address)>,
     /// Its database, if that was started here too. Goes after the server.
     database: Option<Database>,
     /// Time from its start until it was ready.
@@ -191,6 +193,7 @@ impl Lab {
             admin,
             token: token.to_owned(),
             own: None,
+            others: Vec::new(),
             database: None,
             ready_after: Duration::ZERO,
         })
@@ -252,9 +255,28 @@ impl Lab {
             version: file.version,
             token: credentials.token,
             own: Some((process, home)),
+            others: Vec::new(),
             database,
             ready_after,
         })
+    }
+
+    /// Starts another server on the same database.
+    pub(crate) async fn join(&mut self, args: &Args) -> anyhow::Result<()> {
+        let database = self.database.take();
+        let other = Self::spawn_on(&args.server_bin, data_folder(args)?, database).await?;
+        self.database = other.database;
+        let (process, home) = other.own.context("the other server is not ours")?;
+        self.others.push((process, home, other.address));
+        Ok(())
+    }
+
+    /// The server that the n-th connection talks to: each in turn.
+    pub(crate) fn address_of(&self, index: usize) -> &Address {
+        match index % (1 + self.others.len()) {
+            0 => &self.address,
+            other => &self.others[other - 1].2,
+        }
     }
 
     /// Process id of a server that was started here.
@@ -267,6 +289,9 @@ impl Lab {
         match self.own {
             None => Ok(None),
             Some((process, home)) => {
+                for (other, ..) in self.others {
+                    other.stop().await?;
+                }
                 process.stop().await?;
                 drop(self.database);
                 Ok(Some(home))

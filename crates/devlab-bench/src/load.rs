@@ -86,8 +86,9 @@ impl Agent {
         index: u32,
         labels: &[&str],
     ) -> anyhow::Result<Self> {
-        let mut conn = Conn::open(&lab.address).await?;
-        let route = |line| Route::new(&lab.address, &org.agent, line);
+        let address = lab.address_of(index as usize);
+        let mut conn = Conn::open(address).await?;
+        let route = |line| Route::new(address, &org.agent, line);
         let body = serde_json::json!({
             "name": format!("bench-{index}"), "labels": labels, "capacity": 1,
         });
@@ -207,8 +208,8 @@ impl Creator {
         body: &serde_json::Value,
     ) -> anyhow::Result<Self> {
         Ok(Self {
-            conn: Conn::open(&lab.address).await?,
-            route: Route::new(&lab.address, org.operator(index), line),
+            conn: Conn::open(lab.address_of(index)).await?,
+            route: Route::new(lab.address_of(index), org.operator(index), line),
             body: body.to_string().into_bytes(),
         })
     }

@@ -106,6 +106,13 @@ const TARGETS_ON_POSTGRES: &[(&str, &str, Goal)] = &[
         "held_after_send_p99_ms",
         Goal::AtMost(20.0),
     ),
+    ("two-servers", "two_to_one", Goal::AtLeast(0.9)),
+    // One whose wake was lost waits ten seconds for its agent's next look.
+    (
+        "two-servers",
+        "held_after_send_max_ms",
+        Goal::AtMost(1_000.0),
+    ),
 ];
 
 impl Outcome {

@@ -7,6 +7,7 @@ mod ready_scan;
 mod repository;
 mod stream;
 mod three_step;
+mod two_servers;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use devlab_api::client::{Client, Page, TaskQuery};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-use crate::args::{self, Args, Command, Load};
+use crate::args::{self, Args, Command, Load, StoreKind};
 use crate::lab::{Lab, Org, data_folder};
 use crate::machine::{self, Disk, Machine};
 use crate::report::{Outcome, Report, progress};
@@ -33,7 +34,7 @@ pub(crate) async fn run_all(args: &Args) -> anyhow::Result<Report> {
     let disk = Disk::measure(&args.dir)?;
     let mut session = Session::new(args);
     let mut results = Vec::new();
-    for scenario in scenarios(&args.command) {
+    for scenario in scenarios(&args.command, args.store) {
         results.push(session.measure(&scenario).await?);
     }
     let facts = session.facts.context("nothing was measured")?;
@@ -49,9 +50,14 @@ pub(crate) async fn run_all(args: &Args) -> anyhow::Result<Report> {
     })
 }
 
-fn scenarios(command: &Command) -> Vec<Command> {
-    match command {
-        Command::All => vec![
+fn scenarios(command: &Command, store: StoreKind) -> Vec<Command> {
+    match (command, store) {
+        (Command::All, StoreKind::Postgres) => vec![
+            Command::Dispatch(Load::closed()),
+            Command::Dispatch(Load::offered(DISPATCH_OFFERED)),
+            Command::TwoServers(Load::offered(DISPATCH_OFFERED)),
+        ],
+        (Command::All, StoreKind::Sqlite) => vec![
             Command::Dispatch(Load::closed()),
             Command::Dispatch(Load::offered(DISPATCH_OFFERED)),
             Command::ThreeStep(Load::closed()),
@@ -61,12 +67,7 @@ fn scenarios(command: &Command) -> Vec<Command> {
             Command::Stream(args::Stream::default()),
             Command::Git(args::Git::default()),
         ],
-        Command::Dispatch(_)
-        | Command::ThreeStep(_)
-        | Command::ReadyScan(_)
-        | Command::Idle(_)
-        | Command::Stream(_)
-        | Command::Git(_) => vec![command.clone()],
+        (one, _) => vec![one.clone()],
     }
 }
 
@@ -145,6 +146,9 @@ impl<'a> Session<'a> {
         if let Command::ReadyScan(size) = scenario {
             return ready_scan::run(self, size).await;
         }
+        if let Command::TwoServers(load) = scenario {
+            return two_servers::run(self, load).await;
+        }
         let lab = self.lab().await?;
         let metrics = match scenario {
             Command::Dispatch(load) => dispatch::run(&lab, self.args, load).await?,
@@ -156,7 +160,9 @@ impl<'a> Session<'a> {
                 self.finished.push(folder);
                 metrics?
             }
-            Command::Idle(_) | Command::ReadyScan(_) | Command::All => Metrics::new(),
+            Command::Idle(_) | Command::ReadyScan(_) | Command::TwoServers(_) | Command::All => {
+                Metrics::new()
+            }
         };
         lab.stop().await?;
         Ok(metrics)
@@ -167,8 +173,8 @@ impl<'a> Session<'a> {
 fn describe(scenario: &Command, args: &Args) -> (String, Vec<(&'static str, u32)>) {
     let mut name = scenario.name().to_owned();
     let parameters = match scenario {
-        Command::Dispatch(load) | Command::ThreeStep(load) => {
-            if load.offered.is_some() {
+        Command::Dispatch(load) | Command::ThreeStep(load) | Command::TwoServers(load) => {
+            if load.offered.is_some() && !matches!(scenario, Command::TwoServers(_)) {
                 name.push_str("-offered");
             }
             let mut sizes = vec![
@@ -315,7 +321,8 @@ mod tests {
 
     #[test]
     fn all_has_every_scenario_and_the_offered_loads() {
-        let names: Vec<&str> = scenarios(&Command::All).iter().map(Command::name).collect();
+        let all = scenarios(&Command::All, StoreKind::Sqlite);
+        let names: Vec<&str> = all.iter().map(Command::name).collect();
         assert_eq!(
             names,
             [

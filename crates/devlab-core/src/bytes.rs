@@ -51,8 +51,13 @@ pub struct Artifact {
 /// What is being done with a blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlobMark {
-    /// Somebody is putting it and will name it before this time.
-    Pinned(Timestamp),
+    /// Somebody is putting it.
+    Pinned {
+        /// Since when there has been such a mark without a break.
+        since: Timestamp,
+        /// Until when it lasts.
+        until: Timestamp,
+    },
     /// It is being removed, which ends no earlier than at this time: nothing may name it.
     Condemned(Timestamp),
 }

@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_hostile_pattern_costs_little() {
-        let deep = "**/*a".repeat(40).replace("a**", "a/**");
+        let deep = format!("{}/z", ["**/*a"; 40].join("/"));
         assert!(!matches(&deep, &"a/".repeat(2_000)));
         let stars = format!("{}b", "*a".repeat(120));
         assert!(!name_matches(&stars, &"a".repeat(5_000)));

@@ -16,7 +16,7 @@ use crate::repo::BareRepo;
 /// Most refs that one fetch may name.
 const FETCH_REFS_MAX: usize = 1_000;
 /// How long a server that is copied from may be silent.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
+const SILENCE_MAX: Duration = Duration::from_secs(20);
 
 /// What proves to a git server who we are. It is not shown by `Debug`.
 #[derive(Clone)]

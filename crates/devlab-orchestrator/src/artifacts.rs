@@ -8,7 +8,7 @@ use devlab_core::check::Sha256Hex;
 use devlab_core::limits::{ARTIFACT_BYTES_MAX, ARTIFACTS_BYTES_MAX, ARTIFACTS_MAX};
 use devlab_core::rules::bytes;
 use devlab_core::tx::Read;
-use devlab_core::{ArtifactId, AttemptId, Refusal, TaskId};
+use devlab_core::{ArtifactId, AttemptId, Refusal, TaskId, Timestamp};
 use devlab_store::StoreExt;
 use futures::Stream;
 
@@ -54,16 +54,16 @@ impl Lab {
         let known = self
             .store()
             .write(move |tx| {
-                let known = admit(tx, &caller, &wanted)?;
-                if known.is_none() {
-                    bytes::pin(tx, &wanted.sha256)?;
-                }
-                Ok(known)
+                Ok(match admit(tx, &caller, &wanted)? {
+                    Some(known) => Admitted::Known(known),
+                    None => Admitted::PinnedAt(bytes::pin(tx, &wanted.sha256)?),
+                })
             })
             .await?;
-        if let Some(known) = known {
-            return Ok(known);
-        }
+        let pinned_at = match known {
+            Admitted::Known(known) => return Ok(known),
+            Admitted::PinnedAt(at) => at,
+        };
         self.fault("artifact.before_put")?;
         let blob = self.blobs().put(&new.sha256, source).await?;
         self.fault("artifact.after_put")?;
@@ -87,7 +87,7 @@ impl Lab {
                 len: new.len,
                 created_at: tx.now(),
             };
-            bytes::keep(tx, &artifact)?;
+            bytes::keep(tx, &artifact, pinned_at)?;
             let all = tx.artifacts(attempt.id)?;
             let stored = all.into_iter().find(|one| one.path == new.path);
             Ok(stored.unwrap_or(artifact))
@@ -130,6 +130,14 @@ impl Lab {
         });
         Ok(found.await?)
     }
+}
+
+/// What an attempt is told before it brings something.
+enum Admitted {
+    /// It has done so.
+    Known(Artifact),
+    /// It may; the blob was pinned at this time.
+    PinnedAt(Timestamp),
 }
 
 /// Whether an attempt may bring this: `None` if it may, the artifact if it has done so.

@@ -181,12 +181,14 @@ struct Source {
 }
 
 impl Source {
-    /// `None` if the home is not known.
+    /// `None` if the home is not known, or was not heard of lately.
     async fn of(lab: &Lab, project: &Project) -> Result<Option<Self>> {
         let Some(home) = project.home.server else {
             return Ok(None);
         };
-        let Some(home) = lab.peer(home).await? else {
+        let now = lab.store().read(|view| Ok(view.now())).await?;
+        let home = lab.peer(home).await?.filter(|home| home.is_there(now));
+        let Some(home) = home else {
             return Ok(None);
         };
         let (org, name) = (project.org, project.name.clone());
@@ -214,7 +216,7 @@ impl Source {
 async fn copy(repo: &BareRepo, source: Option<&Source>, is_lost: bool) -> Result<()> {
     let fetched = match source {
         Some(source) => repo.mirror(&source.remote).await.map_err(Error::from),
-        None => Err(Refusal::Conflict("its home is not known".to_owned()).into()),
+        None => Err(Refusal::Conflict("its home is not there".to_owned()).into()),
     };
     match fetched {
         Err(error) if is_lost => {

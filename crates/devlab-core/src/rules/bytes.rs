@@ -21,6 +21,7 @@ use crate::bytes::{Artifact, BlobMark, KeptLog};
 use crate::check::Sha256Hex;
 use crate::error::{Refusal, Result};
 use crate::id::AttemptId;
+use crate::time::Timestamp;
 use crate::tx::{Read, Tx};
 
 /// How long a put may take; longer ones are begun again.
@@ -42,29 +43,40 @@ pub struct Sealed {
     pub lines: u64,
 }
 
-/// Says that a blob is going to be put and named.
+/// Says that a blob is going to be put and named. Returns when it was said: who names the blob
+/// later has to know it.
 ///
 /// # Errors
-/// [`Refusal::Conflict`] while it is being removed: the next try, a moment later, puts it anew.
-pub fn pin(tx: &mut dyn Tx, blob: &Sha256Hex) -> Result<()> {
-    let until = tx.now().plus(PIN_TERM);
+/// [`Refusal::Conflict`] while it is being removed: a later try puts it anew.
+pub fn pin(tx: &mut dyn Tx, blob: &Sha256Hex) -> Result<Timestamp> {
+    let now = tx.now();
+    let (mut since, mut until) = (now, now.plus(PIN_TERM));
     match tx.blob_mark(blob)? {
-        Some(BlobMark::Condemned(_)) => Err(Refusal::Conflict(
-            "these bytes are just being removed; send them again".into(),
-        )
-        .into()),
-        Some(BlobMark::Pinned(known)) if known >= until => Ok(()),
-        Some(BlobMark::Pinned(_)) | None => tx.set_blob_mark(blob, Some(BlobMark::Pinned(until))),
+        Some(BlobMark::Condemned(_)) => {
+            let why = "these bytes are just being removed; send them again in some minutes";
+            return Err(Refusal::Conflict(why.to_owned()).into());
+        }
+        Some(BlobMark::Pinned {
+            since: known,
+            until: end,
+        }) if end > now => {
+            since = known.min(since);
+            until = end.max(until);
+        }
+        Some(BlobMark::Pinned { .. }) | None => {}
     }
+    tx.set_blob_mark(blob, Some(BlobMark::Pinned { since, until }))?;
+    Ok(now)
 }
 
-/// Whether the bytes of a blob that was pinned and put are sure to be there still.
-fn is_safe(tx: &mut dyn Tx, blob: &Sha256Hex) -> Result<bool> {
+/// Whether the bytes of a blob that was pinned at a time, and put after that, are sure to be there
+/// still: something names it, or it has been pinned ever since.
+fn is_safe(tx: &mut dyn Tx, blob: &Sha256Hex, pinned_at: Timestamp) -> Result<bool> {
     let now = tx.now();
     match tx.blob_mark(blob)? {
         Some(BlobMark::Condemned(_)) => Ok(false),
-        Some(BlobMark::Pinned(until)) if until > now => Ok(true),
-        Some(BlobMark::Pinned(_)) | None => tx.names_blob(blob),
+        Some(BlobMark::Pinned { since, until }) if since <= pinned_at && until > now => Ok(true),
+        Some(BlobMark::Pinned { .. }) | None => tx.names_blob(blob),
     }
 }
 
@@ -73,7 +85,12 @@ fn is_safe(tx: &mut dyn Tx, blob: &Sha256Hex) -> Result<bool> {
 ///
 /// # Errors
 /// [`Refusal::Conflict`] if the put took too long and has to be repeated.
-pub fn seal(tx: &mut dyn Tx, attempt: AttemptId, sealed: &Sealed) -> Result<bool> {
+pub fn seal(
+    tx: &mut dyn Tx,
+    attempt: AttemptId,
+    sealed: &Sealed,
+    pinned_at: Timestamp,
+) -> Result<bool> {
     let Some(stored) = tx.attempt(attempt)? else {
         return Ok(false);
     };
@@ -84,7 +101,7 @@ pub fn seal(tx: &mut dyn Tx, attempt: AttemptId, sealed: &Sealed) -> Result<bool
     if known.is_some_and(|known| known.gone || known.len > sealed.len) {
         return Ok(false);
     }
-    name(tx, &sealed.blob)?;
+    name(tx, &sealed.blob, pinned_at)?;
     let at = tx.now();
     tx.put_kept_log(&KeptLog {
         attempt,
@@ -98,8 +115,8 @@ pub fn seal(tx: &mut dyn Tx, attempt: AttemptId, sealed: &Sealed) -> Result<bool
 }
 
 /// Checks that a blob is there, before something is stored that names it.
-fn name(tx: &mut dyn Tx, blob: &Sha256Hex) -> Result<()> {
-    if !is_safe(tx, blob)? {
+fn name(tx: &mut dyn Tx, blob: &Sha256Hex, pinned_at: Timestamp) -> Result<()> {
+    if !is_safe(tx, blob, pinned_at)? {
         return Err(Refusal::Conflict("the bytes came too slowly; send them again".into()).into());
     }
     // From here on its name keeps it.
@@ -110,9 +127,9 @@ fn name(tx: &mut dyn Tx, blob: &Sha256Hex) -> Result<()> {
 ///
 /// # Errors
 /// As [`seal`].
-pub fn keep(tx: &mut dyn Tx, artifact: &Artifact) -> Result<()> {
+pub fn keep(tx: &mut dyn Tx, artifact: &Artifact, pinned_at: Timestamp) -> Result<()> {
     if let Some(blob) = &artifact.blob {
-        name(tx, blob)?;
+        name(tx, blob, pinned_at)?;
     }
     tx.put_artifact(artifact)
 }
@@ -137,7 +154,7 @@ pub fn condemn(tx: &mut dyn Tx, blob: &Sha256Hex) -> Result<bool> {
 /// Storage only.
 pub fn is_removable<R: Read + ?Sized>(view: &mut R, blob: &Sha256Hex) -> Result<bool> {
     let now = view.now();
-    if let Some(BlobMark::Pinned(until)) = view.blob_mark(blob)?
+    if let Some(BlobMark::Pinned { until, .. }) = view.blob_mark(blob)?
         && until > now
     {
         return Ok(false);
@@ -155,6 +172,6 @@ pub fn pardon(tx: &mut dyn Tx, blob: &Sha256Hex) -> Result<bool> {
             tx.set_blob_mark(blob, None)?;
             Ok(true)
         }
-        Some(BlobMark::Condemned(_) | BlobMark::Pinned(_)) | None => Ok(false),
+        Some(BlobMark::Condemned(_) | BlobMark::Pinned { .. }) | None => Ok(false),
     }
 }

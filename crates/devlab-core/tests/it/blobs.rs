@@ -51,8 +51,8 @@ fn act() -> impl Strategy<Value = Act> {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Putter {
     Idle,
-    Pinned(usize),
-    Put(usize),
+    Pinned(usize, Timestamp),
+    Put(usize, Timestamp),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -101,14 +101,14 @@ impl World {
     fn put(&mut self, actor: usize, content: usize) {
         self.putters[actor] = match self.putters[actor] {
             Putter::Idle => match self.write(|tx| bytes::pin(tx, &blob(content))) {
-                Some(()) => Putter::Pinned(content),
+                Some(at) => Putter::Pinned(content, at),
                 None => Putter::Idle,
             },
-            Putter::Pinned(content) => {
+            Putter::Pinned(content, at) => {
                 self.objects.insert(content);
-                Putter::Put(content)
+                Putter::Put(content, at)
             }
-            Putter::Put(content) => {
+            Putter::Put(content, at) => {
                 let now = self.tx.now;
                 let artifact = Artifact {
                     id: ArtifactId::new(now, content as u128),
@@ -120,7 +120,7 @@ impl World {
                     len: 1,
                     created_at: now,
                 };
-                let kept = self.write(|tx| bytes::keep(tx, &artifact));
+                let kept = self.write(|tx| bytes::keep(tx, &artifact, at));
                 self.named += u32::from(kept.is_some());
                 Putter::Idle
             }

@@ -51,7 +51,7 @@ impl ReadBytes for MemTx {
         let mut condemned: Vec<_> = marks
             .filter_map(|(blob, mark)| match mark {
                 BlobMark::Condemned(until) if *until <= now => Some((*until, blob.clone())),
-                BlobMark::Condemned(_) | BlobMark::Pinned(_) => None,
+                BlobMark::Condemned(_) | BlobMark::Pinned { .. } => None,
             })
             .collect();
         condemned.sort();
@@ -113,7 +113,8 @@ impl WriteBytes for MemTx {
     }
     fn forget_pins(&mut self, now: Timestamp, limit: u32) -> Result<u64> {
         let marks = self.blob_marks.iter();
-        let over = marks.filter(|(_, m)| matches!(m, BlobMark::Pinned(until) if *until <= now));
+        let over =
+            marks.filter(|(_, m)| matches!(m, BlobMark::Pinned { until, .. } if *until <= now));
         let over: Vec<_> = over.map(|(blob, _)| blob.clone()).collect();
         let over = over.iter().take(usize::try_from(limit).unwrap());
         Ok(over

@@ -142,7 +142,7 @@ async fn next(lab: &Lab, attempt: AttemptId, len: u64) -> Result<Next> {
 async fn put(lab: &Lab, attempt: AttemptId, len: u64) -> Result<bool> {
     let sealed = measure(lab, attempt, len).await?;
     let blob = sealed.blob.clone();
-    lab.store().write(move |tx| bytes::pin(tx, &blob)).await?;
+    let pinned_at = lab.store().write(move |tx| bytes::pin(tx, &blob)).await?;
     lab.fault("seal.before_put")?;
     let source: Pin<Box<_>> = Box::pin(pieces(lab, attempt, len));
     let source = source.map(|piece| piece.map_err(std::io::Error::other));
@@ -150,7 +150,7 @@ async fn put(lab: &Lab, attempt: AttemptId, len: u64) -> Result<bool> {
     lab.fault("seal.after_put")?;
     let done = lab
         .store()
-        .write(move |tx| bytes::seal(tx, attempt, &sealed))
+        .write(move |tx| bytes::seal(tx, attempt, &sealed, pinned_at))
         .await?;
     lab.fault("seal.after_record")?;
     Ok(done)

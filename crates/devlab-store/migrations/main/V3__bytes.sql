@@ -26,10 +26,11 @@ CREATE INDEX artifacts_of_task ON artifacts (task, attempt, path);
 CREATE INDEX artifacts_of_blob ON artifacts (blob) WHERE blob IS NOT NULL;
 
 -- What is being done with a blob: it is pinned until a time by who puts it, or condemned, at least
--- until then, by who removes it.
+-- until then, by who removes it. It has had this mark since a time without a break.
 CREATE TABLE blob_marks (
     blob TEXT NOT NULL PRIMARY KEY,
     condemned INTEGER NOT NULL,
+    since INTEGER NOT NULL,
     until INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX blob_pins ON blob_marks (until) WHERE condemned = 0;

@@ -11,10 +11,12 @@ use super::{Blob, BlobStore, PART_BYTES, Result, blocking};
 
 impl BlobStore {
     /// Stores content that is not there.
-    pub(super) async fn upload<S>(&self, digest: &Sha256Hex, mut source: S) -> Result<Blob>
+    pub(super) async fn upload<S>(&self, digest: &Sha256Hex, source: S) -> Result<Blob>
     where
         S: Stream<Item = std::io::Result<Bytes>> + Send + Unpin,
     {
+        // Asked again after its end, some sources panic.
+        let mut source = source.fuse();
         let path = self.path(digest);
         let mut parts: Option<Box<dyn MultipartUpload>> = None;
         let outcome = async {

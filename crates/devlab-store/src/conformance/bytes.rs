@@ -123,9 +123,21 @@ pub(super) async fn artifacts(lab: Lab) {
 pub(super) async fn blob_marks(lab: Lab) {
     let (a, b, c) = (hash("a"), hash("b"), hash("c"));
     let marks = [
-        (a.clone(), Some(BlobMark::Pinned(at(10)))),
+        (
+            a.clone(),
+            Some(BlobMark::Pinned {
+                since: at(7),
+                until: at(10),
+            }),
+        ),
         (b.clone(), Some(BlobMark::Condemned(at(30)))),
-        (c.clone(), Some(BlobMark::Pinned(at(20)))),
+        (
+            c.clone(),
+            Some(BlobMark::Pinned {
+                since: at(8),
+                until: at(20),
+            }),
+        ),
     ];
     let put = marks.clone();
     lab.store

@@ -19,12 +19,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The owner of its files when the test runs as root, whom PostgreSQL does not run as: `nobody`.
 const NOBODY: u32 = 65_534;
 
+/// The port that is the name of a server's socket, unless it listens elsewhere too.
+const PORT: u16 = 5432;
+
 /// A running server. Ends at once when it is dropped.
 #[derive(Debug)]
 pub struct Server {
     dir: tempfile::TempDir,
     programs: PathBuf,
     settings: Vec<String>,
+    port: u16,
     child: Option<Child>,
 }
 
@@ -46,29 +50,17 @@ impl Server {
     /// As [`Self::start`].
     #[must_use]
     pub fn start_in(folder: &Path, settings: &[&str]) -> Self {
-        let dir = tempfile::Builder::new()
-            .prefix("devlab-pg-")
-            .tempdir_in(if is_root() {
-                std::env::temp_dir()
-            } else {
-                folder.to_owned()
-            })
-            .unwrap();
-        // Others have to pass through to the data folder, which is private.
-        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let temporary = std::env::temp_dir();
+        let dir = self::folder(if is_root() { &temporary } else { folder });
         let mut server = Self {
             dir,
             programs: programs(),
             settings: settings.iter().map(|&setting| setting.to_owned()).collect(),
+            port: PORT,
             child: None,
         };
         for folder in ["data", "socket"] {
-            let folder = server.dir.path().join(folder);
-            fs::create_dir(&folder).unwrap();
-            fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
-            if is_root() {
-                chown(&folder, Some(NOBODY), Some(NOBODY)).unwrap();
-            }
+            server.own_folder(folder);
         }
         let made = server
             .command("initdb")
@@ -89,6 +81,110 @@ impl Server {
         );
         server.run();
         server
+    }
+
+    /// A standby of this server, which streams what it commits. From now on a commit is answered only
+    /// when the standby has it too.
+    ///
+    /// # Panics
+    /// It cannot be copied from, or does not begin to stream.
+    #[must_use]
+    pub fn standby(&self) -> Self {
+        let dir = folder(&std::env::temp_dir());
+        let mut standby = Self {
+            dir,
+            programs: self.programs.clone(),
+            settings: self.settings.clone(),
+            port: PORT,
+            child: None,
+        };
+        standby.own_folder("socket");
+        standby.own_folder("data");
+        let copied = standby
+            .command("pg_basebackup")
+            .args(["--username=devlab", "--write-recovery-conf", "--no-sync"])
+            .args(["--checkpoint=fast", "--wal-method=stream", "--host"])
+            .arg(self.socket())
+            .arg("--pgdata")
+            .arg(standby.data())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&copied.stderr);
+        assert!(copied.status.success(), "pg_basebackup: {said}");
+        standby.run();
+        self.sql(
+            "postgres",
+            "ALTER SYSTEM SET synchronous_standby_names = '*'",
+        );
+        self.sql("postgres", "SELECT pg_reload_conf()");
+        const STREAMS: &str = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
+        let until = Instant::now() + PATIENCE;
+        while self.sql("postgres", STREAMS) != "1" {
+            assert!(Instant::now() < until, "the standby does not stream");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        standby
+    }
+
+    /// Makes a standby the server that is written to.
+    ///
+    /// # Panics
+    /// It is none.
+    pub fn promote(&self) {
+        // What its first server was told to wait for is in its copy of the settings too.
+        self.sql("postgres", "ALTER SYSTEM RESET synchronous_standby_names");
+        self.sql("postgres", "SELECT pg_reload_conf()");
+        assert_eq!(self.sql("postgres", "SELECT pg_promote()"), "t");
+    }
+
+    /// Address of a database on whichever of two servers can be written to.
+    #[must_use]
+    pub fn url_of_either(&self, other: &Self, database: &str) -> String {
+        let hosts = [self.socket(), other.socket()];
+        let hosts = hosts.map(|host| host.to_string_lossy().replace('/', "%2F"));
+        let hosts = hosts.join(",");
+        format!("postgres://devlab@{hosts}/{database}?target_session_attrs=read-write")
+    }
+
+    /// Puts a private file into the data folder and returns its path.
+    ///
+    /// # Panics
+    /// It cannot be written.
+    pub fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.data().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        if is_root() {
+            chown(&path, Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+        path
+    }
+
+    /// Adds a setting, from the next [`Self::run`] on.
+    pub fn set(&mut self, setting: &str) {
+        self.settings.push(setting.to_owned());
+    }
+
+    /// Listens on loopback too, on a port that is free, from the next [`Self::run`] on. Returns the
+    /// port.
+    ///
+    /// # Panics
+    /// No port is free.
+    pub fn listen(&mut self) -> u16 {
+        let free = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).unwrap();
+        self.port = free.local_addr().unwrap().port();
+        self.set("listen_addresses=127.0.0.1");
+        self.set(&format!("port={}", self.port));
+        self.port
+    }
+
+    fn own_folder(&self, name: &str) {
+        let folder = self.dir.path().join(name);
+        fs::create_dir(&folder).unwrap();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
+        if is_root() {
+            chown(&folder, Some(NOBODY), Some(NOBODY)).unwrap();
+        }
     }
 
     /// Starts the server again after [`Self::stop`].
@@ -167,6 +263,7 @@ impl Server {
             .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
             .args(["--set=ON_ERROR_STOP=1", "--username=devlab", "--host"])
             .arg(self.socket())
+            .args(["--port", &self.port.to_string()])
             .args(["--dbname", database, "--command", sql])
             .output()
             .unwrap();
@@ -206,6 +303,16 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// A folder that others can pass through to the data folder, which is private.
+fn folder(parent: &Path) -> tempfile::TempDir {
+    let dir = tempfile::Builder::new()
+        .prefix("devlab-pg-")
+        .tempdir_in(parent)
+        .unwrap();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    dir
 }
 
 fn is_root() -> bool {

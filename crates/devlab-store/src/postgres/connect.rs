@@ -157,8 +157,10 @@ impl Target {
 
     /// Connections that read.
     pub(super) fn pool(&self, size: usize) -> Result<Pool, StorageError> {
+        // Each transaction says that it only reads. A session that did would be taken for one with a
+        // standby, if `target_session_attrs` asks for a server that can be written to.
         let settings = format!(
-            "-c default_transaction_read_only=on -c statement_timeout={} -c jit=off \
+            "-c statement_timeout={} -c jit=off \
              -c idle_in_transaction_session_timeout={}",
             STATEMENT_MAX.as_millis(),
             STATEMENT_MAX.as_millis()

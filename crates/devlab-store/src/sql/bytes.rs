@@ -113,11 +113,12 @@ fn a_named_blob(conn: &dyn Sql) -> DbResult<Option<Sha256Hex>> {
 }
 
 fn blob_mark(conn: &dyn Sql, blob: &Sha256Hex) -> DbResult<Option<BlobMark>> {
-    const SQL: &str = "SELECT condemned, until FROM blob_marks WHERE blob = ?1";
+    const SQL: &str = "SELECT condemned, since, until FROM blob_marks WHERE blob = ?1";
     first(conn, SQL, params![blob.as_str()], |cols| {
-        Ok(match cols.flag()? {
-            true => BlobMark::Condemned(cols.time()?),
-            false => BlobMark::Pinned(cols.time()?),
+        let (condemned, since, until) = (cols.flag()?, cols.time()?, cols.time()?);
+        Ok(match condemned {
+            true => BlobMark::Condemned(until),
+            false => BlobMark::Pinned { since, until },
         })
     })
 }
@@ -131,18 +132,24 @@ fn condemned_blobs(conn: &dyn Sql, now: Timestamp, limit: u32) -> DbResult<Vec<S
 }
 
 fn set_blob_mark(conn: &dyn Sql, blob: &Sha256Hex, mark: Option<BlobMark>) -> DbResult<()> {
-    const PUT: &str = "INSERT INTO blob_marks (blob, condemned, until) VALUES (?1, ?2, ?3) \
-        ON CONFLICT (blob) DO UPDATE SET condemned = excluded.condemned, until = excluded.until";
+    const PUT: &str = "INSERT INTO blob_marks (blob, condemned, since, until) \
+        VALUES (?1, ?2, ?3, ?4) ON CONFLICT (blob) DO UPDATE SET condemned = excluded.condemned, \
+        since = excluded.since, until = excluded.until";
     const DELETE: &str = "DELETE FROM blob_marks WHERE blob = ?1";
-    let (condemned, until) = match mark {
-        Some(BlobMark::Condemned(until)) => (true, until),
-        Some(BlobMark::Pinned(until)) => (false, until),
+    let (condemned, since, until) = match mark {
+        Some(BlobMark::Condemned(until)) => (true, until, until),
+        Some(BlobMark::Pinned { since, until }) => (false, since, until),
         None => return change(conn, DELETE, params![blob.as_str()]).map(drop),
     };
     change(
         conn,
         PUT,
-        params![blob.as_str(), condemned, until.as_millis()],
+        params![
+            blob.as_str(),
+            condemned,
+            since.as_millis(),
+            until.as_millis(),
+        ],
     )
     .map(drop)
 }

@@ -49,15 +49,12 @@ async fn count(store: &Arc<dyn Store>) -> devlab_core::Result<u32> {
     added.await
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_restart_of_the_database_loses_and_doubles_nothing() {
-    let server = Arc::new(Mutex::new(Server::start(&["fsync=on"])));
-    let url = server.lock().unwrap().create("devlab");
-    let store = open(&url).await;
+/// Eight who count to 50 each.
+fn counting(store: &Arc<dyn Store>) -> (tokio::task::JoinSet<()>, Arc<AtomicU32>) {
     let acknowledged = Arc::new(AtomicU32::new(0));
     let mut writers = tokio::task::JoinSet::new();
     for _ in 0..8 {
-        let (store, acknowledged) = (Arc::clone(&store), Arc::clone(&acknowledged));
+        let (store, acknowledged) = (Arc::clone(store), Arc::clone(&acknowledged));
         writers.spawn(async move {
             for _ in 0..50 {
                 count(&store).await.unwrap();
@@ -65,11 +62,33 @@ async fn a_restart_of_the_database_loses_and_doubles_nothing() {
             }
         });
     }
+    (writers, acknowledged)
+}
+
+async fn reach(acknowledged: &AtomicU32, number: u32) {
+    while acknowledged.load(Ordering::SeqCst) < number {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn counted_once_each(store: &Arc<dyn Store>, mut writers: tokio::task::JoinSet<()>) {
+    while let Some(written) = writers.join_next().await {
+        written.unwrap();
+    }
+    let counted = store.read(|view| view.setting("count")).await.unwrap();
+    assert_eq!(counted.as_deref(), Some("400"));
+    store.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_of_the_database_loses_and_doubles_nothing() {
+    let server = Arc::new(Mutex::new(Server::start(&["fsync=on"])));
+    let url = server.lock().unwrap().create("devlab");
+    let store = open(&url).await;
+    let (writers, acknowledged) = counting(&store);
     // In the middle of it, three times.
     for crashes in 1..=3 {
-        while acknowledged.load(Ordering::SeqCst) < crashes * 80 {
-            tokio::task::yield_now().await;
-        }
+        reach(&acknowledged, crashes * 80).await;
         let server = Arc::clone(&server);
         let crash = tokio::task::spawn_blocking(move || {
             let mut server = server.lock().unwrap();
@@ -78,12 +97,61 @@ async fn a_restart_of_the_database_loses_and_doubles_nothing() {
         });
         crash.await.unwrap();
     }
-    while let Some(written) = writers.join_next().await {
-        written.unwrap();
-    }
-    let counted = store.read(|view| view.setting("count")).await.unwrap();
-    assert_eq!(counted.as_deref(), Some("400"));
+    counted_once_each(&store, writers).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_that_takes_over_has_everything_once() {
+    let started = tokio::task::spawn_blocking(|| {
+        let primary = Server::start(&["fsync=on"]);
+        primary.create("devlab");
+        let standby = primary.standby();
+        (primary, standby)
+    });
+    let (mut primary, standby) = started.await.unwrap();
+    let store = open(&primary.url_of_either(&standby, "devlab")).await;
+    let (writers, acknowledged) = counting(&store);
+    reach(&acknowledged, 150).await;
+    let taken_over = tokio::task::spawn_blocking(move || {
+        primary.stop();
+        standby.promote();
+        standby
+    });
+    let standby = taken_over.await.unwrap();
+    counted_once_each(&store, writers).await;
+    drop(standby);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_is_encrypted_and_to_whom_it_says() {
+    let mut server = Server::start(&[]);
+    server.create("devlab");
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let root = server.file("server.crt", &made.cert.pem());
+    server.file("server.key", &made.signing_key.serialize_pem());
+    server.stop();
+    server.set("ssl=on");
+    let port = server.listen();
+    server.run();
+    let at = |host: &str, more: &str| format!("postgres://devlab@{host}:{port}/devlab?{more}");
+    let root = format!("sslmode=require&sslrootcert={}", root.display());
+
+    let store = open(&at("localhost", &root)).await;
+    assert_eq!(count(&store).await.unwrap(), 1);
+    let (plain, all) = ("WHERE NOT ssl", "WHERE TRUE");
+    let connections = |which: &str| {
+        let ours = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)";
+        let ours = format!("{ours} {which} AND application_name LIKE 'devlab %'");
+        server.sql("devlab", &ours).parse::<u32>().unwrap()
+    };
+    assert_eq!(connections(plain), 0);
+    assert!(connections(all) >= 2, "it writes and listens");
     store.close().await.unwrap();
+
+    let unknown = refusal(&at("localhost", "sslmode=require")).await;
+    assert!(unknown.detail.contains("certificate"), "{unknown}");
+    let other = refusal(&at("127.0.0.1", &root)).await;
+    assert!(other.detail.contains("certificate"), "{other}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

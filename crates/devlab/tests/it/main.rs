@@ -6,4 +6,5 @@ mod cli;
 mod demo;
 mod nouns;
 mod run;
+mod servers;
 mod up;

@@ -2,6 +2,7 @@
 
 mod fake_s3;
 mod folder;
+mod interop;
 mod s3;
 mod suite;
 

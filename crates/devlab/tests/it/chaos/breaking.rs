@@ -40,7 +40,14 @@ pub(super) async fn deal(world: &World, blow: &Blow) -> Result<String, Miss> {
     Ok(match blow {
         Blow::Kill { who, after } => {
             tokio::time::sleep(*after).await;
-            kill_all(world, who);
+            // The odd ones meet the server beside the home, where there is one.
+            let meets_other = after.as_millis() % 2 == 1 && world.has_other();
+            let met = |who: &Who| match who {
+                Who::Server if meets_other => Who::Other,
+                who => *who,
+            };
+            let who: Vec<Who> = who.iter().map(met).collect();
+            kill_all(world, &who);
             format!("killed {who:?} after {after:?}")
         }
         Blow::KillInConflict { who } => {

@@ -106,7 +106,7 @@ impl Dice {
 
     fn full(&mut self, agents: usize) -> Arm {
         match self.who(agents) {
-            Who::Server => {
+            Who::Server | Who::Other => {
                 let points = ["store.before_commit", "store.before_log_commit"];
                 full(
                     Who::Server,

@@ -40,6 +40,8 @@ const SERVER_POINTS: [&str; 21] = [
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Who {
     Server,
+    /// A server without repositories beside it, on the same database.
+    Other,
     Agent(usize),
 }
 

@@ -69,6 +69,7 @@ impl Proc {
     fn name(&self) -> String {
         match self.spec.who {
             Who::Server => "server".to_owned(),
+            Who::Other => "other".to_owned(),
             Who::Agent(number) => format!("agent-{number}"),
         }
     }

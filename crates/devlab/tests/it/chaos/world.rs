@@ -40,7 +40,7 @@ const CALL_MAX: Duration = Duration::from_secs(5);
 /// Everything of a round.
 pub(super) struct World {
     /// The database, if it is PostgreSQL.
-    _postgres: Option<Postgres>,
+    postgres: Option<Postgres>,
     /// Unmounted before the folder is removed.
     _disks: Vec<Disk>,
     folder: Option<TempDir>,
@@ -80,25 +80,35 @@ impl World {
         let postgres = postgres().await;
         let mut server = Proc::new(server(&path, postgres.as_ref()));
         server.start();
-        let (url, admin) = credentials(&path).await;
+        let (url, admin) = credentials(&data_of(&path, Who::Server)).await;
         let client = client(&url, &admin);
         eventually("the server", || async { client.ready().await.ok() }).await;
         let (project, base) = make_project(&client, &url, &admin).await;
-        let token = CreateToken {
-            role: "agent".to_owned(),
-            org: Some(project.org.to_string()),
-            note: String::new(),
-            expires_in_secs: None,
-        };
-        let token = client.create_token(&token).await.unwrap().secret;
-        let addr: SocketAddr = url.trim_start_matches("http://").parse().unwrap();
+        let token = agent_token(&client, &project).await;
+        let addr = address(&url);
         let mut procs = vec![server];
+        // On a shared database a second server answers every other agent, and the one who asks.
+        let other = match &postgres {
+            Some(postgres) => {
+                let mut other = Proc::new(other(&path, postgres));
+                other.start();
+                procs.push(other);
+                Some(credentials(&data_of(&path, Who::Other)).await.0)
+            }
+            None => None,
+        };
+        let asked = other.clone().unwrap_or_else(|| url.clone());
         let mut proxies = Vec::new();
         for number in 0..round.agents {
-            let proxy = CutProxy::new(addr).await;
+            let server = match &other {
+                Some(other) if number % 2 == 0 => address(other),
+                Some(_) | None => addr,
+            };
+            let proxy = CutProxy::new(server).await;
             procs.push(Proc::new(agent(&path, number, round, &proxy.url(), &token)));
             proxies.push(proxy);
         }
+        let client = self::client(&asked, &admin);
         let procs = Procs::new(procs);
         break_in(&procs, round, addr);
         let mut keeper = JoinSet::new();
@@ -109,15 +119,15 @@ impl World {
         let once = client.clone().with_idempotency_key("the-goal").unwrap();
         let scheduled = insist(|| once.schedule(&goal)).await.unwrap();
         Self {
-            _postgres: postgres,
+            postgres,
             _disks: disks,
             folder: Some(folder),
             path,
             procs,
             keeper,
             proxies,
-            agent_client: self::client(&url, &token),
-            url,
+            agent_client: self::client(&asked, &token),
+            url: asked,
             admin,
             client,
             project,
@@ -132,6 +142,11 @@ impl World {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether a second server is there.
+    pub(super) fn has_other(&self) -> bool {
+        self.postgres.is_some()
     }
 
     /// The project's repository.
@@ -199,6 +214,7 @@ fn break_in(procs: &Procs, round: &Round, addr: SocketAddr) {
 fn data_of(path: &Path, who: Who) -> PathBuf {
     match who {
         Who::Server => path.join("home"),
+        Who::Other => path.join("other"),
         Who::Agent(number) => path.join(format!("agent-{number}")),
     }
 }
@@ -224,6 +240,21 @@ async fn postgres() -> Option<Postgres> {
         postgres
     });
     Some(started.await.unwrap())
+}
+
+fn address(url: &str) -> SocketAddr {
+    url.trim_start_matches("http://").parse().unwrap()
+}
+
+/// A server that has no repositories: what needs one, it passes on.
+fn other(path: &Path, postgres: &Postgres) -> Spec {
+    let mut spec = server(path, Some(postgres));
+    spec.who = Who::Other;
+    let home = text(&data_of(path, Who::Other));
+    spec.env.insert("DEVLAB_HOME".to_owned(), home);
+    spec.env
+        .insert("DEVLAB_ROLES".to_owned(), "api,loops".to_owned());
+    spec
 }
 
 fn server(path: &Path, postgres: Option<&Postgres>) -> Spec {
@@ -290,8 +321,8 @@ pub(super) fn client(url: &str, secret: &str) -> Client {
 }
 
 /// Address and administrator's token of a server that has just started for the first time.
-async fn credentials(path: &Path) -> (String, String) {
-    let file = path.join("home/credentials.json");
+async fn credentials(home: &Path) -> (String, String) {
+    let file = home.join("credentials.json");
     eventually("the credentials", || async {
         let bytes = std::fs::read(&file).ok()?;
         let value: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
@@ -301,12 +332,24 @@ async fn credentials(path: &Path) -> (String, String) {
     .await
 }
 
+async fn agent_token(client: &Client, project: &Project) -> String {
+    let token = CreateToken {
+        role: "agent".to_owned(),
+        org: Some(project.org.to_string()),
+        note: String::new(),
+        expires_in_secs: None,
+    };
+    insist(|| client.create_token(&token)).await.unwrap().secret
+}
+
 async fn make_project(client: &Client, url: &str, admin: &str) -> (Project, String) {
     let project = CreateProject {
         name: "chaos".to_owned(),
         ..CreateProject::default()
     };
-    let project = client.create_project(&project).await.unwrap();
+    // A machine that is busy with other rounds may take its time.
+    let once = client.clone().with_idempotency_key("the-project").unwrap();
+    let project = insist(|| once.create_project(&project)).await.unwrap();
     let checkout = Checkout::new().await.with_token(admin);
     let files = project::files();
     let files: Vec<(&str, &str)> = files
