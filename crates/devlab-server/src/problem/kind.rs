@@ -109,6 +109,13 @@ impl Kind {
         "The bytes are not kept any more",
         "What was recorded of them stays; the bytes are in backups at most.",
     );
+    /// There are no such bytes.
+    pub const RANGE: Self = Self::new(
+        StatusCode::RANGE_NOT_SATISFIABLE,
+        "range_not_satisfiable",
+        "There are no such bytes",
+        "Ask for a range within the length that the detail names.",
+    );
     /// The path knows other methods.
     pub const METHOD_NOT_ALLOWED: Self = Self::new(
         StatusCode::METHOD_NOT_ALLOWED,
@@ -266,13 +273,14 @@ impl Kind {
     );
 
     /// All of them, for the documentation.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::BAD_REQUEST,
         Self::MALFORMED_JSON,
         Self::UNAUTHORIZED,
         Self::FORBIDDEN,
         Self::NOT_FOUND,
         Self::GONE,
+        Self::RANGE,
         Self::METHOD_NOT_ALLOWED,
         Self::REQUEST_TIMEOUT,
         Self::NAME_TAKEN,

@@ -177,11 +177,8 @@ async fn content(
         None | Some(Span::Whole) => (StatusCode::OK, 0, artifact.len),
         Some(Span::Part(from, to)) => (StatusCode::PARTIAL_CONTENT, from, to),
         Some(Span::Outside) => {
-            let mut response = Response::new(Body::empty());
-            *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
-            let all = format!("bytes */{}", artifact.len);
-            insert(response.headers_mut(), CONTENT_RANGE, &all)?;
-            return Ok(response);
+            let detail = format!("there are {} bytes", artifact.len);
+            return Err(ApiError::new(Kind::RANGE, detail));
         }
     };
     // The first piece before the head, so that trouble gets a status.

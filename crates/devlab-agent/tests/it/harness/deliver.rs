@@ -274,8 +274,11 @@ async fn what_a_task_wants_kept_is_kept_even_if_its_driver_fails() {
         paths.iter().all(|path| *path == "report/deep/why.txt"),
         "{paths:?}"
     );
-    let log = world.log(task, Some(kept[0].attempt)).await;
-    assert!(log.contains("kept report/deep/why.txt"), "{log}");
-    assert!(log.contains("not kept: report/link"), "{log}");
+    devlab_testing::until("its log", || async {
+        let log = world.log(task, Some(kept[0].attempt)).await;
+        let is_said = log.contains("kept report/deep/why.txt");
+        (is_said && log.contains("not kept: report/link")).then_some(())
+    })
+    .await;
     agent.kill().await;
 }
