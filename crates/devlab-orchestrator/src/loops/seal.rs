@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::bytes::Bytes;
-use devlab_core::AttemptId;
 use devlab_core::bytes::KeptLog;
 use devlab_core::check::Sha256Hasher;
 use devlab_core::rules::bytes::{self, Sealed};
+use devlab_core::{AttemptId, Timestamp};
 use devlab_store::{Settled, StoreExt};
 use futures::stream::{self, Stream, StreamExt};
 use tokio::sync::Notify;
@@ -23,6 +23,8 @@ use crate::lab::Lab;
 
 /// How often at most, and at least; in between it is how long a log rests before it is sealed.
 const PERIOD_RANGE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(30));
+/// How long what a cut upload left stays, in milliseconds: no upload takes a day.
+const CUT_KEPT_MS: i64 = 24 * 3600 * 1000;
 /// Logs looked at in one step.
 const BATCH: u32 = 256;
 /// Logs sealed at one time.
@@ -34,6 +36,7 @@ pub(super) async fn run(lab: Arc<Lab>) {
     let never = Notify::new();
     let period = lab.config.bytes.seal_after;
     let period = period.clamp(PERIOD_RANGE.0, PERIOD_RANGE.1);
+    sweep(&lab).await;
     loop {
         let outcome = lab.seal_logs().await;
         lab.note("seal", outcome);
@@ -51,6 +54,16 @@ impl Lab {
     /// Those of the last log that could not be sealed.
     pub async fn seal_logs(&self) -> Result<u64> {
         Box::pin(seal_all(self)).await
+    }
+}
+
+/// Removes what uploads left that were cut long before this start.
+async fn sweep(lab: &Lab) {
+    let before = lab.clock.now().as_millis().saturating_sub(CUT_KEPT_MS);
+    match lab.blobs().sweep(Timestamp::from_millis(before)).await {
+        Ok(0) => {}
+        Ok(count) => tracing::info!(count, "removed parts of uploads that were cut"),
+        Err(error) => tracing::warn!(%error, "cannot remove parts of uploads that were cut"),
     }
 }
 

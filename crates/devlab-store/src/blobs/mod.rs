@@ -353,20 +353,32 @@ impl BlobStore {
     /// What the place says.
     pub async fn probe(&self) -> Result<()> {
         let path = self.prefix.clone().join(PROBE);
-        let try_it = async {
-            self.objects.put(&path, PROBE.into()).await?;
-            let back = self.objects.get(&path).await?.bytes().await?;
-            self.objects.delete(&path).await?;
-            Ok::<_, object_store::Error>(back)
-        };
-        let outcome = match try_it.await {
-            Ok(back) if back == PROBE => Ok(()),
-            // Two that try at the same time may meet.
-            Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Ok(_) => Err(BlobError::damaged("it gives back other bytes than it got")),
-            Err(error) => Err(error.into()),
-        };
+        let outcome = self.try_place(&path).await;
         self.note(outcome.map_err(|error| error.about(&self.place)))
+    }
+
+    async fn try_place(&self, path: &Path) -> Result<()> {
+        use object_store::Error::NotFound;
+        match self.objects.put(path, PROBE.into()).await {
+            Ok(_) => {}
+            // What is missing when something is put is the bucket.
+            Err(error @ NotFound { .. }) => {
+                return Err(BlobError::new(BlobErrorKind::Config, error.to_string()));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        let back = async { self.objects.get(path).await?.bytes().await };
+        match back.await {
+            Ok(back) if back == PROBE => {}
+            Ok(_) => return Err(BlobError::damaged("it gives back other bytes than it got")),
+            // Two that try at the same time may meet.
+            Err(NotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        match self.objects.delete(path).await {
+            Ok(()) | Err(NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Removes what uploads left that were cut before this time; returns how many. Only a folder

@@ -216,6 +216,6 @@ async fn interop_a_wrong_key_and_a_wrong_bucket_are_said() {
         ..options(gateway.url())
     };
     let error = open(elsewhere).probe().await.unwrap_err();
-    assert_eq!(error.kind, BlobErrorKind::Missing, "{error}");
+    assert_eq!(error.kind, BlobErrorKind::Config, "{error}");
     assert!(error.to_string().contains("NoSuchBucket"), "{error}");
 }
