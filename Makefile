@@ -20,7 +20,7 @@ SEED ?= 1
 # Runs of each benchmark; the median is what docs/benchmarks.md quotes.
 RUNS ?= 5
 
-.PHONY: help demo up down logs build web clean test e2e lint mutants chaos interop-spec-kit bench diagrams
+.PHONY: help demo up down logs build web clean test e2e lint mutants chaos interop-spec-kit interop-s3 bench diagrams
 .PHONY: preflight-build preflight-test preflight-lint preflight-e2e
 .PHONY: lint-fmt lint-clippy lint-deny lint-files lint-links lint-shell lint-diagrams lint-web
 
@@ -62,6 +62,10 @@ test: preflight-test web ## Run every test: Rust, web, and the demo's own
 e2e: preflight-e2e build ## Drive the dashboard in Chromium: journeys, axe, pictures, budgets
 	cd web && npm run budgets --silent
 	cd web && npm run e2e --silent -- $(ARGS)
+
+interop-s3: preflight-test ## Try blobs at a real S3 server, with restarts (needs Go)
+	gateway=$$(scripts/tool versitygw) && \
+	DEVLAB_VERSITYGW=$$gateway cargo test --locked -p devlab-store --test it interop -- --ignored --test-threads=1
 
 lint: lint-fmt lint-clippy lint-deny lint-files lint-links lint-shell lint-diagrams lint-web ## Check format, lints, licences, links, scripts
 

@@ -68,6 +68,10 @@ pub enum Entry {
     Driving(ProcessRef),
     /// The driver is over.
     DriverExited(DriverOutcome),
+    /// This file of its tree is on the server.
+    Artifact(String),
+    /// So is every file that the task wants kept and that can be kept.
+    Kept,
     /// Its work is this commit; `None` if it changed nothing.
     Committed(Option<Oid>),
     /// The commit is on the server.
@@ -89,7 +93,7 @@ impl Entry {
         match self {
             Self::Prepared => Step::Prepared,
             Self::Driving(_) => Step::Driving,
-            Self::DriverExited(_) => Step::DriverExited,
+            Self::DriverExited(_) | Self::Artifact(_) | Self::Kept => Step::DriverExited,
             Self::Committed(_) => Step::Committed,
             Self::Pushed => Step::Pushed,
             Self::Checking(_) | Self::Receipt(_) => Step::Checking,
@@ -115,6 +119,12 @@ pub struct Facts {
     pub supervisor: Option<ProcessRef>,
     /// How the driver ended.
     pub driver: Option<DriverOutcome>,
+    /// Files of its tree that are on the server.
+    #[serde(default)]
+    pub artifacts: Vec<String>,
+    /// Whether no more of them are to be sent.
+    #[serde(default)]
+    pub kept: bool,
     /// The result; `None` before `committed`, and if nothing was changed.
     pub commit: Option<Oid>,
     /// One for each check that has run.
@@ -174,6 +184,8 @@ impl Journal {
             claim,
             supervisor: None,
             driver: None,
+            artifacts: Vec::new(),
+            kept: false,
             commit: None,
             receipts: Vec::new(),
             completion: None,
@@ -214,6 +226,8 @@ impl Journal {
                 next.supervisor = Some(supervisor);
             }
             Entry::DriverExited(outcome) => next.driver = Some(outcome),
+            Entry::Artifact(path) => next.artifacts.push(path),
+            Entry::Kept => next.kept = true,
             Entry::Committed(commit) => next.commit = commit,
             Entry::Receipt(receipt) => next.receipts.push(receipt),
             Entry::Completed(body) => next.completion = Some(body),

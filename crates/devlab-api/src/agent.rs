@@ -105,6 +105,9 @@ pub struct Claimed {
     /// The repository, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository: Option<Repository>,
+    /// Patterns of files to keep of what the driver leaves; empty for a verify attempt.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<String>,
     /// What is known from earlier attempts, oldest first.
     #[serde(default)]
     #[schema(value_type = Vec<Object>)]

@@ -6,6 +6,7 @@
 
 mod agents;
 mod archives;
+mod artifacts;
 mod error;
 mod events;
 mod lab;
@@ -25,6 +26,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 pub use archives::ArchiveBytes;
+pub use artifacts::ArtifactUpload;
 pub use error::ClientError;
 pub use events::EventQuery;
 pub use logs::{LogChunk, LogPart};

@@ -108,6 +108,9 @@ pub struct ProjectSettings {
     pub labels: Vec<String>,
     /// Path prefixes whose change needs review.
     pub protected_paths: Vec<String>,
+    /// Patterns of files that are kept of what drivers leave.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<String>,
 }
 
 /// Moves a project's repository to another server.

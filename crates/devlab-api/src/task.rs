@@ -7,7 +7,8 @@ use devlab_core::state::{StateName, TaskKind, WaitReason};
 use devlab_core::task::{Proof, Tries};
 use devlab_core::train::CandidateState;
 use devlab_core::{
-    AgentId, AttemptId, CandidateId, OrgId, PatchId, ProjectId, ReceiptId, TaskId, Timestamp, check,
+    AgentId, ArtifactId, AttemptId, CandidateId, OrgId, PatchId, ProjectId, ReceiptId, TaskId,
+    Timestamp, check,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -128,6 +129,9 @@ pub struct CreateTask {
     /// Checks besides the project's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<Check>,
+    /// Patterns of files that are kept of what the driver leaves, besides the project's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<String>,
     /// Labels that an agent needs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
@@ -165,6 +169,9 @@ pub struct GraphTask {
     /// Checks besides the project's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<Check>,
+    /// Patterns of files that are kept of what the driver leaves, besides the project's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<String>,
     /// Labels that an agent needs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
@@ -212,6 +219,9 @@ pub struct Schedule {
     /// Checks of the goal, besides the project's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<Check>,
+    /// Patterns of files that are kept of what the driver leaves, besides the project's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<String>,
     /// Labels that an agent needs for a single task.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
@@ -363,6 +373,9 @@ pub struct TaskDetail {
     pub driver: Option<Driver>,
     /// All checks that its result has to pass.
     pub checks: Vec<Check>,
+    /// Patterns of the files that are kept of what its driver leaves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<String>,
     /// What it depends on.
     #[schema(value_type = Vec<String>)]
     pub depends_on: Vec<TaskId>,
@@ -524,4 +537,28 @@ pub struct Commit {
     pub at: String,
     /// First line of the message.
     pub subject: String,
+}
+
+/// A file that an attempt left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Artifact {
+    /// Id.
+    #[schema(value_type = String)]
+    pub id: ArtifactId,
+    /// Task.
+    #[schema(value_type = String)]
+    pub task: TaskId,
+    /// Attempt that left it.
+    #[schema(value_type = String)]
+    pub attempt: AttemptId,
+    /// Path in the attempt's tree.
+    pub path: String,
+    /// Length, in bytes.
+    pub size: u64,
+    /// SHA-256 of its bytes; absent once they are gone, by the rules of retention.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// When it came.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
 }

@@ -14,6 +14,30 @@ use crate::limits::{
 };
 use crate::{Oid, Timestamp, name};
 
+/// Hashes bytes that come in pieces.
+#[derive(Debug, Clone, Default)]
+pub struct Sha256Hasher(Sha256);
+
+impl Sha256Hasher {
+    /// Takes more bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The hash of all of them.
+    #[must_use]
+    pub fn finish(self) -> Sha256Hex {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
+        let digest = self.0.finalize();
+        let text: String = digest
+            .iter()
+            .flat_map(|b| [digit(b >> 4), digit(b & 15)])
+            .collect();
+        Sha256Hex(text.into())
+    }
+}
+
 /// A SHA-256 as lower-case hexadecimal.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sha256Hex(Box<str>);
@@ -22,14 +46,9 @@ impl Sha256Hex {
     /// Hash of some bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
-        let digest = Sha256::digest(bytes);
-        let text: String = digest
-            .iter()
-            .flat_map(|b| [digit(b >> 4), digit(b & 15)])
-            .collect();
-        Self(text.into())
+        let mut hasher = Sha256Hasher::default();
+        hasher.update(bytes);
+        hasher.finish()
     }
 
     /// The 64 digits.
@@ -115,6 +134,9 @@ pub struct CheckSet {
     /// Path prefixes whose change needs a person's review, besides [`PROTECTED_ALWAYS`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub protected_paths: Vec<String>,
+    /// Patterns of the files that are kept of a driver's tree; see [`crate::pattern`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<String>,
 }
 
 /// Folder whose change always needs a person's review: what the next tasks are judged by.
@@ -125,11 +147,12 @@ impl CheckSet {
     #[must_use]
     pub fn hash(&self) -> Sha256Hex {
         let hashes: Vec<_> = self.hashes().collect();
-        Sha256Hex::of(
-            serde_json::json!([self.setup, hashes, self.protected_paths])
-                .to_string()
-                .as_bytes(),
-        )
+        let mut whole = serde_json::json!([self.setup, hashes, self.protected_paths]);
+        // A set without any has the hash that it always had.
+        if let (Some(parts), false) = (whole.as_array_mut(), self.artifacts.is_empty()) {
+            parts.push(serde_json::json!(self.artifacts));
+        }
+        Sha256Hex::of(whole.to_string().as_bytes())
     }
 
     /// Hash of each check, in order.
@@ -172,6 +195,11 @@ impl CheckSet {
         for path in &other.protected_paths {
             if !all.protected_paths.contains(path) {
                 all.protected_paths.push(path.clone());
+            }
+        }
+        for pattern in &other.artifacts {
+            if !all.artifacts.contains(pattern) {
+                all.artifacts.push(pattern.clone());
             }
         }
         all

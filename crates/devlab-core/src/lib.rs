@@ -11,6 +11,7 @@
 
 pub mod attempt;
 pub mod auth;
+pub mod bytes;
 pub mod check;
 pub mod error;
 pub mod event;
@@ -22,6 +23,7 @@ pub mod name;
 pub mod org;
 pub mod patch;
 pub mod plan;
+pub mod pattern;
 pub mod project_file;
 pub mod rules;
 pub mod server;
@@ -34,7 +36,7 @@ pub mod tx;
 pub use error::{Error, Refusal, Result, StorageError};
 pub use git::{Oid, RefName};
 pub use id::{
-    AgentId, AttemptId, CandidateId, OrgId, PatchId, ProjectId, ReceiptId, ServerId, TaskId,
-    TokenId,
+    AgentId, ArtifactId, AttemptId, CandidateId, OrgId, PatchId, ProjectId, ReceiptId, ServerId,
+    TaskId, TokenId,
 };
 pub use time::{Clock, SystemClock, Timestamp};

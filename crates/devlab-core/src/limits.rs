@@ -47,6 +47,12 @@ pub const LONG_POLL_MAX: Duration = Duration::from_secs(30);
 pub const LOG_CHUNK_BYTES_MAX: usize = 256 * 1024;
 /// Largest log of one attempt, in bytes.
 pub const LOG_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Largest artifact, in bytes.
+pub const ARTIFACT_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Most artifacts of one attempt.
+pub const ARTIFACTS_MAX: usize = 256;
+/// Most bytes of all artifacts of one attempt.
+pub const ARTIFACTS_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// Longest piece of a failed check's log that goes into a task's feedback, in bytes.
 pub const LOG_TAIL_BYTES_MAX: usize = 16 * 1024;
 /// Most pieces of feedback that an attempt's context carries (the newest).

@@ -6,8 +6,8 @@ use crate::check::{Check, CheckSet};
 use crate::error::Refusal;
 use crate::label::Labels;
 use crate::limits::{COMMAND_BYTES_MAX, TIMEOUT_SECS_DEFAULT};
-use crate::name;
 use crate::org::ProjectSettings;
+use crate::{name, pattern};
 
 /// Path of the file in a repository.
 pub const PROJECT_FILE: &str = ".devlab/project.toml";
@@ -26,6 +26,8 @@ struct File {
     labels: Vec<String>,
     #[serde(default)]
     protected_paths: Vec<String>,
+    #[serde(default)]
+    artifacts: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -58,11 +60,13 @@ pub fn parse(text: &str) -> Result<ProjectSettings, Refusal> {
             })
             .collect(),
         protected_paths: file.protected_paths,
+        artifacts: file.artifacts,
     };
     if let Some(setup) = &checks.setup {
         name::check_text("setup", setup, COMMAND_BYTES_MAX)?;
     }
     checks.validate(&format!("{PROJECT_FILE}: check"))?;
+    pattern::validate(&format!("{PROJECT_FILE}: artifacts"), &checks.artifacts)?;
     if checks.protected_paths.len() > PROTECTED_PATHS_MAX {
         return Err(Refusal::invalid(
             PROJECT_FILE,

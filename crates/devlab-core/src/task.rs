@@ -115,6 +115,9 @@ pub struct TaskSpec {
     pub driver: Option<DriverSpec>,
     /// Checks besides the project's.
     pub checks: Vec<Check>,
+    /// Patterns of the files that are kept, besides the project's; see [`crate::pattern`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<String>,
 }
 
 impl Task {

@@ -9,10 +9,12 @@
 //! *Invariant:* every loop looks only at stored state, and can be run twice without harm.
 
 pub mod archive;
+mod artifacts;
 mod error;
 mod git_server;
 mod homes;
 mod lab;
+mod logs;
 mod loops;
 mod moves;
 mod mutate;
@@ -27,10 +29,13 @@ mod upstream;
 mod wakes;
 mod work;
 
+pub use artifacts::NewArtifact;
+pub use devlab_store::blobs::{BlobError, BlobErrorKind};
 pub use error::{Error, Result};
 pub use git_server::{GitBody, GitCall, GitReply};
 pub use homes::ThisServer;
-pub use lab::{FaultHook, Lab, LabConfig, LabParts};
+pub use lab::{BytesConfig, FaultHook, Lab, LabConfig, LabParts};
+pub use logs::LogPart;
 pub use loops::LoopReport;
 pub use moves::{Arriving, Move, arrive};
 pub use mutate::{Answer, Done, IdempotencyKey, Mutation};

@@ -2,12 +2,15 @@
 
 use devlab_core::attempt::Agent;
 use devlab_core::auth::{Principal, Token};
+use devlab_core::bytes::Artifact;
 use devlab_core::name::Name;
 use devlab_core::org::{Org, Project};
 use devlab_core::patch::Patch;
 use devlab_core::task::Task;
 use devlab_core::tx::Read;
-use devlab_core::{AgentId, OrgId, PatchId, ProjectId, Refusal, Result, TaskId, TokenId};
+use devlab_core::{
+    AgentId, ArtifactId, OrgId, PatchId, ProjectId, Refusal, Result, TaskId, TokenId,
+};
 
 fn visible<T>(
     who: &Principal,
@@ -56,6 +59,19 @@ pub fn agent<R: Read + ?Sized>(view: &mut R, who: &Principal, id: AgentId) -> Re
 pub fn patch<R: Read + ?Sized>(view: &mut R, who: &Principal, id: PatchId) -> Result<Patch> {
     let found = view.patch(id)?;
     visible(who, found, |patch| Some(patch.org), "patch")
+}
+
+/// An artifact that the caller may see.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub fn artifact<R: Read + ?Sized>(
+    view: &mut R,
+    who: &Principal,
+    id: ArtifactId,
+) -> Result<Artifact> {
+    let found = view.artifact(id)?;
+    visible(who, found, |artifact| Some(artifact.org), "artifact")
 }
 
 /// A token that the caller may see.

@@ -240,6 +240,7 @@ impl Lab {
             goal: format!("Brought in by {}. Keep both sides.", who.display()),
             driver: None,
             checks: Vec::new(),
+            artifacts: Vec::new(),
         };
         self.drop_upstreams(repo, |task| task.is_some_and(has_landed))
             .await?;

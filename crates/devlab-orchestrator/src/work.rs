@@ -409,7 +409,7 @@ impl Lab {
 }
 
 /// An attempt of the caller's org; a foreign one is answered like one that is over.
-fn of_caller<R: Read + ?Sized>(
+pub(crate) fn of_caller<R: Read + ?Sized>(
     view: &mut R,
     who: &Principal,
     id: AttemptId,

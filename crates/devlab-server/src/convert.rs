@@ -103,7 +103,12 @@ pub struct TaskParts {
 /// A task with everything that belongs to it alone.
 #[must_use]
 pub fn task_detail(one: &Task, spec: TaskSpec, parts: TaskParts) -> wire::TaskDetail {
+    let artifacts = match one.project {
+        Some(_) => parts.checks.artifacts.clone(),
+        None => spec.artifacts.clone(),
+    };
     wire::TaskDetail {
+        artifacts,
         task: task(one, &spec),
         goal: spec.goal,
         driver: spec.driver.map(Into::into),
@@ -114,6 +119,20 @@ pub fn task_detail(one: &Task, spec: TaskSpec, parts: TaskParts) -> wire::TaskDe
         feedback: parts.feedback,
         patch: parts.patch,
         target: parts.target.as_ref().map(branch),
+    }
+}
+
+/// A file that an attempt left.
+#[must_use]
+pub fn artifact(artifact: devlab_core::bytes::Artifact) -> wire::Artifact {
+    wire::Artifact {
+        id: artifact.id,
+        task: artifact.task,
+        attempt: artifact.attempt,
+        path: artifact.path,
+        size: artifact.len,
+        sha256: artifact.blob.map(|blob| blob.to_string()),
+        created_at: artifact.created_at,
     }
 }
 
@@ -221,6 +240,7 @@ pub fn settings(settings: &ProjectSettings) -> wire_project::ProjectSettings {
             .collect(),
         labels: settings.labels.iter().map(str::to_owned).collect(),
         protected_paths: settings.checks.protected_paths.clone(),
+        artifacts: settings.checks.artifacts.clone(),
     }
 }
 
@@ -246,6 +266,10 @@ pub fn agent(agent: Agent, held: &[Attempt], now: Timestamp) -> wire_agent::Agen
 /// Work for an agent. `git_token` is the attempt's own.
 #[must_use]
 pub fn claimed(got: Assignment, git_token: String, lease_ms: u64) -> Claimed {
+    let artifacts = match got.project {
+        Some(_) => got.checks.artifacts.clone(),
+        None => got.spec.artifacts.clone(),
+    };
     let attempt = got.attempt;
     let push_ref = RefName::of_attempt(attempt.task, attempt.number);
     let name = |name: Option<RefName>| name.map(|name| name.to_string());
@@ -291,6 +315,7 @@ pub fn claimed(got: Assignment, git_token: String, lease_ms: u64) -> Claimed {
         goal: got.spec.goal,
         driver: got.spec.driver.filter(|_| is_work).map(Into::into),
         repository,
+        artifacts: if is_work { artifacts } else { Vec::new() },
         feedback: got.feedback,
     }
 }

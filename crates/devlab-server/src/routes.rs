@@ -2,6 +2,7 @@
 
 pub mod agents;
 pub mod archives;
+pub mod artifacts;
 pub mod docs;
 pub mod events;
 pub mod git;
@@ -42,6 +43,7 @@ pub fn all(app: &Arc<App>, lab: Arc<Lab>) -> Result<(Router, OpenApi), serde_jso
         agents::list,
         events::list,
         logs::list,
+        artifacts::list,
         patches::list,
         tokens::list,
         archives::list,

@@ -81,6 +81,7 @@ fn create(tx: &mut dyn Tx, org: OrgId, requires: &Labels) -> Result<()> {
         goal: "make the parser accept comments, and say where they may stand".into(),
         driver: None,
         checks: Vec::new(),
+        artifacts: Vec::new(),
     };
     task.seq = tx.insert_task(&task, &spec)?;
     event(tx, org, EventKind::TaskCreated, id)?;

@@ -156,6 +156,7 @@ async fn run(context: &Context, command: Command) -> anyhow::Result<()> {
         Command::Plan(command) => client::plans::run(context, command).await,
         Command::Task(command) => client::tasks::run(context, command).await,
         Command::Patch(command) => client::patches::run(context, command).await,
+        Command::Artifact(command) => client::artifacts::run(context, command).await,
         Command::Agents(command) => client::agents::run(context, command).await,
         Command::Token(command) => client::tokens::run(context, command).await,
         Command::Events { follow, after, org } => {

@@ -172,6 +172,10 @@ impl Work {
         let outcome = self.facts(|facts| facts.driver.clone());
         let outcome =
             outcome.ok_or_else(|| Stop::Trouble("the journal has no outcome".to_owned()))?;
+        // Of a driver that failed too: they may show why.
+        if self.step() < Step::Committed {
+            self.keep_artifacts().await?;
+        }
         if let Some(failure) = self.driver_failure(&outcome) {
             return Ok(failure);
         }

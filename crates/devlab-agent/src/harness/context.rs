@@ -211,6 +211,7 @@ mod tests {
             goal: "Write CSV.".to_owned(),
             driver: None,
             repository: None,
+            artifacts: Vec::new(),
             feedback,
         }
     }

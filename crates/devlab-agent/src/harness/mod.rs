@@ -20,6 +20,7 @@ mod context;
 mod control;
 mod deliver;
 mod drive;
+mod keep;
 mod life;
 mod pause;
 pub mod points;

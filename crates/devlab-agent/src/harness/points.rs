@@ -8,6 +8,8 @@ pub const AFTER_PREPARE: &str = "agent.after_prepare";
 pub const DURING_DRIVE: &str = "agent.during_drive";
 /// The driver is over, and the journal says so.
 pub const AFTER_DRIVE: &str = "agent.after_drive";
+/// A file that the task wants kept is on the server, and the journal says so.
+pub const DURING_ARTIFACTS: &str = "agent.during_artifacts";
 /// The driver's work is a commit, and the journal says so.
 pub const AFTER_COMMIT: &str = "agent.after_commit";
 /// The commit is on the server, and the journal says so.
@@ -24,11 +26,12 @@ pub const AFTER_COMPLETE: &str = "agent.after_complete";
 pub const BEFORE_ACK: &str = "agent.before_ack";
 
 /// All of them, in the order in which an attempt reaches them.
-pub const ALL: [&str; 11] = [
+pub const ALL: [&str; 12] = [
     AFTER_CLAIM,
     AFTER_PREPARE,
     DURING_DRIVE,
     AFTER_DRIVE,
+    DURING_ARTIFACTS,
     AFTER_COMMIT,
     AFTER_PUSH,
     DURING_CHECKS,

@@ -1,10 +1,14 @@
 //! One call: building, sending and reading it.
 
+use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use futures::Stream;
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
+};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,6 +18,8 @@ use super::query::{self, Params};
 use super::{ANSWER_BYTES_MAX, Client, ClientError, POOL_IDLE_MAX, POOL_IDLE_TIMEOUT, Timeouts};
 use crate::problem::Problem;
 
+/// Bytes of a file that are sent at a time.
+const FILE_PIECE_BYTES: usize = 256 * 1024;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Longest piece of a foreign answer that an error quotes, in characters.
 const FOREIGN_CHARS_MAX: usize = 200;
@@ -65,6 +71,7 @@ enum Body {
     Json(Result<Vec<u8>, serde_json::Error>),
     Octets(Bytes),
     Stream(reqwest::Body),
+    File(std::fs::File, u64),
 }
 
 impl<'a> Call<'a> {
@@ -102,6 +109,12 @@ impl<'a> Call<'a> {
         body: impl futures::Stream<Item = std::io::Result<Bytes>> + Send + 'static,
     ) -> Self {
         self.body = Some(Body::Stream(reqwest::Body::wrap_stream(body)));
+        self
+    }
+
+    /// A file of this length.
+    pub(super) fn file(mut self, file: std::fs::File, len: u64) -> Self {
+        self.body = Some(Body::File(file, len));
         self
     }
 
@@ -151,6 +164,10 @@ impl<'a> Call<'a> {
             Some(Body::Stream(body)) => {
                 Ok(request.header(CONTENT_TYPE, "application/x-tar").body(body))
             }
+            Some(Body::File(file, len)) => Ok(request
+                .header(CONTENT_TYPE, "application/octet-stream")
+                .header(CONTENT_LENGTH, len)
+                .body(reqwest::Body::wrap_stream(pieces(file)))),
             Some(Body::Json(Ok(bytes))) => {
                 Ok(request.header(CONTENT_TYPE, "application/json").body(bytes))
             }
@@ -215,6 +232,20 @@ pub(super) fn decode<T: DeserializeOwned>(route: &str, bytes: &[u8]) -> Result<T
     serde_json::from_slice(bytes).map_err(|error| ClientError::Decode {
         route: route.to_owned(),
         detail: format!("{error}; are client and server of the same version?"),
+    })
+}
+
+/// A file's bytes, piece by piece.
+fn pieces(file: std::fs::File) -> impl Stream<Item = std::io::Result<Bytes>> + Send {
+    futures::stream::try_unfold(file, |mut file| async move {
+        let read = tokio::task::spawn_blocking(move || {
+            let mut piece = BytesMut::zeroed(FILE_PIECE_BYTES);
+            let read = file.read(&mut piece)?;
+            piece.truncate(read);
+            Ok::<_, std::io::Error>((piece.freeze(), file))
+        });
+        let (piece, file) = read.await.map_err(std::io::Error::other)??;
+        Ok((!piece.is_empty()).then_some((piece, file)))
     })
 }
 

@@ -74,7 +74,7 @@ impl<'a> Maker<'a> {
         let Some((_, settings)) = &self.place.project else {
             return Ok(None);
         };
-        let key = json!(spec.checks).to_string();
+        let key = json!([spec.checks, spec.artifacts]).to_string();
         if let Some(hash) = self.sets.get(&key) {
             return Ok(Some(hash.clone()));
         }

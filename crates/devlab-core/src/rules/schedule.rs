@@ -15,6 +15,7 @@ use crate::limits::{
 };
 use crate::name;
 use crate::org::ProjectSettings;
+use crate::pattern;
 use crate::state::{Cause, State, TaskKind};
 use crate::task::{Feedback, Proof, Task, TaskSpec, Tries};
 use crate::tx::Tx;
@@ -160,6 +161,7 @@ pub(super) fn validate(new: &NewTask, at: &str, depth: u8) -> Result<()> {
         ..CheckSet::default()
     }
     .validate(&field("checks"))?;
+    pattern::validate(&field("artifacts"), &new.spec.artifacts)?;
     if let Some(driver) = &new.spec.driver {
         driver.validate(&field("driver"))?;
     }
@@ -238,6 +240,7 @@ pub(super) fn fix_checks(
 ) -> Result<crate::check::Sha256Hex> {
     let own = CheckSet {
         checks: spec.checks.clone(),
+        artifacts: spec.artifacts.clone(),
         ..CheckSet::default()
     };
     let set = settings.checks.union(&own);
@@ -372,6 +375,7 @@ pub(super) fn add_rework_child(
         goal: spec.goal,
         driver: spec.driver,
         checks: Vec::new(),
+        artifacts: Vec::new(),
     };
     child.seq = tx.insert_task(&child, &spec)?;
     tx.add_feedback(id, feedback)?;

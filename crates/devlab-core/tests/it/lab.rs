@@ -71,6 +71,7 @@ pub(crate) fn leaf(key: &str, depends_on: &[&str]) -> NewTask {
             goal: String::new(),
             driver: Some(driver),
             checks: vec![],
+            artifacts: Vec::new(),
         },
         requires: Labels::default(),
         priority: 0,

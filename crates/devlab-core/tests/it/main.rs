@@ -5,11 +5,13 @@
     reason = "clippy's allowance for tests does not cover their helper functions"
 )]
 
+mod blobs;
 mod graph;
 mod invariants;
 mod lab;
 mod lease;
 mod mem;
+mod mem_bytes;
 mod mem_read;
 mod mem_write;
 mod persons;

@@ -33,6 +33,9 @@ impl Noun for kind::Agent {
 impl Noun for kind::Patch {
     const NOUN: &'static str = "patch";
 }
+impl Noun for kind::Artifact {
+    const NOUN: &'static str = "artifact";
+}
 impl Noun for kind::Token {
     const NOUN: &'static str = "token";
 }

@@ -102,6 +102,20 @@ impl Kind {
         "There is no such thing",
         "Check the id or name, and that the token belongs to its org.",
     );
+    /// Its bytes were removed by the rules of retention.
+    pub const GONE: Self = Self::new(
+        StatusCode::GONE,
+        "gone",
+        "The bytes are not kept any more",
+        "What was recorded of them stays; the bytes are in backups at most.",
+    );
+    /// There are no such bytes.
+    pub const RANGE: Self = Self::new(
+        StatusCode::RANGE_NOT_SATISFIABLE,
+        "range_not_satisfiable",
+        "There are no such bytes",
+        "Ask for a range within the length that the detail names.",
+    );
     /// The path knows other methods.
     pub const METHOD_NOT_ALLOWED: Self = Self::new(
         StatusCode::METHOD_NOT_ALLOWED,
@@ -280,6 +294,8 @@ impl Kind {
         Self::UNAUTHORIZED,
         Self::FORBIDDEN,
         Self::NOT_FOUND,
+        Self::GONE,
+        Self::RANGE,
         Self::METHOD_NOT_ALLOWED,
         Self::REQUEST_TIMEOUT,
         Self::NAME_TAKEN,
@@ -312,6 +328,7 @@ impl Kind {
     pub fn of(refusal: &Refusal) -> Self {
         match refusal {
             Refusal::NotFound(_) => Self::NOT_FOUND,
+            Refusal::Gone(_) => Self::GONE,
             Refusal::Invalid { .. } => Self::INVALID,
             Refusal::NameTaken { .. } => Self::NAME_TAKEN,
             Refusal::StaleAttempt => Self::STALE_ATTEMPT,
@@ -353,6 +370,7 @@ mod tests {
     fn a_refusal_keeps_its_code_on_the_wire() {
         let refusals = [
             Refusal::NotFound("task"),
+            Refusal::Gone("log"),
             Refusal::invalid("a", "b"),
             Refusal::NameTaken {
                 kind: "org",

@@ -118,6 +118,7 @@ fn goal(body: Schedule, has_project: bool) -> Result<NewTask> {
             goal: text,
             driver,
             checks: body.checks.into_iter().map(Into::into).collect(),
+            artifacts: body.artifacts,
         },
     })
 }
@@ -152,6 +153,7 @@ fn node(task: GraphTask, inherited: Option<&DriverSpec>) -> Result<NewTask> {
             title: task.title,
             driver,
             checks: task.checks.into_iter().map(Into::into).collect(),
+            artifacts: task.artifacts,
         },
     })
 }

@@ -175,6 +175,7 @@ async fn create(
             title: body.title,
             driver: body.driver.map(Into::into),
             checks: body.checks.into_iter().map(Into::into).collect(),
+            artifacts: body.artifacts,
         },
     };
     mutate(&lab, &caller, "task.create", idempotency, move |tx| {

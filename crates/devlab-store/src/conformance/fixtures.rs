@@ -117,6 +117,7 @@ pub(super) fn spec(title: &str) -> TaskSpec {
         goal: format!("do {title}"),
         driver: None,
         checks: Vec::new(),
+        artifacts: Vec::new(),
     }
 }
 

@@ -156,6 +156,7 @@ pub(super) async fn specs(lab: Lab) {
             run: "make test".into(),
             timeout_secs: 60,
         }],
+        artifacts: vec!["target/**".into(), "ü.png".into()],
     };
     lab.store
         .write(move |tx| {
@@ -273,6 +274,7 @@ pub(super) async fn check_sets(lab: Lab) {
             timeout_secs: 60,
         }],
         protected_paths: protected.iter().map(|&path| path.to_owned()).collect(),
+        artifacts: protected.iter().map(|&path| format!("{path}/*")).collect(),
     };
     lab.store
         .write(move |tx| {

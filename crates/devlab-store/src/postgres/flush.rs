@@ -99,6 +99,7 @@ fn push_tasks(overlay: &Overlay, all: &mut Vec<Statement>) -> DbResult<()> {
             ("goal", Kind::Text),
             ("driver", Kind::Text),
             ("checks", Kind::Text),
+            ("artifacts", Kind::Text),
         ],
         "",
     );
@@ -111,13 +112,14 @@ fn push_tasks(overlay: &Overlay, all: &mut Vec<Statement>) -> DbResult<()> {
         };
         new.push(&tasks::new_row(task, Some(task.seq)));
         if let Some(spec) = overlay.specs.get(id) {
-            let (driver, checks) = tasks::spec_columns(spec)?;
+            let [driver, checks, artifacts] = tasks::spec_columns(spec)?;
             specs.push(&[
                 Param::Int(int(task.seq)),
                 Param::Text(&spec.title),
                 Param::Text(&spec.goal),
                 driver.as_deref().map_or(Param::Null, Param::Text),
                 checks.as_deref().map_or(Param::Null, Param::Text),
+                artifacts.as_deref().map_or(Param::Null, Param::Text),
             ]);
         }
     }

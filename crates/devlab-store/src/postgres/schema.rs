@@ -18,6 +18,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("../../migrations/postgres/V2__servers.sql"),
     ),
     (
+        "V3__bytes",
+        include_str!("../../migrations/postgres/V3__bytes.sql"),
+    ),
+    (
         "V5__plans",
         include_str!("../../migrations/postgres/V5__plans.sql"),
     ),

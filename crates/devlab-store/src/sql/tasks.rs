@@ -65,7 +65,7 @@ pub(crate) fn get(conn: &dyn Sql, id: TaskId) -> DbResult<Option<Task>> {
 }
 
 pub(crate) fn spec(conn: &dyn Sql, id: TaskId) -> DbResult<Option<TaskSpec>> {
-    const SQL: &str = "SELECT s.title, s.goal, s.driver, s.checks FROM tasks t \
+    const SQL: &str = "SELECT s.title, s.goal, s.driver, s.checks, s.artifacts FROM tasks t \
         JOIN task_specs s ON s.seq = t.seq WHERE t.id = ?1";
     first(conn, SQL, params![id], read_spec)
 }
@@ -76,6 +76,7 @@ pub(crate) fn read_spec(cols: &mut Cols<'_>) -> DbResult<TaskSpec> {
         goal: cols.text()?,
         driver: cols.opt_json()?,
         checks: cols.opt_json()?.unwrap_or_default(),
+        artifacts: cols.opt_json()?.unwrap_or_default(),
     })
 }
 
@@ -175,26 +176,30 @@ pub(crate) fn insert(conn: &dyn Sql, task: &Task, spec: &TaskSpec) -> DbResult<u
         side_effects, proof, check_set, archived, updated_at) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
         ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33) RETURNING seq";
-    const SPEC: &str = "INSERT INTO task_specs (seq, title, goal, driver, checks) \
-        VALUES (?1, ?2, ?3, ?4, ?5)";
+    const SPEC: &str = "INSERT INTO task_specs (seq, title, goal, driver, checks, artifacts) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     let row = new_row(task, conn.next_number(Number::Task));
     let seq: Option<u64> = first(conn, SQL, &row, |cols| cols.int())?;
     let seq = seq.ok_or_else(|| DbError::Damaged("tasks.seq".into()))?;
-    let (driver, checks) = spec_columns(spec)?;
+    let [driver, checks, artifacts] = spec_columns(spec)?;
     change(
         conn,
         SPEC,
-        params![int(seq), spec.title, spec.goal, driver, checks],
+        params![int(seq), spec.title, spec.goal, driver, checks, artifacts],
     )?;
     Ok(seq)
 }
 
-pub(crate) fn spec_columns(spec: &TaskSpec) -> DbResult<(Option<String>, Option<String>)> {
+/// Driver, checks and artifacts, as their columns have them.
+pub(crate) fn spec_columns(spec: &TaskSpec) -> DbResult<[Option<String>; 3]> {
     let driver = spec.driver.as_ref().map(json).transpose()?;
     let checks = (!spec.checks.is_empty())
         .then(|| json(&spec.checks))
         .transpose()?;
-    Ok((driver, checks))
+    let artifacts = (!spec.artifacts.is_empty())
+        .then(|| json(&spec.artifacts))
+        .transpose()?;
+    Ok([driver, checks, artifacts])
 }
 
 /// Replaces what changes.
@@ -233,13 +238,13 @@ fn seq_of(conn: &dyn Sql, id: TaskId) -> DbResult<Option<u64>> {
 }
 
 pub(crate) fn put_spec(conn: &dyn Sql, id: TaskId, spec: &TaskSpec) -> DbResult<()> {
-    const SQL: &str = "UPDATE task_specs SET title = ?2, goal = ?3, driver = ?4, checks = ?5 \
-        WHERE seq = (SELECT seq FROM tasks WHERE id = ?1)";
-    let (driver, checks) = spec_columns(spec)?;
+    const SQL: &str = "UPDATE task_specs SET title = ?2, goal = ?3, driver = ?4, checks = ?5, \
+        artifacts = ?6 WHERE seq = (SELECT seq FROM tasks WHERE id = ?1)";
+    let [driver, checks, artifacts] = spec_columns(spec)?;
     match change(
         conn,
         SQL,
-        params![id, spec.title, spec.goal, driver, checks],
+        params![id, spec.title, spec.goal, driver, checks, artifacts],
     )? {
         0 => Err(DbError::Missing("task")),
         _ => Ok(()),

@@ -4,6 +4,7 @@
     reason = "a helper of a test may fail the test by panicking"
 )]
 
+mod artifacts;
 mod bad_input;
 mod contract;
 mod dns_rebinding;
@@ -13,6 +14,7 @@ mod idempotency;
 mod openapi;
 mod pages;
 mod plans;
+mod sealed_logs;
 mod tenancy;
 mod work;
 

@@ -164,6 +164,7 @@ async fn everything(world: &World) -> String {
         format!("/tasks/{}/plans", a.planned),
         format!("/tasks/{}/attempts", a.task),
         format!("/tasks/{}/logs", a.task),
+        format!("/tasks/{}/artifacts", a.task),
     ] {
         let reply = world.server.send(&Request::get(path).token(secret)).await;
         assert_eq!(reply.status, 200);

@@ -14,8 +14,8 @@ pub(crate) use lab::{
     AgentArgs, Demo, Down, Logs, ServerArgs, SuperviseArgs, SuperviseExecArgs, Up,
 };
 pub(crate) use nouns::{
-    AgentsCommand, GoalCommand, OrgCommand, Paging, PatchCommand, ProjectCommand, ProjectNamed,
-    Run, TaskCommand, TaskNew, TaskUpdate, TokenCommand,
+    AgentsCommand, ArtifactCommand, GoalCommand, OrgCommand, Paging, PatchCommand, ProjectCommand,
+    ProjectNamed, Run, TaskCommand, TaskNew, TaskUpdate, TokenCommand,
 };
 pub(crate) use plans::{OnRunning, PlanCommand, PlanFrom, PlanOfGoal, RevisionOf};
 
@@ -149,6 +149,9 @@ pub(crate) enum Command {
     /// Patches that wait for a review, and their discussion
     #[command(subcommand)]
     Patch(PatchCommand),
+    /// Files that attempts left
+    #[command(subcommand)]
+    Artifact(ArtifactCommand),
     /// Agents
     #[command(subcommand)]
     Agents(AgentsCommand),

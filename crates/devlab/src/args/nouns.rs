@@ -216,6 +216,9 @@ pub(crate) enum TaskCommand {
         /// The number of an attempt; the newest if left out
         #[arg(long, value_name = "N")]
         attempt: Option<u32>,
+        /// Begin with the last N lines
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        tail: Option<u32>,
     },
     /// Its attempts
     Attempts(Named),
@@ -258,6 +261,10 @@ pub(crate) struct TaskNew {
     /// A check besides the project's, run by sh and called after its words; may be given several times
     #[arg(long = "check", value_name = "CMD")]
     pub(crate) checks: Vec<String>,
+    /// Files to keep of what it leaves, besides the project's, such as 'target/report/**'; may be
+    /// given several times
+    #[arg(long = "artifact", value_name = "PATTERN")]
+    pub(crate) artifacts: Vec<String>,
     /// Labels that an agent needs, by commas
     #[arg(long, value_delimiter = ',')]
     pub(crate) labels: Vec<String>,
@@ -324,6 +331,10 @@ pub(crate) struct Run {
     /// times
     #[arg(long = "check", value_name = "CMD")]
     pub(crate) checks: Vec<String>,
+    /// Files to keep of what it leaves, besides the project's, such as 'target/report/**'; may be
+    /// given several times
+    #[arg(long = "artifact", value_name = "PATTERN")]
+    pub(crate) artifacts: Vec<String>,
     /// Name of the project, the first time; the checkout's folder if left out
     #[arg(long)]
     pub(crate) name: Option<String>,
@@ -476,4 +487,30 @@ pub(crate) enum TokenCommand {
     },
     /// Make one useless
     Revoke(Named),
+}
+
+/// `devlab artifact`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ArtifactCommand {
+    /// Files that the last attempt at a task left
+    List {
+        /// Id of the task
+        name: String,
+        /// The number of another attempt
+        #[arg(long, value_name = "N")]
+        attempt: Option<u32>,
+    },
+    /// Fetch one of them, or all
+    Get {
+        /// Id of the task
+        name: String,
+        /// Path, as `devlab artifact list` shows it; all if left out
+        path: Option<String>,
+        /// The number of another attempt
+        #[arg(long, value_name = "N")]
+        attempt: Option<u32>,
+        /// Folder that they go into, with their paths; - prints the one that is named
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        into: PathBuf,
+    },
 }

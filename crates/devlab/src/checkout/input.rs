@@ -5,6 +5,7 @@ use devlab_core::check::{CheckSet, DriverSpec};
 use devlab_core::label::Labels;
 use devlab_core::limits::GOAL_BYTES_MAX;
 use devlab_core::name::{self, Name};
+use devlab_core::pattern;
 
 use crate::args::Run;
 use crate::client::checks;
@@ -31,6 +32,7 @@ fn rules(run: &Run) -> Result<(), Refusal> {
         ..CheckSet::default()
     };
     given.validate("--check")?;
+    pattern::validate("--artifact", &run.artifacts)?;
     if let Some(driver) = driver(run.command.clone(), run.driver_timeout) {
         DriverSpec::from(driver).validate("what stands behind --")?;
     }

@@ -112,6 +112,7 @@ async fn schedule(
         task: Some(run.goal.clone()),
         driver: driver(run.command.clone(), run.driver_timeout),
         checks: checks::named(&run.checks, &taken),
+        artifacts: run.artifacts.clone(),
         labels: run.labels.clone(),
         review: Some(run.review),
         depends_on,

@@ -1,6 +1,7 @@
 //! Commands that talk to a lab over HTTP.
 
 pub(crate) mod agents;
+pub(crate) mod artifacts;
 pub(crate) mod checks;
 pub(crate) mod find;
 pub(crate) mod goals;

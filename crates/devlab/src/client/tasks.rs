@@ -54,9 +54,10 @@ pub(crate) async fn run(context: &Context, command: TaskCommand) -> anyhow::Resu
             name,
             follow,
             attempt,
+            tail,
         } => {
             let id = find::task(client, &name).await?;
-            logs::print(context.output, client, id, attempt, follow).await
+            logs::print(context.output, client, id, attempt, follow, tail).await
         }
         TaskCommand::Attempts(named) => {
             let id = find::task(client, &named.name).await?;
@@ -275,6 +276,7 @@ async fn create(context: &Context, client: &Client, new: TaskNew) -> anyhow::Res
         depends_on,
         driver: driver(new.command, new.driver_timeout),
         checks: checks::named(&new.checks, &taken),
+        artifacts: new.artifacts,
         labels: new.labels,
         priority: new.priority,
         review: new.review,

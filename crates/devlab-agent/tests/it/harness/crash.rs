@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use devlab_agent::faults::{Action, FaultPlan};
 use devlab_agent::harness::points;
+use devlab_api::task::CreateTask;
 use devlab_core::attempt::{AttemptKind, AttemptState};
 use devlab_core::state::StateName;
 use devlab_core::task::Proof;
@@ -36,7 +37,11 @@ async fn a_death_at_any_point_loses_nothing_and_repeats_nothing() {
     for point in points::ALL {
         let world = World::new(&[("out", "begin\n")]).await;
         let checks = [("one", "echo c1 && test -s out"), ("two", "echo c2")];
-        let task = world.task(SCRIPT, &checks).await;
+        let task = CreateTask {
+            artifacts: vec!["out".to_owned()],
+            ..world.leaf(SCRIPT, &checks)
+        };
+        let task = world.create(task).await;
         let mut first = process(&world, &format!("{point}=kill"));
         let status = within(point, first.wait()).await.unwrap();
         assert_eq!(status.code(), None, "{point} was not reached");
@@ -73,6 +78,16 @@ async fn a_death_at_any_point_loses_nothing_and_repeats_nothing() {
         let receipts = world.server.admin().receipts(task).await.unwrap().items;
         assert_eq!(receipts.len(), 2, "{point}");
         assert!(receipts.iter().all(|receipt| receipt.passed), "{point}");
+        let artifacts = world
+            .server
+            .admin()
+            .artifacts(task, None)
+            .await
+            .unwrap()
+            .items;
+        assert_eq!(artifacts.len(), 1, "{point}");
+        let kept = (artifacts[0].path.as_str(), artifacts[0].size);
+        assert_eq!(kept, ("out", "begin\nline\n".len() as u64), "{point}");
     }
 }
 
@@ -82,7 +97,11 @@ async fn an_error_at_any_point_gives_the_task_to_the_next_try() {
         let world = World::new(&[("out", "begin\n")]).await;
         let plan = Arc::new(FaultPlan::default().arm(point, Action::DiskFull, 1));
         let agent = world.start_with_faults(Arc::clone(&plan) as _);
-        let task = world.task("echo line >> out", &[("one", "true")]).await;
+        let task = CreateTask {
+            artifacts: vec!["*".to_owned()],
+            ..world.leaf("echo line >> out", &[("one", "true")])
+        };
+        let task = world.create(task).await;
         world.until_state(task, StateName::Done).await;
         agent.stop().await;
         assert!(plan.hits(point) > 0, "{point}");

@@ -250,3 +250,35 @@ async fn a_used_tree_shows_nothing_of_its_last_use() {
     lines.dedup();
     assert_eq!(lines.len(), 1, "the tree was not used again: {folders}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_task_wants_kept_is_kept_even_if_its_driver_fails() {
+    let world = World::new(&[(".gitignore", "report\n"), ("a.txt", "a\n")]).await;
+    let agent = world.start(|_| {});
+    let script = "mkdir -p report/deep; echo why > report/deep/why.txt; echo no > other.txt; \
+                  ln -s /etc/passwd report/link; exit 3";
+    let task = CreateTask {
+        artifacts: vec!["report".to_owned()],
+        ..world.leaf(script, &[])
+    };
+    let task = world.create(task).await;
+    let client = world.server.admin();
+    let kept = devlab_testing::until("an artifact", || async {
+        let kept = client.artifacts(task, None).await.unwrap().items;
+        (!kept.is_empty()).then_some(kept)
+    });
+    let kept = kept.await;
+    let paths: Vec<&str> = kept.iter().map(|one| one.path.as_str()).collect();
+    assert_eq!(paths[0], "report/deep/why.txt");
+    assert!(
+        paths.iter().all(|path| *path == "report/deep/why.txt"),
+        "{paths:?}"
+    );
+    devlab_testing::until("its log", || async {
+        let log = world.log(task, Some(kept[0].attempt)).await;
+        let is_said = log.contains("kept report/deep/why.txt");
+        (is_said && log.contains("not kept: report/link")).then_some(())
+    })
+    .await;
+    agent.kill().await;
+}

@@ -1,5 +1,7 @@
 //! Requests that name things, wherever a request can name one.
 
+use devlab_core::check::Sha256Hex;
+use devlab_core::{AttemptId, TaskId};
 use devlab_testing::raw::Request;
 use serde_json::{Value, json};
 
@@ -49,6 +51,7 @@ fn targets(operation: &str, path: &str, there: &Ids) -> Vec<String> {
         "agent" => there.agent.to_string(),
         "patch" => there.patch.to_string(),
         "token" => there.token.to_string(),
+        "artifact" => there.artifact.to_string(),
         _ => String::new(),
     };
     let rest = match operation {
@@ -88,6 +91,8 @@ fn targets(operation: &str, path: &str, there: &Ids) -> Vec<String> {
             "task={}&attempt={}&offset=0",
             there.task, there.attempt
         )],
+        "task.put_artifact" => vec![put(there.task, there.attempt)],
+        "task.artifacts" => vec![format!("attempt={}", there.attempt)],
         "agent.control" => vec![format!("held={}", there.attempt)],
         _ => Vec::new(),
     };
@@ -97,7 +102,7 @@ fn targets(operation: &str, path: &str, there: &Ids) -> Vec<String> {
     }
     let bare = targets[0].clone();
     targets.extend(queries.iter().map(|query| format!("{bare}?{query}")));
-    if operation == "task.append_log" {
+    if ["task.append_log", "task.put_artifact"].contains(&operation) {
         targets.remove(0);
     }
     targets
@@ -171,6 +176,12 @@ fn bodies(operation: &str, there: &Ids, own: &Ids) -> Vec<Option<Value>> {
     }
 }
 
+/// An artifact of nothing, as a query.
+fn put(task: TaskId, attempt: AttemptId) -> String {
+    let sha256 = Sha256Hex::of(b"");
+    format!("task={task}&attempt={attempt}&path=stolen&size=0&sha256={sha256}")
+}
+
 /// Requests that name something of the caller's own and something that is there.
 fn mixed(operation: &str, path: &str, there: &Ids, own: &Ids) -> Vec<(String, Option<Value>)> {
     let own_path = path
@@ -218,6 +229,10 @@ fn mixed(operation: &str, path: &str, there: &Ids, own: &Ids) -> Vec<(String, Op
                 ),
                 None,
             ),
+        ],
+        "task.put_artifact" => vec![
+            (format!("{path}?{}", put(own.task, there.attempt)), None),
+            (format!("{path}?{}", put(there.task, own.attempt)), None),
         ],
         "task.update_attempt" => vec![
             (

@@ -1,6 +1,7 @@
 //! Requests that succeed, for whoever may send them.
 
 use devlab_core::auth::Role;
+use devlab_core::check::Sha256Hex;
 use devlab_testing::raw::Request;
 use serde_json::{Value, json};
 
@@ -60,6 +61,15 @@ pub(crate) async fn request(
             a.task, a.attempt
         ))
         .body("the log of alpha-lab\n"),
+        "task.artifacts" => new(at(&a.task)),
+        "artifact.content" => new(at(&a.artifact)),
+        "task.put_artifact" => new(format!(
+            "{path}?task={}&attempt={}&path=report.txt&size=9&sha256={}",
+            a.task,
+            a.attempt,
+            Sha256Hex::of(b"alpha-lab")
+        ))
+        .body("alpha-lab"),
         "token.create" => new(path.to_owned()).json(&json!({"role": "viewer", "org": a.org})),
         "token.revoke" => {
             let token = world.server.new_token(Role::Viewer, &a.org_name).await;

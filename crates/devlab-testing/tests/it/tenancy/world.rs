@@ -9,10 +9,14 @@ use devlab_api::project::Project;
 use devlab_api::task::{CreateTask, Schedule, Task};
 use devlab_core::auth::Role;
 use devlab_core::tx::RuleConfig;
-use devlab_core::{AgentId, AttemptId, OrgId, PatchId, ProjectId, TaskId, Timestamp, TokenId};
+use devlab_core::{
+    AgentId, ArtifactId, AttemptId, OrgId, PatchId, ProjectId, TaskId, Timestamp, TokenId,
+};
 use devlab_testing::{Setup, TestServer, until};
 use futures::StreamExt;
 use std::time::Duration;
+
+use crate::artifacts::artifact;
 
 /// Ids and names of things in one place.
 #[derive(Debug, Clone)]
@@ -31,6 +35,8 @@ pub(crate) struct Ids {
     /// A goal that waits for the approval of its plan.
     pub(crate) planned: TaskId,
     pub(crate) attempt: AttemptId,
+    /// What that attempt has left.
+    pub(crate) artifact: ArtifactId,
     pub(crate) agent: AgentId,
     pub(crate) patch: PatchId,
     pub(crate) token: TokenId,
@@ -51,6 +57,7 @@ impl Ids {
             composite: TaskId::new(at, 8),
             planned: TaskId::new(at, 10),
             attempt: AttemptId::new(at, 4),
+            artifact: ArtifactId::new(at, 10),
             agent: AgentId::new(at, 5),
             patch: PatchId::new(at, 6),
             token: TokenId::new(at, 7),
@@ -67,6 +74,7 @@ impl Ids {
             self.composite.to_string(),
             self.planned.to_string(),
             self.attempt.to_string(),
+            self.artifact.to_string(),
             self.agent.to_string(),
             self.patch.to_string(),
             self.token.to_string(),
@@ -179,6 +187,7 @@ async fn fill(server: &TestServer, org: &str) -> Ids {
         .client
         .append_log(work.task, work.attempt, 0, text.into());
     logged.await.unwrap();
+    let artifact = artifact(&agent, &work, "report.txt", org.as_bytes()).await;
     let token = server.new_token(Role::Viewer, org).await.token;
     Ids {
         org: project.org,
@@ -191,6 +200,7 @@ async fn fill(server: &TestServer, org: &str) -> Ids {
         composite,
         planned,
         attempt: work.attempt,
+        artifact: artifact.id,
         agent: agent.agent.id,
         patch,
         token: token.id,

@@ -26,7 +26,8 @@ pub(super) const SHARED: &str = "names: north south";
 /// File of a round's folder that is there once a driver has a conflict before it.
 pub(super) const RESOLVING: &str = "resolving";
 
-const SETTINGS: &str = "[[check]]\nname = 'sound'\nrun = 'sh sound.sh'\n";
+const SETTINGS: &str =
+    "artifacts = ['out/*.txt']\n[[check]]\nname = 'sound'\nrun = 'sh sound.sh'\n";
 
 /// Says what the repair has to say, which no driver can know before it has read a failed log.
 const CHECK: &str = r#"set -eu
