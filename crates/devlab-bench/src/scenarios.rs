@@ -107,7 +107,7 @@ impl<'a> Session<'a> {
     async fn note(&mut self, lab: &Lab) -> anyhow::Result<()> {
         let mut settings = lab.settings().await?;
         // Where it is and how large it is are not settings.
-        for name in ["path", "page_count"] {
+        for name in ["path", "page_count", "blobs"] {
             settings.remove(name);
         }
         let facts = Facts {

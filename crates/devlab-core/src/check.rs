@@ -14,6 +14,30 @@ use crate::limits::{
 };
 use crate::{Oid, Timestamp, name};
 
+/// Hashes bytes that come in pieces.
+#[derive(Debug, Clone, Default)]
+pub struct Sha256Hasher(Sha256);
+
+impl Sha256Hasher {
+    /// Takes more bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The hash of all of them.
+    #[must_use]
+    pub fn finish(self) -> Sha256Hex {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
+        let digest = self.0.finalize();
+        let text: String = digest
+            .iter()
+            .flat_map(|b| [digit(b >> 4), digit(b & 15)])
+            .collect();
+        Sha256Hex(text.into())
+    }
+}
+
 /// A SHA-256 as lower-case hexadecimal.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sha256Hex(Box<str>);
@@ -22,14 +46,9 @@ impl Sha256Hex {
     /// Hash of some bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
-        let digest = Sha256::digest(bytes);
-        let text: String = digest
-            .iter()
-            .flat_map(|b| [digit(b >> 4), digit(b & 15)])
-            .collect();
-        Self(text.into())
+        let mut hasher = Sha256Hasher::default();
+        hasher.update(bytes);
+        hasher.finish()
     }
 
     /// The 64 digits.

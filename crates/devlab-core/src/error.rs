@@ -22,6 +22,9 @@ pub enum Refusal {
     /// There is no such thing, or the caller may not know that there is.
     #[error("no such {0}")]
     NotFound(&'static str),
+    /// There was such a thing, and its bytes were removed by the rules of retention.
+    #[error("the bytes of this {0} were removed, as they were older than they are kept")]
+    Gone(&'static str),
     /// A value is not acceptable; names the place in the request.
     #[error("{field}: {problem}")]
     Invalid {
@@ -113,6 +116,7 @@ impl Refusal {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotFound(_) => "not_found",
+            Self::Gone(_) => "gone",
             Self::Invalid { .. } => "invalid",
             Self::NameTaken { .. } => "name_taken",
             Self::StaleAttempt => "stale_attempt",

@@ -50,6 +50,8 @@ pub mod kind {
     pub enum Receipt {}
     /// A patch under review.
     pub enum Patch {}
+    /// A file that an attempt left.
+    pub enum Artifact {}
     /// An access token.
     pub enum Token {}
     /// A server of the lab, with its disk.
@@ -79,6 +81,9 @@ pub mod kind {
     impl Kind for Patch {
         const PREFIX: &'static str = "patch";
     }
+    impl Kind for Artifact {
+        const PREFIX: &'static str = "art";
+    }
     impl Kind for Token {
         const PREFIX: &'static str = "tok";
     }
@@ -103,6 +108,8 @@ pub type CandidateId = Id<kind::Candidate>;
 pub type ReceiptId = Id<kind::Receipt>;
 /// Id of a patch.
 pub type PatchId = Id<kind::Patch>;
+/// Id of an artifact.
+pub type ArtifactId = Id<kind::Artifact>;
 /// Id of an access token (not the secret).
 pub type TokenId = Id<kind::Token>;
 /// Id of a server: of its data folder, so that it outlives its process.

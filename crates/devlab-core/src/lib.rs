@@ -11,6 +11,7 @@
 
 pub mod attempt;
 pub mod auth;
+pub mod bytes;
 pub mod check;
 pub mod error;
 pub mod event;
@@ -33,7 +34,7 @@ pub mod tx;
 pub use error::{Error, Refusal, Result, StorageError};
 pub use git::{Oid, RefName};
 pub use id::{
-    AgentId, AttemptId, CandidateId, OrgId, PatchId, ProjectId, ReceiptId, ServerId, TaskId,
-    TokenId,
+    AgentId, ArtifactId, AttemptId, CandidateId, OrgId, PatchId, ProjectId, ReceiptId, ServerId,
+    TaskId, TokenId,
 };
 pub use time::{Clock, SystemClock, Timestamp};

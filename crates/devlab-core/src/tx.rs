@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::attempt::{Agent, Attempt};
 use crate::auth::{AuditEntry, Token};
+use crate::bytes::{ReadBytes, WriteBytes};
 use crate::check::{CheckSet, Receipt, Sha256Hex};
 use crate::error::Result;
 use crate::event::{Event, NewEvent};
@@ -144,7 +145,7 @@ pub struct Remembered {
 }
 
 /// A consistent view of the stored state. `None` means that there is no such thing.
-pub trait Read {
+pub trait Read: ReadBytes {
     /// The store's clock.
     fn now(&self) -> Timestamp;
 
@@ -302,7 +303,7 @@ pub struct StoredAudit {
 }
 
 /// A transaction that writes. `insert_*` fails if the key exists; `put_*` replaces the whole entity.
-pub trait Tx: Read {
+pub trait Tx: Read + WriteBytes {
     /// 128 fresh random bits for an id. A repeated run of a unit may get others.
     fn random(&mut self) -> u128;
     /// Leaves something to do after the commit.

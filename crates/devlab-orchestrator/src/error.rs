@@ -14,6 +14,9 @@ pub enum Error {
     /// The store could not do it.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// The place of blobs could not do it.
+    #[error(transparent)]
+    Blob(#[from] devlab_store::blobs::BlobError),
     /// A repository could not do it.
     #[error(transparent)]
     Git(#[from] devlab_forge::Error),

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use devlab_core::org::ProjectSettings;
 use devlab_core::server::ServerRole;
@@ -12,6 +14,7 @@ use devlab_forge::Git;
 use devlab_forge::forge::Forge;
 use devlab_forge::http::GitHttp;
 use devlab_forge::import::{ImportFrom, ImportLimits};
+use devlab_store::blobs::BlobStore;
 use devlab_store::{Store, StoreExt};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -35,6 +38,10 @@ const IMPORTS_MAX: usize = 4;
 
 /// Archives that are taken or taken in at the same time. Each may read or write everything there is.
 const ARCHIVES_MAX: usize = 1;
+/// Default of [`BytesConfig::seal_after`].
+const SEAL_AFTER_DEFAULT: Duration = Duration::from_secs(60);
+/// Default of [`BytesConfig::seal_from`].
+const SEAL_FROM_DEFAULT: u64 = 16 * 1024;
 
 /// How the lab behaves.
 #[derive(Debug, Clone)]
@@ -49,12 +56,34 @@ pub struct LabConfig {
     pub import_from: ImportFrom,
     /// Agents that the local runtime is meant to run here.
     pub local_agents: u32,
+    /// What becomes of logs.
+    pub bytes: BytesConfig,
+}
+
+/// What becomes of the logs of attempts that are over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BytesConfig {
+    /// How long after the end of its attempt a log is sealed.
+    pub seal_after: Duration,
+    /// Logs of fewer bytes stay in the store: a blob of its own would cost more than it saves.
+    pub seal_from: u64,
+}
+
+impl Default for BytesConfig {
+    fn default() -> Self {
+        Self {
+            seal_after: SEAL_AFTER_DEFAULT,
+            seal_from: SEAL_FROM_DEFAULT,
+        }
+    }
 }
 
 /// What a lab is made of.
 pub struct LabParts {
     /// The store. It must have been opened with the sink of `wakes`.
     pub store: Arc<dyn Store>,
+    /// Bytes that are too many for the store.
+    pub blobs: Arc<BlobStore>,
     /// Who waits.
     pub wakes: Arc<Wakes>,
     /// The clock.
@@ -76,6 +105,9 @@ pub struct LabParts {
 /// A lab: everything that a server needs to answer its callers.
 pub struct Lab {
     store: Arc<dyn Store>,
+    blobs: Arc<BlobStore>,
+    /// Whether it was seen that this is the place of the lab's blobs.
+    pub(crate) place_is_ours: AtomicBool,
     pub(crate) wakes: Arc<Wakes>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) git: Git,
@@ -128,6 +160,8 @@ impl Lab {
             place,
             attempt_key: attempt_key.await?,
             store: parts.store,
+            blobs: parts.blobs,
+            place_is_ours: AtomicBool::new(false),
             wakes: parts.wakes,
             clock: parts.clock,
             git: parts.git,
@@ -155,6 +189,12 @@ impl Lab {
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
+    }
+
+    /// Bytes that are too many for the store.
+    #[must_use]
+    pub fn blobs(&self) -> &Arc<BlobStore> {
+        &self.blobs
     }
 
     /// Reads something from a consistent view; see [`devlab_store::Store::read_unit`].

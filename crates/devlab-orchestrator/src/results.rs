@@ -3,7 +3,7 @@
 use devlab_core::auth::Principal;
 use devlab_core::org::Project;
 use devlab_core::task::Task;
-use devlab_core::{AttemptId, Oid, PatchId, Refusal, TaskId, Timestamp};
+use devlab_core::{Oid, PatchId, Refusal, TaskId, Timestamp};
 use devlab_forge::BareRepo;
 use devlab_forge::inspect::Diff;
 
@@ -137,51 +137,6 @@ impl Lab {
             .await?
             .unwrap_or(patch.base);
         Ok(whole(repo.diff(&base, &patch.head, max).await?, max))
-    }
-
-    /// Length of an attempt's log.
-    ///
-    /// # Errors
-    /// Storage only.
-    pub async fn log_len(&self, attempt: AttemptId) -> Result<u64> {
-        Ok(self.store().read_log(attempt, 0, 0).await?.1)
-    }
-
-    /// At most `max` bytes of the log of a task's attempt from an offset, and the log's length.
-    /// Without an attempt it is the latest one's.
-    ///
-    /// # Errors
-    /// [`Refusal::NotFound`] for a task that the caller may not see or an attempt of another task.
-    pub async fn read_log(
-        &self,
-        attempt: AttemptId,
-        offset: u64,
-        max: usize,
-    ) -> Result<(Vec<u8>, u64)> {
-        Ok(self.store().read_log(attempt, offset, max).await?)
-    }
-
-    /// The attempt of a task whose log is meant: the one that is named, or the latest.
-    ///
-    /// # Errors
-    /// [`Refusal::NotFound`] for a task that the caller may not see or an attempt of another task.
-    pub async fn log_of(
-        &self,
-        who: &Principal,
-        task: TaskId,
-        attempt: Option<AttemptId>,
-    ) -> Result<AttemptId> {
-        let who = who.clone();
-        let found = self.read(move |view| {
-            scope::task(view, &who, task)?;
-            let mut attempts = view.attempts(task)?;
-            let wanted = match attempt {
-                Some(id) => attempts.into_iter().find(|attempt| attempt.id == id),
-                None => attempts.pop(),
-            };
-            Ok(wanted.ok_or(Refusal::NotFound("attempt"))?.id)
-        });
-        Ok(found.await?)
     }
 }
 

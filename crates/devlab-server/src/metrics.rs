@@ -47,6 +47,11 @@ struct LoopLabels {
     name: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallLabels {
+    outcome: &'static str,
+}
+
 /// The server's counters.
 pub struct Metrics {
     registry: Registry,
@@ -63,6 +68,7 @@ pub struct Metrics {
     loop_done: Family<LoopLabels, Gauge<u64, AtomicU64>>,
     loop_failures: Family<LoopLabels, Gauge<u64, AtomicU64>>,
     loop_last_run: Family<LoopLabels, Gauge>,
+    blob_calls: Family<CallLabels, Gauge<u64, AtomicU64>>,
 }
 
 /// The counters of one route.
@@ -94,6 +100,7 @@ impl Metrics {
             loop_done: Family::default(),
             loop_failures: Family::default(),
             loop_last_run: Family::default(),
+            blob_calls: Family::default(),
         };
         new.register();
         new
@@ -144,6 +151,11 @@ impl Metrics {
             "When a background loop last ran",
             self.loop_last_run.clone(),
         );
+        registry.register(
+            "blob_calls",
+            "Calls of the place of blobs since the start, by how they went",
+            self.blob_calls.clone(),
+        );
     }
 
     /// Sets how many tasks are in a state.
@@ -164,6 +176,14 @@ impl Metrics {
             self.loop_last_run
                 .get_or_create(&labels)
                 .set(report.at.as_secs());
+        }
+    }
+
+    /// Sets how the place of blobs has done: calls that went well, and that failed.
+    pub fn set_blobs(&self, good: u64, failed: u64) {
+        for (outcome, count) in [("good", good), ("failed", failed)] {
+            let labels = CallLabels { outcome };
+            self.blob_calls.get_or_create(&labels).set(count);
         }
     }
 
@@ -224,6 +244,7 @@ mod tests {
         metrics.claims.inc();
         metrics.queue_len.set(7);
         metrics.set_tasks(devlab_core::state::StateName::Ready, 2);
+        metrics.set_blobs(5, 1);
         let text = metrics.render();
         for line in [
             r#"devlab_http_requests_total{method="POST",route="/tasks/claim",class="2xx"} 1"#,
@@ -232,6 +253,7 @@ mod tests {
             "devlab_claims_total 1",
             "devlab_queue_entries 7",
             r#"devlab_tasks{state="ready"} 2"#,
+            r#"devlab_blob_calls{outcome="failed"} 1"#,
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }

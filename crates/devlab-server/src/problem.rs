@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use devlab_api::problem::{PROBLEM_JSON, Problem};
 use devlab_core::error::StorageErrorKind;
 use devlab_core::{Error, Refusal, ServerId, StorageError};
+use devlab_orchestrator::{BlobError, BlobErrorKind};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 
@@ -22,6 +23,9 @@ pub type Result<T> = std::result::Result<T, ApiError>;
 
 /// Seconds after which a client tries again when the store is busy or down.
 const STORE_RETRY_SECS: u64 = 1;
+
+/// The same when the place of blobs is.
+const BLOBS_RETRY_SECS: u64 = 5;
 
 /// Why a request was not done.
 #[derive(Debug, Clone)]
@@ -75,6 +79,29 @@ impl ApiError {
         let mut error = Self::new(Kind::INTERNAL, "the server failed to do this");
         error.0.log = Some(log.into());
         error
+    }
+
+    /// The place of blobs failed. What it said may hold addresses and paths: it goes to the log only.
+    pub(crate) fn of_blobs(error: &BlobError) -> Self {
+        let (kind, detail) = match error.kind {
+            BlobErrorKind::Mismatch => (Kind::INVALID, "these bytes have another SHA-256"),
+            BlobErrorKind::Source => (Kind::BAD_REQUEST, "the body ended before its end"),
+            BlobErrorKind::Full => (Kind::UNAVAILABLE, "the place of blobs is full"),
+            BlobErrorKind::Denied => (Kind::UNAVAILABLE, "the place of blobs refuses devlab"),
+            BlobErrorKind::Unreachable => (Kind::UNAVAILABLE, "the place of blobs does not answer"),
+            BlobErrorKind::Missing | BlobErrorKind::Damaged => {
+                return Self::internal(error.to_string());
+            }
+            BlobErrorKind::Config | BlobErrorKind::Other => {
+                (Kind::UNAVAILABLE, "the place of blobs failed")
+            }
+        };
+        let mut problem = Self::new(kind, detail);
+        if kind == Kind::UNAVAILABLE {
+            problem = problem.retry_after(BLOBS_RETRY_SECS);
+            problem.0.log = Some(error.to_string());
+        }
+        problem
     }
 
     /// There is no such thing, or the caller may not know that there is: the same words for both.
@@ -143,6 +170,7 @@ impl From<Refusal> for ApiError {
             Refusal::LogGap { expected } => error.0.expected_offset = Some(expected),
             Refusal::NotHome => error.0.retry_after_secs = Some(STORE_RETRY_SECS),
             Refusal::NotFound(_)
+            | Refusal::Gone(_)
             | Refusal::NameTaken { .. }
             | Refusal::StaleAttempt
             | Refusal::TaskCancelled

@@ -15,6 +15,7 @@ use devlab_core::tx::{Effect, Read, Tx};
 use devlab_core::{AttemptId, Error, Result, StorageError};
 use dump::{Counts, Loading, Scope, Sink, Source};
 
+pub mod blobs;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod dump;
@@ -42,6 +43,18 @@ pub struct Migrated {
     pub from: i64,
     /// The version that it has now.
     pub to: i64,
+/// Chunks of a log that one step of [`Store::settle_log`] drops at most.
+pub const SETTLE_CHUNKS_MAX: u32 = 64;
+
+/// How a step of [`Store::settle_log`] ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// The log is settled.
+    Done,
+    /// There is more to drop.
+    More,
+    /// The log has another length by now; nothing was changed.
+    Grown,
 }
 
 /// Durable state.
@@ -63,9 +76,23 @@ pub trait Store: Send + Sync + 'static {
     async fn append_log(&self, attempt: AttemptId, offset: u64, bytes: Vec<u8>) -> Result<u64>;
 
     /// Reads at most `max` bytes of an attempt's log from an offset. Returns them and the log's
-    /// length.
+    /// length. Bytes that [`Store::settle_log`] has dropped are not there: what is returned ends
+    /// before them, and is empty if it would begin with them.
     async fn read_log(&self, attempt: AttemptId, offset: u64, max: usize)
     -> Result<(Vec<u8>, u64)>;
+
+    /// Logs that may still grow or have not been settled, with their lengths: oldest attempt first,
+    /// after `after`.
+    async fn open_logs(
+        &self,
+        after: Option<AttemptId>,
+        limit: u32,
+    ) -> Result<Vec<(AttemptId, u64)>>;
+
+    /// Settles a log that is `len` bytes long: drops what is before `drop_to`, which another place
+    /// has now, and says no more that it is open. Appending to it opens it again. A step at a time:
+    /// each drops at most [`SETTLE_CHUNKS_MAX`] chunks.
+    async fn settle_log(&self, attempt: AttemptId, len: u64, drop_to: u64) -> Result<Settled>;
 
     /// Whether other processes may write to the same database.
     fn is_shared(&self) -> bool;

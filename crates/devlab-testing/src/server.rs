@@ -16,12 +16,13 @@ use devlab_forge::forge::GitForge;
 use devlab_forge::http::{GitHttp, HttpLimits};
 use devlab_forge::import::{ImportFrom, ImportLimits};
 use devlab_forge::{Git, GitBinary};
-use devlab_orchestrator::{Lab, LabConfig, LabParts, Secret, ThisServer, Wakes};
+use devlab_orchestrator::{BytesConfig, Lab, LabConfig, LabParts, Secret, ThisServer, Wakes};
 use devlab_server::app::{App, ServerConfig};
 use devlab_server::auth::{AttemptKey, Auth};
 use devlab_server::listen::{self, ListenLimits};
 use devlab_server::rate::Rates;
 use devlab_store::Store;
+use devlab_store::blobs::{BlobPlace, BlobStore};
 use devlab_store::sqlite::{SqliteOptions, SqliteStore};
 use secrecy::SecretString;
 use serde_json::Value;
@@ -50,6 +51,8 @@ pub struct Setup {
     pub allowed_hosts: Vec<String>,
     /// Limits of connections.
     pub limits: ListenLimits,
+    /// What becomes of logs.
+    pub bytes: BytesConfig,
 }
 
 impl Default for Setup {
@@ -66,6 +69,7 @@ impl Default for Setup {
             operator: None,
             allowed_hosts: Vec::new(),
             limits: ListenLimits::default(),
+            bytes: BytesConfig::default(),
         }
     }
 }
@@ -269,12 +273,14 @@ async fn halt(lab: &Arc<Lab>, serving: &mut JoinHandle<()>) {
 
 async fn open(dir: &Path, setup: &Setup) -> Arc<Lab> {
     let wakes = Wakes::new();
+    let blobs = BlobStore::open(&BlobPlace::Folder(dir.join("blobs"))).unwrap();
     let options = SqliteOptions::new(dir, Arc::clone(&setup.clock), wakes.sink());
     let store: Arc<dyn Store> = SqliteStore::open(options).unwrap();
     let git = Git::new(GitBinary::from_path(PROGRAMS));
     let backend = git.http_backend().await.unwrap();
     let parts = LabParts {
         store,
+        blobs,
         wakes,
         clock: Arc::clone(&setup.clock),
         git_http: GitHttp::new(git.clone(), backend, HttpLimits::default()),
@@ -293,6 +299,7 @@ async fn open(dir: &Path, setup: &Setup) -> Arc<Lab> {
             import_limits: ImportLimits::default(),
             import_from: ImportFrom::PublicHttps,
             local_agents: 0,
+            bytes: setup.bytes,
         },
         faults: Arc::new(|_| Ok(())),
     };

@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use devlab_core::state::StateName;
+use devlab_store::blobs::{BlobPlace, BlobStore};
 use devlab_store::sqlite::{SqliteOptions, SqliteStore};
 use serde::Serialize;
 
@@ -73,6 +74,7 @@ pub(crate) async fn run(context: &Context) -> anyhow::Result<()> {
     findings.push(folder(&home));
     findings.push(space(home.path()));
     findings.push(store(context, &home, server.as_ref()).await);
+    findings.push(blobs(context).await);
     findings.push(port(context, server.as_ref()).await);
     findings.extend(lab(context).await);
     print(context, &findings)?;
@@ -229,6 +231,35 @@ async fn store(context: &Context, home: &Home, server: Option<&ServerFile>) -> F
             error.to_string(),
             "this is a defect of devlab",
         ),
+    }
+}
+
+/// Writes, reads and removes something where logs and artifacts go.
+async fn blobs(context: &Context) -> Finding {
+    let bad = |found: String, fix: &str| not_good("blobs", Health::Bad, found, fix);
+    let place = match context.settings.blobs() {
+        Ok(place) => place,
+        Err(error) => return bad(error.to_string(), "see `devlab config`"),
+    };
+    if let BlobPlace::Folder(dir) = &place
+        && !dir.exists()
+    {
+        let found = format!("{} (made by the first start)", dir.display());
+        return match writable_parent(dir) {
+            true => good("blobs", found),
+            false => bad(
+                format!("{} is not there and cannot be made", dir.display()),
+                "set DEVLAB_BLOBS to a folder or a bucket of yours",
+            ),
+        };
+    }
+    let tried = match BlobStore::open(&place) {
+        Ok(blobs) => blobs.probe().await.map(|()| blobs.place().to_owned()),
+        Err(error) => Err(error),
+    };
+    match tried {
+        Ok(place) => good("blobs", format!("{place} takes and gives bytes")),
+        Err(error) => bad(error.to_string(), "the text says what to do"),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Settings: defaults, then `devlab.toml`, then the environment, then flags; each with its source.
 
+mod blobs;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,6 +10,7 @@ use std::time::Duration;
 use anyhow::Context;
 use devlab_core::limits;
 use devlab_core::server::ServerRoles;
+use devlab_orchestrator::BytesConfig;
 use secrecy::SecretString;
 
 use crate::environment::Environment;
@@ -27,10 +30,18 @@ pub(crate) enum Key {
     Roles,
     Advertise,
     Database,
+    Blobs,
+    BlobsEndpoint,
+    BlobsRegion,
+    BlobsAccess,
+    BlobsSecret,
+    BlobsSessionToken,
+    BlobsAllowHttp,
     Url,
     Token,
     OrchestratorToken,
     LeaseSecs,
+    SealAfterSecs,
     Agents,
     Log,
     LogFormat,
@@ -38,6 +49,7 @@ pub(crate) enum Key {
     FaultsRecord,
     TestClockFile,
     Withhold,
+    SealFrom,
 }
 
 /// One row of the table of settings.
@@ -89,10 +101,18 @@ const TABLE: &[Row] = &[
     row(Key::Roles, "DEVLAB_ROLES", "roles", "what the server does: api, loops, git, by commas"),
     row(Key::Advertise, "DEVLAB_ADVERTISE", "advertise", "where the other servers of the lab reach this one"),
     secret(Key::Database, "DATABASE_URL", "database_url", "PostgreSQL in place of the embedded database, postgres://user:password@host/name"),
+    row(Key::Blobs, "DEVLAB_BLOBS", "blobs", "where logs and artifacts go: s3://bucket/prefix or a folder"),
+    row(Key::BlobsEndpoint, "AWS_ENDPOINT_URL", "blobs_endpoint", "S3-compatible server of that bucket"),
+    row(Key::BlobsRegion, "AWS_REGION", "blobs_region", "region of that bucket"),
+    secret(Key::BlobsAccess, "AWS_ACCESS_KEY_ID", "blobs_access_key", "key for that bucket"),
+    secret(Key::BlobsSecret, "AWS_SECRET_ACCESS_KEY", "blobs_secret_key", "its secret"),
+    secret(Key::BlobsSessionToken, "AWS_SESSION_TOKEN", "blobs_session_token", "its session, if it has one"),
+    row(Key::BlobsAllowHttp, "DEVLAB_BLOBS_ALLOW_HTTP", "blobs_allow_http", "true allows a server on another machine without TLS"),
     row(Key::Url, "DEVLAB_URL", "url", "server that commands talk to"),
     secret(Key::Token, "DEVLAB_TOKEN", "token", "token that commands use"),
     secret(Key::OrchestratorToken, "ORCHESTRATOR_TOKEN", "orchestrator_token", "seeds an operator's token of the default org"),
     row(Key::LeaseSecs, "DEVLAB_LEASE_SECS", "lease_secs", "length of a lease, fractions allowed"),
+    row(Key::SealAfterSecs, "DEVLAB_SEAL_AFTER_SECS", "seal_after_secs", "how long the log of a finished attempt stays in the database"),
     row(Key::Agents, "DEVLAB_AGENTS", "agents", "local agents of `devlab up`"),
     row(Key::Log, "DEVLAB_LOG", "log", "what is logged, such as info,devlab_server=debug"),
     row(Key::LogFormat, "DEVLAB_LOG_FORMAT", "log_format", "text or json"),
@@ -100,6 +120,7 @@ const TABLE: &[Row] = &[
     for_tests(Key::FaultsRecord, "DEVLAB_FAULTS_RECORD", "for tests: file that each fault point reached is written to"),
     for_tests(Key::TestClockFile, "DEVLAB_TEST_CLOCK_FILE", "for tests: file with milliseconds that the clock is moved by"),
     for_tests(Key::Withhold, "DEVLAB_TEST_WITHHOLD", "for tests: log or conflict, kept from drivers"),
+    for_tests(Key::SealFrom, "DEVLAB_TEST_SEAL_FROM", "for tests: bytes from which a log is sealed"),
 ];
 
 /// Where a value came from.
@@ -212,9 +233,13 @@ impl Settings {
     fn check(&self) -> anyhow::Result<()> {
         self.bind()?;
         self.database()?;
+        if self.home().is_ok() {
+            self.blobs()?;
+        }
         self.roles()?;
         self.advertise()?;
         self.lease()?;
+        self.bytes()?;
         self.agents()?;
         self.log_format()?;
         Ok(())
@@ -429,6 +454,10 @@ fn defaults(environment: &Environment, cores: usize) -> BTreeMap<Key, (String, S
         (
             Key::LeaseSecs,
             limits::LEASE_TERM_DEFAULT.as_secs().to_string(),
+        ),
+        (
+            Key::SealAfterSecs,
+            BytesConfig::default().seal_after.as_secs().to_string(),
         ),
         (Key::Agents, agents.to_string()),
         (Key::Log, "info".to_owned()),

@@ -56,6 +56,23 @@ impl Client {
             .maybe("attempt", attempt)
             .with("offset", offset)
             .maybe("limit", limit);
+        self.log_part(task, params).await
+    }
+
+    /// `GET /tasks/{id}/logs?tail=…`: the last `lines` lines, at most 256 KiB of them.
+    pub async fn log_tail(
+        &self,
+        task: TaskId,
+        attempt: Option<AttemptId>,
+        lines: u32,
+    ) -> Result<LogPart, ClientError> {
+        let params = Params::default()
+            .maybe("attempt", attempt)
+            .with("tail", lines);
+        self.log_part(task, params).await
+    }
+
+    async fn log_part(&self, task: TaskId, params: Params) -> Result<LogPart, ClientError> {
         let path = ["tasks", &task.to_string(), "logs"];
         let response = self.get(&path).query(&params).send().await?;
         let number = |name: &str| {

@@ -14,10 +14,12 @@
 //! | [`review`] | a person speaks on a patch |
 //! | [`person`] | a person cancels, retries, fails, archives, changes a task |
 //! | [`agents`] | agents register, drain, go |
+//! | [`bytes`] | blobs are put, named and removed |
 //! | [`servers`] | servers come and go, share the loops, and hold repositories |
 //! | [`stuck`] | why a task does not move |
 
 pub mod agents;
+pub mod bytes;
 pub mod claim;
 pub mod complete;
 pub mod finish;

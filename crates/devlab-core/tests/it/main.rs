@@ -10,6 +10,7 @@ mod invariants;
 mod lab;
 mod lease;
 mod mem;
+mod mem_bytes;
 mod mem_read;
 mod mem_write;
 mod persons;

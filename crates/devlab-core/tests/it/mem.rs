@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use devlab_core::attempt::{Attempt, AttemptState};
+use devlab_core::bytes::{Artifact, BlobMark, KeptLog};
 use devlab_core::check::{CheckSet, Receipt, Sha256Hex};
 use devlab_core::error::StorageErrorKind;
 use devlab_core::event::Event;
@@ -53,6 +54,10 @@ pub(crate) struct MemTx {
     pub(crate) tokens: BTreeMap<TokenId, auth::Token>,
     pub(crate) remembered: BTreeMap<String, Remembered>,
     pub(crate) settings: BTreeMap<String, String>,
+    pub(crate) kept_logs: BTreeMap<AttemptId, KeptLog>,
+    pub(crate) artifacts: BTreeMap<(AttemptId, String), Artifact>,
+    pub(crate) blob_marks: BTreeMap<Sha256Hex, BlobMark>,
+    pub(crate) retired: BTreeMap<TaskId, Timestamp>,
     pub(crate) servers: BTreeMap<ServerId, Server>,
     pub(crate) loops: BTreeMap<String, LoopState>,
     pub(crate) effects: Vec<Effect>,

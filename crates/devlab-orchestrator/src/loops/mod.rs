@@ -7,6 +7,7 @@ mod forge;
 mod forget;
 mod leases;
 mod presence;
+mod seal;
 mod start;
 mod train;
 
@@ -56,6 +57,7 @@ impl Lab {
         if self.has_role(ServerRole::Loops) {
             self.tracker.spawn(leases::run(Arc::clone(self)));
             self.tracker.spawn(due::run(Arc::clone(self)));
+            self.tracker.spawn(seal::run(Arc::clone(self)));
         }
         if self.has_role(ServerRole::Git) {
             self.tracker.spawn(train::run(Arc::clone(self)));

@@ -25,6 +25,7 @@ use devlab_forge::refs::RefUpdate;
 use devlab_forge::{BareRepo, Git, GitBinary};
 use devlab_orchestrator::projects::{self, NewProject};
 use devlab_orchestrator::{Assignment, Delivered, Lab, LabConfig, LabParts, ThisServer, Wakes};
+use devlab_store::blobs::{BlobPlace, BlobStore};
 use devlab_store::sqlite::{SqliteOptions, SqliteStore};
 use devlab_store::{Store, StoreExt};
 
@@ -48,12 +49,14 @@ fn git() -> Git {
 pub(crate) async fn open_lab(dir: &Path) -> Arc<Lab> {
     let clock: Arc<dyn devlab_core::Clock> = Arc::new(SystemClock::new());
     let wakes = Wakes::new();
+    let blobs = BlobStore::open(&BlobPlace::Folder(dir.join("blobs"))).unwrap();
     let options = SqliteOptions::new(dir, Arc::clone(&clock), wakes.sink());
     let store: Arc<dyn Store> = SqliteStore::open(options).unwrap();
     let git = git();
     let backend = git.http_backend().await.unwrap();
     let parts = LabParts {
         store,
+        blobs,
         wakes,
         clock,
         git_http: GitHttp::new(git.clone(), backend, HttpLimits::default()),
@@ -72,6 +75,7 @@ pub(crate) async fn open_lab(dir: &Path) -> Arc<Lab> {
             import_limits: ImportLimits::default(),
             import_from: ImportFrom::PublicHttps,
             local_agents: 0,
+            bytes: devlab_orchestrator::BytesConfig::default(),
         },
         faults: Arc::new(|_| Ok(())),
     };

@@ -102,6 +102,13 @@ impl Kind {
         "There is no such thing",
         "Check the id or name, and that the token belongs to its org.",
     );
+    /// Its bytes were removed by the rules of retention.
+    pub const GONE: Self = Self::new(
+        StatusCode::GONE,
+        "gone",
+        "The bytes are not kept any more",
+        "What was recorded of them stays; the bytes are in backups at most.",
+    );
     /// The path knows other methods.
     pub const METHOD_NOT_ALLOWED: Self = Self::new(
         StatusCode::METHOD_NOT_ALLOWED,
@@ -259,12 +266,13 @@ impl Kind {
     );
 
     /// All of them, for the documentation.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::BAD_REQUEST,
         Self::MALFORMED_JSON,
         Self::UNAUTHORIZED,
         Self::FORBIDDEN,
         Self::NOT_FOUND,
+        Self::GONE,
         Self::METHOD_NOT_ALLOWED,
         Self::REQUEST_TIMEOUT,
         Self::NAME_TAKEN,
@@ -295,6 +303,7 @@ impl Kind {
     pub fn of(refusal: &Refusal) -> Self {
         match refusal {
             Refusal::NotFound(_) => Self::NOT_FOUND,
+            Refusal::Gone(_) => Self::GONE,
             Refusal::Invalid { .. } => Self::INVALID,
             Refusal::NameTaken { .. } => Self::NAME_TAKEN,
             Refusal::StaleAttempt => Self::STALE_ATTEMPT,
@@ -329,6 +338,7 @@ mod tests {
     fn a_refusal_keeps_its_code_on_the_wire() {
         let refusals = [
             Refusal::NotFound("task"),
+            Refusal::Gone("log"),
             Refusal::invalid("a", "b"),
             Refusal::NameTaken {
                 kind: "org",

@@ -13,7 +13,7 @@ use devlab_core::attempt::AttemptState;
 use devlab_core::id::kind;
 use devlab_core::limits::LOG_CHUNK_BYTES_MAX;
 use devlab_core::{AttemptId, Refusal, TokenId};
-use devlab_orchestrator::{Lab, scope};
+use devlab_orchestrator::{Lab, LogPart, scope};
 use futures::stream;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use serde::Deserialize;
@@ -32,6 +32,8 @@ use crate::sse::{self, SseEvent};
 const LOG_LENGTH: HeaderName = HeaderName::from_static("x-log-length");
 /// Where the answer's first byte is in the log.
 const LOG_OFFSET: HeaderName = HeaderName::from_static("x-log-offset");
+/// Most lines that are asked for from the end.
+const TAIL_LINES_MAX: usize = 10_000;
 /// How long after an attempt's end its log may still grow: its agent sends the rest.
 const LINGER: Duration = Duration::from_secs(2);
 /// Time between the growth of a log and the look at it: many small chunks come with one look.
@@ -62,6 +64,20 @@ struct LogQuery {
     offset: u64,
     /// Most bytes: 1 to 262144, which is the default.
     limit: Option<usize>,
+    /// The last lines, so many of them, in place of a place: 1 to 10000. No more than `limit` bytes.
+    tail: Option<usize>,
+}
+
+impl LogQuery {
+    fn tail(&self) -> Result<Option<usize>> {
+        match self.tail {
+            Some(lines) if lines == 0 || lines > TAIL_LINES_MAX => {
+                let problem = format!("must be between 1 and {TAIL_LINES_MAX}");
+                Err(Refusal::invalid("tail", problem).into())
+            }
+            tail => Ok(tail),
+        }
+    }
 }
 
 /// Part of an attempt's log, as bytes.
@@ -83,13 +99,20 @@ async fn log(
         return Err(Refusal::invalid("limit", problem).into());
     }
     let attempt = lab.log_of(&caller.principal, id, query.attempt).await?;
-    let (bytes, len) = lab.read_log(attempt, query.offset, limit).await?;
-    let mut response = Response::new(Body::from(bytes));
+    let part = match query.tail()? {
+        Some(lines) => lab.log_tail(attempt, lines, limit).await?,
+        None => {
+            let offset = query.offset;
+            let (bytes, len) = lab.read_log(attempt, offset, limit).await?;
+            LogPart { offset, bytes, len }
+        }
+    };
+    let mut response = Response::new(Body::from(part.bytes));
     let headers = response.headers_mut();
     let text = HeaderValue::from_static("text/plain; charset=utf-8");
     headers.insert(CONTENT_TYPE, text);
-    headers.insert(LOG_LENGTH, HeaderValue::from(len));
-    headers.insert(LOG_OFFSET, HeaderValue::from(query.offset));
+    headers.insert(LOG_LENGTH, HeaderValue::from(part.len));
+    headers.insert(LOG_OFFSET, HeaderValue::from(part.offset));
     Ok(response)
 }
 
@@ -121,10 +144,20 @@ async fn follow(
     Query(query): Query<LogQuery>,
 ) -> Result<Response> {
     let attempt = lab.log_of(&caller.principal, id, query.attempt).await?;
+    let offset = match (last.0, query.tail()?) {
+        (Some(after), _) => after,
+        (None, Some(lines)) => {
+            let tail = lab.log_tail(attempt, lines, LOG_CHUNK_BYTES_MAX);
+            tail.await?.offset
+        }
+        (None, None) => query.offset,
+    };
+    // What cannot be read is said with a status, not by a stream that ends.
+    lab.read_log(attempt, offset, 1).await?;
     let follow = Follow {
         attempt,
         token: caller.principal.token,
-        offset: last.0.unwrap_or(query.offset),
+        offset,
         grown: lab.wakes().logs(),
         commits: lab.wakes().commits(),
         has_ended: false,

@@ -87,6 +87,8 @@ async fn metrics(
         app.metrics.set_tasks(state, count);
     }
     app.metrics.set_loops(&lab.loop_reports());
+    let blobs = lab.blobs().health();
+    app.metrics.set_blobs(blobs.good, blobs.failed);
     let mut response = app.metrics.render().into_response();
     response
         .headers_mut()
@@ -154,6 +156,11 @@ async fn clusters(
 #[utoipa::path(get, path = "/store", tag = "server", operation_id = "store.get",
     responses((status = 200, description = "The settings", body = StoreInfo)))]
 async fn store(Extension(lab): Extension<Arc<Lab>>) -> Result<Json<StoreInfo>> {
-    let settings: BTreeMap<_, _> = lab.store().describe().await?.into_iter().collect();
+    let mut settings: BTreeMap<_, _> = lab.store().describe().await?.into_iter().collect();
+    let blobs = lab.blobs();
+    settings.insert("blobs".to_owned(), blobs.place().to_owned());
+    if let Some(trouble) = blobs.health().trouble {
+        settings.insert("blobs_trouble".to_owned(), trouble);
+    }
     Ok(Json(StoreInfo { settings }))
 }

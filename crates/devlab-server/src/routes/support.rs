@@ -27,6 +27,8 @@ impl From<devlab_orchestrator::Error> for ApiError {
             Error::Refused(refusal) => refusal.into(),
             Error::Elsewhere { home } => Self::elsewhere(home),
             Error::Storage(error) => error.into(),
+            // The place's own words may hold addresses and paths: they go to the log only.
+            Error::Blob(error) => Self::of_blobs(&error),
             Error::Git(error) if error.is_transient() => {
                 Self::new(Kind::UNAVAILABLE, "the repository is busy").retry_after(1)
             }

@@ -6,6 +6,7 @@ use futures::future::join_all;
 
 use super::Lab;
 use super::fixtures::id;
+use crate::{SETTLE_CHUNKS_MAX, Settled};
 
 pub(super) async fn append(lab: Lab) {
     let attempt: AttemptId = id(1);
@@ -91,4 +92,81 @@ pub(super) async fn concurrency(lab: Lab) {
             (format!("{n:03}").repeat(20).into_bytes(), 60)
         );
     }
+}
+
+/// What is settled is dropped step by step; a log that has grown is left alone.
+pub(super) async fn settling(lab: Lab) {
+    let (long, short): (AttemptId, AttemptId) = (id(1), id(2));
+    let chunks = u64::from(SETTLE_CHUNKS_MAX) + 3;
+    for n in 0..chunks {
+        let append = lab.store.append_log(long, n * 4, b"four".to_vec());
+        assert_eq!(append.await.unwrap(), n * 4 + 4);
+    }
+    lab.store.append_log(short, 0, b"x".to_vec()).await.unwrap();
+    let len = chunks * 4;
+    let open = lab.store.open_logs(None, 10).await.unwrap();
+    assert_eq!(open, [(long, len), (short, 1)]);
+    assert_eq!(
+        lab.store.open_logs(Some(long), 10).await.unwrap(),
+        [(short, 1)]
+    );
+    assert_eq!(lab.store.open_logs(None, 1).await.unwrap(), [(long, len)]);
+
+    let settle = async |attempt, len, to| lab.store.settle_log(attempt, len, to).await.unwrap();
+    assert_eq!(settle(long, len - 1, len - 1).await, Settled::Grown);
+    assert_eq!(
+        lab.store.read_log(long, 0, 4).await.unwrap(),
+        (b"four".to_vec(), len)
+    );
+    assert_eq!(settle(long, len, len).await, Settled::More);
+    let (rest, known) = lab.store.read_log(long, len - 12, 100).await.unwrap();
+    assert_eq!((rest.len(), known), (12, len), "the end is still there");
+    assert_eq!(
+        lab.store.read_log(long, 0, 4).await.unwrap(),
+        (Vec::new(), len)
+    );
+    assert_eq!(settle(long, len, len).await, Settled::Done);
+    assert_eq!(settle(long, len, len).await, Settled::Done);
+    assert_eq!(
+        lab.store.read_log(long, len - 1, 4).await.unwrap(),
+        (Vec::new(), len)
+    );
+    // Settled with its bytes left where they are.
+    assert_eq!(settle(short, 1, 0).await, Settled::Done);
+    assert_eq!(
+        lab.store.read_log(short, 0, 4).await.unwrap(),
+        (b"x".to_vec(), 1)
+    );
+    assert_eq!(lab.store.open_logs(None, 10).await.unwrap(), []);
+    late(&lab, long, len).await;
+}
+
+/// What comes late goes on where the log ended, and opens it.
+async fn late(lab: &Lab, long: AttemptId, len: u64) {
+    assert_eq!(
+        lab.store
+            .append_log(long, len - 4, b"fourfive".to_vec())
+            .await
+            .unwrap(),
+        len + 4
+    );
+    assert_eq!(
+        lab.store.open_logs(None, 10).await.unwrap(),
+        [(long, len + 4)]
+    );
+    assert_eq!(
+        lab.store.read_log(long, len, 9).await.unwrap(),
+        (b"five".to_vec(), len + 4)
+    );
+    assert_eq!(
+        lab.store.read_log(long, len - 2, 9).await.unwrap(),
+        (Vec::new(), len + 4)
+    );
+    let gap = lab.store.append_log(long, len + 5, b"x".to_vec()).await;
+    assert!(
+        matches!(gap, Err(Error::Refused(Refusal::LogGap { .. }))),
+        "{gap:?}"
+    );
+    let none = lab.store.settle_log(id(77), 0, 0).await.unwrap();
+    assert_eq!(none, Settled::Done, "there is no such log");
 }

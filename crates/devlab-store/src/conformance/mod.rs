@@ -8,6 +8,7 @@
 )]
 
 mod accounts;
+mod bytes;
 pub mod dump;
 mod fixtures;
 mod lists;
@@ -140,6 +141,11 @@ pub const CASES: &[(&str, Case)] = &[
     ("log_append", |lab| Box::pin(logs::append(lab))),
     ("log_ranges", |lab| Box::pin(logs::ranges(lab))),
     ("log_concurrency", |lab| Box::pin(logs::concurrency(lab))),
+    ("log_settling", |lab| Box::pin(logs::settling(lab))),
+    ("kept_logs", |lab| Box::pin(bytes::kept_logs(lab))),
+    ("artifacts", |lab| Box::pin(bytes::artifacts(lab))),
+    ("blob_marks", |lab| Box::pin(bytes::blob_marks(lab))),
+    ("retired_goals", |lab| Box::pin(bytes::retired_goals(lab))),
 ];
 
 /// Runs one case on a store that `make` gives.

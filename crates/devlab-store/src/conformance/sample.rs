@@ -106,8 +106,9 @@ fn tasks_of(n: u32) -> Vec<(&'static str, Vec<Value>)> {
             "task_specs",
             vec![
                 json!({"seq": n, "title": "one \"line\"", "goal": "many\nlines \u{1f600}",
-                    "driver": {"command": {"script": "true"}}, "checks": [{"name": "t", "run": "r"}]}),
-                json!({"seq": n + 1, "title": "", "goal": "", "driver": null, "checks": null}),
+                    "driver": {"command": {"script": "true"}}, "checks": [{"name": "t", "run": "r"}],
+                    "artifacts": ["target/*.txt"]}),
+                json!({"seq": n + 1, "title": "", "goal": "", "driver": null, "checks": null, "artifacts": null}),
             ],
         ),
         (

@@ -17,9 +17,10 @@ use super::writer::{Trouble, simple, wait};
 use crate::faults::{FaultHook, FaultPoint};
 use crate::jobs::Jobs;
 use crate::sql::codec::int;
-use crate::sql::error::{DbError, DbResult};
-use crate::sql::rows::first;
+use crate::sql::error::DbResult;
+use crate::sql::rows::{above, all, first};
 use crate::sql::{Param, Sql, params};
+use crate::{SETTLE_CHUNKS_MAX, Settled};
 
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -29,7 +30,7 @@ const LOCK_HEADS: &str = "SELECT attempt, len FROM log_heads WHERE attempt = ANY
     ORDER BY attempt FOR UPDATE";
 const CHUNKS: &str = "INSERT INTO log_chunks (attempt, start, bytes) \
     SELECT * FROM unnest($1::uuid[], $2::int8[], $3::bytea[])";
-const HEADS: &str = "UPDATE log_heads AS h SET len = n.len \
+const HEADS: &str = "UPDATE log_heads AS h SET len = n.len, open = TRUE \
     FROM unnest($1::uuid[], $2::int8[]) AS n (attempt, len) WHERE h.attempt = n.attempt";
 
 /// A chunk to append, and who waits for it.
@@ -225,7 +226,53 @@ impl Drop for Appender {
     }
 }
 
-/// At most `max` bytes from an offset, and the log's length. Reads only the chunks it needs.
+/// Open logs and their lengths.
+pub(super) fn open(
+    conn: &dyn Sql,
+    after: Option<AttemptId>,
+    limit: u32,
+) -> DbResult<Vec<(AttemptId, u64)>> {
+    const SQL: &str = "SELECT attempt, len FROM log_heads WHERE open AND attempt > ?1 \
+        ORDER BY attempt LIMIT ?2";
+    let after = above(after.map(AttemptId::uuid));
+    all(conn, SQL, params![after, limit], |cols| {
+        Ok((cols.id()?, cols.int()?))
+    })
+}
+
+/// A step of [`crate::Store::settle_log`], in a transaction of its own.
+pub(super) async fn settle(
+    client: &ClientWrapper,
+    attempt: AttemptId,
+    len: u64,
+    drop_to: u64,
+) -> std::result::Result<Settled, tokio_postgres::Error> {
+    const LOCK: &str = "SELECT len FROM log_heads WHERE attempt = $1 FOR UPDATE";
+    const CHUNKS: &str = "DELETE FROM log_chunks WHERE attempt = $1 AND start IN \
+        (SELECT start FROM log_chunks WHERE attempt = $1 AND start + length(bytes) <= $2 \
+        ORDER BY start LIMIT $3)";
+    const CLOSE: &str = "UPDATE log_heads SET open = FALSE WHERE attempt = $1 AND open";
+    let id = attempt.uuid();
+    let head = client.query_opt(LOCK, &[&id]).await?;
+    let known: i64 = head.map_or(0, |head| head.get(0));
+    if known != int(len) {
+        return Ok(Settled::Grown);
+    }
+    if drop_to > 0 {
+        let limit = i64::from(SETTLE_CHUNKS_MAX);
+        let dropped = client
+            .execute(CHUNKS, &[&id, &int(drop_to), &limit])
+            .await?;
+        if dropped >= u64::from(SETTLE_CHUNKS_MAX) {
+            return Ok(Settled::More);
+        }
+    }
+    client.execute(CLOSE, &[&id]).await?;
+    Ok(Settled::Done)
+}
+
+/// At most `max` bytes from an offset, as far as they are here, and the log's length. Reads only the
+/// chunks it needs.
 pub(super) fn read(
     conn: &dyn Sql,
     attempt: AttemptId,
@@ -243,7 +290,6 @@ pub(super) fn read(
     if offset >= end {
         return Ok((bytes, len));
     }
-    let damaged = || DbError::Damaged(format!("the log of {attempt} at {offset}"));
     let mut at = offset;
     let of = [
         Param::Id(attempt.bytes()),
@@ -253,7 +299,10 @@ pub(super) fn read(
     conn.query(CHUNKS, &of, &mut |cols| {
         let start: u64 = cols.int()?;
         let chunk = cols.bytes()?;
-        let skip = at.checked_sub(start).ok_or_else(damaged)?;
+        // What is missing was dropped when the log was settled.
+        let Some(skip) = at.checked_sub(start) else {
+            return Ok(false);
+        };
         let rest = usize::try_from(skip)
             .ok()
             .and_then(|skip| chunk.get(skip..));
@@ -261,10 +310,7 @@ pub(super) fn read(
         let piece = &rest[..rest.len().min(max - bytes.len())];
         bytes.extend_from_slice(piece);
         at += piece.len() as u64;
-        Ok(at < end)
+        Ok(!piece.is_empty() && at < end)
     })?;
-    if at < end {
-        return Err(damaged());
-    }
     Ok((bytes, len))
 }

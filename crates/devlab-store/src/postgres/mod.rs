@@ -10,6 +10,7 @@
 //! *Invariant:* numbers of tasks and events follow the order of commits, so that a reader of the
 //! event stream never misses one that comes late.
 
+mod bytes;
 mod changes;
 mod conn;
 mod connect;
@@ -51,7 +52,7 @@ pub use options::{
 use crate::dump::{Counts, Loading, Scope, Sink, Source};
 use crate::jobs::{Jobs, closed};
 use crate::sql::Session;
-use crate::{Migrated, RandomSource, ReadUnit, Store, WriteUnit, guarded};
+use crate::{Migrated, RandomSource, ReadUnit, Settled, Store, WriteUnit, guarded};
 use conn::{PgConn, Wait};
 use connect::Target;
 use errors::storage_error;
@@ -303,6 +304,35 @@ impl Store for PostgresStore {
     ) -> Result<(Vec<u8>, u64)> {
         self.reading(move |conn, _, _| Ok(logs::read(conn, attempt, offset, max)?))
             .await
+    }
+
+    async fn open_logs(
+        &self,
+        after: Option<AttemptId>,
+        limit: u32,
+    ) -> Result<Vec<(AttemptId, u64)>> {
+        self.reading(move |conn, _, _| Ok(logs::open(conn, after, limit)?))
+            .await
+    }
+
+    async fn settle_log(&self, attempt: AttemptId, len: u64, drop_to: u64) -> Result<Settled> {
+        let client = self.reader().await?;
+        // To its end even if the caller goes away: no connection goes back with a transaction.
+        let step = self.tasks.spawn(async move {
+            let outcome = async {
+                client.batch_execute("BEGIN READ WRITE").await?;
+                let settled = logs::settle(&client, attempt, len, drop_to).await?;
+                client.batch_execute("COMMIT").await?;
+                Ok::<_, tokio_postgres::Error>(settled)
+            };
+            let outcome = outcome.await;
+            if outcome.is_err() {
+                // Whatever became of it, the step may be repeated.
+                drop(Object::take(client));
+            }
+            outcome.map_err(|error| Error::Storage(storage_error(&error)))
+        });
+        step.await.unwrap_or_else(|_| Err(closed().into()))
     }
 
     fn is_shared(&self) -> bool {

@@ -17,6 +17,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "V2__servers",
         include_str!("../../migrations/postgres/V2__servers.sql"),
     ),
+    (
+        "V3__bytes",
+        include_str!("../../migrations/postgres/V3__bytes.sql"),
+    ),
 ];
 /// Key of the lock that is held while a schema is brought up to date: `devlab` as bytes.
 const LOCK: i64 = 0x6465_766c_6162;

@@ -61,7 +61,7 @@ impl OverlaySession<'_> {
     }
 
     /// The unit needs the connection.
-    fn direct<T>(&mut self) -> Result<T> {
+    pub(super) fn direct<T>(&mut self) -> Result<T> {
         Err(self.stop(Stop::Direct))
     }
 

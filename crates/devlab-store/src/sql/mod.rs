@@ -5,6 +5,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod attempts;
+mod bytes;
 pub(crate) mod codec;
 pub(crate) mod dump;
 pub(crate) mod error;

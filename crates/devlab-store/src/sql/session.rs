@@ -110,13 +110,13 @@ impl<'c> Session<'c> {
         Err(error)
     }
 
-    fn look<T>(&mut self, read: impl FnOnce(&dyn Sql) -> DbResult<T>) -> Result<T> {
+    pub(super) fn look<T>(&mut self, read: impl FnOnce(&dyn Sql) -> DbResult<T>) -> Result<T> {
         self.refuse_after_failure()?;
         let result = read(self.conn);
         self.note(result)
     }
 
-    fn change<T>(&mut self, write: impl FnOnce(&dyn Sql) -> DbResult<T>) -> Result<T> {
+    pub(super) fn change<T>(&mut self, write: impl FnOnce(&dyn Sql) -> DbResult<T>) -> Result<T> {
         self.refuse_after_failure()?;
         let result = self.save().and_then(|()| write(self.conn));
         self.note(result)

@@ -34,11 +34,11 @@ pub use options::{BATCH_TIME_MAX, BATCH_UNITS_MAX, QUEUE_UNITS_MAX, READERS, Sql
 use crate::dump::{Counts, Loading, Scope, Sink, Source};
 use crate::faults::FaultPoint;
 use crate::jobs::{Jobs, closed};
-use crate::{Migrated, ReadUnit, Store, WriteUnit};
+use crate::{Migrated, ReadUnit, Settled, Store, WriteUnit};
 use checkpoint::Checkpoints;
 use dump::LoadJob;
 use files::Database;
-use logs::AppendJob;
+use logs::{Append, LogChange, LogJob, Settle};
 use reader::{ReadJob, Reader};
 use units::{Inspect, MainJob, Surroundings, UnitJob};
 use writer::{Job, Writer};
@@ -51,7 +51,7 @@ const CACHE_KIB: i64 = 512;
 /// A [`Store`] in SQLite.
 pub struct SqliteStore {
     units: Arc<Jobs<MainJob>>,
-    appends: Arc<Jobs<AppendJob>>,
+    appends: Arc<Jobs<LogJob>>,
     reads: Arc<Jobs<ReadJob>>,
     around: Arc<Surroundings>,
     dir: PathBuf,
@@ -248,14 +248,28 @@ impl Store for SqliteStore {
     }
 
     async fn append_log(&self, attempt: AttemptId, offset: u64, bytes: Vec<u8>) -> Result<u64> {
+        let (job, receiver) = LogChange::new(attempt, Append { offset, bytes });
+        self.appends.push(LogJob::Append(job))?;
+        self::answer(receiver).await
+    }
+
+    async fn open_logs(
+        &self,
+        after: Option<AttemptId>,
+        limit: u32,
+    ) -> Result<Vec<(AttemptId, u64)>> {
         let (answer, receiver) = oneshot::channel();
-        self.appends.push(AppendJob {
-            attempt,
-            offset,
-            bytes,
-            len: 0,
+        self.reads.push(ReadJob::OpenLogs {
+            after,
+            limit,
             answer,
         })?;
+        self::answer(receiver).await
+    }
+
+    async fn settle_log(&self, attempt: AttemptId, len: u64, drop_to: u64) -> Result<Settled> {
+        let (job, receiver) = LogChange::new(attempt, Settle { len, drop_to });
+        self.appends.push(LogJob::Settle(job))?;
         self::answer(receiver).await
     }
 

@@ -31,6 +31,12 @@ pub(super) enum ReadJob {
         max: usize,
         answer: oneshot::Sender<Result<(Vec<u8>, u64)>>,
     },
+    /// Logs that are open.
+    OpenLogs {
+        after: Option<AttemptId>,
+        limit: u32,
+        answer: oneshot::Sender<Result<Vec<(AttemptId, u64)>>>,
+    },
 }
 
 /// A reading thread's belongings.
@@ -70,6 +76,14 @@ impl Reader {
                     Ok(logs::read(&self.logs, attempt, offset, max)?)
                 });
                 drop(answer.send(piece));
+            }
+            ReadJob::OpenLogs {
+                after,
+                limit,
+                answer,
+            } => {
+                let open = logs::open(&self.logs, after, limit).map_err(Error::from);
+                drop(answer.send(open));
             }
         }
     }

@@ -22,11 +22,21 @@ const MAIN_MIGRATIONS: &[(&str, &str)] = &[
         "V2__servers",
         include_str!("../../migrations/main/V2__servers.sql"),
     ),
+    (
+        "V3__bytes",
+        include_str!("../../migrations/main/V3__bytes.sql"),
+    ),
 ];
-const LOGS_MIGRATIONS: &[(&str, &str)] = &[(
-    "V1__initial",
-    include_str!("../../migrations/logs/V1__initial.sql"),
-)];
+const LOGS_MIGRATIONS: &[(&str, &str)] = &[
+    (
+        "V1__initial",
+        include_str!("../../migrations/logs/V1__initial.sql"),
+    ),
+    (
+        "V3__open",
+        include_str!("../../migrations/logs/V3__open.sql"),
+    ),
+];
 
 /// The schema of one of our databases.
 pub(super) struct Schema {

@@ -4,6 +4,7 @@
     reason = "the helpers of tests are tests too, which the lint does not see"
 )]
 
+mod blobs;
 mod conformance;
 mod dump;
 mod durability;

@@ -176,6 +176,7 @@ const QUARANTINES: &[Quarantine] = &[
             "devlab-api",
             "devlab-bench",
             "devlab-server",
+            "devlab-store",
             "devlab-testing",
         ],
         in_tests_of: &[],

@@ -12,6 +12,7 @@ mod git_http;
 mod idempotency;
 mod openapi;
 mod pages;
+mod sealed_logs;
 mod tenancy;
 mod work;
 

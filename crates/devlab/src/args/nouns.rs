@@ -194,6 +194,9 @@ pub(crate) enum TaskCommand {
         /// The number of an attempt; the newest if left out
         #[arg(long, value_name = "N")]
         attempt: Option<u32>,
+        /// Begin with the last N lines
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        tail: Option<u32>,
     },
     /// Its attempts
     Attempts(Named),

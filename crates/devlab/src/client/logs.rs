@@ -87,6 +87,7 @@ pub(crate) async fn print(
     task: TaskId,
     number: Option<u32>,
     follow: bool,
+    tail: Option<u32>,
 ) -> anyhow::Result<()> {
     if let Some(number) = number {
         let attempts = client.attempts(task).await?.items;
@@ -96,17 +97,18 @@ pub(crate) async fn print(
         let attempt = attempt
             .ok_or_else(|| Failure::not_found(format!("the task has no attempt {number}")))?;
         return match follow {
-            true => follow_one(output, client, task, attempt).await,
-            false => print_whole(output, client, task, attempt).await,
+            true => follow_one(output, client, task, attempt, tail).await,
+            false => print_whole(output, client, task, attempt, tail).await,
         };
     }
     if !follow {
         return match newest(client, task).await? {
-            Some(attempt) => print_whole(output, client, task, &attempt).await,
+            Some(attempt) => print_whole(output, client, task, &attempt, tail).await,
             None => Err(Failure::not_found("nobody has worked on it yet")),
         };
     }
     let mut seen: Option<AttemptId> = None;
+    let mut tail = tail;
     loop {
         match newest(client, task)
             .await?
@@ -117,7 +119,8 @@ pub(crate) async fn print(
                     show::note(&format!("— attempt {} —", attempt.number));
                 }
                 seen = Some(attempt.id);
-                follow_one(output, client, task, &attempt).await?;
+                // Of later attempts everything is new.
+                follow_one(output, client, task, &attempt, tail.take()).await?;
             }
             None if is_over(client.task(task).await?.task.state) => return Ok(()),
             None => tokio::time::sleep(LOOK_EVERY).await,
@@ -143,14 +146,28 @@ async fn newest(client: &Client, task: TaskId) -> anyhow::Result<Option<Attempt>
     Ok(attempts.into_iter().max_by_key(|attempt| attempt.id))
 }
 
+/// Where the last lines begin, if only those are wanted.
+async fn begin(
+    client: &Client,
+    task: TaskId,
+    attempt: &Attempt,
+    tail: Option<u32>,
+) -> anyhow::Result<u64> {
+    Ok(match tail {
+        Some(lines) => client.log_tail(task, Some(attempt.id), lines).await?.offset,
+        None => 0,
+    })
+}
+
 async fn print_whole(
     output: Output,
     client: &Client,
     task: TaskId,
     attempt: &Attempt,
+    tail: Option<u32>,
 ) -> anyhow::Result<()> {
     let mut printer = Printer::new(output, attempt);
-    let mut offset = 0;
+    let mut offset = begin(client, task, attempt, tail).await?;
     loop {
         let part = client
             .log(task, Some(attempt.id), offset, Some(PART_BYTES))
@@ -168,9 +185,11 @@ async fn follow_one(
     client: &Client,
     task: TaskId,
     attempt: &Attempt,
+    tail: Option<u32>,
 ) -> anyhow::Result<()> {
     let mut printer = Printer::new(output, attempt);
-    let mut chunks = std::pin::pin!(client.follow_log(task, attempt.id, 0));
+    let offset = begin(client, task, attempt, tail).await?;
+    let mut chunks = std::pin::pin!(client.follow_log(task, attempt.id, offset));
     while let Some(chunk) = chunks.next().await {
         printer.print(&chunk?.bytes)?;
     }

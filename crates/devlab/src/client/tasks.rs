@@ -49,9 +49,10 @@ pub(crate) async fn run(context: &Context, command: TaskCommand) -> anyhow::Resu
             name,
             follow,
             attempt,
+            tail,
         } => {
             let id = find::task(client, &name).await?;
-            logs::print(context.output, client, id, attempt, follow).await
+            logs::print(context.output, client, id, attempt, follow, tail).await
         }
         TaskCommand::Attempts(named) => {
             let id = find::task(client, &named.name).await?;

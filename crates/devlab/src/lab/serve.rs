@@ -20,6 +20,7 @@ use devlab_server::auth::{AttemptKey, Auth};
 use devlab_server::forward::Forwarder;
 use devlab_server::listen::{self, ListenLimits};
 use devlab_server::rate::Rates;
+use devlab_store::blobs::BlobStore;
 use devlab_store::faults::FaultHook;
 use devlab_store::postgres::{PostgresOptions, PostgresStore};
 use devlab_store::sqlite::{SqliteOptions, SqliteStore};
@@ -178,8 +179,10 @@ async fn open_lab(
     let wakes = Wakes::new();
     let hook = faults::of_store(Arc::clone(&plan));
     let store = open_store(context, home.database(), wakes.sink(), hook).await?;
+    let blobs = BlobStore::open(&context.settings.blobs()?).context("cannot open the blobs")?;
     let parts = LabParts {
         store: Arc::clone(&store),
+        blobs,
         wakes,
         clock: Arc::clone(&context.clock),
         git_http: GitHttp::new(git.clone(), backend, HttpLimits::default()),
@@ -195,6 +198,7 @@ async fn open_lab(
             import_limits: ImportLimits::default(),
             import_from: ImportFrom::PublicHttps,
             local_agents: u32::try_from(agents).unwrap_or(u32::MAX),
+            bytes: context.settings.bytes()?,
         },
         faults: Arc::new(move |point| plan.hit(point)),
     };

@@ -12,7 +12,7 @@ pub(super) const PUSHED: &str = "push.after_ref";
 /// A sync has moved a branch; the database does not know.
 pub(super) const SYNCED: &str = "sync.after_ref";
 /// Points of the server, besides those of its store.
-const SERVER_POINTS: [&str; 13] = [
+const SERVER_POINTS: [&str; 18] = [
     "server.before_complete",
     "server.after_complete",
     "server.before_log",
@@ -24,6 +24,11 @@ const SERVER_POINTS: [&str; 13] = [
     "publish.before_ref",
     "publish.after_ref",
     "publish.after_done",
+    "seal.before_put",
+    "seal.after_put",
+    "seal.after_record",
+    "seal.before_drop",
+    "seal.after_drop",
     PUSHED,
     SYNCED,
 ];

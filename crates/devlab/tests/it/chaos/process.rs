@@ -110,6 +110,9 @@ impl Proc {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", &self.spec.folder)
             .env("GIT_CONFIG_NOSYSTEM", "1")
+            // Every log is sealed while others still grow.
+            .env("DEVLAB_SEAL_AFTER_SECS", "0.2")
+            .env("DEVLAB_TEST_SEAL_FROM", "1")
             .envs(&self.spec.env)
             .env("DEVLAB_FAULTS", plan.join(","))
             .env("DEVLAB_FAULTS_RECORD", self.record())

@@ -11,6 +11,7 @@ use super::plan::{Blow, PUSHED, Round, SYNCED, Who, full, kill, round};
 /// Every point at least once, every kind of blow at least once.
 pub(super) fn set() -> Vec<Round> {
     let mut rounds = kill_rounds();
+    rounds.extend(seal_rounds());
     rounds.extend(blow_rounds());
     for (index, round) in rounds.iter_mut().enumerate() {
         round.hard_end = index % 2 == 0;
@@ -88,6 +89,26 @@ fn kill_rounds() -> Vec<Round> {
                 &[(0, "agent.during_drive", 1)],
             )
         },
+    ]
+}
+
+/// Kills while logs go into blobs.
+fn seal_rounds() -> Vec<Round> {
+    vec![
+        kills(
+            "kills 8",
+            &[
+                ("seal.before_put", 1),
+                ("seal.after_put", 1),
+                ("seal.after_record", 1),
+            ],
+            &[],
+        ),
+        kills(
+            "kills 9",
+            &[("seal.before_drop", 2), ("seal.after_drop", 1)],
+            &[],
+        ),
     ]
 }
 
