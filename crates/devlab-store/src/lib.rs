@@ -43,6 +43,8 @@ pub struct Migrated {
     pub from: i64,
     /// The version that it has now.
     pub to: i64,
+}
+
 /// Chunks of a log that one step of [`Store::settle_log`] drops at most.
 pub const SETTLE_CHUNKS_MAX: u32 = 64;
 

@@ -69,7 +69,8 @@ impl Views {
         const SEALED: &str = "SELECT len FROM kept_logs WHERE attempt = ?1 AND blob IS NOT NULL";
         const HAS: &str = "SELECT 1 FROM chunks WHERE attempt = ?1 AND start <= ?2 \
             AND start + length(bytes) > ?2";
-        let from: i64 = first(&self.main, SEALED, params![attempt], |cols| cols.int())?.unwrap_or(0);
+        let from: i64 =
+            first(&self.main, SEALED, params![attempt], |cols| cols.int())?.unwrap_or(0);
         for logs in [&self.after, &self.before] {
             if first(logs, HAS, params![attempt, from], |_| Ok(()))?.is_some() {
                 return chunks(logs, attempt, sink);
