@@ -7,8 +7,8 @@ use bytes::Bytes;
 use devlab_core::check::Sha256Hex;
 use devlab_core::limits::LOG_CHUNK_BYTES_MAX;
 use devlab_store::blobs::BlobErrorKind;
+use futures::StreamExt;
 use futures::stream::BoxStream;
-use futures::{StreamExt, TryStreamExt};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
@@ -138,5 +138,6 @@ async fn content(
         let piece = pieces.recv().await?;
         Some((piece, pieces))
     });
-    Ok(Some(pieces.into_stream().boxed()))
+    // Who takes it may ask again after its end.
+    Ok(Some(pieces.fuse().boxed()))
 }
