@@ -28,6 +28,8 @@ pub struct LabReport {
     pub tasks: u64,
     /// Objects that records name and that have to be there.
     pub objects: u64,
+    /// Sealed logs and artifacts that were read whole.
+    pub blobs: u64,
     /// Receipts whose commit is there.
     pub receipts: u64,
     /// Merges that were published.

@@ -11,7 +11,7 @@ use devlab_core::state::StateName;
 use devlab_core::task::Proof;
 use devlab_core::train::{CandidateEntry, CandidateState};
 use devlab_core::{
-    AttemptId, CandidateId, Oid, OrgId, PatchId, ProjectId, ReceiptId, RefName, TaskId,
+    ArtifactId, AttemptId, CandidateId, Oid, OrgId, PatchId, ProjectId, ReceiptId, RefName, TaskId,
 };
 use serde::Deserialize;
 
@@ -93,6 +93,14 @@ pub(super) struct Facts {
     pub(super) tasks: HashMap<TaskId, Task>,
     pub(super) check_sets: HashMap<Sha256Hex, CheckSet>,
     pub(super) attempts: HashSet<AttemptId>,
+    /// Blobs, by who names them first.
+    pub(super) blobs: BTreeMap<Sha256Hex, String>,
+    /// Blobs of logs.
+    pub(super) kept: HashMap<AttemptId, Sha256Hex>,
+    /// Logs whose first chunk is not their beginning, with where it is.
+    pub(super) late: HashMap<AttemptId, u64>,
+    /// The log whose chunks come.
+    log: Option<AttemptId>,
     /// What refers to something that is not there.
     pub(super) dangling: Vec<String>,
 }
@@ -182,6 +190,19 @@ struct ReceiptRow {
 #[derive(Deserialize)]
 struct LogRow {
     attempt: AttemptId,
+    start: u64,
+}
+
+#[derive(Deserialize)]
+struct KeptRow {
+    attempt: AttemptId,
+    blob: Option<Sha256Hex>,
+}
+
+#[derive(Deserialize)]
+struct ArtifactRow {
+    id: ArtifactId,
+    blob: Option<Sha256Hex>,
 }
 
 #[derive(Deserialize)]
@@ -234,6 +255,20 @@ impl Facts {
             }
             "candidates" => self.candidate(serde_json::from_str(line)?),
             "receipts" => self.receipt(serde_json::from_str(line)?),
+            "kept_logs" => {
+                let row: KeptRow = serde_json::from_str(line)?;
+                if let Some(blob) = row.blob {
+                    self.kept.insert(row.attempt, blob.clone());
+                    let by = || format!("the log of {}", row.attempt);
+                    self.blobs.entry(blob).or_insert_with(by);
+                }
+            }
+            "artifacts" => {
+                let row: ArtifactRow = serde_json::from_str(line)?;
+                if let Some(blob) = row.blob {
+                    self.blobs.entry(blob).or_insert_with(|| row.id.to_string());
+                }
+            }
             "patches" => self.patch(serde_json::from_str(line)?),
             _ => {}
         }
@@ -242,7 +277,10 @@ impl Facts {
 
     /// Takes a chunk of a log in.
     pub(super) fn add_log(&mut self, line: &str) -> Result<(), serde_json::Error> {
-        let LogRow { attempt } = serde_json::from_str(line)?;
+        let LogRow { attempt, start } = serde_json::from_str(line)?;
+        if self.log.replace(attempt) != Some(attempt) && start > 0 {
+            self.late.insert(attempt, start);
+        }
         if !self.attempts.contains(&attempt) && self.dangling.is_empty() {
             self.dangling
                 .push(format!("a log is of {attempt}, which is not there"));

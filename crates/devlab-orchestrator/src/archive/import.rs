@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use devlab_core::check::Sha256Hex;
 use devlab_core::name::Name;
+use devlab_core::rules::bytes::pin as pin_blob;
+use devlab_core::tx::Tx;
 use devlab_core::{OrgId, Refusal, Timestamp};
 use devlab_store::StoreExt;
 use devlab_store::dump::{Loading, Scope};
@@ -10,8 +13,8 @@ use devlab_store::dump::{Loading, Scope};
 use super::manifest::Of;
 use super::read::Archive;
 use super::restore::{checked, facts, load, repository};
-use super::{Estate, bad};
-use crate::error::Result;
+use super::{Estate, bad, bytes};
+use crate::error::{Error, Result};
 
 /// Takes the org of an archive in, under its own name or another. Ids stay; leases that still run
 /// end at `lease_until`. One import at a time: the caller sees to that.
@@ -48,8 +51,13 @@ pub async fn import_org(
         for (project, of) in &facts.projects {
             made.push(repository(estate, archive, *project, of).await?);
         }
+        let blobs: Vec<Sha256Hex> = facts.blobs.keys().cloned().collect();
+        pin(estate, &blobs).await?;
+        bytes::put_all(estate, archive, &facts).await?;
         let how = Loading::Org { name, lease_until };
-        load(estate, archive, how, Scope::Org(id)).await
+        let loaded = load(estate, archive, &facts, how, Scope::Org(id)).await?;
+        unpin(estate, blobs).await?;
+        Ok::<_, Error>(loaded)
     };
     let done = Box::pin(work).await;
     if done.is_err() {
@@ -61,4 +69,32 @@ pub async fn import_org(
         }
     }
     done.map(|_| id)
+}
+
+/// Blobs that are named from one transaction to the next are pinned meanwhile.
+const PINS_TOGETHER: usize = 256;
+
+/// Keeps retention from removing what is put and not named yet.
+async fn pin(estate: &Estate, blobs: &[Sha256Hex]) -> Result<()> {
+    for some in blobs.chunks(PINS_TOGETHER) {
+        let some = some.to_vec();
+        let pinned = estate
+            .store
+            .write(move |tx: &mut dyn Tx| some.iter().try_for_each(|blob| pin_blob(tx, blob)));
+        pinned.await?;
+    }
+    Ok(())
+}
+
+/// From here on their names keep them.
+async fn unpin(estate: &Estate, blobs: Vec<Sha256Hex>) -> Result<()> {
+    for some in blobs.chunks(PINS_TOGETHER) {
+        let some = some.to_vec();
+        let unpinned = estate.store.write(move |tx: &mut dyn Tx| {
+            some.iter()
+                .try_for_each(|blob| tx.set_blob_mark(blob, None))
+        });
+        unpinned.await?;
+    }
+    Ok(())
 }

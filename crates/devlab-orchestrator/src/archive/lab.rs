@@ -49,6 +49,7 @@ impl Lab {
     pub fn estate(&self) -> Estate {
         Estate {
             store: Arc::clone(self.store()),
+            blobs: Arc::clone(self.blobs()),
             git: self.git.clone(),
             repos: self.repos().to_owned(),
             here: self.is_shared().then(|| self.this_server().id),

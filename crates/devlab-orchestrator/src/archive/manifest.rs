@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use devlab_core::check::Sha256Hex;
 use devlab_core::{OrgId, ProjectId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -133,6 +134,11 @@ pub(super) fn records_name(kind: &str) -> String {
 /// Where a project's repository is. An empty one has none.
 pub(super) fn bundle_name(org: OrgId, project: ProjectId) -> String {
     format!("repos/{org}/{project}.bundle")
+}
+
+/// Where the content of a blob is, compressed.
+pub(super) fn blob_name(blob: &Sha256Hex) -> String {
+    format!("blobs/{blob}.zst")
 }
 
 pub(super) fn hex(digest: impl AsRef<[u8]>) -> String {

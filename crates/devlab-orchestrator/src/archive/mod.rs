@@ -13,6 +13,7 @@
 //! *Invariant:* a part of an archive, or an archive that was cut off, is never taken for a whole
 //! one: the manifest comes last and names every part.
 
+mod bytes;
 mod facts;
 mod import;
 mod lab;
@@ -34,6 +35,7 @@ use devlab_core::limits::PAGE_MAX;
 use devlab_core::tx::Page;
 use devlab_core::{ProjectId, Refusal, ServerId};
 use devlab_forge::Git;
+use devlab_store::blobs::BlobStore;
 use devlab_store::{Store, StoreExt};
 
 use crate::error::Error;
@@ -55,6 +57,8 @@ pub(crate) const SCRATCH: &str = ".archive-";
 pub struct Estate {
     /// State and logs.
     pub store: Arc<dyn Store>,
+    /// Sealed logs and artifacts.
+    pub blobs: Arc<BlobStore>,
     /// git.
     pub git: Git,
     /// Folder of the repositories.

@@ -7,8 +7,12 @@ use std::path::{Component, Path, PathBuf};
 
 use super::manifest::{MANIFEST, MANIFEST_BYTES_MAX, Manifest, Part};
 use super::records::{Hashing, new_file};
+use super::tar::ERROR;
 use super::{bad, io as failed};
 use crate::error::Result;
+
+/// Longest reason that is read for why there is no archive.
+const ERROR_BYTES_MAX: u64 = 64 << 10;
 
 /// Reads pieces as they come, on a thread that may wait for them.
 pub struct PieceReader {
@@ -204,6 +208,12 @@ fn each_part(
         let name = checked_name(&entry.path().map_err(cut_off)?)?;
         if manifest.is_some() {
             return Err(bad(format!("{name} comes after its end")));
+        }
+        if name == ERROR {
+            let mut why = String::new();
+            let read = entry.take(ERROR_BYTES_MAX).read_to_string(&mut why);
+            read.map_err(cut_off)?;
+            return Err(devlab_core::Refusal::Conflict(why).into());
         }
         progress(&name, total);
         let size = entry.size();

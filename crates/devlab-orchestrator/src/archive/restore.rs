@@ -12,7 +12,7 @@ use super::manifest::{Manifest, Of, bundle_name, records_name};
 use super::read::Archive;
 use super::records::new_file;
 use super::verify::{Report, verify};
-use super::{Estate, SCRATCH, bad, blocking, io};
+use super::{Estate, SCRATCH, bad, blocking, bytes, io};
 use crate::error::Result;
 
 /// What was restored.
@@ -33,6 +33,8 @@ pub enum Step<'a> {
     Checking,
     /// Making the repository of the project of this name.
     Repository(&'a str),
+    /// Putting sealed logs and artifacts where they belong.
+    Blobs,
     /// Putting the records into the store.
     Records,
     /// Looking at what was restored.
@@ -65,9 +67,11 @@ pub async fn restore(
         say(Step::Repository(&project.name));
         repository(estate, archive, *id, project).await?;
     }
+    say(Step::Blobs);
+    bytes::put_all(estate, archive, &facts).await?;
     say(Step::Records);
     let how = Loading::Lab { replace };
-    let records = load(estate, archive, how, Scope::Lab).await?;
+    let records = load(estate, archive, &facts, how, Scope::Lab).await?;
     say(Step::Looking);
     let report = Box::pin(verify(estate)).await?;
     Ok(Restored {
@@ -114,10 +118,11 @@ pub(super) async fn facts(archive: &Archive) -> Result<Facts> {
 pub(super) async fn load(
     estate: &Estate,
     archive: &Archive,
+    facts: &Facts,
     how: Loading,
     scope: Scope,
 ) -> Result<Counts> {
-    let logs = load_logs(estate, archive);
+    let logs = load_logs(estate, archive, facts);
     let records = Box::new(archive.records());
     let (logs, mut counts) = match how {
         // An org is there with all it has, or not at all.
@@ -144,7 +149,8 @@ pub(super) async fn load(
     Ok(counts)
 }
 
-async fn load_logs(estate: &Estate, archive: &Archive) -> Result<u64> {
+async fn load_logs(estate: &Estate, archive: &Archive, facts: &Facts) -> Result<u64> {
+    bytes::begin_logs(estate, facts).await?;
     let (store, mut logs) = (Arc::clone(&estate.store), archive.records());
     let runtime = tokio::runtime::Handle::current();
     blocking(move || Ok(runtime.block_on(dump::load_logs(store.as_ref(), &mut logs))?)).await

@@ -74,6 +74,13 @@ async fn send(estate: &Estate, scope: Scope, now: Timestamp, to: &tar::Sender) -
             parts.push(part);
         }
     }
+    for (blob, by) in &facts.blobs {
+        let file = scratch.path().join("blob");
+        let part = super::bytes::write(estate, blob, by, &file).await?;
+        to.file(&part, &file).await?;
+        remove(&file).await?;
+        parts.push(part);
+    }
     let manifest = Manifest {
         format: FORMAT,
         records: dump::FORMAT,

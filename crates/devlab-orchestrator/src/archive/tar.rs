@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use tokio::io::AsyncReadExt;
@@ -16,14 +17,22 @@ const BLOCK: usize = 512;
 /// Bytes that are sent at a time.
 const PIECE_BYTES: usize = 128 << 10;
 
+/// Name of what stands in the place of a manifest if there is none: why.
+pub(super) const ERROR: &str = "error.txt";
+
 /// Sends a tar. Whoever reads slowly makes it wait.
 pub(super) struct Sender {
     to: mpsc::Sender<io::Result<Bytes>>,
+    /// Whether a part has begun and not ended.
+    in_part: AtomicBool,
 }
 
 impl Sender {
     pub(super) fn new(to: mpsc::Sender<io::Result<Bytes>>) -> Self {
-        Self { to }
+        Self {
+            to,
+            in_part: AtomicBool::new(false),
+        }
     }
 
     async fn send(&self, bytes: impl Into<Bytes>) -> Result<()> {
@@ -34,7 +43,7 @@ impl Sender {
     /// Sends a file as a part. It must not change meanwhile.
     pub(super) async fn file(&self, part: &Part, file: &Path) -> Result<()> {
         let reading = || failed(format!("cannot read {}", file.display()));
-        self.send(header(&part.name, part.bytes)?).await?;
+        self.begin(&part.name, part.bytes).await?;
         let mut left = part.bytes;
         let mut from = tokio::fs::File::open(file).await.map_err(reading())?;
         while left > 0 {
@@ -65,17 +74,23 @@ impl Sender {
     /// Sends bytes as a part.
     pub(super) async fn bytes(&self, name: &str, bytes: Vec<u8>) -> Result<()> {
         let len = bytes.len() as u64;
-        self.send(header(name, len)?).await?;
+        self.begin(name, len).await?;
         self.send(bytes).await?;
         self.pad(len).await
     }
 
+    async fn begin(&self, name: &str, len: u64) -> Result<()> {
+        self.in_part.store(true, Ordering::Relaxed);
+        self.send(header(name, len)?).await
+    }
+
     async fn pad(&self, len: u64) -> Result<()> {
         let over = usize::try_from(len % BLOCK as u64).unwrap_or(0);
-        match over {
-            0 => Ok(()),
-            over => self.send(vec![0; BLOCK - over]).await,
+        if over > 0 {
+            self.send(vec![0; BLOCK - over]).await?;
         }
+        self.in_part.store(false, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Ends it.
@@ -83,10 +98,19 @@ impl Sender {
         self.send(vec![0; 2 * BLOCK]).await
     }
 
-    /// Tells the reader that there will be no end.
+    /// Tells the reader that there will be no manifest, and why.
     pub(super) async fn fail(&self, error: &crate::error::Error) {
+        let words = error.to_string();
+        let told = match self.in_part.load(Ordering::Relaxed) {
+            // Nothing can be said in the middle of a part.
+            true => Err(io::Error::other(words)),
+            false => match self.bytes(ERROR, words.into_bytes()).await {
+                Ok(()) => return,
+                Err(error) => Err(io::Error::other(error.to_string())),
+            },
+        };
         // Who reads may have gone, which may be what has failed.
-        drop(self.to.send(Err(io::Error::other(error.to_string()))).await);
+        drop(self.to.send(told).await);
     }
 }
 

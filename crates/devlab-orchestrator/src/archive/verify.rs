@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use devlab_core::{Oid, ProjectId, TaskId};
 use devlab_forge::BareRepo;
 use devlab_forge::bundle::{Found, MergeCommit};
+use devlab_store::StoreExt;
+use devlab_store::blobs::BlobErrorKind;
 use devlab_store::dump::{Record, Scope};
 
 use super::Estate;
@@ -42,6 +44,8 @@ pub struct Counted {
     pub tasks: u64,
     /// Objects that records name and that have to be there.
     pub objects: u64,
+    /// Sealed logs and artifacts that were read whole.
+    pub blobs: u64,
     /// Receipts whose commit is there.
     pub receipts: u64,
     /// Merges that were published.
@@ -109,7 +113,34 @@ pub async fn verify(estate: &Estate) -> Result<Report> {
             }
         }
     }
+    blobs(estate, &facts, &mut report).await?;
     Ok(report)
+}
+
+/// Every blob that is named is there, and is what its name says.
+async fn blobs(estate: &Estate, facts: &Facts, report: &mut Report) -> Result<()> {
+    for (blob, by) in &facts.blobs {
+        report.counted.blobs += 1;
+        let Err(error) = estate.blobs.verify(blob).await else {
+            continue;
+        };
+        match error.kind {
+            BlobErrorKind::Missing => {
+                // Retention may have taken it since the records were read.
+                let named = blob.clone();
+                let is_named = estate.store.read(move |view| view.names_blob(&named));
+                if is_named.await? {
+                    report.add("blobs", format!("{blob}, {by}, is not there"), RESTORE);
+                }
+            }
+            _ if error.is_damage() => {
+                let what = format!("{blob}, {by}, is damaged: {error}");
+                report.add("blobs", what, RESTORE);
+            }
+            _ => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 async fn facts(estate: &Estate) -> Result<Facts> {

@@ -97,6 +97,7 @@ fn report(found: Report) -> LabReport {
         elsewhere: found.counted.elsewhere,
         tasks: found.counted.tasks,
         objects: found.counted.objects,
+        blobs: found.counted.blobs,
         receipts: found.counted.receipts,
         merges: found.counted.merges,
         problems: found.problems.into_iter().map(problem).collect(),

@@ -18,9 +18,14 @@ fn digest(n: u32) -> String {
 /// has a value, and where it may have none one that has none.
 /// All rows of an org.
 pub(super) fn of_org(n: u32) -> impl Iterator<Item = (&'static str, Vec<Value>)> {
-    [org_and_project(n), tasks_of(n), work_of(n), words_of(n)]
-        .into_iter()
-        .flatten()
+    let all = [
+        org_and_project(n),
+        tasks_of(n),
+        work_of(n),
+        bytes_of(n),
+        words_of(n),
+    ];
+    all.into_iter().flatten()
 }
 
 fn org_and_project(n: u32) -> Vec<(&'static str, Vec<Value>)> {
@@ -106,8 +111,9 @@ fn tasks_of(n: u32) -> Vec<(&'static str, Vec<Value>)> {
             "task_specs",
             vec![
                 json!({"seq": n, "title": "one \"line\"", "goal": "many\nlines \u{1f600}",
-                    "driver": {"command": {"script": "true"}}, "checks": [{"name": "t", "run": "r"}]}),
-                json!({"seq": n + 1, "title": "", "goal": "", "driver": null, "checks": null}),
+                    "driver": {"command": {"script": "true"}}, "checks": [{"name": "t", "run": "r"}],
+                    "artifacts": ["target/*.txt"]}),
+                json!({"seq": n + 1, "title": "", "goal": "", "driver": null, "checks": null, "artifacts": null}),
             ],
         ),
         (
@@ -195,6 +201,35 @@ fn work_of(n: u32) -> Vec<(&'static str, Vec<Value>)> {
             "candidate_tasks",
             vec![json!({"task": task, "candidate": candidate})],
         ),
+    ]
+}
+
+/// What is known of bytes that are not in the database.
+fn bytes_of(n: u32) -> Vec<(&'static str, Vec<Value>)> {
+    let (org, task) = (name::<kind::Org>(n), name::<kind::Task>(n));
+    let attempt = |k: u32| name::<kind::Attempt>(n + k);
+    vec![
+        (
+            "kept_logs",
+            vec![
+                json!({"attempt": attempt(0), "blob": digest(n), "len": 0, "lines": 1, "at": 41,
+                    "gone": false}),
+                json!({"attempt": attempt(1), "blob": null, "len": 9, "lines": 2, "at": 42,
+                    "gone": true}),
+            ],
+        ),
+        (
+            "artifacts",
+            vec![
+                json!({"id": name::<kind::Artifact>(n), "org": org, "task": task,
+                    "attempt": attempt(0), "path": "a/b", "blob": digest(n), "len": 8,
+                    "created_at": 43}),
+                json!({"id": name::<kind::Artifact>(n + 1), "org": org, "task": task,
+                    "attempt": attempt(0), "path": "a/c", "blob": null, "len": 8,
+                    "created_at": 44}),
+            ],
+        ),
+        ("retired_goals", vec![json!({"goal": task, "at": 45})]),
     ]
 }
 

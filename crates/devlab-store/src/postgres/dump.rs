@@ -102,12 +102,14 @@ fn refuse_servers(conn: &PgConn<'_>) -> DbResult<()> {
 }
 
 fn logs(conn: &PgConn<'_>, scope: Scope, sink: &mut Sink) -> DbResult<u64> {
-    const ALL: &str = "SELECT c.attempt, c.start, c.bytes FROM log_chunks c \
-        WHERE EXISTS (SELECT 1 FROM attempts a WHERE a.id = c.attempt) \
-        ORDER BY c.attempt, c.start";
-    const OF_ORG: &str = "SELECT c.attempt, c.start, c.bytes FROM log_chunks c \
-        WHERE EXISTS (SELECT 1 FROM attempts a WHERE a.id = c.attempt AND a.org = ?1) \
-        ORDER BY c.attempt, c.start";
+    // A log whose beginning is in a blob is given if there is more of it.
+    const FROM: &str = "SELECT c.attempt, c.start, c.bytes FROM log_chunks c \
+        JOIN attempts a ON a.id = c.attempt \
+        LEFT JOIN kept_logs k ON k.attempt = c.attempt AND k.blob IS NOT NULL \
+        WHERE EXISTS (SELECT 1 FROM log_chunks x WHERE x.attempt = c.attempt \
+        AND x.start <= coalesce(k.len, 0) \
+        AND x.start + octet_length(x.bytes) > coalesce(k.len, 0))";
+    const ORDER: &str = "ORDER BY c.attempt, c.start";
     let mut count = 0;
     let mut each = |cols: &mut crate::sql::codec::Cols<'_>| {
         let (attempt, start) = (cols.id()?, cols.int()?);
@@ -116,8 +118,14 @@ fn logs(conn: &PgConn<'_>, scope: Scope, sink: &mut Sink) -> DbResult<u64> {
         Ok(true)
     };
     match scope {
-        Scope::Lab => conn.scan(ALL, params![], CHUNKS_HELD_MAX, &mut each)?,
-        Scope::Org(org) => conn.scan(OF_ORG, params![org], CHUNKS_HELD_MAX, &mut each)?,
+        Scope::Lab => {
+            let sql = format!("{FROM} {ORDER}");
+            conn.scan(&sql, params![], CHUNKS_HELD_MAX, &mut each)?;
+        }
+        Scope::Org(org) => {
+            let sql = format!("{FROM} AND a.org = ?1 {ORDER}");
+            conn.scan(&sql, params![org], CHUNKS_HELD_MAX, &mut each)?;
+        }
     }
     Ok(count)
 }

@@ -15,52 +15,72 @@ use crate::sql::error::{DbError, DbResult};
 use crate::sql::rows::{change, first};
 use crate::sql::{Param, params};
 
-/// Reads both files, each in one view. The view of the logs is the later one, so it has every byte
-/// that a record of the state counts on; logs that the state does not know are left out.
+/// Reads both files, each in one view, those of the logs in two: one from before that of the state
+/// and one from after it. The later one has every byte that a record of the state counts on; what
+/// has left it meanwhile, because it was sealed, is in the earlier one. Logs that the state does not
+/// know are left out.
 pub(super) fn dump(dir: &Path, scope: Scope, mut sink: Sink) -> Result<Counts> {
-    let main = Database::main(dir).open_reader(CACHE_KIB)?;
-    let logs = Database::logs(dir).open_reader(CACHE_KIB)?;
-    begin(&main, "SELECT 1 FROM settings LIMIT 1")?;
-    begin(&logs, "SELECT 1 FROM heads LIMIT 1")?;
-    let mut counts = dump::tables(&main, scope, &mut sink)?;
-    let count = match scope {
-        Scope::Lab => all_logs(&main, &logs, &mut sink),
-        Scope::Org(org) => {
-            const SQL: &str = "SELECT id FROM attempts WHERE org = ?1 ORDER BY id";
-            let mut count = 0;
-            crate::sql::Sql::query(&main, SQL, params![org], &mut |cols| {
-                count += log(&logs, cols.id()?, &mut sink)?;
-                Ok(true)
-            })
-            .map(|()| count)
-        }
+    let views = Views {
+        before: view(&Database::logs(dir), "SELECT 1 FROM heads LIMIT 1")?,
+        main: view(&Database::main(dir), "SELECT 1 FROM settings LIMIT 1")?,
+        after: view(&Database::logs(dir), "SELECT 1 FROM heads LIMIT 1")?,
     };
-    counts.push((LOGS, count?));
+    let mut counts = dump::tables(&views.main, scope, &mut sink)?;
+    let count = views.logs(scope, &mut sink)?;
+    counts.push((LOGS, count));
     Ok(counts)
 }
 
-/// A view begins with the first read in it.
-fn begin(conn: &Connection, look: &str) -> DbResult<()> {
-    change(conn, "BEGIN DEFERRED", params![])?;
-    first(conn, look, params![], |_| Ok(()))?;
-    Ok(())
+/// A connection with a view, which begins with the first read in it.
+fn view(database: &Database, look: &str) -> Result<Connection> {
+    let conn = database.open_reader(CACHE_KIB)?;
+    change(&conn, "BEGIN DEFERRED", params![])?;
+    first(&conn, look, params![], |_| Ok(()))?;
+    Ok(conn)
 }
 
-fn all_logs(main: &Connection, logs: &Connection, sink: &mut Sink) -> DbResult<u64> {
-    const ATTEMPTS: &str = "SELECT attempt FROM heads ORDER BY attempt";
-    const KNOWN: &str = "SELECT 1 FROM attempts WHERE id = ?1";
-    let mut count = 0;
-    crate::sql::Sql::query(logs, ATTEMPTS, params![], &mut |cols| {
-        let attempt: AttemptId = cols.id()?;
-        if first(main, KNOWN, params![attempt], |_| Ok(()))?.is_some() {
-            count += log(logs, attempt, sink)?;
+struct Views {
+    before: Connection,
+    main: Connection,
+    after: Connection,
+}
+
+impl Views {
+    /// The chunks of all logs of a scope, by attempt.
+    fn logs(&self, scope: Scope, sink: &mut Sink) -> DbResult<u64> {
+        const ALL: &str = "SELECT id FROM attempts ORDER BY id";
+        const OF_ORG: &str = "SELECT id FROM attempts WHERE org = ?1 ORDER BY id";
+        let mut count = 0;
+        let mut each = |cols: &mut crate::sql::codec::Cols<'_>| {
+            count += self.log(cols.id()?, sink)?;
+            Ok(true)
+        };
+        match scope {
+            Scope::Lab => crate::sql::Sql::query(&self.main, ALL, params![], &mut each)?,
+            Scope::Org(org) => {
+                crate::sql::Sql::query(&self.main, OF_ORG, params![org], &mut each)?;
+            }
         }
-        Ok(true)
-    })?;
-    Ok(count)
+        Ok(count)
+    }
+
+    /// What of a log is not in a blob, from the view that has it.
+    fn log(&self, attempt: AttemptId, sink: &mut Sink) -> DbResult<u64> {
+        const SEALED: &str = "SELECT len FROM kept_logs WHERE attempt = ?1 AND blob IS NOT NULL";
+        const HAS: &str = "SELECT 1 FROM chunks WHERE attempt = ?1 AND start <= ?2 \
+            AND start + length(bytes) > ?2";
+        let from: i64 =
+            first(&self.main, SEALED, params![attempt], |cols| cols.int())?.unwrap_or(0);
+        for logs in [&self.after, &self.before] {
+            if first(logs, HAS, params![attempt, from], |_| Ok(()))?.is_some() {
+                return chunks(logs, attempt, sink);
+            }
+        }
+        Ok(0)
+    }
 }
 
-fn log(logs: &Connection, attempt: AttemptId, sink: &mut Sink) -> DbResult<u64> {
+fn chunks(logs: &Connection, attempt: AttemptId, sink: &mut Sink) -> DbResult<u64> {
     const CHUNKS: &str = "SELECT start, bytes FROM chunks WHERE attempt = ?1 ORDER BY start";
     let mut count = 0;
     crate::sql::Sql::query(logs, CHUNKS, params![attempt], &mut |cols| {

@@ -17,6 +17,7 @@ use bytes::Bytes;
 use devlab_api::client::{ArchiveBytes, Client, ClientError};
 use devlab_orchestrator::archive::{Estate, Manifest, PieceReader, Pieces, receive};
 use devlab_store::Store;
+use devlab_store::blobs::BlobStore;
 use futures::StreamExt;
 use tokio::sync::mpsc;
 
@@ -73,6 +74,7 @@ impl Stopped {
         let here = store.is_shared().then(|| home.server_id(context.now()));
         let estate = Estate {
             store,
+            blobs: BlobStore::open(&context.settings.blobs()?)?,
             git: serve::git(context),
             repos: home.repos(),
             here: here.transpose()?,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use devlab_orchestrator::archive::{Archive, Estate, Restored, Step, restore};
+use devlab_store::blobs::{BlobPlace, BlobStore};
 use devlab_store::{Store, StoreExt};
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +23,7 @@ use crate::lab::{faults, serve};
 use crate::show;
 
 /// What is put into place, by its name in the data folder.
-const PLACED: [&str; 2] = ["repos", "db"];
+const PLACED: [&str; 3] = ["repos", "blobs", "db"];
 /// Where what was there before goes, until the end.
 const BEFORE: &str = "before";
 
@@ -53,6 +54,7 @@ pub(crate) async fn run(context: &Context, wanted: &Restore) -> anyhow::Result<(
     remove(&folder)?;
     let estate = Estate {
         store: store(context, &home, wanted.replace || is_again).await?,
+        blobs: BlobStore::open(&blobs(context, &home)?)?,
         git: serve::git(context),
         repos: folder.join("repos"),
         // Nobody has what is only being made.
@@ -96,6 +98,7 @@ async fn restored(
                 "comparing the archive with its manifest".into(),
             ),
             Step::Repository(name) => ("restore.repository", format!("repository of {name}")),
+            Step::Blobs => ("restore.blobs", "sealed logs and artifacts".to_owned()),
             Step::Records => ("restore.records", "records".to_owned()),
             Step::Looking => ("restore.looking", "looking at what was restored".to_owned()),
         };
@@ -106,6 +109,19 @@ async fn restored(
         drop(plan.hit(point));
     };
     Ok(restore(estate, archive, replace, &say).await?)
+}
+
+/// Where blobs are restored to: a folder of the lab's own is put into place with the rest; another
+/// place takes them at once, since what it has under their names is the same.
+fn blobs(context: &Context, home: &Home) -> anyhow::Result<BlobPlace> {
+    let place = context.settings.blobs()?;
+    let own = home.path().join("blobs");
+    Ok(match place {
+        BlobPlace::Folder(folder) if folder == own => {
+            BlobPlace::Folder(home.restoring().join("blobs"))
+        }
+        place => place,
+    })
 }
 
 /// The store that is restored into. A database that others may use has to be empty.

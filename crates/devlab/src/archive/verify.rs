@@ -32,6 +32,7 @@ pub(crate) fn to_wire(report: Report) -> LabReport {
         elsewhere: report.counted.elsewhere,
         tasks: report.counted.tasks,
         objects: report.counted.objects,
+        blobs: report.counted.blobs,
         receipts: report.counted.receipts,
         merges: report.counted.merges,
         problems: report
@@ -50,10 +51,11 @@ pub(crate) fn to_wire(report: Report) -> LabReport {
 /// What was looked at and what was found, for people.
 pub(crate) fn table(report: &LabReport) -> anyhow::Result<()> {
     show::line(&format!(
-        "looked at {}, {}, {} that they name, {}, {}",
+        "looked at {}, {}, {} that they name, {}, {}, {}",
         show::count(report.projects, "project"),
         show::count(report.tasks, "task"),
         show::count(report.objects, "object"),
+        show::count(report.blobs, "blob"),
         show::count(report.receipts, "receipt"),
         show::count(report.merges, "merge"),
     ))?;

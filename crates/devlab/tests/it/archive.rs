@@ -34,13 +34,30 @@ fn work(bench: &Bench, folder: &Path, name: &str) {
 
 /// A lab with a little history, which is stopped.
 fn lab() -> (Bench, PathBuf) {
-    let bench = Bench::new();
+    let bench = Bench::sealing();
     let folder = checkout(&bench);
     bench.up(2);
     work(&bench, &folder, "one");
     work(&bench, &folder, "two");
+    until("sealed logs", || (blobs(&bench).len() > 1).then_some(()));
     bench.run(&["down"]).ok();
     (bench, folder)
+}
+
+/// Files of sealed logs.
+fn blobs(bench: &Bench) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![bench.home().join("blobs")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            match entry.path().is_dir() {
+                true => folders.push(entry.path()),
+                false => found.push(entry.path()),
+            }
+        }
+    }
+    found.retain(|file| file.file_name().is_some_and(|name| name.len() == 64));
+    found
 }
 
 fn verified(bench: &Bench) -> Value {

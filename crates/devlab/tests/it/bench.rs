@@ -18,6 +18,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// A data folder, and whatever runs on it.
 pub(crate) struct Bench {
     dir: TempDir,
+    /// Whether logs are sealed at once, however short.
+    seals: bool,
 }
 
 impl Bench {
@@ -27,7 +29,15 @@ impl Bench {
                 .prefix("devlab-it-")
                 .tempdir()
                 .unwrap(),
+            seals: false,
         }
+    }
+
+    /// One whose lab seals logs at once, however short.
+    pub(crate) fn sealing() -> Self {
+        let mut bench = Self::new();
+        bench.seals = true;
+        bench
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -51,6 +61,11 @@ impl Bench {
             .env("DEVLAB_BIND", "127.0.0.1:0")
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .stdin(Stdio::null());
+        if self.seals {
+            command
+                .env("DEVLAB_SEAL_AFTER_SECS", "0")
+                .env("DEVLAB_TEST_SEAL_FROM", "1");
+        }
         command
     }
 

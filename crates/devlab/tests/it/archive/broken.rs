@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::bench::{Bench, Ended};
 
-use super::{lab, repository, told, verified};
+use super::{blobs, lab, repository, told, verified};
 
 fn backup(bench: &Bench, name: &str) -> PathBuf {
     let to = bench.path().join(name);
@@ -109,6 +109,7 @@ fn a_restore_that_is_killed_anywhere_says_so_and_can_be_done_again() {
     for point in [
         "restore.checking",
         "restore.repository",
+        "restore.blobs",
         "restore.records",
         "restore.looking",
         "restore.place",
@@ -242,9 +243,75 @@ fn verify_names_what_does_not_hold() {
     let problems = found(&bench);
     assert!(problems.contains("was never published"), "{problems}");
 
+    // The bytes of a log are others, or gone.
+    reset();
+    let blob = &blobs(&bench)[0];
+    let mut bytes = fs::read(blob).unwrap();
+    bytes[10] ^= 1;
+    fs::write(blob, &bytes).unwrap();
+    let problems = found(&bench);
+    assert!(problems.contains("is damaged"), "{problems}");
+    fs::remove_file(blob).unwrap();
+    let problems = found(&bench);
+    assert!(
+        problems.contains("the log of att_") && problems.contains("is not there"),
+        "{problems}"
+    );
+
+    // What cannot be read whole is not backed up, and a lab that runs says why.
+    reset();
+    fs::remove_file(repo.join("objects").join(&head[..2]).join(&head[2..])).unwrap();
+    bench.up(0);
+    let refused = bench.run(&["backup", "broken.tar"]).fails_with(1);
+    assert!(refused.err.contains("devlab verify"), "{refused:#?}");
+    assert!(!bench.path().join("broken.tar").exists());
+    bench.run(&["down"]).ok();
+
     // A repository is gone altogether.
     reset();
     fs::remove_dir_all(&repo).unwrap();
     let problems = found(&bench);
     assert!(problems.contains("cannot be used"), "{problems}");
+}
+
+/// A small file system of its own, which only root can mount.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(at: &Path) -> Option<Self> {
+        fs::create_dir(at).unwrap();
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=8k", "tmpfs"])
+            .arg(at)
+            .output()
+            .is_ok_and(|output| output.status.success());
+        mounted.then(|| Self(at.to_owned()))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let unmounted = std::process::Command::new("umount")
+            .arg("-l")
+            .arg(&self.0)
+            .status();
+        drop(unmounted);
+    }
+}
+
+#[test]
+fn a_full_disk_leaves_nothing_that_looks_like_an_archive() {
+    let (bench, _) = lab();
+    let at = bench.path().join("small");
+    let Some(disk) = SmallDisk::mount(&at) else {
+        return;
+    };
+    for name in ["backup.tar", "backup"] {
+        let to = at.join(name);
+        let full = bench.run(&["backup", to.to_str().unwrap()]).fails_with(1);
+        assert!(full.err.contains("No space left"), "{full:#?}");
+        let left: Vec<_> = fs::read_dir(&at).unwrap().collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+    drop(disk);
 }

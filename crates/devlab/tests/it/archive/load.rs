@@ -26,7 +26,7 @@ fn done(bench: &Bench) -> Vec<(String, String)> {
 
 #[test]
 fn a_backup_under_load_is_one_moment_of_the_lab() {
-    let bench = Bench::new();
+    let bench = Bench::sealing();
     let folder = checkout(&bench);
     bench.up(3);
     work(&bench, &folder, "first");
@@ -75,7 +75,7 @@ fn a_backup_under_load_is_one_moment_of_the_lab() {
 
 /// Nothing that was acknowledged before is missing, everything holds, and work goes on.
 fn restored(before: &[(String, String)], archive: &std::path::Path) {
-    let fresh = Bench::new();
+    let fresh = Bench::sealing();
     let args = ["restore", archive.to_str().unwrap(), "--output", "json"];
     let said = fresh.run(&args).ok().json();
     assert_eq!(said["report"]["ok"], true, "{said:#}");
@@ -90,6 +90,8 @@ fn restored(before: &[(String, String)], archive: &std::path::Path) {
     for goal in before {
         assert!(now.contains(goal), "{goal:?}");
         assert!(history.contains(&goal.1), "{goal:?}");
+        let log = fresh.run(&["task", "logs", &goal.0]).ok().out;
+        assert!(log.contains("is done"), "{goal:?}: {log}");
     }
     let all_done = || {
         let goals = fresh.run(&["goal", "list", "--output", "json"]).ok().json();
