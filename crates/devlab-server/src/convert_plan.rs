@@ -26,6 +26,7 @@ pub fn source(input: wire::PlanInput) -> Result<PlanSource, Refusal> {
                 title: single.title,
                 driver: single.driver.map(Into::into),
                 checks: single.checks.into_iter().map(Into::into).collect(),
+                artifacts: Vec::new(),
             },
         }),
         wire::PlanInput::File(file) => PlanSource::File(File {

@@ -115,6 +115,7 @@ impl Planner for File {
                 title: raw.title,
                 driver,
                 checks: raw.checks.iter().map(Check::from).collect(),
+                artifacts: Vec::new(),
             },
             labels: labels(&raw.labels, "labels", None, &mut problems),
             priority: raw.priority,
@@ -257,6 +258,7 @@ fn tasks(
                 goal: raw.goal.clone().unwrap_or_else(|| raw.title.clone()),
                 driver,
                 checks: raw.checks.iter().map(Check::from).collect(),
+                artifacts: Vec::new(),
             },
         }
     };

@@ -285,6 +285,7 @@ mod tests {
                 goal: key.to_owned(),
                 driver: None,
                 checks: Vec::new(),
+                artifacts: Vec::new(),
             },
             labels: Labels::default(),
             priority: 0,

@@ -83,6 +83,7 @@ mod tests {
                 goal: title.into(),
                 driver: None,
                 checks: Vec::new(),
+                artifacts: Vec::new(),
             },
             labels: Labels::default(),
         }

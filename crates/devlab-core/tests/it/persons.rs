@@ -293,7 +293,7 @@ fn what_a_person_says_is_heard_by_the_next_attempt() {
         by: "ada".into(),
         message: "mind the gap".into(),
     };
-    assert_eq!(lab.tx.feedback[&task], [said.clone()]);
+    assert_eq!(lab.tx.feedback[&task], std::slice::from_ref(&said));
     assert_eq!(lab.state(task), State::Running, "work under way goes on");
     lab.fail_driver(&attempt);
     assert_eq!(lab.tx.feedback[&task][0], said, "it is kept");

@@ -78,9 +78,10 @@ const PINS_TOGETHER: usize = 256;
 async fn pin(estate: &Estate, blobs: &[Sha256Hex]) -> Result<()> {
     for some in blobs.chunks(PINS_TOGETHER) {
         let some = some.to_vec();
-        let pinned = estate
-            .store
-            .write(move |tx: &mut dyn Tx| some.iter().try_for_each(|blob| pin_blob(tx, blob)));
+        let pinned = estate.store.write(move |tx: &mut dyn Tx| {
+            some.iter()
+                .try_for_each(|blob| pin_blob(tx, blob).map(drop))
+        });
         pinned.await?;
     }
     Ok(())

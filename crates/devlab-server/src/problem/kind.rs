@@ -288,7 +288,7 @@ impl Kind {
     );
 
     /// All of them, for the documentation.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::BAD_REQUEST,
         Self::MALFORMED_JSON,
         Self::UNAUTHORIZED,

@@ -8,8 +8,8 @@
 )]
 
 mod accounts;
-pub mod dump;
 mod bytes;
+pub mod dump;
 mod fixtures;
 pub mod history;
 mod lists;

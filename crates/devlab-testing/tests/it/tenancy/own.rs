@@ -49,27 +49,11 @@ pub(crate) async fn request(
             let name = format!("registered-{n}");
             new(path.to_owned()).json(&json!({"name": name, "capacity": 1}))
         }
-        "task.claim" => {
-            let claim = json!({"agent": a.agent, "claim_id": format!("claim of walk {n}")});
-            new(path.to_owned()).json(&claim)
+        "task.claim" | "task.update_attempt" | "task.append_log" | "task.put_artifact" => {
+            of_agent(world, operation, method, path, n)
         }
-        "task.update_attempt" => {
-            new(path.to_owned()).json(&json!({"task": a.task, "attempt": a.attempt}))
-        }
-        "task.append_log" => new(format!(
-            "{path}?task={}&attempt={}&offset=0",
-            a.task, a.attempt
-        ))
-        .body("the log of alpha-lab\n"),
         "task.artifacts" => new(at(&a.task)),
         "artifact.content" => new(at(&a.artifact)),
-        "task.put_artifact" => new(format!(
-            "{path}?task={}&attempt={}&path=report.txt&size=9&sha256={}",
-            a.task,
-            a.attempt,
-            Sha256Hex::of(b"alpha-lab")
-        ))
-        .body("alpha-lab"),
         "token.create" => new(path.to_owned()).json(&json!({"role": "viewer", "org": a.org})),
         "token.revoke" => {
             let token = world.server.new_token(Role::Viewer, &a.org_name).await;
@@ -92,6 +76,33 @@ pub(crate) async fn request(
             task(world, operation, method, path).await
         }
         _ => new(at(&a.task)),
+    }
+}
+
+/// What agents send while they work.
+fn of_agent(world: &World, operation: &str, method: &str, path: &str, n: u32) -> Request {
+    let a = &world.a;
+    let new = |target: String| Request::new(method, target);
+    match operation {
+        "task.claim" => {
+            let claim = json!({"agent": a.agent, "claim_id": format!("claim of walk {n}")});
+            new(path.to_owned()).json(&claim)
+        }
+        "task.update_attempt" => {
+            new(path.to_owned()).json(&json!({"task": a.task, "attempt": a.attempt}))
+        }
+        "task.append_log" => new(format!(
+            "{path}?task={}&attempt={}&offset=0",
+            a.task, a.attempt
+        ))
+        .body("the log of alpha-lab\n"),
+        _ => new(format!(
+            "{path}?task={}&attempt={}&path=report.txt&size=9&sha256={}",
+            a.task,
+            a.attempt,
+            Sha256Hex::of(b"alpha-lab")
+        ))
+        .body("alpha-lab"),
     }
 }
 
