@@ -16,30 +16,31 @@ export interface World {
 }
 
 /**
- * Serves the build as the dashboard listener does, its policy and its sessions
- * included, and sends calls on to the lab.
+ * The dashboard of the binary itself. With E2E_SERVER=preview it is `vite preview` instead, which
+ * serves the build of the moment as the binary does: for work on the app without building the binary.
  */
 async function serve(lab: Lab): Promise<{ origin: string; stop: () => void }> {
-  const port = await freePort();
-  const web = join(import.meta.dirname, "..");
-  const child: ChildProcess = spawn(
-    process.execPath,
-    [
-      join(web, "node_modules/vite/bin/vite.js"),
-      "preview",
-      "--host",
-      "127.0.0.1",
-      "--port",
-      String(port),
-      "--strictPort",
-    ],
-    { cwd: web, env: { ...process.env, DEVLAB_URL: lab.url }, stdio: ["ignore", "ignore", "inherit"] },
-  );
-  const origin = `http://127.0.0.1:${port}`;
+  let origin = lab.dashboard;
+  let child: ChildProcess | undefined;
+  if (process.env["E2E_SERVER"] === "preview") {
+    const port = await freePort();
+    const web = join(import.meta.dirname, "..");
+    const vite = join(web, "node_modules/vite/bin/vite.js");
+    child = spawn(
+      process.execPath,
+      [vite, "preview", "--host", "127.0.0.1", "--port", String(port), "--strictPort"],
+      {
+        cwd: web,
+        env: { ...process.env, DEVLAB_URL: lab.url },
+        stdio: ["ignore", "ignore", "inherit"],
+      },
+    );
+    origin = `http://127.0.0.1:${port}`;
+  }
   await until("the dashboard answers", async () =>
     (await fetch(`${origin}/api/health`)).ok ? true : undefined,
   );
-  return { origin, stop: () => child.kill() };
+  return { origin, stop: () => child?.kill() };
 }
 
 export async function logIn(page: Page, origin: string, token: string): Promise<void> {

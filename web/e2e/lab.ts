@@ -11,6 +11,8 @@ const LOOK_MS = 100;
 /** A real lab: a server and agents as processes of their own, in a folder of their own, on a free port. */
 export interface Lab {
   url: string;
+  /** Address of its dashboard. */
+  dashboard: string;
   home: string;
   token: string;
   /** The code of the one-time link that the first start prints. */
@@ -65,7 +67,14 @@ export async function startLab(agents = 2): Promise<Lab> {
   const home = mkdtempSync(join(tmpdir(), "devlab-e2e-"));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const env = { PATH: process.env["PATH"], HOME: home, DEVLAB_HOME: home, DEVLAB_BIND: `127.0.0.1:${port}` };
+  const dashboardPort = await freePort();
+  const env = {
+    PATH: process.env["PATH"],
+    HOME: home,
+    DEVLAB_HOME: home,
+    DEVLAB_BIND: `127.0.0.1:${port}`,
+    DEVLAB_DASHBOARD_BIND: `127.0.0.1:${dashboardPort}`,
+  };
   let server: ChildProcess | undefined;
   let said = "";
   const start = async () => {
@@ -97,6 +106,7 @@ export async function startLab(agents = 2): Promise<Lab> {
   );
   return {
     url,
+    dashboard: `http://127.0.0.1:${dashboardPort}`,
     home,
     token,
     code,
