@@ -67,6 +67,10 @@ impl Lab {
             let kept = self.kept_log(attempt).await?;
             match kept {
                 Some(KeptLog { gone: true, .. }) => return Err(Refusal::Gone("log").into()),
+                // The end of one that is sealed: a restored lab has nothing of it in the store.
+                Some(KeptLog { len: sealed, .. }) if at >= len.max(sealed) => {
+                    return Ok((bytes, len.max(sealed)));
+                }
                 Some(KeptLog {
                     blob: Some(blob),
                     len: sealed,
