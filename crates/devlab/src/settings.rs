@@ -1,7 +1,6 @@
 //! Settings: defaults, then `devlab.toml`, then the environment, then flags; each with its source.
 
 mod blobs;
-
 mod table;
 
 use std::collections::BTreeMap;
