@@ -106,6 +106,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/artifacts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The bytes of an artifact, or a range of them. */
+        get: operations["artifact.content"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/audit": {
         parameters: {
             query?: never;
@@ -600,6 +617,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tasks/artifacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Keeps a file of an attempt that is under way. May be repeated; other bytes under the same path
+         *     replace it.
+         */
+        post: operations["task.put_artifact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tasks/claim": {
         parameters: {
             query?: never;
@@ -700,6 +737,23 @@ export interface paths {
         put?: never;
         /** Hides a task that has ended from lists. */
         post: operations["task.archive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{id}/artifacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Artifacts of a task, oldest attempt first, then by path. */
+        get: operations["task.artifacts"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -842,6 +896,23 @@ export interface paths {
         get: operations["task.logs_stream"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{id}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says something to whoever does a task. The next attempt hears it. */
+        post: operations["task.tell"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1095,6 +1166,29 @@ export interface components {
             /** @description Why. */
             why?: string;
         };
+        /** @description A file that an attempt left. */
+        Artifact: {
+            /** @description Attempt that left it. */
+            attempt: string;
+            /**
+             * Format: date-time
+             * @description When it came.
+             */
+            created_at: string;
+            /** @description Id. */
+            id: string;
+            /** @description Path in the attempt's tree. */
+            path: string;
+            /** @description SHA-256 of its bytes; absent once they are gone, by the rules of retention. */
+            sha256?: string | null;
+            /**
+             * Format: int64
+             * @description Length, in bytes.
+             */
+            size: number;
+            /** @description Task. */
+            task: string;
+        };
         /** @description An attempt. */
         Attempt: {
             /** @description Agent. */
@@ -1216,6 +1310,8 @@ export interface components {
         };
         /** @description Work that was claimed, with everything that the agent needs. */
         Claimed: {
+            /** @description Patterns of files to keep of what the driver leaves; empty for a verify attempt. */
+            artifacts?: string[];
             /** @description The attempt: the fence of every later call. */
             attempt: string;
             driver?: components["schemas"]["Driver"] | null;
@@ -1356,6 +1452,8 @@ export interface components {
         };
         /** @description Makes one task. */
         CreateTask: {
+            /** @description Patterns of files that are kept of what the driver leaves, besides the project's. */
+            artifacts?: string[];
             /** @description Checks besides the project's. */
             checks?: components["schemas"]["Check"][];
             /** @description Tasks of the same parent (or goals of the same org) that have to be done first. */
@@ -1468,6 +1566,8 @@ export interface components {
         };
         /** @description A task in a graph. */
         GraphTask: {
+            /** @description Patterns of files that are kept of what the driver leaves, besides the project's. */
+            artifacts?: string[];
             /** @description Checks besides the project's. */
             checks?: components["schemas"]["Check"][];
             /** @description Keys of tasks of the same parent that have to be done first. */
@@ -1512,6 +1612,11 @@ export interface components {
         };
         /** @description What a look at a lab has found. */
         LabReport: {
+            /**
+             * Format: int64
+             * @description Sealed logs and artifacts that were read whole.
+             */
+            blobs: number;
             /**
              * Format: int64
              * @description Projects that were not looked at, because another server has their repositories: ask that
@@ -1591,6 +1696,34 @@ export interface components {
                  * @description When it last called.
                  */
                 seen_at: string;
+            }[];
+            /** @description Where the next page begins: pass it as `cursor`. Absent on the last page. */
+            next?: string | null;
+        };
+        /** @description A page of a list. */
+        List_Artifact: {
+            /** @description The items. */
+            items: {
+                /** @description Attempt that left it. */
+                attempt: string;
+                /**
+                 * Format: date-time
+                 * @description When it came.
+                 */
+                created_at: string;
+                /** @description Id. */
+                id: string;
+                /** @description Path in the attempt's tree. */
+                path: string;
+                /** @description SHA-256 of its bytes; absent once they are gone, by the rules of retention. */
+                sha256?: string | null;
+                /**
+                 * Format: int64
+                 * @description Length, in bytes.
+                 */
+                size: number;
+                /** @description Task. */
+                task: string;
             }[];
             /** @description Where the next page begins: pass it as `cursor`. Absent on the last page. */
             next?: string | null;
@@ -2613,6 +2746,8 @@ export interface components {
         };
         /** @description What `.devlab/project.toml` on the default branch says now. */
         ProjectSettings: {
+            /** @description Patterns of files that are kept of what drivers leave. */
+            artifacts?: string[];
             /** @description Checks in the order they run. */
             checks: components["schemas"]["Check"][];
             /** @description Labels that an agent needs. */
@@ -2746,6 +2881,8 @@ export interface components {
         };
         /** @description Schedules one task (`task`) or a graph (`title` and `tasks`). */
         Schedule: {
+            /** @description Patterns of files that are kept of what the driver leaves, besides the project's. */
+            artifacts?: string[];
             /** @description Checks of the goal, besides the project's. */
             checks?: components["schemas"]["Check"][];
             /** @description Goals of the same org that have to be done first. */
@@ -2921,6 +3058,8 @@ export interface components {
         };
         /** @description A task with everything that belongs to it alone. */
         TaskDetail: components["schemas"]["Task"] & {
+            /** @description Patterns of the files that are kept of what its driver leaves. */
+            artifacts?: string[];
             /** @description All checks that its result has to pass. */
             checks: components["schemas"]["Check"][];
             /** @description What depends on it. */
@@ -2938,6 +3077,11 @@ export interface components {
             stuck?: string | null;
             /** @description Branch that its result goes into. */
             target?: string | null;
+        };
+        /** @description Says something to whoever does a task. */
+        TellTask: {
+            /** @description The words. */
+            message: string;
         };
         /** @description A token, without its secret. */
         Token: {
@@ -3328,6 +3472,50 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "artifact.content": {
+        parameters: {
+            query?: {
+                /** @description Whether a browser may show it; pictures, text and JSON only. Default: it is a download. */
+                inline?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The artifact */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The range that was asked for */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
                 };
             };
             /** @description A problem: `code` says which */
@@ -4421,6 +4609,50 @@ export interface operations {
             };
         };
     };
+    "task.put_artifact": {
+        parameters: {
+            query: {
+                /** @description The task. */
+                task: string;
+                /** @description The attempt. */
+                attempt: string;
+                /** @description Path in the attempt's tree, with `/` between its parts. */
+                path: string;
+                /** @description SHA-256 of the bytes, in lower-case hexadecimal. */
+                sha256: string;
+                /** @description Length, in bytes; at most 268435456. */
+                size: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description It is kept */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Artifact"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "task.claim": {
         parameters: {
             query?: never;
@@ -4666,6 +4898,41 @@ export interface operations {
             };
         };
     };
+    "task.artifacts": {
+        parameters: {
+            query?: {
+                /** @description Of this attempt only. */
+                attempt?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Artifact"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "task.attempts": {
         parameters: {
             query?: {
@@ -4882,6 +5149,8 @@ export interface operations {
                 offset?: number;
                 /** @description Most bytes: 1 to 262144, which is the default. */
                 limit?: number;
+                /** @description The last lines, so many of them, in place of a place: 1 to 10000. No more than `limit` bytes. */
+                tail?: number;
             };
             header?: never;
             path: {
@@ -4925,6 +5194,8 @@ export interface operations {
                 offset?: number;
                 /** @description Most bytes: 1 to 262144, which is the default. */
                 limit?: number;
+                /** @description The last lines, so many of them, in place of a place: 1 to 10000. No more than `limit` bytes. */
+                tail?: number;
             };
             header?: never;
             path: {
@@ -4942,6 +5213,42 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": string;
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "task.tell": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TellTask"];
+            };
+        };
+        responses: {
+            /** @description The task */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
                 };
             };
             /** @description A problem: `code` says which */
