@@ -46,6 +46,7 @@ impl Pair {
             .env("DEVLAB_HOME", self.home(name))
             .env("DEVLAB_BIND", &bind)
             .env("DATABASE_URL", self.postgres.url("devlab"))
+            .env("DEVLAB_BLOBS", self.bench.path().join("blobs"))
             .env("DEVLAB_FAULTS", faults)
             .env("DEVLAB_FAULTS_RECORD", self.record(name))
             .stdout(Stdio::null())

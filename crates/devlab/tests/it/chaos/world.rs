@@ -265,13 +265,20 @@ fn server(path: &Path, postgres: Option<&Postgres>) -> Spec {
         ("DEVLAB_TEST_CLOCK_FILE", text(&path.join("clock"))),
         ("DEVLAB_LOG", "info".to_owned()),
     ];
-    let database = postgres.map(|postgres| ("DATABASE_URL", postgres.url("devlab")));
+    // Servers that share a database share the place of blobs too.
+    let shared = postgres.map(|postgres| {
+        let blobs = text(&path.join("blobs"));
+        [
+            ("DATABASE_URL", postgres.url("devlab")),
+            ("DEVLAB_BLOBS", blobs),
+        ]
+    });
     Spec {
         who: Who::Server,
         args: vec!["server".to_owned()],
         env: env
             .into_iter()
-            .chain(database)
+            .chain(shared.into_iter().flatten())
             .map(|(name, value)| (name.to_owned(), value))
             .collect(),
         folder: path.to_owned(),
