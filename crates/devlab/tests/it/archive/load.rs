@@ -79,8 +79,11 @@ fn log_of_work(bench: &Bench, task: &str) -> String {
     let attempts = bench.run(&attempts).ok().json();
     let mut attempts = attempts.as_array().unwrap().iter();
     let did = attempts.find(|one| one["kind"] == "work" && one["state"] == "succeeded");
-    let id = did.unwrap()["id"].as_str().unwrap();
-    bench.run(&["task", "logs", task, "--attempt", id]).ok().out
+    let number = did.unwrap()["number"].to_string();
+    bench
+        .run(&["task", "logs", task, "--attempt", &number])
+        .ok()
+        .out
 }
 
 /// Nothing that was acknowledged before is missing, everything holds, and work goes on.
