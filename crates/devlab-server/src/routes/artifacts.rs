@@ -122,9 +122,12 @@ async fn put(
         sha256: query.sha256,
         len: size,
     };
-    let source = Box::pin(bounded(request.into_body(), size));
-    let kept = lab.put_artifact(&caller.principal, new, source).await?;
-    Ok(AxumJson(convert::artifact(kept)))
+    let mut source = Box::pin(bounded(request.into_body(), size));
+    let kept = lab.put_artifact(&caller.principal, new, &mut source).await;
+    // The answer may be known before the body has been read: of what is there already, or refused. A
+    // client that is cut off while it sends may never see it.
+    while let Some(Ok(_)) = source.next().await {}
+    Ok(AxumJson(convert::artifact(kept?)))
 }
 
 /// A body of at most so many bytes, none of which is waited for too long.
