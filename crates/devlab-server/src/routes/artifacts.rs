@@ -122,7 +122,7 @@ async fn put(
         sha256: query.sha256,
         len: size,
     };
-    let mut source = Box::pin(bounded(request.into_body(), size));
+    let mut source = Box::pin(bounded(request.into_body(), size)).fuse();
     let kept = lab.put_artifact(&caller.principal, new, &mut source).await;
     // The answer may be known before the body has been read: of what is there already, or refused. A
     // client that is cut off while it sends may never see it.
