@@ -83,11 +83,8 @@ impl Lab {
     pub async fn move_here(self: &Arc<Self>, wanted: &Move) -> Result<Arriving> {
         let id = wanted.project;
         let mut arriving = Arriving::begin(self, id)?;
-        let found = self
-            .store()
-            .read(move |view| Ok((view.project(id)?, view.now())));
-        let (project, _) = found.await?;
-        let project = project.ok_or(Refusal::NotFound("project"))?;
+        let found = self.store().read(move |view| view.project(id)).await?;
+        let project = found.ok_or(Refusal::NotFound("project"))?;
         if project.home.server == Some(self.this_server().id) {
             let text = "the repository is there already".to_owned();
             return Err(Refusal::Conflict(text).into());

@@ -1,11 +1,19 @@
-import type { PlannedTask } from "../api/types";
 import type { Edge, GraphNode } from "../graph/model";
 
-/** A revision as a graph. Keys of nested tasks are joined with `/`; what was done before is done. */
-export function graphOf(tasks: readonly PlannedTask[]): { nodes: GraphNode[]; edges: Edge[] } {
+/** What a graph needs of a task that is planned or asked for. */
+interface Wanted {
+  key: string;
+  title: string;
+  tasks?: readonly Wanted[] | undefined;
+  depends_on?: readonly string[] | undefined;
+  done?: boolean | undefined;
+}
+
+/** A plan as a graph. Keys of nested tasks are joined with `/`; what was done before is done. */
+export function graphOf(tasks: readonly Wanted[]): { nodes: GraphNode[]; edges: Edge[] } {
   const nodes: GraphNode[] = [];
   const edges: Edge[] = [];
-  const walk = (list: readonly PlannedTask[], parent: string | undefined) => {
+  const walk = (list: readonly Wanted[], parent: string | undefined) => {
     for (const task of list) {
       const id = parent ? `${parent}/${task.key}` : task.key;
       const below = task.tasks ?? [];

@@ -1,5 +1,6 @@
 import type { GraphTask, Schedule } from "../api/types";
 import { circleOf, type Edge, type GraphNode } from "../graph/model";
+import { graphOf } from "../plans/graph";
 
 export type Mode = "task" | "graph" | "json";
 
@@ -143,28 +144,9 @@ export function scheduleOf(form: Form, org: string): Schedule {
   };
 }
 
-/** The plan as a graph, before it exists. Keys of nested tasks are joined with `/`. */
+/** The plan as a graph, before it exists. */
 export function planOf(schedule: Schedule): { nodes: GraphNode[]; edges: Edge[] } {
-  const nodes: GraphNode[] = [];
-  const edges: Edge[] = [];
-  const walk = (tasks: readonly GraphTask[], parent: string | undefined) => {
-    for (const task of tasks) {
-      const id = parent ? `${parent}/${task.key}` : task.key;
-      const below = task.tasks ?? [];
-      nodes.push({
-        id,
-        title: task.title,
-        parent,
-        kind: below.length > 0 ? "composite" : "leaf",
-        state: "draft",
-      });
-      for (const key of task.depends_on ?? [])
-        edges.push({ from: parent ? `${parent}/${key}` : key, to: id });
-      walk(below, id);
-    }
-  };
-  walk(schedule.tasks ?? [], undefined);
-  return { nodes, edges };
+  return graphOf(schedule.tasks ?? []);
 }
 
 /** Title that the server gives to a single task: its first line. */

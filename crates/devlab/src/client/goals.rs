@@ -1,6 +1,5 @@
 //! Goals and the graphs below them.
 
-use std::io::Read;
 use std::path::Path;
 
 use devlab_api::client::{Client, TaskQuery};
@@ -10,14 +9,11 @@ use serde_json::json;
 
 use super::find::brief;
 use super::tasks::{proof, state};
-use super::{all, find, plans, tasks};
+use super::{all, file, find, plans, tasks};
 use crate::args::{GoalCommand, Output};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::show;
-
-/// Largest file that is scheduled, in bytes: the server's own limit.
-const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// `devlab goal`.
 pub(crate) async fn run(context: &Context, command: GoalCommand) -> anyhow::Result<()> {
@@ -86,17 +82,7 @@ pub(crate) async fn run(context: &Context, command: GoalCommand) -> anyhow::Resu
 }
 
 fn read(file: &Path) -> anyhow::Result<Schedule> {
-    let mut text = String::new();
-    let read = if file == Path::new("-") {
-        std::io::stdin()
-            .take(FILE_BYTES_MAX)
-            .read_to_string(&mut text)
-    } else {
-        let opened = std::fs::File::open(file);
-        opened.and_then(|opened| opened.take(FILE_BYTES_MAX).read_to_string(&mut text))
-    };
-    // A name that leads nowhere is a mistake in the command line.
-    read.map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))?;
+    let text = file::read(file)?;
     serde_json::from_str(&text)
         .map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
 }

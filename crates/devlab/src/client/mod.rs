@@ -3,6 +3,7 @@
 pub(crate) mod agents;
 pub(crate) mod artifacts;
 pub(crate) mod checks;
+mod file;
 pub(crate) mod find;
 pub(crate) mod goals;
 pub(crate) mod lab;

@@ -3,7 +3,6 @@
 mod compile;
 mod print;
 
-use std::io::Read;
 use std::path::Path;
 
 use devlab_api::client::{Client, ClientError};
@@ -15,14 +14,11 @@ use devlab_api::task::{Command, Driver};
 use devlab_core::TaskId;
 use devlab_core::plan::PlanState;
 
-use super::find;
+use super::{file, find};
 use crate::args::{OnRunning, Output, PlanCommand, PlanOfGoal, RevisionOf};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::show;
-
-/// Largest plan file that is sent, in bytes: the server's own limit of a request.
-const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// `devlab plan`.
 pub(crate) async fn run(context: &Context, command: PlanCommand) -> anyhow::Result<()> {
@@ -189,24 +185,8 @@ fn input(plan: &PlanOfGoal) -> anyhow::Result<PlanInput> {
     let file = plan.from.plan.as_deref().unwrap_or(Path::new("-"));
     Ok(PlanInput::File(FileInput {
         name: file.display().to_string(),
-        text: read(file)?,
+        text: file::read(file)?,
     }))
-}
-
-/// A file, or standard input.
-fn read(file: &Path) -> anyhow::Result<String> {
-    let mut text = String::new();
-    let read = if file == Path::new("-") {
-        std::io::stdin()
-            .take(FILE_BYTES_MAX)
-            .read_to_string(&mut text)
-    } else {
-        let opened = std::fs::File::open(file);
-        opened.and_then(|opened| opened.take(FILE_BYTES_MAX).read_to_string(&mut text))
-    };
-    // A name that leads nowhere is a mistake in the command line.
-    read.map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))?;
-    Ok(text)
 }
 
 /// Names everything that is wrong with a plan, one problem a line.

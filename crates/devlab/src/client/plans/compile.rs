@@ -9,6 +9,7 @@ use devlab_core::plan::{Plan, PlanTask, Planner};
 use serde_json::json;
 
 use crate::args::{Output, PlanFrom};
+use crate::client::file;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::show;
@@ -37,8 +38,8 @@ fn planner(from: &PlanFrom) -> anyhow::Result<Box<dyn Planner>> {
         let folder = folder.trim_end_matches('/');
         return Ok(Box::new(SpecKit {
             folder: folder.to_owned(),
-            spec: super::read(&Path::new(folder).join(SPEC_FILE))?,
-            tasks: super::read(&Path::new(folder).join(TASKS_FILE))?,
+            spec: file::read(&Path::new(folder).join(SPEC_FILE))?,
+            tasks: file::read(&Path::new(folder).join(TASKS_FILE))?,
             stories_in_parallel: !from.stories_in_turn,
             driver: None,
         }));
@@ -46,7 +47,7 @@ fn planner(from: &PlanFrom) -> anyhow::Result<Box<dyn Planner>> {
     let file = from.plan.as_deref().unwrap_or(Path::new("-"));
     Ok(Box::new(File {
         name: file.display().to_string(),
-        text: super::read(file)?,
+        text: file::read(file)?,
     }))
 }
 
