@@ -154,7 +154,7 @@ impl Writer {
     fn try_batch(
         &mut self,
         runtime: &Runtime,
-        units: &mut [UnitJob],
+        units: &mut Vec<UnitJob>,
         one_by_one: bool,
         unknown: &mut Option<Done>,
     ) -> std::result::Result<Done, Trouble> {
@@ -184,7 +184,7 @@ impl Writer {
         &mut self,
         runtime: &Runtime,
         client: &ClientWrapper,
-        units: &mut [UnitJob],
+        units: &mut Vec<UnitJob>,
         one_by_one: bool,
         unknown: &mut Option<Done>,
     ) -> std::result::Result<(Done, bool), Trouble> {
@@ -201,6 +201,9 @@ impl Writer {
                 return Ok((done, ended.is_ok()));
             }
             *unknown = None;
+        }
+        if !one_by_one {
+            self.let_in(units);
         }
         let mut run = Run {
             outcomes: units.iter().map(|_| None).collect(),
@@ -224,6 +227,15 @@ impl Writer {
             ))
         });
         Ok((done?, true))
+    }
+
+    /// Takes in what came while others had their turn: with several servers that is as much as there
+    /// was at first, and each turn costs a commit.
+    fn let_in(&self, units: &mut Vec<UnitJob>) {
+        let mut late = VecDeque::new();
+        self.jobs
+            .take(&mut late, self.batch_max.saturating_sub(units.len()));
+        units.extend(late);
     }
 
     /// Takes the turn.
