@@ -92,10 +92,12 @@ pub(crate) enum Command {
     Planner(Planner),
     /// Lists, the board and claims beside 1,000 and 1,000,000 finished tasks.
     History(History),
+    /// Logs of a million lines: how fast they are written, and how long their last page takes.
+    Logs(Logs),
     /// Dispatch by two servers on one PostgreSQL against one, and from one to the other.
     TwoServers(Load),
     /// All of the above with their defaults, the offered loads included; two servers with
-    /// `--store postgres` only, which has no other scenario than they and dispatch.
+    /// `--store postgres` only, which of the others has dispatch, history and logs.
     All,
 }
 
@@ -110,6 +112,7 @@ impl Command {
             Self::Git(_) => "git",
             Self::Planner(_) => "planner",
             Self::History(_) => "history",
+            Self::Logs(_) => "logs",
             Self::TwoServers(_) => "two-servers",
             Self::All => "all",
         }
@@ -245,6 +248,30 @@ impl Default for History {
             few: 1_000,
             many: 1_000_000,
             requests: 300,
+        }
+    }
+}
+
+/// Size of `logs`.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Logs {
+    /// Lines of each log, of about a hundred bytes each.
+    #[arg(long, default_value_t = 1_000_000)]
+    pub(crate) lines: u32,
+    /// Attempts that write at the same time.
+    #[arg(long, default_value_t = 4)]
+    pub(crate) attempts: u32,
+    /// Requests of the last page.
+    #[arg(long, default_value_t = 200)]
+    pub(crate) requests: u32,
+}
+
+impl Default for Logs {
+    fn default() -> Self {
+        Self {
+            lines: 1_000_000,
+            attempts: 4,
+            requests: 200,
         }
     }
 }

@@ -329,6 +329,14 @@ impl Lab {
         }
     }
 
+    /// The server's counters, as text.
+    pub(crate) async fn metrics_text(&self) -> anyhow::Result<String> {
+        let mut conn = Conn::open(&self.address).await?;
+        let route = Route::new(&self.address, &self.token, "GET /v1/metrics");
+        let (_, body) = conn.call(&route, b"").await?;
+        Ok(String::from_utf8_lossy(body).into_owned())
+    }
+
     /// Durability settings, read back from the database by the server.
     pub(crate) async fn settings(&self) -> anyhow::Result<BTreeMap<String, String>> {
         let mut conn = Conn::open(&self.address).await?;

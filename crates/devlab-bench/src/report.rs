@@ -87,6 +87,9 @@ const TARGETS: &[(&str, &str, Goal)] = &[
     ("ready-scan", "claim_p50_ratio_matching", Goal::AtMost(1.5)),
     ("ready-scan", "claim_p50_ratio_other", Goal::AtMost(1.5)),
     ("history", "worst_p50_ratio", Goal::AtMost(2.0)),
+    ("logs", "append_mb_per_min", Goal::AtLeast(200.0)),
+    ("logs", "live_page_p99_ms", Goal::AtMost(50.0)),
+    ("logs", "sealed_page_p99_ms", Goal::AtMost(50.0)),
     ("idle", "ready_ms", Goal::AtMost(300.0)),
     ("idle", "resident_mb", Goal::AtMost(40.0)),
     ("idle", "binary_mb", Goal::AtMost(60.0)),
@@ -110,6 +113,9 @@ const TARGETS_ON_POSTGRES: &[(&str, &str, Goal)] = &[
         Goal::AtMost(20.0),
     ),
     ("history", "worst_p50_ratio", Goal::AtMost(2.0)),
+    ("logs", "append_mb_per_min", Goal::AtLeast(200.0)),
+    ("logs", "live_page_p99_ms", Goal::AtMost(50.0)),
+    ("logs", "sealed_page_p99_ms", Goal::AtMost(50.0)),
     ("two-servers", "two_to_one", Goal::AtLeast(0.9)),
     // One whose wake was lost waits ten seconds for its agent's next look.
     (

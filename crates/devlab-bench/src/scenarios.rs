@@ -4,6 +4,7 @@ mod dispatch;
 mod git;
 mod history;
 mod idle;
+mod logs;
 mod planner;
 mod ready_scan;
 mod repository;
@@ -59,6 +60,7 @@ fn scenarios(command: &Command, store: StoreKind) -> Vec<Command> {
             Command::Dispatch(Load::offered(DISPATCH_OFFERED)),
             Command::TwoServers(Load::offered(DISPATCH_OFFERED)),
             Command::History(args::History::default()),
+            Command::Logs(args::Logs::default()),
         ],
         (Command::All, StoreKind::Sqlite) => vec![
             Command::Dispatch(Load::closed()),
@@ -67,6 +69,7 @@ fn scenarios(command: &Command, store: StoreKind) -> Vec<Command> {
             Command::ThreeStep(Load::offered(THREE_STEP_OFFERED)),
             Command::ReadyScan(args::ReadyScan::default()),
             Command::History(args::History::default()),
+            Command::Logs(args::Logs::default()),
             Command::Idle(args::Idle::default()),
             Command::Stream(args::Stream::default()),
             Command::Git(args::Git::default()),
@@ -165,6 +168,7 @@ impl<'a> Session<'a> {
             Command::Dispatch(load) => dispatch::run(&lab, self.args, load).await?,
             Command::ThreeStep(load) => three_step::run(&lab, self.args, load).await?,
             Command::Stream(size) => stream::run(&lab, self.args, size).await?,
+            Command::Logs(size) => logs::run(&lab, size).await?,
             Command::Git(size) => {
                 let folder = data_folder(self.args)?;
                 let metrics = git::run(&lab, self.args, size, folder.path()).await;
@@ -209,6 +213,11 @@ fn describe(scenario: &Command, args: &Args) -> (String, Vec<(&'static str, u32)
         Command::History(size) => vec![
             ("few", size.few),
             ("many", size.many),
+            ("requests", size.requests),
+        ],
+        Command::Logs(size) => vec![
+            ("lines", size.lines),
+            ("attempts", size.attempts),
             ("requests", size.requests),
         ],
         Command::Idle(size) => vec![("agents", size.agents), ("watch_seconds", size.watch_secs)],
