@@ -1,6 +1,6 @@
 //! Orgs and projects.
 
-use devlab_core::{OrgId, ProjectId, ServerId, Timestamp};
+use devlab_core::{OrgId, ProjectId, ServerId, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -14,9 +14,88 @@ pub struct Org {
     pub id: OrgId,
     /// Name.
     pub name: String,
+    /// How long logs, artifacts and refs of attempts stay after the end of their goal, such as `90d`
+    /// or `forever`; absent: as the lab says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<String>,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
+}
+
+/// Changes an org. What is left out stays.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateOrg {
+    /// How long logs, artifacts and refs of attempts stay after the end of their goal: days, such as
+    /// `90d`, `forever`, or `default`, which is as the lab says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<String>,
+}
+
+/// What attempts left that goes by the rules of retention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct Holdings {
+    /// Logs.
+    pub logs: u64,
+    /// Their bytes.
+    pub log_bytes: u64,
+    /// Artifacts.
+    pub artifacts: u64,
+    /// Their bytes.
+    pub artifact_bytes: u64,
+    /// Commits of attempts that a ref of their own keeps. Refs go within the hour after the rest,
+    /// by the server that has the repository.
+    pub refs: u64,
+}
+
+impl std::ops::AddAssign for Holdings {
+    fn add_assign(&mut self, other: Self) {
+        self.logs += other.logs;
+        self.log_bytes += other.log_bytes;
+        self.artifacts += other.artifacts;
+        self.artifact_bytes += other.artifact_bytes;
+        self.refs += other.refs;
+    }
+}
+
+/// A goal that ended so long ago that the bytes of its attempts are due to go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DueGoal {
+    /// The goal.
+    #[schema(value_type = String)]
+    pub goal: TaskId,
+    /// Its title.
+    pub title: String,
+    /// When it ended.
+    #[schema(value_type = String, format = DateTime)]
+    pub ended_at: Timestamp,
+    /// What goes.
+    pub holds: Holdings,
+}
+
+/// A page of what is due, and by which rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Due {
+    /// What is in force for the org: its own retention, or else the lab's.
+    pub retention: String,
+    /// Goals, oldest first.
+    pub items: Vec<DueGoal>,
+    /// `cursor` of the next page, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// What was let go of.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct Retired {
+    /// Goals.
+    pub goals: u64,
+    /// What their attempts left.
+    pub held: Holdings,
+    /// `cursor` of the next call, if there may be more to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// Makes an org.

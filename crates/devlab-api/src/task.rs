@@ -439,6 +439,9 @@ pub struct Attempt {
     pub candidate: Option<CandidateId>,
     /// Length of its log in bytes.
     pub log_bytes: u64,
+    /// Whether the bytes of its log are gone, by the rules of retention.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub log_gone: bool,
     /// When it was claimed.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -489,6 +492,10 @@ pub struct Receipt {
     pub log_offset: u64,
     /// Length of its output in bytes.
     pub log_len: u64,
+    /// Whether the log that has its output is gone, by the rules of retention: the receipt outlives
+    /// it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub log_gone: bool,
     /// Isolation in force.
     #[schema(value_type = String)]
     pub isolation: check::Isolation,

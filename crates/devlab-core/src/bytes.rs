@@ -4,10 +4,71 @@
 //! names it is stored here, and so is what is under way: a blob that is being put is *pinned*, one
 //! that is being removed is *condemned*, never both at one time. See [`crate::rules::bytes`].
 
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
 use crate::check::Sha256Hex;
-use crate::error::Result;
+use crate::error::{Refusal, Result};
 use crate::id::{ArtifactId, AttemptId, OrgId, TaskId};
 use crate::time::Timestamp;
+
+/// How long the logs, artifacts and refs of a goal's attempts stay after it has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Retention {
+    /// This many days, 1 to [`RETENTION_DAYS_MAX`].
+    Days(u32),
+    /// Until somebody says otherwise.
+    Forever,
+}
+
+/// Longest retention that is counted, in days: a century.
+pub const RETENTION_DAYS_MAX: u32 = 36_500;
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+impl Retention {
+    /// What ended before this may go at `now`; `None` if nothing may.
+    #[must_use]
+    pub fn before(self, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Days(days) => Some(now.minus(DAY * days)),
+            Self::Forever => None,
+        }
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self::Days(30)
+    }
+}
+
+impl FromStr for Retention {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> std::result::Result<Self, Refusal> {
+        if text == "forever" {
+            return Ok(Self::Forever);
+        }
+        let days = text.strip_suffix('d').and_then(|days| days.parse().ok());
+        match days {
+            Some(days @ 1..=RETENTION_DAYS_MAX) => Ok(Self::Days(days)),
+            Some(_) | None => Err(Refusal::invalid(
+                "retention",
+                format!("must be days from 1d to {RETENTION_DAYS_MAX}d, or forever"),
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Retention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Days(days) => write!(f, "{days}d"),
+            Self::Forever => f.write_str("forever"),
+        }
+    }
+}
 
 /// What became of the log of an attempt that is over.
 #[derive(Debug, Clone, PartialEq, Eq)]

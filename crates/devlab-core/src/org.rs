@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::bytes::Retention;
 use crate::check::CheckSet;
 use crate::git::RefName;
 use crate::id::{OrgId, ProjectId};
@@ -17,6 +18,8 @@ pub struct Org {
     pub id: OrgId,
     /// Unique name.
     pub name: Name,
+    /// How long bytes of its goals are kept; `None`: as the lab says.
+    pub retention: Option<Retention>,
     /// When it was made.
     pub created_at: Timestamp,
 }

@@ -36,6 +36,13 @@ impl Timestamp {
         Self(self.0.saturating_add(millis))
     }
 
+    /// This time less a duration; stays at the first representable time on overflow.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(millis))
+    }
+
     /// Time since `earlier`; zero if that is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

@@ -320,6 +320,8 @@ pub trait Tx: Read + WriteBytes {
 
     /// Stores a new org.
     fn insert_org(&mut self, org: &Org) -> Result<()>;
+    /// Replaces an org.
+    fn put_org(&mut self, org: &Org) -> Result<()>;
     /// Stores a new project.
     fn insert_project(&mut self, project: &Project) -> Result<()>;
     /// Replaces a project.

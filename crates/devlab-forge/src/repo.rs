@@ -12,6 +12,10 @@ use crate::objects::Object;
 pub const PUSH_BYTES_MAX: u64 = 2 << 30;
 /// A lock this old belongs to a process that died: git itself waits three seconds for one.
 pub const STALE_LOCK_AGE: Duration = Duration::from_secs(10);
+/// Loose objects in one of 256 folders from which git packs by itself.
+const LOOSE_OF_256_MAX: usize = 27;
+/// Packs from which git packs by itself.
+const PACKS_MAX: usize = 50;
 /// Most folders and files looked at while clearing stale locks.
 const LOCK_SCAN_MAX: usize = 1_000_000;
 
@@ -167,18 +171,41 @@ impl BareRepo {
         Err(Error::failed("fsck", done.code, &said))
     }
 
-    /// Packs loose objects and refs, and drops objects that nothing has named for two weeks. Never
-    /// run by git on its own here: only by this call. A few processes.
+    /// Packs loose objects and refs; `prune` also drops objects that nothing names and that are older
+    /// than two weeks, so that none goes that a push or a merge is just about to name. Never run by
+    /// git on its own here: only by this call. A few processes, which end if the call is dropped.
     ///
     /// # Errors
     /// git's failure.
-    pub async fn maintain(&self) -> Result<()> {
+    pub async fn maintain(&self, prune: bool) -> Result<()> {
+        let prune = match prune {
+            true => "--prune=2.weeks.ago",
+            false => "--no-prune",
+        };
         self.cmd("gc")
-            .args(["--quiet", "--prune=2.weeks.ago"])
+            .args(["--quiet", prune])
             .timeout(LONG_TIMEOUT)
             .ok()
             .await?;
         Ok(())
+    }
+
+    /// Whether there are so many loose objects or packs that [`BareRepo::maintain`] would make the
+    /// repository faster: git's own measure, more than about 6,700 objects (guessed from those of one
+    /// of 256 folders) or 50 packs. No process.
+    ///
+    /// # Errors
+    /// A folder cannot be read.
+    pub async fn needs_packing(&self) -> Result<bool> {
+        let objects = self.dir.join("objects");
+        let look = tokio::task::spawn_blocking(move || {
+            let loose = count_files(&objects.join("17"), "")?;
+            let packs = count_files(&objects.join("pack"), ".pack")?;
+            Ok(loose > LOOSE_OF_256_MAX || packs > PACKS_MAX)
+        });
+        look.await
+            .unwrap_or_else(|join| Err(std::io::Error::other(join)))
+            .map_err(Error::io("look into", &self.dir))
     }
 
     /// Removes lock files of git processes that were killed, if older than `min_age` by the file
@@ -195,6 +222,21 @@ impl BareRepo {
             .unwrap_or_else(|join| Err(std::io::Error::other(join)))
             .map_err(Error::io("clear locks in", &self.dir))
     }
+}
+
+/// Files of a folder whose names end with something; none of one that is not there.
+fn count_files(dir: &Path, end: &str) -> std::io::Result<usize> {
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(error),
+    };
+    let mut count = 0;
+    for entry in entries {
+        let name = entry?.file_name();
+        count += usize::from(name.to_string_lossy().ends_with(end));
+    }
+    Ok(count)
 }
 
 fn clear_locks(dir: &Path, min_age: Duration) -> std::io::Result<usize> {

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use devlab_core::bytes::Retention;
 use devlab_core::org::ProjectSettings;
 use devlab_core::server::ServerRole;
 use devlab_core::tx::{Read, RuleConfig, Tx};
@@ -56,17 +57,19 @@ pub struct LabConfig {
     pub import_from: ImportFrom,
     /// Agents that the local runtime is meant to run here.
     pub local_agents: u32,
-    /// What becomes of logs.
+    /// What becomes of logs, artifacts and refs.
     pub bytes: BytesConfig,
 }
 
-/// What becomes of the logs of attempts that are over.
+/// What becomes of the bytes of attempts that are over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BytesConfig {
     /// How long after the end of its attempt a log is sealed.
     pub seal_after: Duration,
     /// Logs of fewer bytes stay in the store: a blob of its own would cost more than it saves.
     pub seal_from: u64,
+    /// How long the bytes of a goal stay after its end, if its org says nothing else.
+    pub retention: Retention,
 }
 
 impl Default for BytesConfig {
@@ -74,6 +77,7 @@ impl Default for BytesConfig {
         Self {
             seal_after: SEAL_AFTER_DEFAULT,
             seal_from: SEAL_FROM_DEFAULT,
+            retention: Retention::default(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Logs, wherever their bytes are: live ones in the store, sealed ones in blobs.
 
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
 use devlab_core::auth::Principal;
@@ -147,6 +148,27 @@ impl Lab {
         }
         self.place_is_ours.store(true, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Those of some attempts whose logs are gone, by the rules of retention.
+    ///
+    /// # Errors
+    /// Storage only.
+    pub async fn gone_logs(
+        &self,
+        attempts: impl IntoIterator<Item = AttemptId>,
+    ) -> Result<HashSet<AttemptId>> {
+        let mut asked: HashSet<AttemptId> = attempts.into_iter().collect();
+        let found = self.read(move |view| {
+            let mut gone = HashSet::new();
+            for attempt in asked.drain() {
+                if view.kept_log(attempt)?.is_some_and(|kept| kept.gone) {
+                    gone.insert(attempt);
+                }
+            }
+            Ok(gone)
+        });
+        Ok(found.await?)
     }
 
     /// What became of a log.

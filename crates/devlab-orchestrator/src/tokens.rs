@@ -252,6 +252,7 @@ pub fn create_org(tx: &mut dyn Tx, name: Name) -> devlab_core::Result<Org> {
     let org = Org {
         id: OrgId::new(now, tx.random()),
         name,
+        retention: None,
         created_at: now,
     };
     tx.insert_org(&org)?;

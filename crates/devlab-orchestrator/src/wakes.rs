@@ -37,6 +37,8 @@ pub struct Wakes {
     pub(crate) start: Notify,
     pub(crate) due: Notify,
     pub(crate) forge: Notify,
+    pub(crate) collect: Notify,
+    pub(crate) tidy: Notify,
 }
 
 #[derive(Debug)]
@@ -77,6 +79,8 @@ impl Wakes {
             start: Notify::new(),
             due: Notify::new(),
             forge: Notify::new(),
+            collect: Notify::new(),
+            tidy: Notify::new(),
         })
     }
 

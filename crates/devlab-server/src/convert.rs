@@ -136,9 +136,9 @@ pub fn artifact(artifact: devlab_core::bytes::Artifact) -> wire::Artifact {
     }
 }
 
-/// An attempt, with the length of its log.
+/// An attempt, with the length of its log and whether that is gone.
 #[must_use]
-pub fn attempt(attempt: Attempt, log_bytes: u64) -> wire::Attempt {
+pub fn attempt(attempt: Attempt, log_bytes: u64, log_gone: bool) -> wire::Attempt {
     wire::Attempt {
         id: attempt.id,
         task: attempt.task,
@@ -153,14 +153,15 @@ pub fn attempt(attempt: Attempt, log_bytes: u64) -> wire::Attempt {
         commit: attempt.commit.as_ref().map(text),
         candidate: attempt.candidate,
         log_bytes,
+        log_gone,
         created_at: attempt.created_at,
         ended_at: attempt.ended_at,
     }
 }
 
-/// A receipt.
+/// A receipt, and whether the log that it is about is gone.
 #[must_use]
-pub fn receipt(receipt: Receipt) -> wire::Receipt {
+pub fn receipt(receipt: Receipt, log_gone: bool) -> wire::Receipt {
     wire::Receipt {
         id: receipt.id,
         task: receipt.task,
@@ -178,6 +179,7 @@ pub fn receipt(receipt: Receipt) -> wire::Receipt {
         duration_ms: receipt.duration_ms,
         log_offset: receipt.log_offset,
         log_len: receipt.log_len,
+        log_gone,
         isolation: receipt.isolation,
         at: receipt.at,
     }
@@ -204,7 +206,31 @@ pub fn org(org: Org) -> wire_project::Org {
     wire_project::Org {
         id: org.id,
         name: org.name.to_string(),
+        retention: org.retention.map(|kept| kept.to_string()),
         created_at: org.created_at,
+    }
+}
+
+/// What attempts left.
+#[must_use]
+pub fn holdings(held: devlab_orchestrator::Holdings) -> wire_project::Holdings {
+    wire_project::Holdings {
+        logs: held.logs,
+        log_bytes: held.log_bytes,
+        artifacts: held.artifacts,
+        artifact_bytes: held.artifact_bytes,
+        refs: held.refs,
+    }
+}
+
+/// A goal that is due.
+#[must_use]
+pub fn due_goal(due: devlab_orchestrator::DueGoal) -> wire_project::DueGoal {
+    wire_project::DueGoal {
+        goal: due.goal,
+        title: due.title,
+        ended_at: due.ended_at,
+        holds: holdings(due.holds),
     }
 }
 

@@ -12,6 +12,7 @@ pub mod meta;
 pub mod orgs;
 pub mod patches;
 pub mod plans;
+pub mod retention;
 pub mod schedule;
 mod support;
 pub mod tasks;
@@ -36,6 +37,7 @@ pub fn all(app: &Arc<App>, lab: Arc<Lab>) -> Result<(Router, OpenApi), serde_jso
     let lists = [
         meta::list,
         orgs::list,
+        retention::list,
         tasks::list,
         schedule::list,
         plans::list,

@@ -147,6 +147,7 @@ async fn run(context: &Context, command: Command) -> anyhow::Result<()> {
         Command::Restore(restore) => archive::restore::run(context, &restore).await,
         Command::Verify => archive::verify::run(context).await,
         Command::Db(DbCommand::Migrate) => archive::migrate::run(context).await,
+        Command::Retention(command) => client::retention::run(context, command).await,
         Command::Org(command) => client::orgs::org(context, command).await,
         Command::Project(ProjectCommand::Sync { push }) => {
             checkout::sync::run(context, push.as_deref()).await

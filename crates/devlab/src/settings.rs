@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
+use devlab_core::bytes::Retention;
 use devlab_core::limits;
 use devlab_core::server::ServerRoles;
 use devlab_orchestrator::BytesConfig;
@@ -377,6 +378,7 @@ fn defaults(environment: &Environment, cores: usize) -> BTreeMap<Key, (String, S
             Key::SealAfterSecs,
             BytesConfig::default().seal_after.as_secs().to_string(),
         ),
+        (Key::Retention, Retention::default().to_string()),
         (Key::Agents, agents.to_string()),
         (Key::Log, "info".to_owned()),
         (Key::LogFormat, "text".to_owned()),

@@ -340,7 +340,8 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /** Changes an org. */
+        patch: operations["org.update"];
         trace?: never;
     };
     "/v1/orgs/{org}/export": {
@@ -357,6 +358,30 @@ export interface paths {
          *     has no tokens.
          */
         post: operations["org.export"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Goals of an org that ended so long ago that the logs, artifacts and refs of their attempts are
+         *     due to go, oldest first. Changes nothing.
+         */
+        get: operations["org.retention"];
+        put?: never;
+        /**
+         * Lets go of the logs, artifacts and refs of goals of an org that are due, oldest first: of at most
+         *     50 goals in one call. It is done in the background as well, once an hour.
+         */
+        post: operations["org.retire"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1223,6 +1248,8 @@ export interface components {
              * @description Length of its log in bytes.
              */
             log_bytes: number;
+            /** @description Whether the bytes of its log are gone, by the rules of retention. */
+            log_gone?: boolean;
             /**
              * Format: int32
              * @description Counts the tries.
@@ -1524,6 +1551,29 @@ export interface components {
             /** @description In words: `exit code 3`, `time limit of 60 s`. */
             reason: string;
         };
+        /** @description A page of what is due, and by which rule. */
+        Due: {
+            /** @description Goals, oldest first. */
+            items: components["schemas"]["DueGoal"][];
+            /** @description `cursor` of the next page, if there is one. */
+            next?: string | null;
+            /** @description What is in force for the org: its own retention, or else the lab's. */
+            retention: string;
+        };
+        /** @description A goal that ended so long ago that the bytes of its attempts are due to go. */
+        DueGoal: {
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            ended_at: string;
+            /** @description The goal. */
+            goal: string;
+            /** @description What goes. */
+            holds: components["schemas"]["Holdings"];
+            /** @description Its title. */
+            title: string;
+        };
         /** @description Something that happened. On a stream its SSE id is `seq` and its SSE event is `kind`. */
         Event: {
             /**
@@ -1600,6 +1650,35 @@ export interface components {
              * @example ok
              */
             status: string;
+        };
+        /** @description What attempts left that goes by the rules of retention. */
+        Holdings: {
+            /**
+             * Format: int64
+             * @description Their bytes.
+             */
+            artifact_bytes: number;
+            /**
+             * Format: int64
+             * @description Artifacts.
+             */
+            artifacts: number;
+            /**
+             * Format: int64
+             * @description Their bytes.
+             */
+            log_bytes: number;
+            /**
+             * Format: int64
+             * @description Logs.
+             */
+            logs: number;
+            /**
+             * Format: int64
+             * @description Commits of attempts that a ref of their own keeps. Refs go within the hour after the rest,
+             *     by the server that has the repository.
+             */
+            refs: number;
         };
         /** @description Something that does not hold. */
         LabProblem: {
@@ -1764,6 +1843,8 @@ export interface components {
                  * @description Length of its log in bytes.
                  */
                 log_bytes: number;
+                /** @description Whether the bytes of its log are gone, by the rules of retention. */
+                log_gone?: boolean;
                 /**
                  * Format: int32
                  * @description Counts the tries.
@@ -1921,6 +2002,11 @@ export interface components {
                 id: string;
                 /** @description Name. */
                 name: string;
+                /**
+                 * @description How long logs, artifacts and refs of attempts stay after the end of their goal, such as `90d`
+                 *     or `forever`; absent: as the lab says.
+                 */
+                retention?: string | null;
             }[];
             /** @description Where the next page begins: pass it as `cursor`. Absent on the last page. */
             next?: string | null;
@@ -2166,6 +2252,11 @@ export interface components {
                 /** @description Isolation in force. */
                 isolation: string;
                 /**
+                 * @description Whether the log that has its output is gone, by the rules of retention: the receipt outlives
+                 *     it.
+                 */
+                log_gone?: boolean;
+                /**
                  * Format: int64
                  * @description Length of its output in bytes.
                  */
@@ -2389,6 +2480,11 @@ export interface components {
             id: string;
             /** @description Name. */
             name: string;
+            /**
+             * @description How long logs, artifacts and refs of attempts stay after the end of their goal, such as `90d`
+             *     or `forever`; absent: as the lab says.
+             */
+            retention?: string | null;
         };
         /** @description A reviewable change. */
         Patch: {
@@ -2811,6 +2907,11 @@ export interface components {
             /** @description Isolation in force. */
             isolation: string;
             /**
+             * @description Whether the log that has its output is gone, by the rules of retention: the receipt outlives
+             *     it.
+             */
+            log_gone?: boolean;
+            /**
              * Format: int64
              * @description Length of its output in bytes.
              */
@@ -2878,6 +2979,18 @@ export interface components {
             push_ref: string;
             /** @description Prepares a checkout, before the driver and before the checks. */
             setup?: string | null;
+        };
+        /** @description What was let go of. */
+        Retired: {
+            /**
+             * Format: int64
+             * @description Goals.
+             */
+            goals: number;
+            /** @description What their attempts left. */
+            held: components["schemas"]["Holdings"];
+            /** @description `cursor` of the next call, if there may be more to do. */
+            next?: string | null;
         };
         /** @description Schedules one task (`task`) or a graph (`title` and `tasks`). */
         Schedule: {
@@ -3121,6 +3234,14 @@ export interface components {
             phase?: string | null;
             /** @description The task. */
             task: string;
+        };
+        /** @description Changes an org. What is left out stays. */
+        UpdateOrg: {
+            /**
+             * @description How long logs, artifacts and refs of attempts stay after the end of their goal: days, such as
+             *     `90d`, `forever`, or `default`, which is as the lab says.
+             */
+            retention?: string | null;
         };
         /** @description Changes a project. What is left out stays. */
         UpdateProject: {
@@ -3956,6 +4077,42 @@ export interface operations {
             };
         };
     };
+    "org.update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateOrg"];
+            };
+        };
+        responses: {
+            /** @description The org */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Org"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "org.export": {
         parameters: {
             query?: never;
@@ -3975,6 +4132,84 @@ export interface operations {
                 };
                 content: {
                     "application/x-tar": number[];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "org.retention": {
+        parameters: {
+            query?: {
+                /** @description Org, by id or name. Default: the caller's, or every org for a global token. */
+                org?: string;
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Most items: 1 to 500, default 50. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Due"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "org.retire": {
+        parameters: {
+            query?: {
+                /** @description Org, by id or name. Default: the caller's, or every org for a global token. */
+                org?: string;
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Most items: 1 to 500, default 50. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What went */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retired"];
                 };
             };
             /** @description A problem: `code` says which */

@@ -5,8 +5,8 @@ use devlab_core::{ProjectId, TokenId};
 use super::query::{AuditQuery, Page, Params};
 use super::{Client, ClientError};
 use crate::project::{
-    CreateOrg, CreateProject, MoveProject, Org, Project, ProjectSettings, SyncProject, SyncResult,
-    UpdateProject,
+    CreateOrg, CreateProject, Due, MoveProject, Org, Project, ProjectSettings, Retired,
+    SyncProject, SyncResult, UpdateOrg, UpdateProject,
 };
 use crate::token::{CreateToken, Login, NewToken, Token};
 use crate::{AuditEntry, Cluster, Health, List, Peer, WhoAmI};
@@ -62,6 +62,25 @@ impl Client {
     /// `GET /orgs/{org}`, by id or name.
     pub async fn org(&self, org: &str) -> Result<Org> {
         self.get(&["orgs", org]).fetch().await
+    }
+
+    /// `PATCH /orgs/{org}`.
+    pub async fn update_org(&self, org: &str, change: &UpdateOrg) -> Result<Org> {
+        self.patch(&["orgs", org]).json(change).fetch().await
+    }
+
+    /// `GET /orgs/{org}/retention`: what is due to go. Changes nothing.
+    pub async fn due(&self, org: &str, page: &Page) -> Result<Due> {
+        let params = page.params(Params::default());
+        let call = self.get(&["orgs", org, "retention"]).query(&params);
+        call.endless().fetch().await
+    }
+
+    /// `POST /orgs/{org}/retention`: lets go of some of what is due.
+    pub async fn retire(&self, org: &str, page: &Page) -> Result<Retired> {
+        let params = page.params(Params::default());
+        let call = self.post(&["orgs", org, "retention"]).query(&params);
+        call.endless().fetch().await
     }
 }
 

@@ -16,6 +16,7 @@
 //! | [`agents`] | agents register, drain, go |
 //! | [`plan`] | plans are proposed, approved, rejected, and carried out |
 //! | [`bytes`] | blobs are put, named and removed |
+//! | [`retention`] | bytes of goals that ended long ago go |
 //! | [`servers`] | servers come and go, share the loops, and hold repositories |
 //! | [`stuck`] | why a task does not move |
 
@@ -30,6 +31,7 @@ mod path;
 pub mod person;
 pub mod plan;
 mod replan;
+pub mod retention;
 pub mod review;
 pub mod schedule;
 pub mod servers;

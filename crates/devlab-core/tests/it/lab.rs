@@ -136,6 +136,7 @@ impl Lab {
         let org_row = Org {
             id: org,
             name,
+            retention: None,
             created_at,
         };
         lab.tx.insert_org(&org_row).unwrap();

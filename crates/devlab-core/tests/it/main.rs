@@ -17,6 +17,7 @@ mod mem_write;
 mod persons;
 mod plans;
 mod replans;
+mod retention;
 mod servers;
 mod simulator;
 mod trains;

@@ -50,6 +50,9 @@ impl Tx for MemTx {
     fn insert_org(&mut self, org: &Org) -> Result<()> {
         insert(&mut self.orgs, org.id, org)
     }
+    fn put_org(&mut self, org: &Org) -> Result<()> {
+        replace(&mut self.orgs, org.id, org)
+    }
     fn insert_project(&mut self, project: &Project) -> Result<()> {
         insert(&mut self.projects, project.id, project)
     }

@@ -160,7 +160,7 @@ async fn a_refused_transaction_says_why() {
 async fn packed_refs_are_found_and_can_move() {
     let (lab, one) = Lab::with(&[("a", "1\n")]).await;
     lab.set("refs/heads/main2", None, Some(&one)).await;
-    lab.repo.maintain().await.unwrap();
+    lab.repo.maintain(true).await.unwrap();
     assert!(!lab.repo.dir().join("refs/heads/main").exists());
     assert_eq!(
         lab.repo.resolve(&main_ref()).await.unwrap(),
@@ -512,4 +512,53 @@ async fn a_ref_that_moved_is_not_published_over() {
     let late = publish(&lab.repo, &main, Some(&one), &aside).await;
     assert!(matches!(late, Err(Error::RefMoved { .. })), "{late:?}");
     assert_eq!(lab.repo.resolve(&main).await.unwrap(), Some(two));
+}
+
+#[tokio::test]
+async fn many_loose_objects_or_packs_are_worth_packing() {
+    let (lab, _) = Lab::with(&[("a", "1\n")]).await;
+    assert!(!lab.repo.needs_packing().await.unwrap());
+    let objects = lab.repo.dir().join("objects");
+    for (folder, end, count) in [("17", "", 28), ("pack", ".pack", 51)] {
+        let folder = objects.join(folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let files: Vec<_> = (0..count)
+            .map(|n| folder.join(format!("{n:038x}{end}")))
+            .collect();
+        for file in &files {
+            std::fs::write(file, b"").unwrap();
+        }
+        assert!(lab.repo.needs_packing().await.unwrap(), "{folder:?}");
+        std::fs::remove_file(&files[0]).unwrap();
+        assert!(!lab.repo.needs_packing().await.unwrap(), "{folder:?}");
+        for file in &files[1..] {
+            std::fs::remove_file(file).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_nothing_names_is_dropped_when_it_is_old_and_only_if_that_is_wanted() {
+    let (lab, one) = Lab::with(&[("a", "1\n")]).await;
+    let two = lab.commit(&[&one], &[("a", "2\n")]).await;
+    let loose = lab.repo.dir().join("objects");
+    let (folder, file) = two.as_str().split_at(2);
+    let object = loose.join(folder).join(file);
+    let is_there = async || {
+        let found = lab.repo.look_up(&[two.to_string()]).await.unwrap();
+        found.into_iter().flatten().count() == 1
+    };
+    lab.repo.maintain(true).await.unwrap();
+    assert!(is_there().await, "it may be about to be named");
+    let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+    let times = std::fs::FileTimes::new().set_modified(long_ago);
+    let opened = std::fs::File::options().write(true).open(&object);
+    // Git makes its objects read-only, which does not stop their owner here.
+    let opened = opened.or_else(|_| std::fs::File::open(&object));
+    opened.unwrap().set_times(times).unwrap();
+    lab.repo.maintain(false).await.unwrap();
+    assert!(is_there().await, "it was not wanted");
+    lab.repo.maintain(true).await.unwrap();
+    assert!(!is_there().await);
+    lab.repo.fsck().await.unwrap();
 }

@@ -6,8 +6,9 @@
 //!
 //! 1. the records come first, in one transaction that only reads;
 //! 2. then the repositories, whose refs are written as the records say they were ([`refs`]). Git
-//!    removes no object that was named then: nothing prunes a repository while the lab runs, and a
-//!    commit that no ref holds any more is put into the bundle by its id.
+//!    removes no object that was named then: nothing prunes a repository, and no blob is removed,
+//!    while an archive is taken ([`devlab_core::rules::retention::hold`]), and a commit that no ref
+//!    holds any more is put into the bundle by its id.
 //!
 //! *Invariant:* nothing is used before its digest was compared with the manifest's.
 //! *Invariant:* a part of an archive, or an archive that was cut off, is never taken for a whole

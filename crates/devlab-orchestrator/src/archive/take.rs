@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use devlab_core::rules::retention;
 use devlab_core::{Oid, ProjectId, Timestamp};
 use devlab_forge::BareRepo;
+use devlab_store::StoreExt;
 use devlab_store::dump::{self, Scope};
 use tokio::sync::mpsc;
 
@@ -32,13 +34,31 @@ pub fn take(
     let (to, pieces) = mpsc::channel(PIECES_WAITING_MAX);
     let work = async move {
         let sender = tar::Sender::new(to);
-        let taken = Box::pin(send(&estate, scope, now, &sender)).await;
+        let taken = holding(&estate, send(&estate, scope, now, &sender)).await;
         if let Err(error) = &taken {
             sender.fail(error).await;
         }
         taken
     };
     (pieces, work)
+}
+
+/// Does work while nothing is removed that the records named when it began.
+async fn holding<T>(estate: &Estate, work: impl Future<Output = Result<T>>) -> Result<T> {
+    estate.store.write(|tx| retention::hold(tx)).await?;
+    let renew = async {
+        loop {
+            tokio::time::sleep(retention::HOLD_TERM / 4).await;
+            if let Err(error) = estate.store.write(|tx| retention::hold(tx)).await {
+                return error;
+            }
+        }
+    };
+    tokio::select! {
+        done = Box::pin(work) => done,
+        // Without it the archive may miss something.
+        error = renew => Err(error.into()),
+    }
 }
 
 async fn send(estate: &Estate, scope: Scope, now: Timestamp, to: &tar::Sender) -> Result<Manifest> {

@@ -3,13 +3,16 @@
 
 mod boxes;
 mod clock;
+mod collect;
 mod due;
 mod forge;
 mod forget;
 mod leases;
 mod presence;
+mod retire;
 mod seal;
 mod start;
+mod tidy;
 mod train;
 
 use std::collections::BTreeMap;
@@ -59,10 +62,13 @@ impl Lab {
             self.tracker.spawn(leases::run(Arc::clone(self)));
             self.tracker.spawn(due::run(Arc::clone(self)));
             self.tracker.spawn(seal::run(Arc::clone(self)));
+            self.tracker.spawn(retire::run(Arc::clone(self)));
+            self.tracker.spawn(collect::run(Arc::clone(self)));
         }
         if self.has_role(ServerRole::Git) {
             self.tracker.spawn(train::run(Arc::clone(self)));
             self.tracker.spawn(forge::run(Arc::clone(self)));
+            self.tracker.spawn(tidy::run(Arc::clone(self)));
         }
         self.tracker.spawn(start::run(Arc::clone(self)));
         self.tracker.spawn(forget::run(Arc::clone(self)));

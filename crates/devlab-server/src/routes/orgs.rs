@@ -7,7 +7,7 @@ use axum::{Extension, Json as AxumJson};
 use devlab_api::List;
 use devlab_api::project::{
     CreateOrg, CreateProject, MoveProject, Org, Project, ProjectSettings, SyncProject, SyncResult,
-    UpdateProject,
+    UpdateOrg, UpdateProject,
 };
 use devlab_core::id::kind;
 use devlab_core::name::{self, Name};
@@ -42,6 +42,7 @@ pub fn list(routes: Routes) -> Routes {
         .add(read, routes!(orgs))
         .add(Policy::roles(Roles::ADMIN), routes!(create_org))
         .add(read, routes!(org))
+        .add(Policy::roles(Roles::ADMIN), routes!(update_org))
         .add(read, routes!(all))
         .add(change.waiting().at_home(), routes!(create))
         .add(read, routes!(one))
@@ -123,6 +124,31 @@ async fn org(
         .read(move |view| scope::org(view, &who, Some(&given)))
         .await?;
     Ok(AxumJson(convert::org(org)))
+}
+
+/// Changes an org.
+#[utoipa::path(patch, path = "/orgs/{org}", tag = "orgs", operation_id = "org.update",
+    params(("org" = String, Path, description = "Id or name")), request_body = UpdateOrg,
+    responses((status = 200, description = "The org", body = Org)))]
+async fn update_org(
+    Extension(lab): Extension<Arc<Lab>>,
+    caller: Caller,
+    Path(given): Path<String>,
+    Mutation { body, idempotency }: Mutation<UpdateOrg>,
+) -> Result<Response> {
+    let retention = match body.retention.as_deref() {
+        None => None,
+        Some("default") => Some(None),
+        Some(kept) => Some(Some(kept.parse()?)),
+    };
+    let who = caller.principal.clone();
+    mutate(&lab, &caller, "org.update", idempotency, move |tx| {
+        let mut org = scope::org(tx, &who, Some(&given))?;
+        org.retention = retention.unwrap_or(org.retention);
+        tx.put_org(&org)?;
+        done(Some(org.id), org.id, StatusCode::OK, &convert::org(org))
+    })
+    .await
 }
 
 fn view_of<R: Read + ?Sized>(

@@ -400,10 +400,14 @@ async fn attempts(
         view.attempts(id)
     });
     let (found, next) = support::part(found.await?, page, |attempt| attempt.id.uuid())?;
+    let gone = lab
+        .gone_logs(found.iter().map(|attempt| attempt.id))
+        .await?;
     let mut items = Vec::new();
     for attempt in found {
         let log_bytes = lab.log_len(attempt.id).await?;
-        items.push(convert::attempt(attempt, log_bytes));
+        let log_gone = gone.contains(&attempt.id);
+        items.push(convert::attempt(attempt, log_bytes, log_gone));
     }
     Ok(AxumJson(List { items, next }))
 }
@@ -425,7 +429,14 @@ async fn receipts(
         view.receipts(id)
     });
     let (found, next) = support::part(found.await?, page, |receipt| receipt.id.uuid())?;
-    let items = found.into_iter().map(convert::receipt).collect();
+    let gone = lab
+        .gone_logs(found.iter().map(|receipt| receipt.attempt))
+        .await?;
+    let items = found.into_iter().map(|receipt| {
+        let log_gone = gone.contains(&receipt.attempt);
+        convert::receipt(receipt, log_gone)
+    });
+    let items = items.collect();
     Ok(AxumJson(List { items, next }))
 }
 

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use devlab_core::auth::{AuditEntry, Role, Token};
+use devlab_core::bytes::Retention;
 use devlab_core::event::{EventKind, NewEvent};
-use devlab_core::org::Project;
+use devlab_core::org::{Org, Project};
 use devlab_core::server::Home;
 use devlab_core::tx::{Page, Remembered, StoredAudit};
 use devlab_core::{OrgId, ProjectId};
@@ -68,6 +69,22 @@ pub(super) async fn orgs_and_projects(lab: Lab) {
         .await
         .unwrap();
     changed_and_doubled(&lab).await;
+    let kept = Org {
+        retention: Some(Retention::Days(7)),
+        ..org(1)
+    };
+    let expected = kept.clone();
+    lab.store.write(move |tx| tx.put_org(&kept)).await.unwrap();
+    let unknown = lab.store.write(|tx| tx.put_org(&org(9))).await;
+    assert!(unknown.is_err(), "there is no such org");
+    lab.store
+        .read(move |view| {
+            assert_eq!(view.org(id(1))?, Some(expected));
+            assert_eq!(view.org(id(2))?, Some(org(2)), "the other one stays");
+            Ok(())
+        })
+        .await
+        .unwrap();
 }
 
 async fn changed_and_doubled(lab: &Lab) {

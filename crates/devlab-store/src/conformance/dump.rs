@@ -307,7 +307,8 @@ pub(super) async fn foreign_rows(lab: Lab) {
     sample().load(store, EMPTY_ONLY).await.unwrap();
     let before = Records::of(store, Scope::Lab).await;
     let mut own = Records::default();
-    let org = json!({"id": name::<kind::Org>(70), "name": "org-70", "created_at": 1});
+    let org = json!({"id": name::<kind::Org>(70), "name": "org-70", "retention": null,
+        "created_at": 1});
     own.0.insert("orgs".to_owned(), [org.to_string()].into());
     let foreign = [
         ("due", json!({"task": name::<kind::Task>(2), "at": 1})),

@@ -42,6 +42,7 @@ pub(super) fn org(n: u32) -> Org {
     Org {
         id: id(n),
         name: format!("org-{n}").parse().unwrap(),
+        retention: None,
         created_at: at(n),
     }
 }

@@ -34,7 +34,10 @@ fn org_and_project(n: u32) -> Vec<(&'static str, Vec<Value>)> {
     vec![
         (
             "orgs",
-            vec![json!({"id": org, "name": format!("org-{n}"), "created_at": 5})],
+            vec![
+                json!({"id": org, "name": format!("org-{n}"), "retention": "90d",
+                "created_at": 5}),
+            ],
         ),
         (
             "projects",

@@ -313,6 +313,9 @@ impl Tx for OverlaySession<'_> {
     fn insert_org(&mut self, _: &Org) -> Result<()> {
         self.direct()
     }
+    fn put_org(&mut self, _: &Org) -> Result<()> {
+        self.direct()
+    }
     fn insert_project(&mut self, _: &Project) -> Result<()> {
         self.direct()
     }

@@ -13,43 +13,64 @@ use super::codec::{Code, Cols, int};
 use super::error::{DbError, DbResult};
 use super::rows::{above, all, below, change, first};
 
+/// Columns of an org, as [`read_org`] takes them.
+const ORG: &str = "id, name, retention, created_at";
+
 pub(crate) fn read_org(cols: &mut Cols<'_>) -> DbResult<Org> {
     Ok(Org {
         id: cols.id()?,
         name: cols.parsed()?,
+        retention: cols.opt_parsed()?,
         created_at: cols.time()?,
     })
 }
 
 pub(crate) fn org(conn: &dyn Sql, id: OrgId) -> DbResult<Option<Org>> {
-    const SQL: &str = "SELECT id, name, created_at FROM orgs WHERE id = ?1";
-    first(conn, SQL, params![id], read_org)
+    let sql = format!("SELECT {ORG} FROM orgs WHERE id = ?1");
+    first(conn, &sql, params![id], read_org)
 }
 
 pub(crate) fn org_by_name(conn: &dyn Sql, name: &Name) -> DbResult<Option<Org>> {
-    const SQL: &str = "SELECT id, name, created_at FROM orgs WHERE name = ?1";
-    first(conn, SQL, params![name.as_str()], read_org)
+    let sql = format!("SELECT {ORG} FROM orgs WHERE name = ?1");
+    first(conn, &sql, params![name.as_str()], read_org)
 }
 
 pub(crate) fn orgs(conn: &dyn Sql, only: Option<OrgId>, page: Page) -> DbResult<Vec<Org>> {
-    const SQL: &str = "SELECT id, name, created_at FROM orgs WHERE id > ?1 \
-        AND (id = ?3 OR ?3 IS NULL) ORDER BY id LIMIT ?2";
+    let sql = format!(
+        "SELECT {ORG} FROM orgs WHERE id > ?1 AND (id = ?3 OR ?3 IS NULL) ORDER BY id LIMIT ?2"
+    );
     all(
         conn,
-        SQL,
+        &sql,
         params![above(page.after), page.limit, only],
         read_org,
     )
 }
 
 pub(crate) fn insert_org(conn: &dyn Sql, org: &Org) -> DbResult<()> {
-    const SQL: &str = "INSERT INTO orgs (id, name, created_at) VALUES (?1, ?2, ?3)";
+    const SQL: &str = "INSERT INTO orgs (id, name, retention, created_at) VALUES (?1, ?2, ?3, ?4)";
+    let retention = org.retention.map(|kept| kept.to_string());
     change(
         conn,
         SQL,
-        params![org.id, org.name.as_str(), org.created_at.as_millis()],
+        params![
+            org.id,
+            org.name.as_str(),
+            retention,
+            org.created_at.as_millis()
+        ],
     )?;
     Ok(())
+}
+
+pub(crate) fn put_org(conn: &dyn Sql, org: &Org) -> DbResult<()> {
+    const SQL: &str = "UPDATE orgs SET name = ?2, retention = ?3 WHERE id = ?1";
+    let retention = org.retention.map(|kept| kept.to_string());
+    let changed = change(conn, SQL, params![org.id, org.name.as_str(), retention])?;
+    match changed {
+        0 => Err(DbError::Missing("org")),
+        _ => Ok(()),
+    }
 }
 
 /// Columns of a project, as [`read_project`] takes them.

@@ -339,6 +339,9 @@ impl Tx for Session<'_> {
     fn insert_org(&mut self, org: &Org) -> Result<()> {
         self.change(|conn| accounts::insert_org(conn, org))
     }
+    fn put_org(&mut self, org: &Org) -> Result<()> {
+        self.change(|conn| accounts::put_org(conn, org))
+    }
     fn insert_project(&mut self, project: &Project) -> Result<()> {
         self.change(|conn| accounts::insert_project(conn, project))
     }

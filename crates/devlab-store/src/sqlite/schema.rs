@@ -30,6 +30,10 @@ const MAIN_MIGRATIONS: &[(&str, &str)] = &[
         "V5__plans",
         include_str!("../../migrations/main/V5__plans.sql"),
     ),
+    (
+        "V6__retention",
+        include_str!("../../migrations/main/V6__retention.sql"),
+    ),
 ];
 const LOGS_MIGRATIONS: &[(&str, &str)] = &[
     (

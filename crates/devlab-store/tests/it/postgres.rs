@@ -35,6 +35,7 @@ fn org(number: u32) -> Org {
         // The lowest bits of what is random give way to the version.
         id: OrgId::new(Timestamp::from_millis(1), u128::from(number) << 16),
         name: format!("org-{number}").parse().unwrap(),
+        retention: None,
         created_at: Timestamp::from_millis(1),
     }
 }

@@ -26,6 +26,7 @@ async fn server() -> (TestServer, Arc<HandClock>) {
         bytes: BytesConfig {
             seal_after: HOUR,
             seal_from: 1,
+            ..BytesConfig::default()
         },
         ..Setup::default()
     };

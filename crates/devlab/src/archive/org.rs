@@ -74,6 +74,7 @@ pub(crate) async fn import(context: &Context, import: &Import) -> anyhow::Result
                 &devlab_api::project::Org {
                     id: org.id,
                     name: org.name.to_string(),
+                    retention: org.retention.map(|kept| kept.to_string()),
                     created_at: org.created_at,
                 },
             )

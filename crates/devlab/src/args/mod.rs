@@ -15,7 +15,7 @@ pub(crate) use lab::{
 };
 pub(crate) use nouns::{
     AgentsCommand, ArtifactCommand, GoalCommand, OrgCommand, Paging, PatchCommand, ProjectCommand,
-    ProjectNamed, Run, TaskCommand, TaskNew, TaskUpdate, TokenCommand,
+    ProjectNamed, RetentionCommand, Run, TaskCommand, TaskNew, TaskUpdate, TokenCommand,
 };
 pub(crate) use plans::{OnRunning, PlanCommand, PlanFrom, PlanOfGoal, RevisionOf};
 
@@ -131,6 +131,9 @@ pub(crate) enum Command {
     /// The store
     #[command(subcommand)]
     Db(DbCommand),
+    /// Logs, artifacts and refs of goals that ended long ago
+    #[command(subcommand)]
+    Retention(RetentionCommand),
     /// Orgs
     #[command(subcommand)]
     Org(OrgCommand),

@@ -31,10 +31,39 @@ pub(crate) enum OrgCommand {
     Create(Named),
     /// Show one
     Show(Named),
+    /// Change one
+    Update {
+        /// Id or name
+        name: String,
+        /// How long logs, artifacts and refs of attempts stay after the end of their goal: days,
+        /// such as 90d, forever, or default, which is as the lab says
+        #[arg(long, value_name = "DAYS")]
+        retention: String,
+    },
     /// Take one along: everything of it, as an archive
     Export(Export),
     /// Take one in that was exported, with the ids that it had
     Import(Import),
+}
+
+/// `devlab retention`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RetentionCommand {
+    /// List the goals that ended so long ago that what their attempts left is due to go
+    List {
+        /// Org, by id or name; default: all that you see
+        #[arg(long)]
+        org: Option<String>,
+    },
+    /// Let go of it now; the server does it once an hour by itself
+    Run {
+        /// Org, by id or name; default: all that you see
+        #[arg(long)]
+        org: Option<String>,
+        /// Only say what would go, as list does
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 /// A project by id or name.

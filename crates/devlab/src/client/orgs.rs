@@ -1,7 +1,7 @@
 //! Orgs and projects.
 
 use devlab_api::client::Client;
-use devlab_api::project::{CreateOrg, CreateProject, MoveProject, Org, Project};
+use devlab_api::project::{CreateOrg, CreateProject, MoveProject, Org, Project, UpdateOrg};
 use serde_json::json;
 
 use super::{all, find};
@@ -19,7 +19,10 @@ pub(crate) async fn org(context: &Context, command: OrgCommand) -> anyhow::Resul
     let client = match &command {
         OrgCommand::Export(export) => return archive::org::export(context, export).await,
         OrgCommand::Import(import) => return archive::org::import(context, import).await,
-        OrgCommand::List(_) | OrgCommand::Create(_) | OrgCommand::Show(_) => context.client()?,
+        OrgCommand::List(_)
+        | OrgCommand::Create(_)
+        | OrgCommand::Show(_)
+        | OrgCommand::Update { .. } => context.client()?,
     };
     match command {
         // Both were taken care of: they need no lab that runs.
@@ -36,6 +39,12 @@ pub(crate) async fn org(context: &Context, command: OrgCommand) -> anyhow::Resul
             show_org(context, &org)
         }
         OrgCommand::Show(named) => show_org(context, &client.org(&named.name).await?),
+        OrgCommand::Update { name, retention } => {
+            let change = UpdateOrg {
+                retention: Some(retention),
+            };
+            show_org(context, &client.update_org(&name, &change).await?)
+        }
     }
 }
 
@@ -65,6 +74,7 @@ pub(crate) fn show_org(context: &Context, org: &Org) -> anyhow::Result<()> {
     let fields = [
         ("name", org.name.clone()),
         ("id", org.id.to_string()),
+        ("retention", org.retention.clone().unwrap_or_default()),
         ("made", org.created_at.to_string()),
     ];
     show::fields(context.output, org, &fields)

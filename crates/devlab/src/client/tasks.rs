@@ -396,9 +396,10 @@ pub(crate) fn list_receipts(context: &Context, receipts: &[Receipt]) -> anyhow::
     ];
     show::list(context.output, receipts, &columns, |receipt| {
         let result = if receipt.passed { "passed" } else { "failed" };
+        let log = if receipt.log_gone { ", log gone" } else { "" };
         vec![
             receipt.check.clone(),
-            result.to_owned(),
+            format!("{result}{log}"),
             receipt.exit_code.to_string(),
             show::commit(&receipt.tree).to_owned(),
             format!("{} ms", receipt.duration_ms),

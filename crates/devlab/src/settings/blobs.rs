@@ -49,6 +49,7 @@ impl Settings {
         Ok(BytesConfig {
             seal_after: seal_after.ok_or_else(|| self.wrong(Key::SealAfterSecs, &wanted))?,
             seal_from,
+            retention: self.parse(Key::Retention, "days, such as 30d, or forever")?,
         })
     }
 

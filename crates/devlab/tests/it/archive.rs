@@ -6,6 +6,7 @@ mod broken;
 mod load;
 mod moved;
 mod orgs;
+mod retention;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -62,6 +63,12 @@ fn blobs(bench: &Bench) -> Vec<PathBuf> {
 
 fn verified(bench: &Bench) -> Value {
     bench.run(&["verify", "--output", "json"]).ok().json()
+}
+
+fn backup(bench: &Bench, name: &str) -> PathBuf {
+    let to = bench.path().join(name);
+    bench.run(&["backup", to.to_str().unwrap()]).ok();
+    to
 }
 
 fn repository(bench: &Bench) -> PathBuf {

@@ -40,6 +40,18 @@ impl Bench {
         bench
     }
 
+    /// Moves the clock of everything that this bench runs, and has started after the first move.
+    pub(crate) fn move_clock(&self, by: Duration) {
+        let millis = by.as_millis().to_string();
+        let fresh = self.clock().with_extension("fresh");
+        std::fs::write(&fresh, millis).unwrap();
+        std::fs::rename(fresh, self.clock()).unwrap();
+    }
+
+    fn clock(&self) -> PathBuf {
+        self.path().join("clock")
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
@@ -61,6 +73,9 @@ impl Bench {
             .env("DEVLAB_BIND", "127.0.0.1:0")
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .stdin(Stdio::null());
+        if self.clock().exists() {
+            command.env("DEVLAB_TEST_CLOCK_FILE", self.clock());
+        }
         if self.seals {
             command
                 .env("DEVLAB_SEAL_AFTER_SECS", "0")

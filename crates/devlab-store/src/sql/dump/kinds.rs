@@ -67,6 +67,7 @@ pub(crate) const TABLES: &[Table] = &[
         columns: &[
             ("id", id::<kind::Org>()),
             ("name", TEXT),
+            ("retention", TEXT),
             ("created_at", TIME),
         ],
         order: "id",

@@ -20,7 +20,13 @@ pub(crate) async fn request(
     let at = |id: &dyn ToString| path.replace("{id}", &id.to_string());
     let new = |target: String| Request::new(method, target);
     match operation {
-        "org.get" | "org.export" => new(path.replace("{org}", &a.org_name)),
+        "org.get" | "org.export" | "org.retention" | "org.retire" => {
+            new(path.replace("{org}", &a.org_name))
+        }
+        "org.update" => {
+            let path = path.replace("{org}", &a.org_name);
+            new(path).json(&json!({"retention": "60d"}))
+        }
         "org.import" => {
             let archive = world.elsewhere().await;
             new(format!("{path}?name=imported-{n}")).body(archive)

@@ -5,13 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::bench::{Bench, Ended};
 
-use super::{blobs, lab, repository, told, verified};
-
-fn backup(bench: &Bench, name: &str) -> PathBuf {
-    let to = bench.path().join(name);
-    bench.run(&["backup", to.to_str().unwrap()]).ok();
-    to
-}
+use super::{backup, blobs, lab, repository, told, verified};
 
 /// Restores into a folder of its own, and gives what happened and what is there.
 fn restore(archive: &Path) -> (Bench, Ended) {
