@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::git::Oid;
+
 /// Result of a rule or a unit of work.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -75,6 +77,10 @@ pub enum Refusal {
     /// The same idempotency key came with another body.
     #[error("this Idempotency-Key was used with another request")]
     IdempotencyMismatch,
+    /// The commit of a result is not where its attempt was to push it, as after its repository has
+    /// moved without it.
+    #[error("{0} is not what the ref of its attempt points at")]
+    NotPushed(Oid),
     /// A log chunk would leave a gap.
     #[error("the log continues at offset {expected}")]
     LogGap {
@@ -126,6 +132,7 @@ impl Refusal {
             Self::Limit { .. } => "limit_reached",
             Self::Outdated(_) => "outdated",
             Self::IdempotencyMismatch => "idempotency_mismatch",
+            Self::NotPushed(_) => "not_pushed",
             Self::LogGap { .. } => "log_gap",
             Self::Conflict(_) => "conflict",
             Self::Forbidden => "forbidden",

@@ -235,7 +235,8 @@ impl Lab {
     /// commit has to be where the attempt was to push it, and its tree and changes are read here.
     ///
     /// # Errors
-    /// As [`Lab::heartbeat`]; [`Refusal::Invalid`] if the commit is not there.
+    /// As [`Lab::heartbeat`]; [`Refusal::NotPushed`] if the commit is not there, and
+    /// [`Refusal::Invalid`] if it can be no result.
     pub async fn deliver(
         &self,
         who: &Principal,
@@ -334,8 +335,7 @@ impl Lab {
         }
         let name = RefName::of_attempt(task.id, attempt.number);
         if repo.resolve(&name).await?.as_ref() != Some(&commit) {
-            let problem = format!("is not what {name} points at: push it first");
-            return Err(Refusal::invalid("complete.delivered.commit", problem).into());
+            return Err(Refusal::NotPushed(commit).into());
         }
         let is_on_base = match &attempt.base {
             Some(base) => repo.is_commit_on(&commit, base).await?,

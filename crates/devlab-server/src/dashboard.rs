@@ -95,6 +95,9 @@ async fn passed_on(State(behind): State<Behind>, mut request: Request) -> Respon
         return problem::of_status(hyper::StatusCode::BAD_REQUEST).into_response();
     };
     *request.uri_mut() = uri;
+    // What routing has noted so far is of this listener's routes: the other's ids would be counted
+    // after it.
+    request.extensions_mut().clear();
     let headers = request.headers_mut();
     let secret = session::secret_of(headers);
     // A session is the only way in here; what looks like another is none.

@@ -188,6 +188,7 @@ impl From<Refusal> for ApiError {
             | Refusal::Limit { .. }
             | Refusal::Outdated(_)
             | Refusal::IdempotencyMismatch
+            | Refusal::NotPushed(_)
             | Refusal::Conflict(_)
             | Refusal::Forbidden => {}
         }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::pause::Pause;
 use super::points;
-use super::shared::{Shared, blocking, is_gone, words};
+use super::shared::{Shared, blocking, is_gone, is_not_pushed, words};
 use super::signal::Cause;
 use super::upload::Upload;
 use super::work::{Stop, Work, last_bytes};
@@ -17,6 +17,8 @@ use crate::journal::{Entry, Journal, Step};
 use crate::strays::ensure_gone;
 use crate::workspace::InUse;
 
+/// How often a commit that was pushed is pushed again, because the server does not have it.
+const PUSHED_AGAIN_MAX: u32 = 3;
 /// Longest reason that is sent, in bytes.
 const REASON_BYTES_MAX: usize = 4 * 1024;
 
@@ -228,8 +230,9 @@ impl Work {
     }
 
     /// Tells the server until it answers.
-    async fn tell(&self, completion: Completion) -> Ended {
+    async fn tell(&mut self, completion: Completion) -> Ended {
         self.phase.send_replace(Phase::Delivering);
+        let mut pushed_again = 0;
         let update = Update {
             task: self.claim.task,
             attempt: self.claim.attempt,
@@ -252,6 +255,19 @@ impl Work {
             let wait = match answer {
                 Some(Ok(_)) => break,
                 Some(Err(error)) if error.is_retryable() => error.retry_after(),
+                // Its repository has moved without the commit.
+                Some(Err(error)) if is_not_pushed(&error) && pushed_again < PUSHED_AGAIN_MAX => {
+                    pushed_again += 1;
+                    let halt = self.shared.halt.clone();
+                    let pushed = tokio::select! {
+                        pushed = self.push_again() => pushed,
+                        () = halt.cancelled() => return Ended::Left,
+                    };
+                    if let Err(stop) = pushed {
+                        tracing::warn!(attempt = %self.claim.attempt, ?stop, "pushing again");
+                    }
+                    None
+                }
                 Some(Err(error)) => {
                     self.report(&error);
                     break;

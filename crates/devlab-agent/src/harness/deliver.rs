@@ -61,6 +61,18 @@ impl Work {
         if self.step() >= Step::Pushed {
             return Ok(());
         }
+        self.send(commit).await
+    }
+
+    /// Pushes the commit of the journal whether it was pushed before or not.
+    pub(super) async fn push_again(&mut self) -> Result<(), Stop> {
+        let commit = self.facts(|facts| facts.commit.clone());
+        let commit = commit.ok_or_else(|| Stop::Trouble("the journal has no commit".to_owned()))?;
+        self.repo().await?;
+        self.send(&commit).await
+    }
+
+    async fn send(&self, commit: &Oid) -> Result<(), Stop> {
         let repository = self.claim.repository.as_ref();
         let name = repository.map_or("", |repository| repository.push_ref.as_str());
         let (name, remote) = (ref_name(name)?, self.remote()?);

@@ -87,6 +87,11 @@ pub(super) fn is_gone(error: &ClientError) -> bool {
     matches!(error.code(), Some("stale_attempt" | "task_cancelled"))
 }
 
+/// Whether the server says that it does not have the commit of a result.
+pub(super) fn is_not_pushed(error: &ClientError) -> bool {
+    error.code() == Some("not_pushed")
+}
+
 /// Where an address and a path below it meet.
 pub(super) fn join_url(base: &str, path: &str) -> String {
     format!(

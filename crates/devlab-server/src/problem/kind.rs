@@ -172,6 +172,14 @@ impl Kind {
         "It has changed since it was read",
         "Read it again, and decide again.",
     );
+    /// The commit of a result is not where its attempt was to push it.
+    pub const NOT_PUSHED: Self = Self::new(
+        StatusCode::CONFLICT,
+        "not_pushed",
+        "The commit is not at the attempt's ref",
+        "Push it there, again if it was pushed before: the repository may have moved without it. Then \
+         complete again.",
+    );
     /// The log chunk leaves a gap.
     pub const LOG_GAP: Self = Self::new(
         StatusCode::CONFLICT,
@@ -288,7 +296,7 @@ impl Kind {
     );
 
     /// All of them, for the documentation.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::BAD_REQUEST,
         Self::MALFORMED_JSON,
         Self::UNAUTHORIZED,
@@ -304,6 +312,7 @@ impl Kind {
         Self::BAD_STATE,
         Self::CYCLE,
         Self::OUTDATED,
+        Self::NOT_PUSHED,
         Self::LOG_GAP,
         Self::CONFLICT,
         Self::BODY_TOO_LARGE,
@@ -338,6 +347,7 @@ impl Kind {
             Refusal::Limit { .. } => Self::LIMIT_REACHED,
             Refusal::Outdated(_) => Self::OUTDATED,
             Refusal::IdempotencyMismatch => Self::IDEMPOTENCY_MISMATCH,
+            Refusal::NotPushed(_) => Self::NOT_PUSHED,
             Refusal::LogGap { .. } => Self::LOG_GAP,
             Refusal::Conflict(_) => Self::CONFLICT,
             Refusal::Forbidden => Self::FORBIDDEN,
@@ -391,6 +401,7 @@ mod tests {
             },
             Refusal::Outdated("patch"),
             Refusal::IdempotencyMismatch,
+            Refusal::NotPushed("a".repeat(40).parse().unwrap()),
             Refusal::LogGap { expected: 1 },
             Refusal::Conflict("x".to_owned()),
             Refusal::Forbidden,

@@ -135,6 +135,20 @@ async fn a_session_needs_both_of_its_halves_and_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn things_are_named_by_their_ids_here_too() {
+    let lab = Lab::new();
+    let session = lab.session(&lab.admin).await;
+    let make = ["project", "create", "tally", "--output", "json"];
+    let made = lab.bench.run(&make).ok().json();
+    let project = format!("/api/v1/projects/{}", made["id"].as_str().unwrap());
+    let shown = lab.ask("GET", &project, &session).await;
+    assert_eq!((shown.status, shown.json()), (200, made));
+    let none = "/api/v1/tasks/task_01m8jmtfb6esxrt06sdhgq8s06/plans/1";
+    let none = lab.ask("GET", none, &session).await;
+    assert_eq!(none.problem().code, "not_found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_session_ends_with_the_token_that_it_was_opened_with() {
     let lab = Lab::new();
     let made = [

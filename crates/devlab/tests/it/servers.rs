@@ -2,174 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a failing fixture fails its test")]
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::path::Path;
 
-use devlab_store::conformance::postgres::Server as Postgres;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, Ended, until};
-
-/// Two servers, `one` and `two`, on a database of their own.
-struct Pair {
-    bench: Bench,
-    postgres: Postgres,
-    running: Vec<(&'static str, Child)>,
-}
-
-impl Pair {
-    fn new() -> Self {
-        let postgres = Postgres::start(&[]);
-        postgres.create("devlab");
-        Self {
-            bench: Bench::new(),
-            postgres,
-            running: Vec::new(),
-        }
-    }
-
-    fn home(&self, name: &str) -> PathBuf {
-        self.bench.path().join(name)
-    }
-
-    /// Starts a server; again where it was, if it has been there before.
-    fn start(&mut self, name: &'static str, roles: &str, faults: &str) {
-        let bind = self.bind(name).unwrap_or("127.0.0.1:0".to_owned());
-        let log = std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(self.bench.path().join(format!("{name}.log")))
-            .unwrap();
-        let mut server = self.bench.devlab(&["server", "--roles", roles]);
-        let server = server
-            .env("DEVLAB_HOME", self.home(name))
-            .env("DEVLAB_BIND", &bind)
-            .env("DATABASE_URL", self.postgres.url("devlab"))
-            .env("DEVLAB_BLOBS", self.bench.path().join("blobs"))
-            .env("DEVLAB_FAULTS", faults)
-            .env("DEVLAB_FAULTS_RECORD", self.record(name))
-            .stdout(Stdio::null())
-            .stderr(log);
-        // What an earlier process of this server wrote is not taken for this one's.
-        std::fs::remove_file(self.home(name).join("run/server.json")).ok();
-        self.running.push((name, server.spawn().unwrap()));
-        let ready = self.home(name).join("run/server.json");
-        until("a server", || ready.exists().then_some(()));
-    }
-
-    fn record(&self, name: &str) -> PathBuf {
-        self.bench.path().join(format!("{name}.points"))
-    }
-
-    fn bind(&self, name: &str) -> Option<String> {
-        let url = self.credentials(name)?["url"].as_str()?.to_owned();
-        Some(url.trim_start_matches("http://").to_owned())
-    }
-
-    fn credentials(&self, name: &str) -> Option<Value> {
-        let bytes = std::fs::read(self.home(name).join("credentials.json")).ok()?;
-        serde_json::from_slice(&bytes).ok()
-    }
-
-    fn id(&self, name: &str) -> String {
-        let id = std::fs::read_to_string(self.home(name).join("server-id")).unwrap();
-        id.trim().to_owned()
-    }
-
-    /// Runs a command against a server, with the token that this one has written.
-    fn ask(&self, name: &str, args: &[&str]) -> Ended {
-        Ended::of_command(self.bench.devlab(args).env("DEVLAB_HOME", self.home(name)))
-    }
-
-    fn asked(&self, name: &str, args: &[&str]) -> Value {
-        let args = [args, &["--output", "json"]].concat();
-        self.ask(name, &args).ok().json()
-    }
-
-    /// An agent that talks to a server.
-    fn agent(&mut self, server: &str) {
-        let token = ["token", "create", "agent", "--org", "default"];
-        let token = self.asked(server, &token)["secret"].clone();
-        let url = self.credentials(server).unwrap()["url"].clone();
-        let home = self.bench.path().join("agent");
-        let log = std::fs::File::create(self.bench.path().join("agent.log")).unwrap();
-        let mut agent = self.bench.devlab(&["agent", "--name", "ada", "--home"]);
-        let agent = agent
-            .arg(&home)
-            .env("DEVLAB_URL", url.as_str().unwrap())
-            .env("DEVLAB_TOKEN", token.as_str().unwrap())
-            .stdout(Stdio::null())
-            .stderr(log);
-        self.running.push(("agent", agent.spawn().unwrap()));
-    }
-
-    fn child(&mut self, name: &str) -> &mut Child {
-        let running = self.running.iter_mut().rev();
-        let mut named = running.filter(|(known, _)| *known == name);
-        &mut named.next().unwrap().1
-    }
-
-    fn signal(&mut self, name: &str, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.child(name).id()).unwrap()).unwrap();
-        kill_process(pid, signal).unwrap();
-    }
-
-    fn kill(&mut self, name: &str) {
-        let child = self.child(name);
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
-
-    fn stands_still(&mut self, name: &str) -> bool {
-        let pid = self.child(name).id();
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let state = stat
-            .rsplit(") ")
-            .next()
-            .and_then(|rest| rest.chars().next());
-        state == Some('T')
-    }
-
-    fn git_dir(&self, name: &str, project: &Value) -> PathBuf {
-        let (org, id) = (
-            project["org"].as_str().unwrap(),
-            project["id"].as_str().unwrap(),
-        );
-        self.home(name).join(format!("repos/{org}/{id}.git"))
-    }
-
-    fn state_of(&self, name: &str, task: &str) -> String {
-        let shown = self.asked(name, &["task", "show", task]);
-        shown["state"].as_str().unwrap_or_default().to_owned()
-    }
-}
-
-impl Drop for Pair {
-    fn drop(&mut self) {
-        for (_, child) in &mut self.running {
-            child.kill().ok();
-            child.wait().ok();
-        }
-        if std::thread::panicking() {
-            for name in ["one", "two", "agent"] {
-                let log = self.bench.path().join(format!("{name}.log"));
-                let log = std::fs::read_to_string(log).unwrap_or_default();
-                eprintln_log(name, &log);
-            }
-        }
-    }
-}
-
-#[expect(
-    clippy::print_stderr,
-    reason = "a failed test says what its servers said"
-)]
-fn eprintln_log(name: &str, log: &str) {
-    let lines: Vec<&str> = log.lines().collect();
-    let last = lines[lines.len().saturating_sub(30)..].join("\n");
-    eprintln!("--- {name}\n{last}");
-}
+use crate::bench::{Ended, until};
+use crate::pair::Pair;
 
 #[test]
 fn a_request_reaches_the_home_whichever_server_gets_it() {
@@ -219,7 +58,6 @@ fn a_request_reaches_the_home_whichever_server_gets_it() {
         "{away:?}"
     );
     assert_eq!(pair.state_of("two", &goal), "done", "the rest goes on");
-    pair.running.retain(|(name, _)| *name != "one");
     let bind = pair.bind("one");
     pair.start("one", "git", "");
     assert_eq!(pair.bind("one"), bind);
@@ -274,15 +112,6 @@ fn wake(pair: &mut Pair) {
     });
 }
 
-fn times_done(pair: &Pair, goal: &str) -> usize {
-    let events = pair.ask("two", &["events", "--output", "json"]).ok().out;
-    let events = events
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let became_done = events.filter(|event| event["task"] == goal && event["data"]["to"] == "done");
-    became_done.count()
-}
-
 #[test]
 fn a_paused_home_that_wakes_after_its_repository_has_moved_changes_nothing() {
     let mut pair = Pair::new();
@@ -293,14 +122,8 @@ fn a_paused_home_that_wakes_after_its_repository_has_moved_changes_nothing() {
     let project = pair.asked("one", &["project", "show", "tally"]);
     assert_eq!(project["home"], pair.id("one"), "where it was asked for");
 
-    // There and back, so that the other one has a copy.
-    for to in ["two", "one"] {
-        let id = pair.id(to);
-        let moved = pair.asked("two", &["project", "move", "tally", "--to", &id]);
-        assert_eq!(moved["home"], id.as_str());
-    }
+    pair.there_and_back("tally");
     pair.kill("one");
-    pair.running.retain(|(name, _)| *name != "one");
     pair.start("one", "api,loops,git", "publish.before_ref=stop");
     let patches = pair.asked("two", &["patch", "list"]);
     let patch = patches[0]["id"].as_str().unwrap().to_owned();
@@ -326,7 +149,7 @@ fn a_paused_home_that_wakes_after_its_repository_has_moved_changes_nothing() {
     }
     pair.bench.git(&there, &["fsck", "--strict"]);
     assert_eq!(pair.bench.git(&there, &["show", "main:greeting"]), "hello");
-    assert_eq!(times_done(&pair, &goal), 1);
+    assert_eq!(pair.times_done(&goal), 1);
 
     // Work goes on, asked for at the old home and done at the new one.
     let mut run = pair.bench.devlab(&["run", "Say more", "--output", "json"]);
@@ -357,7 +180,6 @@ fn a_move_that_is_cut_off_leaves_the_repository_where_it_was() {
     let (one, two) = (pair.id("one"), pair.id("two"));
     for point in ["move.after_copy", "move.after_begin", "move.before_finish"] {
         pair.kill("two");
-        pair.running.retain(|(name, _)| *name != "two");
         pair.start("two", "api,loops,git", &format!("{point}=kill"));
         let cut = pair.ask("one", &["project", "move", "tally", "--to", &two]);
         assert!(cut.code != 0, "{point}: {cut:?}");
@@ -369,7 +191,7 @@ fn a_move_that_is_cut_off_leaves_the_repository_where_it_was() {
         );
         run(&pair, point);
     }
-    pair.running.retain(|(name, _)| *name != "two");
+    pair.kill("two");
     pair.start("two", "api,loops,git", "");
     let moved = pair.asked("one", &["project", "move", "tally", "--to", &two]);
     assert_eq!(moved["home"], two.as_str());
