@@ -30,6 +30,10 @@ const MAIN_MIGRATIONS: &[(&str, &str)] = &[
         "V5__plans",
         include_str!("../../migrations/main/V5__plans.sql"),
     ),
+    (
+        "V7__policies",
+        include_str!("../../migrations/main/V7__policies.sql"),
+    ),
 ];
 const LOGS_MIGRATIONS: &[(&str, &str)] = &[
     (
