@@ -7,6 +7,7 @@
 
 mod check;
 mod fields;
+pub mod file;
 mod terms;
 
 use std::collections::BTreeMap;

@@ -8,6 +8,7 @@ mod dashboard;
 mod demo;
 mod nouns;
 mod plans;
+mod policies;
 mod run;
 mod servers;
 mod up;
