@@ -102,6 +102,9 @@ pub struct Claimed {
     /// How to do it; absent for a verify attempt, and for a task that leaves it to the agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driver: Option<Driver>,
+    /// How long a driver may take at most, in seconds, if policy says so; `driver` keeps to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver_secs_max: Option<u32>,
     /// The repository, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository: Option<Repository>,

@@ -13,6 +13,7 @@ mod lab;
 mod logs;
 mod patches;
 mod plans;
+mod policies;
 mod query;
 mod sse;
 mod tasks;
@@ -30,6 +31,7 @@ pub use artifacts::ArtifactUpload;
 pub use error::ClientError;
 pub use events::EventQuery;
 pub use logs::{LogChunk, LogPart};
+pub use policies::PolicyOf;
 pub use query::{AuditQuery, Page, PatchQuery, TaskQuery};
 
 /// Largest answer that is read, in bytes. A page of 500 tasks is far below it; so is a diff that a
@@ -148,6 +150,10 @@ impl Client {
 
     fn patch(&self, path: &[&str]) -> transport::Call<'_> {
         transport::Call::new(self, Method::PATCH, path)
+    }
+
+    fn put(&self, path: &[&str]) -> transport::Call<'_> {
+        transport::Call::new(self, Method::PUT, path)
     }
 
     fn delete(&self, path: &[&str]) -> transport::Call<'_> {

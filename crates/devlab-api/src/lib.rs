@@ -6,11 +6,13 @@
 
 pub mod agent;
 pub mod archive;
+pub mod ask;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod event;
 pub mod patch;
 pub mod plan;
+pub mod policy;
 pub mod problem;
 pub mod project;
 pub mod task;

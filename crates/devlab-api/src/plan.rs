@@ -128,17 +128,17 @@ pub struct ProposePlan {
     /// Whether it becomes current at once.
     #[serde(default)]
     pub approve: bool,
-    /// What becomes of work under way that it does not want, if it becomes current at once.
-    #[serde(default)]
-    pub running: OnRunning,
+    /// What becomes of work under way that it does not want, if it becomes current at once. Default:
+    /// what policy says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running: Option<OnRunning>,
 }
 
 /// What becomes of work under way on a task that a revision removes or changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnRunning {
     /// It is called off.
-    #[default]
     Cancel,
     /// It goes on to its end; a changed task is done again after it.
     Finish,
@@ -160,9 +160,9 @@ pub struct ApprovePlan {
     /// Why.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
-    /// What becomes of work under way that it does not want.
-    #[serde(default)]
-    pub running: OnRunning,
+    /// What becomes of work under way that it does not want. Default: what policy says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running: Option<OnRunning>,
 }
 
 /// Says no to a revision.

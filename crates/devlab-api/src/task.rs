@@ -13,6 +13,8 @@ use devlab_core::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use crate::ask::{Ask, AskAnswer};
+
 /// A command that must pass on a tree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -388,6 +390,9 @@ pub struct TaskDetail {
     /// What the next attempt will be told of earlier ones.
     #[schema(value_type = Vec<Object>)]
     pub feedback: Vec<devlab_core::task::Feedback>,
+    /// What was asked of people about it, and what they said, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asks: Vec<Ask>,
     /// Its patch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]

@@ -6,6 +6,7 @@ use crate::check::DriverSpec;
 use crate::git::Oid;
 use crate::id::{AgentId, AttemptId, CandidateId, OrgId, TaskId};
 use crate::label::Labels;
+use crate::limit::Lane;
 use crate::time::Timestamp;
 
 /// What an attempt does.
@@ -93,6 +94,8 @@ pub struct Attempt {
     pub commit: Option<Oid>,
     /// Why it failed, in a word: `driver`, `check`, `lost`, `agent`.
     pub failure: Option<Failure>,
+    /// Limits that it counts under while it is live.
+    pub lane: Lane,
     /// When it was claimed.
     pub created_at: Timestamp,
     /// When it ended.
@@ -128,6 +131,8 @@ pub struct Agent {
     pub runtime: String,
     /// Whether it takes no new work.
     pub draining: bool,
+    /// Limits of its runtime.
+    pub lane: Lane,
     /// When it registered first.
     pub created_at: Timestamp,
     /// When it last called.

@@ -32,6 +32,9 @@ pub enum EventKind {
     /// A plan was proposed, became current, was superseded or rejected.
     #[serde(rename = "plan.state")]
     PlanState,
+    /// A policy was set.
+    #[serde(rename = "policy.set")]
+    PolicySet,
     /// An attempt reports another phase.
     #[serde(rename = "attempt.phase")]
     AttemptPhase,
@@ -60,7 +63,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::OrgCreated,
         Self::ProjectCreated,
         Self::ProjectPushed,
@@ -69,6 +72,7 @@ impl EventKind {
         Self::TaskState,
         Self::TaskUpdated,
         Self::PlanState,
+        Self::PolicySet,
         Self::AttemptPhase,
         Self::AttemptState,
         Self::AttemptVerify,
@@ -91,6 +95,7 @@ impl EventKind {
             Self::TaskState => "task.state",
             Self::TaskUpdated => "task.updated",
             Self::PlanState => "plan.state",
+            Self::PolicySet => "policy.set",
             Self::AttemptPhase => "attempt.phase",
             Self::AttemptState => "attempt.state",
             Self::AttemptVerify => "attempt.verify",

@@ -9,6 +9,7 @@
 //! *Invariant:* the state of a task is changed only by [`rules`], which asks
 //! [`state::transition`] first.
 
+pub mod ask;
 pub mod attempt;
 pub mod auth;
 pub mod bytes;
@@ -18,12 +19,14 @@ pub mod event;
 pub mod git;
 pub mod id;
 pub mod label;
+pub mod limit;
 pub mod limits;
 pub mod name;
 pub mod org;
 pub mod patch;
 pub mod pattern;
 pub mod plan;
+pub mod policy;
 pub mod project_file;
 pub mod rules;
 pub mod server;

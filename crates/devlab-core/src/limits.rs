@@ -90,9 +90,25 @@ pub const LOST_RETRIES_MAX: u8 = 8;
 pub const BACKOFF_FIRST: Duration = Duration::from_millis(500);
 /// Longest delay before a retry.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(60);
-/// The same with the jitter on top: a task that is to wait for longer has an alarm of a clock that
-/// went back.
+/// The same with the jitter on top. No alarm is set for longer: one that is farther away is of a
+/// clock that went back.
 pub const BACKOFF_WITH_JITTER_MAX: Duration = Duration::from_secs(75);
+/// Most retries of one kind that a policy may allow.
+pub const RETRIES_POLICY_MAX: u8 = 100;
+/// Longest pause before a retry that a policy may ask for.
+pub const BACKOFF_POLICY_MAX: Duration = Duration::from_secs(3600);
+/// Most sets of labels before whose tasks a policy wants an approval.
+pub const APPROVAL_SELECTORS_MAX: usize = 16;
+/// Most labels, and most runtimes, for which a policy has limits.
+pub const POLICY_LIMITS_MAX: usize = 32;
+/// Highest limit of concurrency: no limit is the way to more.
+pub const CONCURRENCY_MAX: u32 = 1_000_000;
+/// Most limits of concurrency that the policies of an org, its projects and its goals may have.
+pub const LIMITS_MAX: usize = 1_000;
+/// Largest weight of an org.
+pub const SHARE_MAX: u32 = 1_000;
+/// Tasks that get new limits in one transaction.
+pub const LANES_BATCH: u32 = 200;
 /// How long a task waits whose label set has no room among the ready queues of its org.
 pub const QUEUE_FULL_RETRY: Duration = Duration::from_secs(10);
 /// How long an agent may be silent before it is listed as gone.

@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | `draft` | [`Cause::Activate`] | `blocked` | a person, by approving |
 //! | `blocked` | [`Cause::Unblocked`] | `ready` | the rule of the last dependency, or of the parent's start |
-//! | `ready` | [`Cause::Blocked`] | `blocked` | a person, by adding an edge |
+//! | `ready`, or `waiting` for an approval to start | [`Cause::Blocked`] | `blocked` | a person, by adding an edge |
 //! | `ready` | [`Cause::Started`] | `running` | a leaf: a claim; a composite: the start loop |
 //! | `ready` | [`Cause::TakenBack`] | `running` | a leaf: the agent whose lease had ended |
 //! | `running` | [`Cause::LeaseEnded`] | `ready` | the lease loop, or an agent that gives up |
@@ -194,7 +194,13 @@ impl State {
     /// Whether work on it may be under way, so that its dependencies are settled.
     #[must_use]
     pub fn has_started(self) -> bool {
-        !matches!(self, Self::Draft | Self::Blocked | Self::Ready)
+        !matches!(
+            self,
+            Self::Draft
+                | Self::Blocked
+                | Self::Ready
+                | Self::Waiting(WaitReason::Approval, ResumeTo::Ready)
+        )
     }
 }
 
@@ -256,7 +262,10 @@ pub fn transition(kind: TaskKind, from: State, cause: Cause) -> Result<State, Re
         })
     };
     match (cause, from) {
-        (Cause::Activate, State::Draft) | (Cause::Blocked, State::Ready) => Ok(State::Blocked),
+        (Cause::Activate, State::Draft)
+        | (Cause::Blocked, State::Ready | State::Waiting(WaitReason::Approval, ResumeTo::Ready)) => {
+            Ok(State::Blocked)
+        }
         (Cause::Activate, _) => refuse("activated"),
         (Cause::Blocked, _) => refuse("blocked"),
         (Cause::Unblocked, State::Blocked) => Ok(State::Ready),

@@ -6,6 +6,7 @@ use crate::check::{Check, DriverSpec, Sha256Hex};
 use crate::git::{Oid, RefName};
 use crate::id::{AttemptId, OrgId, ProjectId, TaskId};
 use crate::label::Labels;
+use crate::limit::Lane;
 use crate::state::{State, TaskKind};
 use crate::time::Timestamp;
 
@@ -96,6 +97,12 @@ pub struct Task {
     pub proof: Proof,
     /// The check set it has to pass; absent without a project.
     pub check_set: Option<Sha256Hex>,
+    /// Hash of what it was promised by policy; absent for the defaults.
+    pub terms: Option<Sha256Hex>,
+    /// Limits that its attempts count under.
+    pub lane: Lane,
+    /// Whether somebody said something before its first attempt.
+    pub told: bool,
     /// Hidden from lists.
     pub archived: bool,
     /// When it was made.

@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::ask::Ask;
 use crate::attempt::{Agent, Attempt};
 use crate::auth::{AuditEntry, Token};
 use crate::bytes::{ReadBytes, WriteBytes};
@@ -25,10 +26,12 @@ use crate::id::{
     AgentId, AttemptId, CandidateId, OrgId, PatchId, ProjectId, ServerId, TaskId, TokenId,
 };
 use crate::label::Labels;
+use crate::limit::{Lane, LimitKey, Slots};
 use crate::name::Name;
 use crate::org::{Org, Project};
 use crate::patch::{Patch, PatchComment, PatchState};
 use crate::plan::{Plan, Revision};
+use crate::policy::{Level, PolicyRevision, Terms};
 use crate::server::{LoopState, Server};
 use crate::state::StateName;
 use crate::task::{Feedback, Task, TaskSpec};
@@ -50,8 +53,10 @@ pub enum Work {
 pub struct Queued {
     /// Org.
     pub org: OrgId,
-    /// Labels that an agent needs; the key of the queue.
+    /// Labels that an agent needs; with `lane` the key of the queue.
     pub requires: Labels,
+    /// Limits that it counts under once it is claimed.
+    pub lane: Lane,
     /// Higher is earlier.
     pub priority: i16,
     /// Longer is earlier.
@@ -62,7 +67,16 @@ pub struct Queued {
     pub work: Work,
 }
 
+/// What separates the labels of a queue from its limits: a character that neither has.
+const LANE_MARK: char = '|';
+
 impl Queued {
+    /// Name of its queue: its labels and, if it has any, its limits.
+    #[must_use]
+    pub fn queue(&self) -> String {
+        queue_name(&self.requires, &self.lane)
+    }
+
     /// Sort key within an org: smaller is handed out earlier. Two entries never have equal keys,
     /// because `seq` and `work` name one task or candidate.
     #[must_use]
@@ -78,6 +92,24 @@ impl Queued {
             self.seq,
         )
     }
+}
+
+/// Name of the queue of some labels and limits.
+#[must_use]
+pub fn queue_name(requires: &Labels, lane: &Lane) -> String {
+    match lane.is_empty() {
+        true => requires.as_str().to_owned(),
+        false => format!("{requires}{LANE_MARK}{lane}"),
+    }
+}
+
+/// Labels and limits of the queue with this name.
+///
+/// # Errors
+/// [`crate::Refusal::Invalid`] if no queue is called so.
+pub fn parse_queue(name: &str) -> std::result::Result<(Labels, Lane), crate::Refusal> {
+    let (labels, lane) = name.split_once(LANE_MARK).unwrap_or((name, ""));
+    Ok((labels.parse()?, lane.parse()?))
 }
 
 /// What to do after a commit: wake somebody who looks at stored state. Losing one costs time, never
@@ -195,8 +227,23 @@ pub trait Read: ReadBytes {
     /// A check set by its hash.
     fn check_set(&mut self, hash: &Sha256Hex) -> Result<Option<CheckSet>>;
 
-    /// The first entry of every ready queue of an org whose labels the agent's satisfy.
-    fn queue_heads(&mut self, org: OrgId, agent: &Labels) -> Result<Vec<Queued>>;
+    /// What was asked of people about a task, oldest first.
+    fn asks(&mut self, task: TaskId) -> Result<Vec<Ask>>;
+
+    /// The policies in force of those of these levels that have one, in the order of the levels.
+    fn policies(&mut self, levels: &[Level]) -> Result<Vec<PolicyRevision>>;
+    /// All policies that a level has had, newest first.
+    fn policy_history(&mut self, level: Level) -> Result<Vec<PolicyRevision>>;
+    /// Terms by their hash.
+    fn terms(&mut self, hash: &Sha256Hex) -> Result<Option<Terms>>;
+    /// The counters of an org's limits, in order.
+    fn limits(&mut self, org: OrgId) -> Result<Vec<(LimitKey, Slots)>>;
+    /// The counter of a limit.
+    fn limit(&mut self, org: OrgId, key: &LimitKey) -> Result<Option<Slots>>;
+
+    /// The first entry of every ready queue of an org whose labels the agent's satisfy; of every
+    /// one if no agent is given.
+    fn queue_heads(&mut self, org: OrgId, agent: Option<&Labels>) -> Result<Vec<Queued>>;
     /// How many entries the ready queues of an org (or of all) hold.
     fn queue_len(&mut self, org: Option<OrgId>) -> Result<u64>;
     /// Tasks whose back-off ends at or before `now`, earliest first.
@@ -359,6 +406,14 @@ pub trait Tx: Read + WriteBytes {
     fn add_feedback(&mut self, task: TaskId, feedback: &Feedback) -> Result<()>;
     /// Stores a check set under its hash, if it is not there.
     fn put_check_set(&mut self, set: &CheckSet) -> Result<()>;
+    /// Stores something that is asked, or replaces it.
+    fn put_ask(&mut self, ask: &Ask) -> Result<()>;
+    /// Stores a policy, which is its level's from now on.
+    fn insert_policy(&mut self, revision: &PolicyRevision) -> Result<()>;
+    /// Stores terms under their hash, if they are not there.
+    fn put_terms(&mut self, terms: &Terms) -> Result<()>;
+    /// Stores the counter of a limit; `None` removes it.
+    fn put_limit(&mut self, org: OrgId, key: &LimitKey, slots: Option<Slots>) -> Result<()>;
 
     /// Puts something into its ready queue; `false` if that is one more than the
     /// [`crate::limits::LABEL_SETS_MAX`] that an org may have. A candidate always has room.

@@ -19,6 +19,7 @@ mod loops;
 mod moves;
 mod mutate;
 pub mod plans;
+mod policies;
 pub mod projects;
 mod results;
 mod retention;

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use devlab_core::attempt::{Agent, Attempt, AttemptKind, AttemptState, Phase};
 use devlab_core::auth::{Principal, Role};
-use devlab_core::check::CheckSet;
+use devlab_core::check::{CheckSet, Sha256Hex};
 use devlab_core::limits::{LOG_TAIL_BYTES_MAX, LONG_POLL_MAX};
 use devlab_core::org::{Org, Project};
+use devlab_core::policy::Terms;
 use devlab_core::rules::complete::{CheckRun, Outcome};
 use devlab_core::rules::servers::{self, Held};
 use devlab_core::rules::{agents, claim, complete, lease};
@@ -39,8 +40,12 @@ pub struct Assignment {
     pub prior_ref: Option<RefName>,
     /// Ref that has the commit to merge.
     pub merges_ref: Option<RefName>,
-    /// Checks to run.
+    /// Checks to run, within the time that they are allowed.
     pub checks: CheckSet,
+    /// Hash of their set, as it is known by.
+    pub check_set: Sha256Hex,
+    /// Longest time of a driver of the agent's own, in seconds.
+    pub driver_secs: Option<u32>,
     /// What is known from earlier attempts.
     pub feedback: Vec<Feedback>,
 }
@@ -421,13 +426,22 @@ pub(crate) fn of_caller<R: Read + ?Sized>(
 
 fn assignment(tx: &mut dyn Tx, attempt: Attempt) -> devlab_core::Result<Assignment> {
     let task = tx.task(attempt.task)?.ok_or(Refusal::NotFound("task"))?;
-    let spec = tx.task_spec(task.id)?.ok_or(Refusal::NotFound("task"))?;
+    let mut spec = tx.task_spec(task.id)?.ok_or(Refusal::NotFound("task"))?;
+    let terms = match &task.terms {
+        Some(hash) => tx.terms(hash)?.unwrap_or_default(),
+        None => Terms::default(),
+    };
+    if let Some(driver) = &mut spec.driver {
+        terms.bound_driver(driver);
+    }
     let mut made = Assignment {
         spec,
+        driver_secs: terms.driver_secs,
         project: None,
         base_ref: None,
         prior_ref: None,
         merges_ref: None,
+        check_set: CheckSet::default().hash(),
         checks: CheckSet::default(),
         feedback: Vec::new(),
         attempt,
@@ -456,6 +470,8 @@ fn assignment(tx: &mut dyn Tx, attempt: Attempt) -> devlab_core::Result<Assignme
     };
     if let Some(hash) = set {
         made.checks = tx.check_set(&hash)?.unwrap_or_default();
+        made.check_set = made.checks.hash();
+        terms.bound_checks(&mut made.checks);
     }
     made.project = Some((org, project));
     Ok(made)

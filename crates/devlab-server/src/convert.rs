@@ -6,6 +6,7 @@ use devlab_api::patch as wire_patch;
 use devlab_api::project as wire_project;
 use devlab_api::task as wire;
 use devlab_api::token::Token as WireToken;
+use devlab_core::ask::Ask;
 use devlab_core::attempt::{Agent, Attempt};
 use devlab_core::auth::Token;
 use devlab_core::check::{CheckSet, Receipt};
@@ -94,6 +95,8 @@ pub struct TaskParts {
     pub stuck: Option<String>,
     /// What the next attempt will be told.
     pub feedback: Vec<Feedback>,
+    /// What was asked of people.
+    pub asks: Vec<Ask>,
     /// Its patch.
     pub patch: Option<devlab_core::PatchId>,
     /// Branch that its result goes into.
@@ -117,8 +120,27 @@ pub fn task_detail(one: &Task, spec: TaskSpec, parts: TaskParts) -> wire::TaskDe
         dependents: parts.dependents,
         stuck: parts.stuck,
         feedback: parts.feedback,
+        asks: parts.asks.into_iter().map(ask).collect(),
         patch: parts.patch,
         target: parts.target.as_ref().map(branch),
+    }
+}
+
+/// Something that is asked of people.
+#[must_use]
+pub fn ask(ask: Ask) -> wire::Ask {
+    wire::Ask {
+        number: ask.number,
+        kind: ask.kind,
+        attempt: ask.attempt,
+        head: ask.head.as_ref().map(text),
+        text: ask.text,
+        asked_at: ask.asked_at,
+        answer: ask.answer.map(|answer| wire::AskAnswer {
+            by: answer.by,
+            at: answer.at,
+            text: answer.text,
+        }),
     }
 }
 
@@ -323,7 +345,7 @@ pub fn claimed(got: Assignment, git_token: String, lease_ms: u64) -> Claimed {
                 .map(text),
             merges_ref: name(got.merges_ref),
             push_ref: push_ref.to_string(),
-            check_set: got.checks.hash().to_string(),
+            check_set: got.check_set.to_string(),
             setup: got.checks.setup,
             checks: got.checks.checks.into_iter().map(Into::into).collect(),
             candidate: attempt.candidate,
@@ -340,6 +362,7 @@ pub fn claimed(got: Assignment, git_token: String, lease_ms: u64) -> Claimed {
         title: got.spec.title,
         goal: got.spec.goal,
         driver: got.spec.driver.filter(|_| is_work).map(Into::into),
+        driver_secs_max: got.driver_secs.filter(|_| is_work),
         repository,
         artifacts: if is_work { artifacts } else { Vec::new() },
         feedback: got.feedback,

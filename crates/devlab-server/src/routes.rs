@@ -12,6 +12,7 @@ pub mod meta;
 pub mod orgs;
 pub mod patches;
 pub mod plans;
+pub mod policies;
 pub mod retention;
 pub mod schedule;
 mod support;
@@ -41,6 +42,7 @@ pub fn all(app: &Arc<App>, lab: Arc<Lab>) -> Result<(Router, OpenApi), serde_jso
         tasks::list,
         schedule::list,
         plans::list,
+        policies::list,
         work::list,
         agents::list,
         events::list,

@@ -13,6 +13,7 @@ use std::time::Duration;
 use devlab_core::attempt::{Attempt, AttemptKind, AttemptState, Phase};
 use devlab_core::event::{EventKind, NewEvent};
 use devlab_core::label::Labels;
+use devlab_core::limit::Lane;
 use devlab_core::state::{State, TaskKind};
 use devlab_core::task::{Proof, Task, TaskSpec, Tries};
 use devlab_core::tx::{Effect, Queued, Tx, Work};
@@ -72,6 +73,9 @@ fn create(tx: &mut dyn Tx, org: OrgId, requires: &Labels) -> Result<()> {
         side_effects: false,
         proof: Proof::Open,
         check_set: None,
+        terms: None,
+        lane: Lane::default(),
+        told: false,
         archived: false,
         created_at: now,
         updated_at: now,
@@ -94,6 +98,7 @@ fn entry(task: &Task) -> Queued {
     Queued {
         org: task.org,
         requires: task.requires.clone(),
+        lane: Lane::default(),
         priority: task.priority,
         path: task.path,
         seq: task.seq,
@@ -105,7 +110,7 @@ fn claim(tx: &mut dyn Tx, org: OrgId, agent: AgentId, claim_id: &str) -> Result<
     if tx.attempt_by_claim(agent, claim_id)?.is_some() {
         return Ok(None);
     }
-    let heads = tx.queue_heads(org, &Labels::default())?;
+    let heads = tx.queue_heads(org, Some(&Labels::default()))?;
     let Some(head) = heads.into_iter().min_by_key(Queued::rank) else {
         return Ok(None);
     };
@@ -136,6 +141,7 @@ fn claim(tx: &mut dyn Tx, org: OrgId, agent: AgentId, claim_id: &str) -> Result<
         merges: None,
         commit: None,
         failure: None,
+        lane: Lane::default(),
         created_at: now,
         ended_at: None,
     };

@@ -364,6 +364,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/orgs/{org}/policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The policy of an org, and what is in force there. */
+        get: operations["policy.org"];
+        /** Sets the policy of an org. Its limits count at once, the rest for what is made or approved later. */
+        put: operations["policy.set_org"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/orgs/{org}/retention": {
         parameters: {
             query?: never;
@@ -530,6 +548,27 @@ export interface paths {
          *     what came in last is copied; if that fails, it stays where it was.
          */
         post: operations["project.move"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{id}/policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The policy of a project, and what is in force there. */
+        get: operations["policy.project"];
+        /**
+         * Sets the policy of a project. Its limits count at once, the rest for what is made or approved
+         *     later.
+         */
+        put: operations["policy.set_project"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -743,7 +782,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Approves a draft. It is judged by the checks that its project has now. */
+        /**
+         * Approves what waits for it: a draft, which is judged by the checks that its project has now; the
+         *     start of a task; or the publication of its result.
+         */
         post: operations["task.activate"];
         delete?: never;
         options?: never;
@@ -1033,6 +1075,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tasks/{id}/policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The policy of the goal that a task serves, and what is in force there. */
+        get: operations["policy.goal"];
+        /** Sets the policy of a goal, for all of its tasks that are not over. */
+        put: operations["policy.set_goal"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tasks/{id}/receipts": {
         parameters: {
             query?: never;
@@ -1186,8 +1246,7 @@ export interface components {
         };
         /** @description Makes a revision the current one. */
         ApprovePlan: {
-            /** @description What becomes of work under way that it does not want. */
-            running?: components["schemas"]["OnRunning"];
+            running?: components["schemas"]["OnRunning"] | null;
             /** @description Why. */
             why?: string;
         };
@@ -1213,6 +1272,40 @@ export interface components {
             size: number;
             /** @description Task. */
             task: string;
+        };
+        /** @description Something that is asked of people. */
+        Ask: {
+            answer?: components["schemas"]["AskAnswer"] | null;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            asked_at: string;
+            /** @description The attempt that asks; absent if policy does. */
+            attempt?: string | null;
+            /** @description The result that it is about. */
+            head?: string | null;
+            /** @description `start` and `publication` want an approval, `question` and `permission` an answer. */
+            kind: string;
+            /**
+             * Format: int32
+             * @description From 1 for each task.
+             */
+            number: number;
+            /** @description In words; empty if policy asks. */
+            text: string;
+        };
+        /** @description What somebody said to what was asked. */
+        AskAnswer: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description Who. */
+            by: string;
+            /** @description In words; may be empty for an approval. */
+            text: string;
         };
         /** @description An attempt. */
         Attempt: {
@@ -1342,6 +1435,11 @@ export interface components {
             /** @description The attempt: the fence of every later call. */
             attempt: string;
             driver?: components["schemas"]["Driver"] | null;
+            /**
+             * Format: int32
+             * @description How long a driver may take at most, in seconds, if policy says so; `driver` keeps to it.
+             */
+            driver_secs_max?: number | null;
             /** @description What is known from earlier attempts, oldest first. */
             feedback?: Record<string, never>[];
             /** @description Goal in words. */
@@ -2777,6 +2875,225 @@ export interface components {
             /** @description One line. */
             title: string;
         };
+        /** @description What a level says. What is left out is left to the less specific levels. */
+        Policy: {
+            /**
+             * @description What a person has to approve.
+             * @default {}
+             */
+            approvals: components["schemas"]["PolicyApprovals"];
+            /**
+             * @description What a comment on a patch that waits for its review does: `discuss` leaves it to the
+             *     reviewers, `rework` starts another attempt.
+             * @default null
+             */
+            comments: string | null;
+            /**
+             * @description What runs at one time. Limits of all levels hold together.
+             * @default {}
+             */
+            concurrency: components["schemas"]["PolicyConcurrency"];
+            /**
+             * @description What is tried again by itself, by what failed.
+             * @default {}
+             */
+            retries: components["schemas"]["PolicyRetries"];
+            /**
+             * @description Which results a person reviews: those that are `asked` for, those of `goals` too, or `all`.
+             *     A request can ask for more than this says, not for less.
+             * @default null
+             */
+            reviews: string | null;
+            /**
+             * @description What becomes of work under way on a task that another revision of a plan removes or changes:
+             *     `cancel` or `finish`.
+             * @default null
+             */
+            running: string | null;
+            /**
+             * Format: int32
+             * @description An org's weight among those that share slots of a runtime. Only global admins set it.
+             * @default null
+             */
+            share: number | null;
+            /**
+             * @description How long things may take. A task's or check's own limit counts if it is shorter.
+             * @default {}
+             */
+            time_limits: components["schemas"]["PolicyTimeLimits"];
+        };
+        /** @description What a person has to approve. */
+        PolicyApprovals: {
+            /**
+             * @description Goals, before anything of them starts. `true`: those that are scheduled with their tasks as
+             *     well; `false`: not even those that are planned. Default: those that are planned.
+             * @default null
+             */
+            plan: boolean | null;
+            /**
+             * @description Results of goals, before they are published.
+             * @default null
+             */
+            publication: boolean | null;
+            /**
+             * @description Tasks that need all labels of one of these sets, before they start.
+             * @default null
+             */
+            tasks: string[][] | null;
+        };
+        /** @description What runs at one time at the level that says so. 0 lets nothing run. */
+        PolicyConcurrency: {
+            /**
+             * @description Attempts at tasks that need a label.
+             * @default {}
+             */
+            labels: {
+                [key: string]: number;
+            };
+            /**
+             * @description Attempts in a runtime, such as `local`; only an org's policy has these.
+             * @default {}
+             */
+            runtimes: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int32
+             * @description Attempts in all.
+             * @default null
+             */
+            total: number | null;
+        };
+        /** @description A field of what is in force. */
+        PolicyField: {
+            /** @description `default`, `org`, `project` or `goal`. */
+            from: string;
+            /** @description Its path, such as `retries.check.most`. */
+            name: string;
+            /**
+             * Format: int32
+             * @description Number of the policy that says so.
+             */
+            number?: number | null;
+            /** @description Its value; null where nobody says anything and there is no one default. */
+            value: unknown;
+        };
+        /** @description A level: an org, a project or a goal. */
+        PolicyLevel: {
+            /** @description Its id. */
+            id: string;
+            /** @description `org`, `project` or `goal`. */
+            kind: string;
+            /** @description Its name, or the goal's title. */
+            name: string;
+        };
+        /** @description A limit of concurrency. */
+        PolicyLimit: {
+            /** @description `org`, `project`, `goal`, or `runtime`. */
+            from: string;
+            /**
+             * Format: int32
+             * @description How many there may be.
+             */
+            most: number;
+            /** @description Label that tasks need to count, or the name of the runtime; absent counts all. */
+            of?: string | null;
+            /**
+             * Format: int32
+             * @description Attempts that count under it now.
+             */
+            used: number;
+        };
+        /** @description What is tried again by itself, by what failed. */
+        PolicyRetries: {
+            /**
+             * @description A check of the task's own result failed.
+             * @default {}
+             */
+            check: components["schemas"]["PolicyRetryRule"];
+            /**
+             * @description The target does not take the result: it conflicts, or a check fails there.
+             * @default {}
+             */
+            conflict: components["schemas"]["PolicyRetryRule"];
+            /**
+             * @description The driver failed.
+             * @default {}
+             */
+            driver: components["schemas"]["PolicyRetryRule"];
+            /**
+             * @description The agent was lost.
+             * @default {}
+             */
+            lost: components["schemas"]["PolicyRetryRule"];
+        };
+        /** @description How often and after which pauses something is tried again. */
+        PolicyRetryRule: {
+            /**
+             * Format: int32
+             * @description First pause in milliseconds; doubles each time.
+             * @default null
+             */
+            first_ms: number | null;
+            /**
+             * Format: int32
+             * @description Longest pause in milliseconds, up to an hour.
+             * @default null
+             */
+            longest_ms: number | null;
+            /**
+             * Format: int32
+             * @description At most this often, up to 100; then a person has to look.
+             * @default null
+             */
+            most: number | null;
+        };
+        /** @description A policy as somebody set it. */
+        PolicyRevision: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description Who set it. */
+            by: string;
+            /**
+             * Format: int32
+             * @description From 1, without gaps, for each level.
+             */
+            number: number;
+            /** @description What it says. */
+            policy: components["schemas"]["Policy"];
+            /** @description Why. */
+            why?: string;
+        };
+        /** @description How long things may take. */
+        PolicyTimeLimits: {
+            /**
+             * Format: int32
+             * @description A check, in seconds.
+             * @default null
+             */
+            check_secs: number | null;
+            /**
+             * Format: int32
+             * @description A driver, in seconds.
+             * @default null
+             */
+            driver_secs: number | null;
+        };
+        /** @description The policy of a level, and what is in force there. */
+        PolicyView: {
+            /** @description Policies that it had before, newest first. */
+            before: components["schemas"]["PolicyRevision"][];
+            /** @description Every field with the value that counts for what is made there, and which level says it. */
+            fields: components["schemas"]["PolicyField"][];
+            /** @description The level. */
+            level: components["schemas"]["PolicyLevel"];
+            /** @description The limits of concurrency that count there, and how much runs under each now. */
+            limits: components["schemas"]["PolicyLimit"][];
+            own?: components["schemas"]["PolicyRevision"] | null;
+        };
         /** @description An error, as RFC 9457 describes it, with a stable code. */
         Problem: {
             /** @description Stable, machine-readable code, such as `stale_attempt`. */
@@ -2864,8 +3181,7 @@ export interface components {
              * @description The revision that is current, as the caller knows it; absent if none is.
              */
             parent?: number | null;
-            /** @description What becomes of work under way that it does not want, if it becomes current at once. */
-            running?: components["schemas"]["OnRunning"];
+            running?: components["schemas"]["OnRunning"] | null;
             /** @description Why it is wanted. */
             why?: string;
         };
@@ -3032,6 +3348,19 @@ export interface components {
                 [key: string]: string;
             };
         };
+        /** @description Sets the policy of a level. */
+        SetPolicy: {
+            /**
+             * Format: int32
+             * @description Number of the policy that it takes the place of, as the caller knows it; 0 for none. Left
+             *     out, it takes the place of any.
+             */
+            instead_of?: number | null;
+            /** @description What it says from now on. An empty one says nothing. */
+            policy: components["schemas"]["Policy"];
+            /** @description Why. */
+            why?: string;
+        };
         /** @description One task as a plan. */
         SingleInput: {
             /** @description Checks besides the project's. */
@@ -3173,6 +3502,8 @@ export interface components {
         TaskDetail: components["schemas"]["Task"] & {
             /** @description Patterns of the files that are kept of what its driver leaves. */
             artifacts?: string[];
+            /** @description What was asked of people about it, and what they said, oldest first. */
+            asks?: components["schemas"]["Ask"][];
             /** @description All checks that its result has to pass. */
             checks: components["schemas"]["Check"][];
             /** @description What depends on it. */
@@ -4145,6 +4476,74 @@ export interface operations {
             };
         };
     };
+    "policy.org": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The policy */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyView"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "policy.set_org": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetPolicy"];
+            };
+        };
+        responses: {
+            /** @description The policy */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyView"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "org.retention": {
         parameters: {
             query?: {
@@ -4589,6 +4988,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Project"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "policy.project": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The policy */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyView"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "policy.set_project": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetPolicy"];
+            };
+        };
+        responses: {
+            /** @description The policy */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyView"];
                 };
             };
             /** @description A problem: `code` says which */
@@ -5699,6 +6166,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PlanRevision"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "policy.goal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The goal, or a task of it */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The policy */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyView"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "policy.set_goal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The goal */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetPolicy"];
+            };
+        };
+        responses: {
+            /** @description The policy */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyView"];
                 };
             };
             /** @description A problem: `code` says which */

@@ -210,6 +210,7 @@ mod tests {
             title: "Export".to_owned(),
             goal: "Write CSV.".to_owned(),
             driver: None,
+            driver_secs_max: None,
             repository: None,
             artifacts: Vec::new(),
             feedback,

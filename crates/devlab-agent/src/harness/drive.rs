@@ -51,7 +51,7 @@ impl Work {
         let mut spec = self
             .run_spec("driver", what, self.paths.tree(), "driver")
             .await?;
-        spec.time_limit = Duration::from_secs(seconds(command).into());
+        spec.time_limit = Duration::from_secs(self.seconds(command).into());
         spec.vars.extend(command.env.clone());
         let context = self.paths.context().to_string_lossy().into_owned();
         for (name, value) in [
@@ -100,7 +100,7 @@ impl Work {
         }
         let command = self.claim.driver.as_ref();
         let command = command.or(self.shared.config.default_driver.as_ref());
-        let secs = command.map_or(TIMEOUT_SECS_DEFAULT, |Driver::Command(c)| seconds(c));
+        let secs = command.map_or(TIMEOUT_SECS_DEFAULT, |Driver::Command(c)| self.seconds(c));
         let no_program = outcome.end
             == DriverEnd::Exited {
                 code: EXIT_NOT_STARTED.into(),
@@ -119,8 +119,10 @@ impl Work {
             not_started,
         }))
     }
-}
 
-fn seconds(command: &Command) -> u32 {
-    command.timeout_secs.unwrap_or(TIMEOUT_SECS_DEFAULT)
+    /// How long a command may take.
+    fn seconds(&self, command: &Command) -> u32 {
+        let own = command.timeout_secs.unwrap_or(TIMEOUT_SECS_DEFAULT);
+        self.claim.driver_secs_max.map_or(own, |most| own.min(most))
+    }
 }

@@ -265,7 +265,7 @@ impl PlanTask {
             spec: self.spec.clone(),
             requires: self.labels.clone(),
             priority: self.priority,
-            review: self.review,
+            review: self.review.then_some(true),
             side_effects: self.side_effects,
             depends_on,
             children: children(&self.tasks),

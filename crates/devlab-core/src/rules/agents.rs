@@ -12,6 +12,8 @@ use crate::name;
 use crate::time::Timestamp;
 use crate::tx::{Effect, Page, Read, Tx};
 
+use super::policy;
+
 /// How an agent presents itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registration {
@@ -46,6 +48,7 @@ pub fn register(tx: &mut dyn Tx, registration: Registration) -> Result<Agent> {
     };
     let agent = Agent {
         id,
+        lane: policy::lane_of_runtime(tx, registration.org, &registration.runtime)?,
         org: registration.org,
         name: registration.name,
         labels: registration.labels,

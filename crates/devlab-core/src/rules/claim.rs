@@ -6,10 +6,12 @@ use crate::attempt::{Agent, Attempt, AttemptKind, AttemptState, Phase};
 use crate::error::{Refusal, Result};
 use crate::event::{EventKind, NewEvent};
 use crate::id::{AgentId, AttemptId, CandidateId, TaskId};
+use crate::limit::Lane;
 use crate::state::{Cause, ResumeTo, WaitReason};
 use crate::train::CandidateState;
-use crate::tx::{Effect, Queued, RuleConfig, Tx, Work};
+use crate::tx::{Effect, RuleConfig, Tx, Work};
 
+use super::slots;
 use super::step::{self, step};
 
 /// How stale `seen_at` of an agent may become before a claim writes it.
@@ -43,19 +45,22 @@ pub fn claim(
         agent.seen_at = tx.now();
         tx.put_agent(&agent)?;
     }
-    if agent.draining {
+    if agent.draining || !slots::full(tx, agent.org, &agent.lane)?.is_empty() {
         return Ok(None);
     }
     for _ in 0..UNCLAIMABLE_MAX {
-        let heads = tx.queue_heads(agent.org, &agent.labels)?;
-        let Some(entry) = heads.into_iter().min_by_key(Queued::rank) else {
+        let heads = tx.queue_heads(agent.org, Some(&agent.labels))?;
+        let Some(entry) = slots::first(tx, agent.org, heads)? else {
             return Ok(None);
         };
         check_capacity(tx, &agent)?;
         tx.dequeue(&entry)?;
         let attempt = match entry.work {
             Work::Task(task) => claim_task(tx, cfg, &agent, claim_id, task)?,
-            Work::Verify(candidate) => Some(claim_verify(tx, cfg, &agent, claim_id, candidate)?),
+            Work::Verify(candidate) => {
+                let lane = &entry.lane;
+                Some(claim_verify(tx, cfg, &agent, claim_id, lane, candidate)?)
+            }
         };
         if attempt.is_some() {
             return Ok(attempt);
@@ -82,10 +87,17 @@ fn check_capacity(tx: &mut dyn Tx, agent: &Agent) -> Result<()> {
     Ok(())
 }
 
-fn new_attempt(tx: &mut dyn Tx, cfg: &RuleConfig, agent: &Agent, claim_id: &str) -> Attempt {
+/// An attempt, counted under the limits of its task and of its agent.
+fn new_attempt(
+    tx: &mut dyn Tx,
+    cfg: &RuleConfig,
+    agent: &Agent,
+    claim_id: &str,
+    lane: &Lane,
+) -> Result<Attempt> {
     let now = tx.now();
     let id = AttemptId::new(now, tx.random());
-    Attempt {
+    Ok(Attempt {
         id,
         org: agent.org,
         task: TaskId::from_uuid(uuid::Uuid::nil()),
@@ -102,9 +114,10 @@ fn new_attempt(tx: &mut dyn Tx, cfg: &RuleConfig, agent: &Agent, claim_id: &str)
         merges: None,
         commit: None,
         failure: None,
+        lane: slots::take(tx, agent.org, &lane.with(&agent.lane))?,
         created_at: now,
         ended_at: None,
-    }
+    })
 }
 
 fn claim_task(
@@ -129,7 +142,7 @@ fn claim_task(
             return Ok(None);
         }
     }
-    let mut attempt = new_attempt(tx, cfg, agent, claim_id);
+    let mut attempt = new_attempt(tx, cfg, agent, claim_id, &task.lane)?;
     attempt.task = task.id;
     attempt.number = task.attempts + 1;
     attempt.base = base;
@@ -149,6 +162,7 @@ fn claim_verify(
     cfg: &RuleConfig,
     agent: &Agent,
     claim_id: &str,
+    lane: &Lane,
     id: CandidateId,
 ) -> Result<Attempt> {
     let mut candidate = tx.candidate(id)?.ok_or(Refusal::NotFound("candidate"))?;
@@ -156,7 +170,7 @@ fn claim_verify(
     if let Some(lost) = candidate.lost.take() {
         supersede(tx, lost)?;
     }
-    let mut attempt = new_attempt(tx, cfg, agent, claim_id);
+    let mut attempt = new_attempt(tx, cfg, agent, claim_id, lane)?;
     attempt.task = candidate.entries[0].task;
     attempt.number = candidate.attempts + 1;
     attempt.kind = AttemptKind::Verify;

@@ -5,14 +5,14 @@ use crate::check::{CheckSet, Isolation, Receipt};
 use crate::error::{Refusal, Result};
 use crate::git::Oid;
 use crate::id::{AttemptId, ReceiptId, TaskId};
-use crate::limits::{CHECK_RETRIES_MAX, DRIVER_RETRIES_MAX};
+use crate::policy::Retry;
 use crate::state::{Cause, ResumeTo, State, WaitReason};
 use crate::task::{Feedback, Task};
 use crate::train::CandidateState;
 use crate::tx::{RuleConfig, Tx};
 
 use super::step::{self, step};
-use super::{finish, lease, train};
+use super::{finish, lease, policy, train};
 
 /// What a check came to, as the harness reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,11 +155,12 @@ fn complete_work(
             task.live = None;
             task.tries.driver = task.tries.driver.saturating_add(1);
             let failures = task.tries.driver;
-            let (allowed, why) = match not_started {
-                true => (0, "its driver cannot be started"),
-                false => (DRIVER_RETRIES_MAX, "its driver failed"),
+            let rule = policy::terms_of(tx, &task)?.driver;
+            let (rule, why) = match not_started {
+                true => (Retry { most: 0, ..rule }, "its driver cannot be started"),
+                false => (rule, "its driver failed"),
             };
-            try_again(tx, cfg, task, &attempt, failures, allowed, why)
+            try_again(tx, cfg, task, &attempt, failures, &rule, why)
         }
         Outcome::GivenUp => {
             step::end_attempt(tx, &mut attempt, AttemptState::Failed, Some(Failure::Lost))?;
@@ -204,15 +205,8 @@ fn deliver(
         task.prior = Some(delivery.commit);
         task.tries.check = task.tries.check.saturating_add(1);
         let failures = task.tries.check;
-        return try_again(
-            tx,
-            cfg,
-            task,
-            &attempt,
-            failures,
-            CHECK_RETRIES_MAX,
-            "a check failed",
-        );
+        let rule = policy::terms_of(tx, &task)?.check;
+        return try_again(tx, cfg, task, &attempt, failures, &rule, "a check failed");
     }
     step::end_attempt(tx, &mut attempt, AttemptState::Succeeded, None)?;
     task.head = Some(delivery.commit);
@@ -234,15 +228,15 @@ fn try_again(
     mut task: Task,
     attempt: &Attempt,
     failures: u8,
-    allowed: u8,
+    rule: &Retry,
     why: &str,
 ) -> Result<()> {
-    if failures > allowed || task.side_effects {
+    if failures > rule.most || task.side_effects {
         let park = Cause::Park(WaitReason::Attention, ResumeTo::Ready);
         step(tx, &mut task, park, why, Some(attempt.id))?;
         return tx.put_task(&task);
     }
-    let delay = step::backoff(tx, cfg, failures);
+    let delay = step::backoff(tx, cfg, rule, failures);
     task.not_before = Some(tx.now().plus(delay));
     step(tx, &mut task, Cause::TryAgain, why, Some(attempt.id))?;
     tx.put_task(&task)?;

@@ -4,13 +4,15 @@
 //! heartbeat or a completion before the next claim takes the task back. After that claim the
 //! attempt is superseded, and whatever it says is refused.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::attempt::{Attempt, AttemptKind, AttemptState, Failure, Phase};
 use crate::error::{Refusal, Result};
 use crate::event::{EventKind, NewEvent};
 use crate::id::{AttemptId, TaskId};
-use crate::limits::{BACKOFF_WITH_JITTER_MAX, LOST_RETRIES_MAX};
+use crate::limits::BACKOFF_WITH_JITTER_MAX;
 use crate::state::{Cause, ResumeTo, State, WaitReason};
 use crate::task::Task;
 use crate::time::Timestamp;
@@ -18,7 +20,7 @@ use crate::train::{Candidate, CandidateState};
 use crate::tx::{RuleConfig, Tx};
 
 use super::step::{self, step};
-use super::train;
+use super::{policy, slots, train};
 
 /// Finds the attempt that a write carries, and takes its task back if its lease had ended and
 /// nobody has claimed the task since.
@@ -49,7 +51,7 @@ pub(super) fn writable(
 }
 
 fn take_back(tx: &mut dyn Tx, cfg: &RuleConfig, attempt: &mut Attempt) -> Result<()> {
-    match attempt.kind {
+    let lane = match attempt.kind {
         AttemptKind::Work => {
             let mut task = step::load(tx, attempt.task)?;
             // A late edge may have blocked it in the meantime.
@@ -85,6 +87,7 @@ fn take_back(tx: &mut dyn Tx, cfg: &RuleConfig, attempt: &mut Attempt) -> Result
             task.not_before = None;
             task.tries.lost = task.tries.lost.saturating_sub(1);
             tx.put_task(&task)?;
+            task.lane
         }
         AttemptKind::Verify => {
             let mut candidate = candidate_of(tx, attempt)?;
@@ -96,8 +99,11 @@ fn take_back(tx: &mut dyn Tx, cfg: &RuleConfig, attempt: &mut Attempt) -> Result
             candidate.lost = None;
             candidate.live = Some(attempt.id);
             tx.put_candidate(&candidate)?;
+            entry.lane
         }
-    }
+    };
+    // Over the limit, if others have its place: it has never stopped for all that is known.
+    attempt.lane = slots::take(tx, attempt.org, &attempt.lane.with(&lane))?;
     attempt.state = AttemptState::Live;
     attempt.failure = None;
     attempt.lease_until = tx.now().plus(cfg.lease_term);
@@ -152,6 +158,7 @@ pub fn expire(tx: &mut dyn Tx, cfg: &RuleConfig, limit: u32) -> Result<u32> {
         if attempt.state != AttemptState::Live || attempt.lease_until > now {
             continue;
         }
+        slots::give_back(tx, &attempt)?;
         attempt.state = AttemptState::Lost;
         attempt.failure = Some(Failure::Lost);
         tx.put_attempt(&attempt)?;
@@ -187,9 +194,10 @@ pub(super) fn lose(
     let was = task.live.take();
     task.lost = provisional;
     task.tries.lost = task.tries.lost.saturating_add(1);
+    let allowed = policy::terms_of(tx, &task)?.lost;
     let person = if task.side_effects {
         Some("its agent was lost, and its side effects must not be repeated")
-    } else if task.tries.lost > LOST_RETRIES_MAX {
+    } else if task.tries.lost > allowed.most {
         Some("its agents were lost too often")
     } else {
         None
@@ -201,21 +209,27 @@ pub(super) fn lose(
     }
     // The first loss is most often a machine that went away: somebody else can begin at once.
     task.not_before = (task.tries.lost > 1)
-        .then(|| step::backoff(tx, cfg, task.tries.lost - 1))
+        .then(|| step::backoff(tx, cfg, &allowed, task.tries.lost - 1))
         .map(|delay| tx.now().plus(delay));
     step(tx, &mut task, Cause::LeaseEnded, "its agent was lost", was)?;
     tx.put_task(&task)?;
     step::queue(tx, &task)
 }
 
+/// The longest that a pause may become.
+fn with_jitter(pause: Duration) -> Duration {
+    pause + pause / 4
+}
+
 /// Whether the back-off that ends next is over: its time has come, or it is farther away than any
-/// back-off lasts, because the clock went back since.
+/// alarm is set, because the clock went back since.
 #[must_use]
 pub fn is_due(next: Timestamp, now: Timestamp) -> bool {
     next <= now || next.since(now) > BACKOFF_WITH_JITTER_MAX
 }
 
-/// Queues tasks whose back-off has ended; see [`is_due`]. Returns how many.
+/// Queues tasks whose back-off has ended; see [`is_due`]. A longer back-off than an alarm is set for
+/// gets another alarm. Returns how many tasks were looked at.
 ///
 /// # Errors
 /// Storage only.
@@ -232,8 +246,12 @@ pub fn release_due(tx: &mut dyn Tx, limit: u32) -> Result<u32> {
             continue;
         };
         if task.state == State::Ready {
-            task.not_before = None;
-            tx.put_task(&task)?;
+            let longest = policy::terms_of(tx, &task)?.longest_pause();
+            let goes_on = |at: &Timestamp| *at > now && at.since(now) <= with_jitter(longest);
+            if !task.not_before.as_ref().is_some_and(goes_on) {
+                task.not_before = None;
+                tx.put_task(&task)?;
+            }
             step::queue(tx, &task)?;
             count += 1;
         }

@@ -13,6 +13,7 @@ use crate::state::{State, TaskKind};
 use crate::task::{Proof, Task, TaskSpec, Tries};
 use crate::tx::Tx;
 
+use super::policy::{self, Governing};
 use super::schedule::{DEFAULT_DRIVER_LABEL, NewTask, Place, fix_checks, order, validate};
 
 /// Makes tasks at one place.
@@ -24,6 +25,8 @@ pub(super) struct Maker<'a> {
     pub(super) below: Vec<(String, TaskId)>,
     /// The id of the next task, if it is fixed already.
     pub(super) reserved: Option<TaskId>,
+    /// What governs the tasks, once it was looked up.
+    under: Option<(Governing, Option<crate::check::Sha256Hex>)>,
     /// The kind of the next task, if its children do not tell: a composite that is still to be
     /// planned has none.
     kind: Option<TaskKind>,
@@ -36,6 +39,7 @@ impl<'a> Maker<'a> {
             sets: HashMap::new(),
             below: Vec::new(),
             reserved: None,
+            under: None,
             kind: None,
         }
     }
@@ -83,6 +87,24 @@ impl<'a> Maker<'a> {
         Ok(Some(hash))
     }
 
+    /// What governs the tasks here, and the hash of what they are promised. All are of one goal.
+    pub(super) fn under(
+        &mut self,
+        tx: &mut dyn Tx,
+        goal: Option<TaskId>,
+    ) -> Result<&(Governing, Option<crate::check::Sha256Hex>)> {
+        let under = match self.under.take() {
+            Some(under) => under,
+            None => {
+                let project = self.place.project.as_ref().map(|(id, _)| *id);
+                let governing = Governing::of(tx, self.place.org, project, goal)?;
+                let terms = policy::put_terms(tx, &governing)?;
+                (governing, terms)
+            }
+        };
+        Ok(self.under.insert(under))
+    }
+
     fn next_id(&mut self, tx: &mut dyn Tx) -> TaskId {
         match self.reserved.take() {
             Some(id) => id,
@@ -118,7 +140,7 @@ impl<'a> Maker<'a> {
         path: u32,
         unmet: u32,
     ) -> Result<Task> {
-        let now = tx.now();
+        let (now, org) = (tx.now(), self.place.org);
         let id = self.next_id(tx);
         let kind = self.kind.take().unwrap_or(if new.children.is_empty() {
             TaskKind::Leaf
@@ -126,13 +148,20 @@ impl<'a> Maker<'a> {
             TaskKind::Composite
         });
         let requires = self.requires(new, kind)?;
+        let project = self.place.project.as_ref().map(|(id, _)| *id);
+        let goal = parent.map_or(id, |parent| parent.goal);
+        let (governing, terms) = self.under(tx, parent.map(|parent| parent.goal))?;
         let mut task = Task {
             id,
             seq: 0,
-            org: self.place.org,
-            project: self.place.project.as_ref().map(|(id, _)| *id),
+            terms: terms.clone(),
+            lane: governing.lane(project, goal, &requires),
+            review: governing.reviews(project, parent.is_none(), new.review),
+            told: false,
+            org,
+            project,
             parent: parent.map(|parent| parent.id),
-            goal: parent.map_or(id, |parent| parent.goal),
+            goal,
             depth: parent.map_or(0, |parent| parent.depth + 1),
             kind,
             state,
@@ -151,7 +180,6 @@ impl<'a> Maker<'a> {
             prior: None,
             merges: None,
             published: None,
-            review: new.review,
             accepted: None,
             side_effects: new.side_effects,
             proof: Proof::Open,

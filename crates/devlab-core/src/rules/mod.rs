@@ -15,12 +15,15 @@
 //! | [`person`] | a person cancels, retries, fails, archives, changes a task |
 //! | [`agents`] | agents register, drain, go |
 //! | [`plan`] | plans are proposed, approved, rejected, and carried out |
+//! | [`policy`] | policies are set, and what they mean for tasks |
 //! | [`bytes`] | blobs are put, named and removed |
 //! | [`retention`] | bytes of goals that ended long ago go |
 //! | [`servers`] | servers come and go, share the loops, and hold repositories |
 //! | [`stuck`] | why a task does not move |
 
 pub mod agents;
+mod ask;
+mod back;
 pub mod bytes;
 pub mod claim;
 pub mod complete;
@@ -30,11 +33,13 @@ mod make;
 mod path;
 pub mod person;
 pub mod plan;
+pub mod policy;
 mod replan;
 pub mod retention;
 pub mod review;
 pub mod schedule;
 pub mod servers;
+mod slots;
 mod step;
 pub mod stuck;
 pub mod train;

@@ -2,12 +2,14 @@
 
 use serde_json::json;
 
+use crate::ask::AskKind;
 use crate::attempt::AttemptState;
-use crate::check::DriverSpec;
+use crate::check::{DriverSpec, Sha256Hex};
 use crate::error::{Refusal, Result};
 use crate::event::{EventKind, NewEvent};
 use crate::id::TaskId;
 use crate::label::Labels;
+use crate::limit::{Lane, LimitKey};
 use crate::limits::{COMMENT_BYTES_MAX, GOAL_BYTES_MAX};
 use crate::name;
 use crate::org::ProjectSettings;
@@ -15,37 +17,85 @@ use crate::state::{Cause, ResumeTo, State, TaskKind, WaitReason};
 use crate::task::{Feedback, Task, Tries};
 use crate::tx::Tx;
 
+use super::policy::Governing;
 use super::schedule::DEFAULT_DRIVER_LABEL;
 use super::step::{self, step};
-use super::{finish, plan, review, schedule, train};
+use super::{ask, finish, plan, policy, review, schedule, train};
 
-/// Approves a draft. From now on it is judged by what `settings`, those of its project, say now.
+/// Approves what waits for it: a draft, which from now on is judged by what `settings`, those of its
+/// project, and policy say now; the start of a task; or the publication of its result. Who says so
+/// is kept.
 ///
 /// # Errors
 /// [`Refusal::NotFound`], [`Refusal::BadState`].
-pub fn activate(tx: &mut dyn Tx, id: TaskId, settings: Option<&ProjectSettings>) -> Result<Task> {
-    if let Some(settings) = settings {
-        judge_by(tx, id, settings)?;
-    }
+pub fn approve(
+    tx: &mut dyn Tx,
+    id: TaskId,
+    by: &str,
+    settings: Option<&ProjectSettings>,
+) -> Result<Task> {
     let mut task = step::load(tx, id)?;
-    plan::refuse_unplanned(tx, &task)?;
-    step(tx, &mut task, Cause::Activate, "it was approved", None)?;
-    step::settle(tx, &mut task)?;
+    match task.state {
+        State::Waiting(WaitReason::Approval, to) => {
+            let kinds = [AskKind::Start, AskKind::Publication];
+            ask::answered(tx, &task, &kinds, by, "")?;
+            step(tx, &mut task, Cause::Resume, "it was approved", None)?;
+            tx.put_task(&task)?;
+            match to {
+                ResumeTo::Ready => step::after_ready(tx, &task)?,
+                ResumeTo::Integrating => train::enter(tx, &task)?,
+                ResumeTo::Running => {}
+            }
+        }
+        State::Draft
+        | State::Blocked
+        | State::Ready
+        | State::Running
+        | State::Integrating
+        | State::Waiting(..)
+        | State::Done
+        | State::Failed
+        | State::Cancelled => {
+            plan::refuse_unplanned(tx, &task)?;
+            step(tx, &mut task, Cause::Activate, "it was approved", None)?;
+            judge_by(tx, &mut task, settings)?;
+            step::settle(tx, &mut task)?;
+        }
+    }
     step::load(tx, id)
 }
 
-/// Fixes what a draft and everything below it is judged by.
-fn judge_by(tx: &mut dyn Tx, id: TaskId, settings: &ProjectSettings) -> Result<()> {
-    let mut task = step::load(tx, id)?;
-    if task.state.has_started() || task.project.is_none() {
-        return Ok(());
+/// Fixes what a draft that is being approved, and everything below it, is judged by and promised.
+fn judge_by(tx: &mut dyn Tx, draft: &mut Task, settings: Option<&ProjectSettings>) -> Result<()> {
+    let governing = Governing::of(tx, draft.org, draft.project, Some(draft.goal))?;
+    let terms = policy::put_terms(tx, &governing)?;
+    fix(tx, draft, settings, &governing, terms.as_ref())?;
+    let mut below = tx.children(draft.id)?;
+    while let Some(id) = below.pop() {
+        let mut task = step::load(tx, id)?;
+        if !task.state.has_started() {
+            fix(tx, &mut task, settings, &governing, terms.as_ref())?;
+            tx.put_task(&task)?;
+            below.extend(tx.children(id)?);
+        }
     }
-    let spec = tx.task_spec(id)?.ok_or(Refusal::NotFound("task"))?;
-    task.check_set = Some(schedule::fix_checks(tx, settings, &spec)?);
-    tx.put_task(&task)?;
-    for child in tx.children(id)? {
-        judge_by(tx, child, settings)?;
+    Ok(())
+}
+
+/// Fixes what a task that has not begun is judged by and promised. The caller stores it.
+fn fix(
+    tx: &mut dyn Tx,
+    task: &mut Task,
+    settings: Option<&ProjectSettings>,
+    governing: &Governing,
+    terms: Option<&Sha256Hex>,
+) -> Result<()> {
+    if let Some(settings) = settings.filter(|_| task.project.is_some()) {
+        let spec = tx.task_spec(task.id)?.ok_or(Refusal::NotFound("task"))?;
+        task.check_set = Some(schedule::fix_checks(tx, settings, &spec)?);
     }
+    task.terms = terms.cloned();
+    task.review |= governing.wants_review(task);
     Ok(())
 }
 
@@ -135,6 +185,11 @@ fn revive(tx: &mut dyn Tx, mut task: Task) -> Result<()> {
     let was_cancelled = task.state == State::Cancelled;
     task.tries = Tries::default();
     task.not_before = None;
+    if task.state.is_end() {
+        // Limits that are newer than its end have passed it by.
+        let governing = Governing::of(tx, task.org, task.project, Some(task.goal))?;
+        task.lane = governing.lane(task.project, task.goal, &task.requires);
+    }
     if task.state == State::Waiting(WaitReason::Attention, ResumeTo::Integrating) {
         step(
             tx,
@@ -263,6 +318,8 @@ fn drive_with(tx: &mut dyn Tx, task: &mut Task, driver: DriverSpec) -> Result<()
     step::unqueue(tx, task)?;
     let labels = task.requires.iter();
     task.requires = Labels::new(labels.filter(|label| *label != DEFAULT_DRIVER_LABEL))?;
+    let counts = |key: &LimitKey| key.counts(task.project, task.goal, &task.requires);
+    task.lane = Lane::new(task.lane.keys().filter(counts));
     tx.put_task(task)?;
     if task.state == State::Ready {
         step::queue(tx, task)?;

@@ -12,27 +12,19 @@ use crate::name;
 use crate::plan::revision::Decision;
 use crate::plan::spec_kit::TASKS_FILE;
 use crate::plan::{Origin, Plan, PlanState, PlanTask, PlannerKind, Revision};
+pub use crate::policy::Running;
 use crate::state::{Cause, State, TaskKind};
 use crate::task::Task;
 use crate::tx::{Read, Tx};
 
 use super::make::Maker;
+use super::policy::{self, Governing};
 use super::replan::Replan;
 use super::schedule::{self, NewTask, Place};
 use super::step::{self, step};
 
 /// Why a revision that can no longer become current is rejected.
 const OVERTAKEN: &str = "another revision became current";
-
-/// What becomes of work under way on a task that a new revision removes or changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Running {
-    /// It is called off.
-    #[default]
-    Cancel,
-    /// It goes on to its end; a changed task is done again after it.
-    Finish,
-}
 
 /// A plan that somebody wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,8 +46,25 @@ pub struct Ruling {
     pub by: String,
     /// Why, in their words; may be empty.
     pub why: String,
-    /// What becomes of work under way that the revision does not want.
-    pub running: Running,
+    /// What becomes of work under way that the revision does not want; absent leaves it to policy.
+    pub running: Option<Running>,
+}
+
+/// Who a plan is approved by when nobody has to.
+pub const BY_POLICY: &str = "policy";
+
+/// The approval of a plan that policy gives by itself, if it does.
+///
+/// # Errors
+/// Storage only.
+pub fn approved_by_policy(view: &mut dyn Read, task: &Task) -> Result<Option<Ruling>> {
+    let governing = Governing::of(view, task.org, task.project, Some(task.goal))?;
+    let is_approved = governing.policy.approvals.plan == Some(false);
+    Ok(is_approved.then(|| Ruling {
+        by: BY_POLICY.to_owned(),
+        why: String::new(),
+        running: None,
+    }))
 }
 
 /// The revision that is carried out, if there is one.
@@ -82,7 +91,7 @@ pub fn create_goal(
         spec: plan.goal.clone(),
         requires: plan.labels.clone(),
         priority: plan.priority,
-        review: plan.review.unwrap_or(place.project.is_some()),
+        review: plan.review,
         side_effects: false,
         depends_on: Vec::new(),
         children: Vec::new(),
@@ -240,14 +249,19 @@ pub fn approve(
         return Err(Refusal::Outdated("the plan").into());
     }
     let plan = tx.plan(id, number)?.ok_or(Refusal::NotFound("plan"))?;
-    goal_itself(tx, place, &mut task, &plan, before.as_ref())?;
+    let governing = Governing::of(tx, task.org, task.project, Some(task.goal))?;
+    goal_itself(tx, place, &governing, &mut task, &plan, before.as_ref())?;
     let tasks = match &before {
         None => first(tx, place, &mut task, &plan)?,
         Some(before) => {
             let old = tx.plan(id, before.number)?;
             let old = old.ok_or(Refusal::NotFound("plan"))?;
             let known = tx.plan_tasks(id, before.number)?;
-            Replan::new(place, ruling.running, &known).carry_out(tx, id, &old, &plan)?
+            let running = match ruling.running {
+                Some(running) => running,
+                None => governing.policy.running.unwrap_or_default(),
+            };
+            Replan::new(place, running, &known).carry_out(tx, id, &old, &plan)?
         }
     };
     tx.put_plan_tasks(id, number, &tasks)?;
@@ -278,14 +292,17 @@ pub fn approve(
 fn goal_itself(
     tx: &mut dyn Tx,
     place: &Place,
+    governing: &Governing,
     task: &mut Task,
     plan: &Plan,
     before: Option<&Revision>,
 ) -> Result<()> {
     if let Some((_, settings)) = &place.project {
         task.check_set = Some(schedule::fix_checks(tx, settings, &plan.goal)?);
-        tx.put_task(task)?;
     }
+    task.terms = policy::put_terms(tx, governing)?;
+    task.review |= governing.wants_review(task);
+    tx.put_task(task)?;
     if before.is_none() {
         return Ok(());
     }
@@ -294,15 +311,16 @@ fn goal_itself(
         spec: plan.goal.clone(),
         key: String::new(),
         priority: plan.priority,
-        review: false,
+        review: None,
         side_effects: false,
         depends_on: Vec::new(),
         children: Vec::new(),
     };
     tx.put_task_spec(task.id, &plan.goal)?;
     task.requires = Maker::new(place).requires(&new, TaskKind::Composite)?;
-    if let Some(review) = plan.review {
-        task.review = review;
+    task.lane = governing.lane(task.project, task.goal, &task.requires);
+    if plan.review.is_some() {
+        task.review = governing.reviews(task.project, task.is_goal(), plan.review);
     }
     step::reorder(tx, task, |task| task.priority = plan.priority)
 }

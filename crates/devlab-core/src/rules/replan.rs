@@ -21,12 +21,12 @@ use crate::error::{Error, Refusal, Result};
 use crate::id::TaskId;
 use crate::plan::diff::{self, Change, TaskDiff};
 use crate::plan::{Plan, PlanTask, open_dependencies, order};
-use crate::state::{Cause, State, TaskKind};
+use crate::policy::Running;
+use crate::state::{Cause, ResumeTo, State, TaskKind, WaitReason};
 use crate::task::{Task, Tries};
 use crate::tx::Tx;
 
 use super::make::Maker;
-use super::plan::Running;
 use super::schedule::Place;
 use super::step::{self, step};
 use super::{path, person};
@@ -215,7 +215,11 @@ impl<'a> Replan<'a> {
         }
         task.requires = self.maker.requires(&new, TaskKind::Leaf)?;
         task.priority = new.priority;
-        task.review = new.review;
+        let goal = task.goal;
+        let (governing, terms) = self.maker.under(tx, Some(goal))?;
+        task.review = governing.reviews(task.project, task.is_goal(), new.review);
+        task.lane = governing.lane(task.project, goal, &task.requires);
+        task.terms.clone_from(terms);
         task.side_effects = new.side_effects;
         task.check_set = self.maker.check_set(tx, &new.spec)?;
         task.tries = Tries::default();
@@ -241,6 +245,7 @@ impl<'a> Replan<'a> {
                 step(tx, &mut task, Cause::Retry { started }, why, None)?;
                 tx.put_task(&task)?;
             }
+            State::Waiting(WaitReason::Approval, ResumeTo::Ready) => {}
             State::Running | State::Integrating | State::Waiting(..) => match self.running {
                 Running::Finish => return Ok(true),
                 Running::Cancel => {}
@@ -350,7 +355,7 @@ fn rewire(
             step::unqueue(tx, &task)?;
         }
         task.unmet = unmet;
-        if unmet > 0 && task.state == State::Ready {
+        if unmet > 0 && step::is_open(task.state) {
             let why = "the plan changed what it needs";
             step(tx, &mut task, Cause::Blocked, why, None)?;
         }

@@ -15,7 +15,7 @@ use crate::train::Candidate;
 use crate::tx::{Effect, Tx};
 
 use super::step::{self, step};
-use super::train;
+use super::{back, train};
 
 /// Opens the patch of a task whose receipts have passed, or opens it again with a new head.
 pub(super) fn open(tx: &mut dyn Tx, task: &Task, candidate: &Candidate) -> Result<()> {
@@ -179,7 +179,7 @@ fn judge(tx: &mut dyn Tx, patch: &Patch, verdict: Verdict, remark: Remark) -> Re
                 message: remark.body,
             };
             let theirs = tx.branch_head(patch.project, &patch.target)?;
-            train::rework(tx, task, feedback, theirs, "a reviewer asks for changes")
+            back::rework(tx, task, feedback, theirs, "a reviewer asks for changes")
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::tx::Tx;
 
 use super::make::Maker;
 use super::path;
+use super::policy::Governing;
 use super::step::{self, step};
 
 /// Label that a leaf without a driver needs: only an agent with a driver of its own has it.
@@ -38,8 +39,9 @@ pub struct NewTask {
     pub requires: Labels,
     /// Higher is earlier.
     pub priority: i16,
-    /// Whether a person reviews the result.
-    pub review: bool,
+    /// Whether a person reviews the result; absent leaves it to policy and to the default, which is
+    /// goals with a project.
+    pub review: Option<bool>,
     /// Whether it does things outside that must not be repeated.
     pub side_effects: bool,
     /// Keys of siblings that have to be done first.
@@ -94,7 +96,9 @@ pub fn create(tx: &mut dyn Tx, place: &Place, new: &NewTask) -> Result<Created> 
         .into());
     }
     let mut maker = Maker::new(place);
-    let state = if place.draft {
+    let (governing, _) = maker.under(tx, parent.as_ref().map(|parent| parent.goal))?;
+    let is_planned = parent.is_none() && governing.policy.approvals.plan == Some(true);
+    let state = if place.draft || is_planned {
         State::Draft
     } else {
         State::Blocked
@@ -291,7 +295,7 @@ pub fn add_edge(tx: &mut dyn Tx, dependency: TaskId, dependent: TaskId, field: &
     if from.state != State::Done {
         step::unqueue(tx, &to)?;
         to.unmet += 1;
-        if to.state == State::Ready {
+        if step::is_open(to.state) {
             step(tx, &mut to, Cause::Blocked, "a dependency was added", None)?;
         }
         tx.put_task(&to)?;
@@ -343,8 +347,10 @@ pub(super) fn add_rework_child(
         labels.push(DEFAULT_DRIVER_LABEL);
     }
     let requires = Labels::new(labels)?;
+    let governing = Governing::of(tx, composite.org, composite.project, Some(composite.goal))?;
     let mut child = Task {
         id,
+        lane: governing.lane(composite.project, composite.goal, &requires),
         parent: Some(composite.id),
         depth: composite.depth + 1,
         kind: TaskKind::Leaf,
@@ -365,6 +371,7 @@ pub(super) fn add_rework_child(
         published: None,
         review: false,
         accepted: None,
+        told: false,
         proof: Proof::Open,
         created_at: now,
         updated_at: now,
@@ -412,7 +419,7 @@ pub fn adopt(
         spec: spec.clone(),
         requires: Labels::default(),
         priority: 0,
-        review: false,
+        review: Some(false),
         side_effects: false,
         depends_on: Vec::new(),
         children: Vec::new(),
@@ -420,6 +427,9 @@ pub fn adopt(
     let mut maker = Maker::new(place);
     maker.reserved = Some(id);
     let mut task = maker.insert(tx, &new, None, State::Integrating, 1, 0)?;
+    // Who brings it in has decided about it.
+    task.review = false;
+    task.terms = None;
     task.head = Some(head.clone());
     // Its history has to arrive too: the next sync would bring the same commits again otherwise.
     task.merges = Some(head.clone());

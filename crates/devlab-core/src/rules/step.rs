@@ -9,11 +9,14 @@ use crate::error::{Refusal, Result};
 use crate::event::{EventKind, NewEvent};
 use crate::git::RefName;
 use crate::id::{AttemptId, TaskId};
-use crate::limits::{BACKOFF_MAX, QUEUE_FULL_RETRY};
-use crate::state::{Cause, ResumeTo, State, TaskKind, transition};
+use crate::limits::{BACKOFF_WITH_JITTER_MAX, QUEUE_FULL_RETRY};
+use crate::policy::Retry;
+use crate::state::{Cause, ResumeTo, State, TaskKind, WaitReason, transition};
 use crate::task::Task;
 use crate::train::Target;
 use crate::tx::{Effect, Queued, RuleConfig, Tx, Work};
+
+use super::{ask, slots};
 
 /// A task that has to exist, because something stored names it or the caller has just seen it.
 pub(super) fn load(tx: &mut dyn Tx, id: TaskId) -> Result<Task> {
@@ -52,6 +55,7 @@ pub(super) fn queued(task: &Task) -> Queued {
     Queued {
         org: task.org,
         requires: task.requires.clone(),
+        lane: task.lane.clone(),
         priority: task.priority,
         path: task.path,
         seq: task.seq,
@@ -63,6 +67,7 @@ pub(super) fn queued(task: &Task) -> Queued {
 pub(super) fn queue(tx: &mut dyn Tx, task: &Task) -> Result<()> {
     debug_assert!(task.state == State::Ready && task.kind == TaskKind::Leaf);
     if let Some(at) = task.not_before.filter(|at| *at > tx.now()) {
+        let at = at.min(tx.now().plus(BACKOFF_WITH_JITTER_MAX));
         tx.set_due(task.id, Some(at))?;
         tx.effect(Effect::Later(at));
         return Ok(());
@@ -85,6 +90,14 @@ fn wait_outside(tx: &mut dyn Tx, task: &Task) -> Result<()> {
     tx.set_due(task.id, Some(at))?;
     tx.effect(Effect::Later(at));
     Ok(())
+}
+
+/// Whether nothing but an approval, at most, is in a task's way: it can be blocked again.
+pub(super) fn is_open(state: State) -> bool {
+    matches!(
+        state,
+        State::Ready | State::Waiting(WaitReason::Approval, ResumeTo::Ready)
+    )
 }
 
 /// Takes a ready task out of the queue, or its alarm back.
@@ -156,6 +169,9 @@ pub(super) fn settle(tx: &mut dyn Tx, task: &mut Task) -> Result<()> {
 /// The same for a task whose parent is known to have started.
 pub(super) fn settle_open(tx: &mut dyn Tx, task: &mut Task) -> Result<()> {
     step(tx, task, Cause::Unblocked, "nothing is in its way", None)?;
+    if ask::before_start(tx, task)? {
+        return tx.put_task(task);
+    }
     tx.put_task(task)?;
     after_ready(tx, task)
 }
@@ -183,11 +199,12 @@ fn parent_has_started(tx: &mut dyn Tx, task: &Task) -> Result<bool> {
 
 /// Delay before try number `failures` (1 is the first retry): doubling, with jitter of ±25 % so
 /// that tasks which failed together do not come back together.
-pub(super) fn backoff(tx: &mut dyn Tx, cfg: &RuleConfig, failures: u8) -> Duration {
-    let doubled = cfg
-        .backoff_first
-        .saturating_mul(1 << u32::from(failures.clamp(1, 16) - 1));
-    let millis = u64::try_from(doubled.min(BACKOFF_MAX).as_millis()).unwrap_or(u64::MAX);
+pub(super) fn backoff(tx: &mut dyn Tx, cfg: &RuleConfig, retry: &Retry, failures: u8) -> Duration {
+    let first = retry
+        .first_ms
+        .map_or(cfg.backoff_first, |ms| Duration::from_millis(ms.into()));
+    let doubled = first.saturating_mul(1 << u32::from(failures.clamp(1, 16) - 1));
+    let millis = u64::try_from(doubled.min(retry.longest()).as_millis()).unwrap_or(u64::MAX);
     let spread = millis / 2;
     let jitter = if spread == 0 {
         0
@@ -222,6 +239,9 @@ pub(super) fn end_attempt(
     state: AttemptState,
     failure: Option<Failure>,
 ) -> Result<()> {
+    if attempt.state == AttemptState::Live {
+        slots::give_back(tx, attempt)?;
+    }
     attempt.state = state;
     attempt.failure = failure;
     attempt.ended_at = Some(tx.now());

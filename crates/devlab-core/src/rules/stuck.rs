@@ -7,8 +7,8 @@ use crate::state::{State, TaskKind, WaitReason};
 use crate::task::Task;
 use crate::tx::Read;
 
-use super::agents;
 use super::schedule::DEFAULT_DRIVER_LABEL;
+use super::{agents, slots};
 
 /// Most names in a reason.
 const NAMED_MAX: usize = 3;
@@ -45,6 +45,11 @@ type Able = Option<Vec<Labels>>;
 fn ready(view: &mut dyn Read, task: &Task, able: &mut Able) -> Result<Option<String>> {
     if task.kind == TaskKind::Composite {
         return Ok(None);
+    }
+    let full = slots::full(view, task.org, &task.lane)?;
+    if let Some((key, _)) = full.iter().find(|(_, slots)| slots.most == Some(0)) {
+        let text = format!("a policy lets nothing run there: the limit of {key} is 0");
+        return Ok(Some(text));
     }
     let able = match able {
         Some(able) => able,

@@ -15,19 +15,40 @@ use crate::event::{EventKind, NewEvent};
 use crate::git::Oid;
 use crate::id::{CandidateId, TaskId};
 use crate::label::Labels;
-use crate::limits::{BATCH_MAX, SENT_BACK_MAX};
-use crate::state::{Cause, ResumeTo, TaskKind, WaitReason};
+use crate::limit::Lane;
+use crate::limits::BATCH_MAX;
+use crate::state::{Cause, ResumeTo, State, TaskKind, WaitReason};
 use crate::task::{Feedback, Proof, Task};
 use crate::train::{
     Candidate, CandidateEntry, CandidateState, DiffStat, Target, TrainEntry, TrainStep,
 };
 use crate::tx::{Effect, Queued, Tx, Work};
 
+use super::back::send_back;
 use super::step::{self, step};
-use super::{finish, person, review, schedule};
+use super::{ask, finish, person, review, schedule};
 
 /// Most verify attempts of one candidate that agents may lose before a person has to look.
 const VERIFY_ATTEMPTS_MAX: u32 = 8;
+
+/// The candidate that a task is part of, if its checks have to run.
+pub(super) fn verifying(tx: &mut dyn Tx, task: &Task) -> Result<Option<Candidate>> {
+    let entry = match task.state {
+        State::Integrating => tx.train_entry(task.id)?,
+        State::Draft
+        | State::Blocked
+        | State::Ready
+        | State::Running
+        | State::Waiting(..)
+        | State::Done
+        | State::Failed
+        | State::Cancelled => None,
+    };
+    match entry.and_then(|entry| entry.candidate) {
+        Some(id) => load(tx, id, CandidateState::Verifying),
+        None => Ok(None),
+    }
+}
 
 fn needs_review(task: &Task) -> bool {
     task.review && (task.accepted.is_none() || task.accepted != task.head)
@@ -38,7 +59,7 @@ pub(super) fn enter(tx: &mut dyn Tx, task: &Task) -> Result<()> {
     let target = step::target_of(tx, task)?.ok_or(Refusal::NotFound("project"))?;
     let head = task.head.clone().ok_or(Refusal::NotFound("commit"))?;
     // A result that somebody has to review is verified alone: its receipts have to be its own.
-    let batch_max = if needs_review(task) {
+    let batch_max = if needs_review(task) || ask::before_publication(tx, task)? {
         1
     } else {
         u32::try_from(BATCH_MAX).unwrap_or(1)
@@ -206,8 +227,10 @@ pub fn built(tx: &mut dyn Tx, id: CandidateId, built: Built) -> Result<()> {
 pub(super) fn queued(tx: &mut dyn Tx, candidate: &Candidate) -> Result<Queued> {
     let first = step::load(tx, candidate.entries[0].task)?;
     let mut requires = Vec::new();
+    let mut lane = Lane::default();
     for entry in &candidate.entries {
         let task = step::load(tx, entry.task)?;
+        lane = lane.with(&task.lane);
         // A driver of its own is what an agent needs to do such a task, not to check its result.
         let labels = task.requires.iter();
         let labels = labels.filter(|label| *label != schedule::DEFAULT_DRIVER_LABEL);
@@ -216,6 +239,7 @@ pub(super) fn queued(tx: &mut dyn Tx, candidate: &Candidate) -> Result<Queued> {
     Ok(Queued {
         org: candidate.org,
         requires: Labels::new(requires)?,
+        lane,
         priority: first.priority,
         path: first.path,
         seq: first.seq,
@@ -262,6 +286,24 @@ pub(super) fn proven(tx: &mut dyn Tx, mut candidate: Candidate) -> Result<()> {
         step(tx, &mut first, park, "its checks passed", None)?;
         tx.put_task(&first)?;
         return review::open(tx, &first, &candidate);
+    }
+    if candidate.entries.len() == 1 && ask::before_publication(tx, &first)? {
+        tx.delete_train_entry(first.id)?;
+        reject(
+            tx,
+            &mut candidate,
+            "its publication has to be approved first",
+        )?;
+        let park = Cause::Park(WaitReason::Approval, ResumeTo::Integrating);
+        step(
+            tx,
+            &mut first,
+            park,
+            "its publication has to be approved",
+            None,
+        )?;
+        tx.put_task(&first)?;
+        return ask::publication(tx, &first);
     }
     candidate.state = CandidateState::Publishing;
     candidate.updated_at = tx.now();
@@ -328,66 +370,6 @@ pub fn conflicted(
         }
     }
     Ok(())
-}
-
-/// The target does not take the result of a task: it goes back to work with what is known, at most
-/// [`SENT_BACK_MAX`] times. A composite gets a generated child that merges the target into its
-/// branch.
-fn send_back(tx: &mut dyn Tx, id: TaskId, feedback: Feedback, theirs: Option<Oid>) -> Result<()> {
-    tx.delete_train_entry(id)?;
-    let mut task = step::load(tx, id)?;
-    task.tries.sent_back = task.tries.sent_back.saturating_add(1);
-    let why = match feedback {
-        Feedback::Conflict { .. } => "its target has conflicting changes",
-        Feedback::CheckFailed { .. }
-        | Feedback::DriverFailed { .. }
-        | Feedback::Message { .. }
-        | Feedback::ChangesRequested { .. } => "a check failed on its target",
-    };
-    // What a leaf did outside must not be repeated unless a person says so.
-    let repeats_effects = task.side_effects && task.kind == TaskKind::Leaf;
-    if task.tries.sent_back > SENT_BACK_MAX || repeats_effects {
-        tx.add_feedback(id, &feedback)?;
-        let to = match task.kind {
-            TaskKind::Leaf => ResumeTo::Ready,
-            TaskKind::Composite => ResumeTo::Running,
-        };
-        if task.kind == TaskKind::Leaf {
-            task.prior = task.head.take();
-        }
-        step(
-            tx,
-            &mut task,
-            Cause::Park(WaitReason::Attention, to),
-            why,
-            None,
-        )?;
-        return tx.put_task(&task);
-    }
-    rework(tx, task, feedback, theirs, why)
-}
-
-/// Sends an integrating task back to work.
-pub(super) fn rework(
-    tx: &mut dyn Tx,
-    mut task: Task,
-    feedback: Feedback,
-    theirs: Option<Oid>,
-    why: &str,
-) -> Result<()> {
-    step(tx, &mut task, Cause::SentBack, why, None)?;
-    match task.kind {
-        TaskKind::Leaf => {
-            tx.add_feedback(task.id, &feedback)?;
-            task.prior = task.head.take();
-            tx.put_task(&task)?;
-            step::queue(tx, &task)
-        }
-        TaskKind::Composite => {
-            tx.put_task(&task)?;
-            schedule::add_rework_child(tx, &task, &feedback, theirs)
-        }
-    }
 }
 
 /// Gives a candidate up and frees its entries for the next one.
@@ -547,10 +529,7 @@ pub(super) fn leave(tx: &mut dyn Tx, task: &Task) -> Result<()> {
 
 /// The queue entry of the candidate that a task leads, if it waits for a verifier.
 pub(super) fn waiting_verify(tx: &mut dyn Tx, task: &Task) -> Result<Option<Queued>> {
-    let Some(id) = tx.train_entry(task.id)?.and_then(|entry| entry.candidate) else {
-        return Ok(None);
-    };
-    let candidate = load(tx, id, CandidateState::Verifying)?;
+    let candidate = verifying(tx, task)?;
     match candidate.filter(|c| c.live.is_none() && c.entries[0].task == task.id) {
         Some(candidate) => Ok(Some(queued(tx, &candidate)?)),
         None => Ok(None),

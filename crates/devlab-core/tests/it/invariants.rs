@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use devlab_core::attempt::{AttemptKind, AttemptState};
 use devlab_core::event::EventKind;
 use devlab_core::label::Labels;
+use devlab_core::limit::{Lane, Scope, Slots};
 use devlab_core::patch::PatchState;
 use devlab_core::plan::PlanState;
 use devlab_core::rules::schedule::DEFAULT_DRIVER_LABEL;
@@ -12,7 +13,7 @@ use devlab_core::state::{ResumeTo, State, TaskKind, WaitReason};
 use devlab_core::task::{Proof, Task};
 use devlab_core::train::CandidateState;
 use devlab_core::tx::{Queued, Work};
-use devlab_core::{AttemptId, TaskId};
+use devlab_core::{AttemptId, OrgId, TaskId};
 
 use crate::mem::MemTx;
 
@@ -21,6 +22,7 @@ const LEAF: &[(&str, &str)] = &[
     ("draft", "blocked"),
     ("blocked", "ready"),
     ("ready", "blocked"),
+    ("ready", "waiting"),
     ("ready", "running"),
     ("running", "ready"),
     ("running", "integrating"),
@@ -39,6 +41,9 @@ const COMPOSITE: &[(&str, &str)] = &[
     ("draft", "blocked"),
     ("blocked", "ready"),
     ("ready", "blocked"),
+    ("ready", "waiting"),
+    ("waiting", "ready"),
+    ("waiting", "blocked"),
     ("ready", "running"),
     ("running", "integrating"),
     ("running", "done"),
@@ -65,6 +70,7 @@ pub(crate) fn check(tx: &MemTx, events_seen: usize) {
     }
     plans(tx);
     numbers(tx);
+    limits(tx);
     queue(tx);
     candidates(tx);
     events(tx, events_seen);
@@ -118,6 +124,9 @@ fn order(tx: &MemTx, task: &Task) {
         State::Done => assert!(met && parent_started, "{task:?}"),
         State::Blocked => {
             assert!(!(met && parent_started), "forgotten: {task:?}");
+        }
+        State::Waiting(WaitReason::Approval, ResumeTo::Ready) => {
+            assert!(met && parent_started, "asks too early: {task:?}");
         }
         State::Draft | State::Waiting(..) | State::Failed | State::Cancelled => {}
     }
@@ -192,6 +201,9 @@ fn queue(tx: &MemTx) {
             let labels = members.flat_map(|member| tx.tasks[&member.task].requires.iter());
             let labels = labels.filter(|label| *label != DEFAULT_DRIVER_LABEL);
             verify.requires = Labels::new(labels).unwrap();
+            let lanes = candidate.entries.iter();
+            let lanes = lanes.flat_map(|member| tx.tasks[&member.task].lane.keys());
+            verify.lane = Lane::new(lanes);
             expected.push(verify);
         }
     }
@@ -201,10 +213,47 @@ fn queue(tx: &MemTx) {
     assert_eq!(actual, expected, "the ready queue");
 }
 
+/// Whether a limit of a lane has no room.
+pub(crate) fn is_full_under(tx: &MemTx, org: OrgId, lane: &Lane) -> bool {
+    let full = |slots: &Slots| slots.most.is_some_and(|most| slots.used >= most);
+    let mut found = lane.keys().map(|key| tx.limits.get(&(org, key)));
+    found.any(|slots| slots.is_some_and(full))
+}
+
+/// A counter is the number of live attempts under it, and none of them is forgotten.
+fn limits(tx: &MemTx) {
+    for ((org, key), slots) in &tx.limits {
+        let live = tx.live();
+        let mine = live
+            .iter()
+            .filter(|a| a.org == *org && a.lane.keys().any(|k| k == *key));
+        assert_eq!(slots.used as usize, mine.count(), "used of {key}");
+        if slots.most.is_none() {
+            continue;
+        }
+        for task in tx.tasks.values().filter(|task| !task.state.is_end()) {
+            let counts = key.counts(task.project, task.goal, &task.requires);
+            let known = task.lane.keys().any(|k| k == *key);
+            assert!(!counts || known, "{key} does not count {task:?}");
+        }
+        for attempt in live {
+            let task = &tx.tasks[&attempt.task];
+            let counts = key.counts(task.project, task.goal, &task.requires);
+            let known = attempt.lane.keys().any(|k| k == *key);
+            assert!(!counts || known, "{key} does not count {attempt:?}");
+            if let Scope::Runtime(name) = &key.scope {
+                let here = tx.agents[&attempt.agent].runtime == *name;
+                assert_eq!(here, known, "{key} and {attempt:?}");
+            }
+        }
+    }
+}
+
 fn entry(task: &Task, work: Work) -> Queued {
     Queued {
         org: task.org,
         requires: task.requires.clone(),
+        lane: task.lane.clone(),
         priority: task.priority,
         path: task.path,
         seq: task.seq,

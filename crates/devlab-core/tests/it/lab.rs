@@ -9,8 +9,10 @@ use devlab_core::error::Error;
 use devlab_core::label::Labels;
 use devlab_core::org::{Org, Project, ProjectSettings};
 use devlab_core::patch::{Patch, Verdict};
+use devlab_core::policy::{Level, Policy, PolicyRevision};
 use devlab_core::rules::agents::{self, Registration};
 use devlab_core::rules::complete::{self, CheckRun, Outcome};
+use devlab_core::rules::policy::{self, Setting};
 use devlab_core::rules::review::{self, Remark};
 use devlab_core::rules::schedule::{self, Created, NewTask, Place};
 use devlab_core::rules::train::{self, Built};
@@ -75,7 +77,7 @@ pub(crate) fn leaf(key: &str, depends_on: &[&str]) -> NewTask {
         },
         requires: Labels::default(),
         priority: 0,
-        review: false,
+        review: Some(false),
         side_effects: false,
         depends_on: depends_on.iter().map(|key| (*key).to_owned()).collect(),
         children: vec![],
@@ -478,6 +480,33 @@ impl Lab {
 
     pub(crate) fn retry(&mut self, id: TaskId) -> Result<Task> {
         self.unit(|tx| person::retry(tx, id))
+    }
+
+    /// Sets a policy, as the lab does: prepared first.
+    pub(crate) fn set_policy(&mut self, level: Level, policy: Policy) -> Result<PolicyRevision> {
+        let setting = self.setting(level, policy);
+        let mut after = None;
+        loop {
+            after = self.unit(|tx| policy::prepare(tx, &setting, after))?;
+            if after.is_none() {
+                return self.unit(|tx| policy::set(tx, &setting));
+            }
+        }
+    }
+
+    pub(crate) fn setting(&self, level: Level, policy: Policy) -> Setting {
+        Setting {
+            level,
+            org: self.org,
+            policy,
+            by: "admin:ada".into(),
+            why: String::new(),
+            instead_of: None,
+        }
+    }
+
+    pub(crate) fn approve_task(&mut self, id: TaskId) -> Result<Task> {
+        self.unit(|tx| person::approve(tx, id, "operator:bo", None))
     }
 
     pub(crate) fn add_edge(&mut self, dependency: TaskId, dependent: TaskId) -> Result<()> {

@@ -3,15 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use devlab_core::ask::Ask;
 use devlab_core::attempt::{Attempt, AttemptState};
 use devlab_core::bytes::{Artifact, BlobMark, KeptLog};
 use devlab_core::check::{CheckSet, Receipt, Sha256Hex};
 use devlab_core::error::StorageErrorKind;
 use devlab_core::event::Event;
+use devlab_core::limit::{LimitKey, Slots};
 use devlab_core::limits::LABEL_SETS_MAX;
 use devlab_core::org::{Org, Project};
 use devlab_core::patch::{Patch, PatchComment};
 use devlab_core::plan::{Plan, Revision};
+use devlab_core::policy::{Level, PolicyRevision, Terms};
 use devlab_core::server::{LoopState, Server};
 use devlab_core::task::{Feedback, Task, TaskSpec};
 use devlab_core::train::{Candidate, TrainEntry};
@@ -38,6 +41,11 @@ pub(crate) struct MemTx {
     pub(crate) plans: BTreeMap<TaskId, Vec<StoredPlan>>,
     pub(crate) feedback: BTreeMap<TaskId, Vec<Feedback>>,
     pub(crate) check_sets: BTreeMap<Sha256Hex, CheckSet>,
+    pub(crate) asks: BTreeMap<TaskId, Vec<Ask>>,
+    /// Policies of each level in their order.
+    pub(crate) policies: BTreeMap<Level, Vec<PolicyRevision>>,
+    pub(crate) terms: BTreeMap<Sha256Hex, Terms>,
+    pub(crate) limits: BTreeMap<(OrgId, LimitKey), Slots>,
     pub(crate) queue: Vec<Queued>,
     /// Most ready queues of an org; the simulator makes them few.
     pub(crate) queues_max: usize,

@@ -2,16 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use devlab_core::ask::Ask;
 use devlab_core::attempt::{Agent, Attempt};
 use devlab_core::auth::Token;
 use devlab_core::check::{CheckSet, Receipt, Sha256Hex};
 use devlab_core::event::Event;
 use devlab_core::label::Labels;
+use devlab_core::limit::{LimitKey, Slots};
 use devlab_core::limits::FEEDBACK_MAX;
 use devlab_core::name::Name;
 use devlab_core::org::{Org, Project};
 use devlab_core::patch::{Patch, PatchComment, PatchState};
 use devlab_core::plan::{Plan, Revision};
+use devlab_core::policy::{Level, PolicyRevision, Terms};
 use devlab_core::server::{LoopState, Server};
 use devlab_core::state::{State, StateName, TaskKind};
 use devlab_core::task::{Feedback, Task, TaskSpec};
@@ -150,15 +153,39 @@ impl Read for MemTx {
     fn check_set(&mut self, hash: &Sha256Hex) -> Result<Option<CheckSet>> {
         Ok(self.check_sets.get(hash).cloned())
     }
-    fn queue_heads(&mut self, org: OrgId, agent: &Labels) -> Result<Vec<Queued>> {
-        let mut heads: BTreeMap<Labels, Queued> = BTreeMap::new();
+    fn asks(&mut self, task: TaskId) -> Result<Vec<Ask>> {
+        Ok(self.asks.get(&task).cloned().unwrap_or_default())
+    }
+    fn policies(&mut self, levels: &[Level]) -> Result<Vec<PolicyRevision>> {
+        let last = |level| self.policies.get(level).and_then(|all| all.last()).cloned();
+        Ok(levels.iter().filter_map(last).collect())
+    }
+    fn policy_history(&mut self, level: Level) -> Result<Vec<PolicyRevision>> {
+        let all = self.policies.get(&level).into_iter().flatten();
+        Ok(all.rev().cloned().collect())
+    }
+    fn terms(&mut self, hash: &Sha256Hex) -> Result<Option<Terms>> {
+        Ok(self.terms.get(hash).cloned())
+    }
+    fn limits(&mut self, org: OrgId) -> Result<Vec<(LimitKey, Slots)>> {
+        let ours = self.limits.iter().filter(|((of, _), _)| *of == org);
+        Ok(ours
+            .map(|((_, key), slots)| (key.clone(), *slots))
+            .collect())
+    }
+    fn limit(&mut self, org: OrgId, key: &LimitKey) -> Result<Option<Slots>> {
+        Ok(self.limits.get(&(org, key.clone())).copied())
+    }
+    fn queue_heads(&mut self, org: OrgId, agent: Option<&Labels>) -> Result<Vec<Queued>> {
+        let mut heads: BTreeMap<String, Queued> = BTreeMap::new();
         for entry in &self.queue {
-            if entry.org != org || !agent.satisfies(&entry.requires) {
+            let fits = agent.is_none_or(|agent| agent.satisfies(&entry.requires));
+            if entry.org != org || !fits {
                 continue;
             }
-            let known = heads.get(&entry.requires);
+            let known = heads.get(&entry.queue());
             if known.is_none_or(|head| entry.rank() < head.rank()) {
-                heads.insert(entry.requires.clone(), entry.clone());
+                heads.insert(entry.queue(), entry.clone());
             }
         }
         Ok(heads.into_values().collect())

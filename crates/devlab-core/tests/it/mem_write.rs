@@ -3,18 +3,21 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use devlab_core::ask::Ask;
 use devlab_core::attempt::{Agent, Attempt, AttemptState};
 use devlab_core::auth::{AuditEntry, Token};
 use devlab_core::check::{CheckSet, Receipt};
 use devlab_core::event::{Event, NewEvent};
+use devlab_core::limit::{LimitKey, Slots};
 use devlab_core::org::{Org, Project};
 use devlab_core::patch::{Patch, PatchComment};
 use devlab_core::plan::{Plan, Revision};
+use devlab_core::policy::{PolicyRevision, Terms};
 use devlab_core::server::{LoopState, Server};
 use devlab_core::task::{Feedback, Task, TaskSpec};
 use devlab_core::train::{Candidate, TrainEntry};
 use devlab_core::tx::{Effect, Queued, Remembered, StoredAudit, Tx, Work};
-use devlab_core::{AgentId, Oid, ProjectId, RefName, Result, ServerId, TaskId, Timestamp};
+use devlab_core::{AgentId, Oid, OrgId, ProjectId, RefName, Result, ServerId, TaskId, Timestamp};
 
 use crate::mem::{MemTx, StoredPlan, broken};
 
@@ -141,12 +144,42 @@ impl Tx for MemTx {
         self.check_sets.insert(set.hash(), set.clone());
         Ok(())
     }
+    fn put_ask(&mut self, ask: &Ask) -> Result<()> {
+        let asks = self.asks.entry(ask.task).or_default();
+        match asks.iter_mut().find(|known| known.number == ask.number) {
+            Some(known) => known.clone_from(ask),
+            None => asks.push(ask.clone()),
+        }
+        Ok(())
+    }
+    fn insert_policy(&mut self, revision: &PolicyRevision) -> Result<()> {
+        let all = self.policies.entry(revision.level).or_default();
+        if all
+            .last()
+            .is_some_and(|last| last.number >= revision.number)
+        {
+            return broken("a policy's number is given once");
+        }
+        all.push(revision.clone());
+        Ok(())
+    }
+    fn put_terms(&mut self, terms: &Terms) -> Result<()> {
+        self.terms.insert(terms.hash(), terms.clone());
+        Ok(())
+    }
+    fn put_limit(&mut self, org: OrgId, key: &LimitKey, slots: Option<Slots>) -> Result<()> {
+        match slots {
+            Some(slots) => self.limits.insert((org, key.clone()), slots),
+            None => self.limits.remove(&(org, key.clone())),
+        };
+        Ok(())
+    }
     fn enqueue(&mut self, entry: &Queued) -> Result<bool> {
         if self.queue.contains(entry) {
             return broken("queued twice");
         }
-        let mut sets: HashSet<_> = self.queue.iter().map(|known| &known.requires).collect();
-        sets.insert(&entry.requires);
+        let mut sets: HashSet<_> = self.queue.iter().map(Queued::queue).collect();
+        sets.insert(entry.queue());
         if sets.len() > self.queues_max && matches!(entry.work, Work::Task(_)) {
             return Ok(false);
         }

@@ -30,10 +30,11 @@ fn a_draft_waits_for_its_approval() {
         stuck::reason(&mut lab.tx, &task).unwrap().unwrap(),
         "it waits for an approval"
     );
-    lab.unit(|tx| person::activate(tx, goal.id, None)).unwrap();
+    lab.unit(|tx| person::approve(tx, goal.id, "bo", None))
+        .unwrap();
     assert_eq!(lab.take(agent).task, id(&goal, "a"));
     assert_eq!(
-        code(lab.unit(|tx| person::activate(tx, goal.id, None))),
+        code(lab.unit(|tx| person::approve(tx, goal.id, "bo", None))),
         "bad_state"
     );
 }
@@ -50,7 +51,7 @@ fn a_draft_is_judged_by_what_its_project_says_when_it_is_approved() {
         .unwrap();
     let mut settings = lab.settings.clone();
     settings.checks.checks.push(check("security"));
-    lab.unit(|tx| person::activate(tx, goal.id, Some(&settings)))
+    lab.unit(|tx| person::approve(tx, goal.id, "bo", Some(&settings)))
         .unwrap();
     for task in [goal.id, id(&goal, "a")] {
         let set = lab.task(task).check_set.clone();
@@ -58,7 +59,7 @@ fn a_draft_is_judged_by_what_its_project_says_when_it_is_approved() {
     }
     // Once it runs, what it is judged by is fixed.
     let none = ProjectSettings::default();
-    let again = lab.unit(|tx| person::activate(tx, goal.id, Some(&none)));
+    let again = lab.unit(|tx| person::approve(tx, goal.id, "bo", Some(&none)));
     assert_eq!(code(again), "bad_state");
     let set = lab.task(goal.id).check_set.clone();
     assert_eq!(set, Some(settings.checks.hash()));
@@ -212,7 +213,7 @@ fn a_parent_takes_no_children_once_its_result_is_settled() {
     let mut lab = Lab::new(1);
     let agent = lab.able();
     let mut new = composite("", &[], vec![leaf("a", &[]), leaf("b", &[])]);
-    new.review = true;
+    new.review = Some(true);
     let goal = lab.goal(&new);
     lab.start(goal.id);
     lab.cancel(id(&goal, "b")).unwrap();

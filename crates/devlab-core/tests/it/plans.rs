@@ -64,7 +64,7 @@ pub(crate) fn ruling(running: Running) -> Ruling {
     Ruling {
         by: "ada".into(),
         why: "it is good".into(),
-        running,
+        running: Some(running),
     }
 }
 
@@ -139,7 +139,7 @@ fn a_plan_waits_for_its_approval_and_is_then_carried_out() {
 fn a_goal_begins_only_with_an_approved_plan() {
     let mut lab = Lab::new(2);
     let goal = lab.planned(vec![task("a", &[])]).unwrap();
-    let activated = lab.unit(|tx| person::activate(tx, goal, None));
+    let activated = lab.unit(|tx| person::approve(tx, goal, "bo", None));
     assert_eq!(code(activated), "conflict");
     let rejected = lab.unit(|tx| plan::reject(tx, goal, 1, "bo", "too vague"));
     let decision = rejected.unwrap().decision.unwrap();

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use devlab_core::TaskId;
 use devlab_core::patch::Verdict;
 use devlab_core::plan::PlanState;
-use devlab_core::rules::person;
+use devlab_core::policy::Level;
 use devlab_core::rules::plan::Running;
+use devlab_core::rules::policy::current;
 use devlab_core::state::{ResumeTo, State, WaitReason};
 use devlab_core::train::TrainStep;
 use devlab_core::tx::Read;
@@ -19,6 +20,7 @@ use crate::lab::{Lab, MANY, code, home};
 use crate::mem::StoredPlan;
 use crate::plans::task;
 use crate::world::{ACTS, World};
+use crate::world_policies::positive;
 
 /// Rounds in which a good world has to bring everything to its end.
 const ROUNDS_MAX: usize = 200;
@@ -29,6 +31,8 @@ const HAPPENS: &[&str] = &[
     "add child",
     "add child refused",
     "approve",
+    "approval to publish waited for",
+    "approval to start waited for",
     "back-off ends",
     "build cut short",
     "built",
@@ -37,7 +41,9 @@ const HAPPENS: &[&str] = &[
     "cancelled write",
     "check fails",
     "claim nothing",
+    "claim nothing: limits",
     "claim over capacity",
+    "claim passes by what is full",
     "claim repeated",
     "claim verify",
     "claim work",
@@ -60,6 +66,8 @@ const HAPPENS: &[&str] = &[
     "lease ends",
     "moved",
     "pass",
+    "policy",
+    "policy cut short",
     "plan approved",
     "plan refused",
     "plan rejected",
@@ -121,6 +129,15 @@ fn every_history_keeps_the_rules_and_can_end_well() {
 /// Everything goes well from here on: goals without ended parts are done; after a person has tried
 /// again what ended, all are.
 fn end_well(lab: &mut Lab) {
+    let levels: Vec<Level> = lab.tx.policies.keys().copied().collect();
+    for level in levels {
+        let mut policy = match current(&mut lab.tx, level).unwrap() {
+            Some(revision) => revision.policy,
+            None => continue,
+        };
+        policy.concurrency = positive(policy.concurrency);
+        lab.set_policy(level, policy).unwrap();
+    }
     good_world(lab);
     let dead = dead_goals(lab);
     for task in lab.tx.tasks.values().filter(|task| task.is_goal()) {
@@ -234,12 +251,17 @@ fn good_persons(lab: &mut Lab) {
         lab.approve(id, number, Running::Cancel).unwrap();
     }
     for id in ids(lab, |state| state == State::Draft) {
-        lab.unit(|tx| person::activate(tx, id, None)).unwrap();
+        lab.approve_task(id).unwrap();
     }
     for id in ids(lab, |s| {
         matches!(s, State::Waiting(WaitReason::Attention, _))
     }) {
         lab.retry(id).unwrap();
+    }
+    for id in ids(lab, |s| {
+        matches!(s, State::Waiting(WaitReason::Approval, _))
+    }) {
+        lab.approve_task(id).unwrap();
     }
     let review = State::Waiting(WaitReason::Review, ResumeTo::Integrating);
     for id in ids(lab, |state| state == review) {

@@ -19,7 +19,7 @@ const REVIEW: State = State::Waiting(WaitReason::Review, ResumeTo::Integrating);
 /// A goal whose result has just been delivered.
 fn delivered(lab: &mut Lab, agent: AgentId, review: bool) -> TaskId {
     let mut new = leaf("a", &[]);
-    new.review = review;
+    new.review = Some(review);
     let task = lab.goal(&new).id;
     let attempt = lab.take(agent);
     assert_eq!(attempt.task, task);

@@ -12,7 +12,7 @@ use devlab_core::rules::schedule::{NewTask, Place};
 use devlab_core::rules::{agents, person, train};
 use devlab_core::state::{ResumeTo, State, TaskKind, WaitReason};
 use devlab_core::train::{CandidateState, TrainStep};
-use devlab_core::tx::{Queued, Read};
+use devlab_core::tx::Read;
 use devlab_core::{AgentId, RefName, TaskId};
 
 use crate::invariants;
@@ -44,11 +44,11 @@ impl Dice {
 pub(crate) struct World {
     pub(crate) lab: Lab,
     pub(crate) dice: Dice,
-    agents: Vec<AgentId>,
+    pub(crate) agents: Vec<AgentId>,
     /// Completions that were acknowledged, to be repeated.
     completed: Vec<(Attempt, Outcome)>,
-    last_claim: Option<(AgentId, String, Attempt)>,
-    claims: u64,
+    pub(crate) last_claim: Option<(AgentId, String, Attempt)>,
+    pub(crate) claims: u64,
     /// How often each thing happened.
     pub(crate) counts: BTreeMap<&'static str, u64>,
 }
@@ -104,7 +104,7 @@ impl World {
         let labels: &[&str] = [&[][..], &[], &["gpu"], &["linux"]][self.dice.below(4)];
         new.requires = Labels::new(labels).unwrap();
         new.priority = i16::try_from(self.dice.below(3)).unwrap() - 1;
-        new.review = self.dice.one_in(8);
+        new.review = self.dice.one_in(8).then_some(true);
         new.side_effects = self.dice.one_in(12);
         if self.dice.one_in(6) {
             new.spec.driver = None;
@@ -165,50 +165,6 @@ impl World {
             .tx
             .attempts_where(|attempt| states.contains(&attempt.state));
         self.dice.pick(&fitting)
-    }
-
-    fn claim(&mut self) {
-        let agent = self.dice.pick(&self.agents.clone()).unwrap();
-        let before = self.lab.tx.clone();
-        let row = &before.agents[&agent];
-        let fitting = before.queue.iter();
-        let fitting = fitting.filter(|entry| row.labels.satisfies(&entry.requires));
-        let first = fitting.min_by_key(|entry| Queued::rank(entry)).cloned();
-        let live = before.attempts_where(|a| a.agent == agent && a.state == AttemptState::Live);
-        let is_full = live.len() >= row.capacity as usize;
-        self.claims += 1;
-        let id = format!("world-{}", self.claims);
-        let result = self.lab.claim_as(agent, &id);
-        let Some(first) = first.filter(|_| !row.draining) else {
-            assert_eq!(result.unwrap(), None);
-            return self.count("claim nothing");
-        };
-        if is_full {
-            assert_eq!(code(result), "limit_reached");
-            return self.count("claim over capacity");
-        }
-        let attempt = result.unwrap().expect("the head of the queue");
-        let work = match attempt.candidate {
-            Some(candidate) => devlab_core::tx::Work::Verify(candidate),
-            None => devlab_core::tx::Work::Task(attempt.task),
-        };
-        assert_eq!(work, first.work, "not the first in line");
-        self.count(match attempt.kind {
-            AttemptKind::Work => "claim work",
-            AttemptKind::Verify => "claim verify",
-        });
-        self.last_claim = Some((agent, id, attempt));
-    }
-
-    fn claim_again(&mut self) {
-        let Some((agent, id, attempt)) = self.last_claim.clone() else {
-            return;
-        };
-        let before = self.lab.tx.clone();
-        let again = self.lab.claim_as(agent, &id).unwrap().unwrap();
-        assert_eq!(again.id, attempt.id);
-        assert!(before == self.lab.tx, "a repeated claim changes nothing");
-        self.count("claim repeated");
     }
 
     fn heartbeat(&mut self) {
@@ -489,10 +445,19 @@ impl World {
 
     fn approve(&mut self) {
         let plans: Vec<TaskId> = self.lab.tx.plans.keys().copied().collect();
-        let draft = |task: &devlab_core::task::Task| task.state == State::Draft;
-        if let Some(task) = self.pick_task(|task| draft(task) && !plans.contains(&task.id)) {
+        let waits = |task: &devlab_core::task::Task| {
+            let draft = task.state == State::Draft && !plans.contains(&task.id);
+            draft || matches!(task.state, State::Waiting(WaitReason::Approval, _))
+        };
+        if let Some(task) = self.pick_task(waits) {
+            let waited = match self.lab.state(task) {
+                State::Waiting(_, ResumeTo::Ready) => "approval to start waited for",
+                State::Waiting(..) => "approval to publish waited for",
+                _ => "approve draft",
+            };
+            self.count(waited);
             self.lab
-                .unit(|tx| person::activate(tx, task, None))
+                .unit(|tx| person::approve(tx, task, "bo", None))
                 .unwrap();
             self.count("approve");
         }
@@ -580,6 +545,7 @@ impl World {
             97..99 => self.add_child(),
             99 => self.schedule(),
             100..103 => self.propose(),
+            103..106 => self.set_policy(),
             _ => self.decide(),
         }
         invariants::check(&self.lab.tx, seen);
@@ -587,4 +553,4 @@ impl World {
 }
 
 /// How many things [`World::act`] knows.
-pub(crate) const ACTS: u8 = 107;
+pub(crate) const ACTS: u8 = 110;

@@ -344,7 +344,7 @@ pub(crate) fn leaf(key: &str, depends_on: &[&str]) -> NewTask {
         },
         requires: Labels::default(),
         priority: 0,
-        review: false,
+        review: Some(false),
         side_effects: false,
         depends_on: depends_on.iter().map(|key| (*key).to_owned()).collect(),
         children: Vec::new(),

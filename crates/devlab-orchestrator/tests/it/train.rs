@@ -119,7 +119,7 @@ async fn a_failed_check_goes_back_with_its_log() {
 async fn a_reviewed_goal_waits_for_its_verdict() {
     let t = TestLab::new(CHECKED).await;
     let mut new = leaf("only", &[]);
-    new.review = true;
+    new.review = Some(true);
     new.spec.checks = vec![check("extra")];
     let made = t.schedule(new).await;
     let got = t.claim().await;

@@ -86,12 +86,10 @@ async fn create_goal(
     compiled.plan.review = body.review.or(compiled.plan.review);
     let by = caller.principal.display();
     let proposal = proposal(compiled, None, &by);
-    let ruling = body.approve.then(|| at_once(&by, Running::default()));
+    let ruling = body.approve.then(|| at_once(&by, None));
     mutate(&lab, &caller, "goal.create", idempotency, move |tx| {
         let (id, revision) = rules::create_goal(tx, &place, &proposal)?;
-        if let Some(ruling) = &ruling {
-            rules::approve(tx, &place, id, revision.number, ruling)?;
-        }
+        approve_if(tx, &place, id, revision.number, ruling.as_ref())?;
         let (task, spec) = (tx.task(id)?, tx.task_spec(id)?);
         let task = task.zip(spec).ok_or(Refusal::NotFound("task"))?;
         let answer = PlannedGoal {
@@ -113,12 +111,31 @@ fn proposal(compiled: Compiled, parent: Option<u32>, by: &str) -> Proposal {
 }
 
 /// Who proposes a plan and wants it carried out has approved it.
-fn at_once(by: &str, running: Running) -> Ruling {
+fn at_once(by: &str, running: Option<Running>) -> Ruling {
     Ruling {
         by: by.to_owned(),
         why: String::new(),
         running,
     }
+}
+
+/// Carries a revision out that its proposer or policy has approved.
+fn approve_if(
+    tx: &mut dyn Tx,
+    place: &Place,
+    id: TaskId,
+    number: u32,
+    ruling: Option<&Ruling>,
+) -> devlab_core::Result<()> {
+    let task = tx.task(id)?.ok_or(Refusal::NotFound("task"))?;
+    let by_policy = match ruling {
+        Some(_) => None,
+        None => rules::approved_by_policy(tx, &task)?,
+    };
+    if let Some(ruling) = ruling.or(by_policy.as_ref()) {
+        rules::approve(tx, place, id, number, ruling)?;
+    }
+    Ok(())
 }
 
 fn detail(view: &mut dyn Tx, task: TaskId, number: u32) -> devlab_core::Result<PlanDetail> {
@@ -204,14 +221,14 @@ async fn propose(
     let compiled = lab.compile(project.as_ref(), source, body.why).await?;
     let by = caller.principal.display();
     let proposal = proposal(compiled, body.parent, &by);
-    let ruling = body.approve.then(|| at_once(&by, body.running.into()));
+    let ruling = body
+        .approve
+        .then(|| at_once(&by, body.running.map(Into::into)));
     let who = caller.principal.clone();
     mutate(&lab, &caller, "plan.propose", idempotency, move |tx| {
         scope::task(tx, &who, id)?;
         let revision = rules::propose(tx, id, &proposal)?;
-        if let Some(ruling) = &ruling {
-            rules::approve(tx, &place, id, revision.number, ruling)?;
-        }
+        approve_if(tx, &place, id, revision.number, ruling.as_ref())?;
         let answer = detail(tx, id, revision.number)?;
         done(Some(place.org), id, StatusCode::CREATED, &answer)
     })
@@ -297,7 +314,7 @@ async fn approve(
     let ruling = Ruling {
         by: caller.principal.display(),
         why: body.why,
-        running: body.running.into(),
+        running: body.running.map(Into::into),
     };
     let who = caller.principal.clone();
     mutate(&lab, &caller, "plan.approve", idempotency, move |tx| {

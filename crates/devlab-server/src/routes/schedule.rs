@@ -45,7 +45,7 @@ async fn schedule_it(
         return Ok(answer);
     }
     let place = place(&lab, &caller, &body).await?;
-    let new = goal(body, place.project.is_some())?;
+    let new = goal(body)?;
     mutate(&lab, &caller, "schedule", idempotency, move |tx| {
         let made = schedule::create(tx, &place, &new)?;
         let tasks: BTreeMap<_, _> = made.below.into_iter().collect();
@@ -84,7 +84,7 @@ async fn place(lab: &Arc<Lab>, caller: &Caller, body: &Schedule) -> Result<Place
     })
 }
 
-fn goal(body: Schedule, has_project: bool) -> Result<NewTask> {
+fn goal(body: Schedule) -> Result<NewTask> {
     let is_graph = !body.tasks.is_empty();
     let (title, text) = match (body.task, body.title) {
         (Some(_), Some(_)) => {
@@ -109,7 +109,7 @@ fn goal(body: Schedule, has_project: bool) -> Result<NewTask> {
         key: String::new(),
         requires: Labels::new(&body.labels)?,
         priority: body.priority,
-        review: body.review.unwrap_or(has_project),
+        review: body.review,
         side_effects: false,
         depends_on: Vec::new(),
         children,
@@ -144,7 +144,7 @@ fn node(task: GraphTask, inherited: Option<&DriverSpec>) -> Result<NewTask> {
         key: task.key,
         requires: Labels::new(&task.labels)?,
         priority: task.priority,
-        review: task.review,
+        review: task.review.then_some(true),
         side_effects: task.side_effects,
         depends_on: task.depends_on,
         children,
@@ -185,11 +185,8 @@ mod tests {
             driver: Some(driver),
             ..Default::default()
         };
-        let goal = goal(body, true).unwrap();
-        assert!(
-            goal.review,
-            "a goal with a project is reviewed unless told otherwise"
-        );
+        let goal = goal(body).unwrap();
+        assert_eq!(goal.review, None, "policy and its default decide");
         assert!(goal.children[0].spec.driver.is_some());
     }
 }

@@ -164,9 +164,7 @@ async fn create(
         key: String::new(),
         requires: Labels::new(&body.labels)?,
         priority: body.priority,
-        review: body
-            .review
-            .unwrap_or(place.parent.is_none() && place.project.is_some()),
+        review: body.review,
         side_effects: body.side_effects,
         depends_on: Vec::new(),
         children: Vec::new(),
@@ -239,6 +237,7 @@ async fn one(
             dependents: view.dependents(id)?,
             stuck: stuck::reason(view, &task)?,
             feedback: view.feedback(id)?,
+            asks: view.asks(id)?,
             patch: view.patch_of_task(id)?.map(|patch| patch.id),
             ..TaskParts::default()
         };
@@ -357,7 +356,8 @@ actions! {
     archive "/tasks/{id}/archive" "task.archive" person::archive;
 }
 
-/// Approves a draft. It is judged by the checks that its project has now.
+/// Approves what waits for it: a draft, which is judged by the checks that its project has now; the
+/// start of a task; or the publication of its result.
 #[utoipa::path(post, path = "/tasks/{id}/activate", tag = "tasks", operation_id = "task.activate",
     params(("id" = String, Path, description = "The task")),
     responses((status = 200, description = "The task", body = Task)))]
@@ -379,7 +379,8 @@ async fn activate(
         Some(project) => Some(lab.project_place(&project).await?.1),
         None => None,
     };
-    let rule = move |tx: &mut dyn Tx, id| person::activate(tx, id, settings.as_ref());
+    let by = caller.principal.display();
+    let rule = move |tx: &mut dyn Tx, id| person::approve(tx, id, &by, settings.as_ref());
     act(&lab, &caller, "task.activate", id, idempotency, rule).await
 }
 

@@ -315,7 +315,7 @@ pub(super) async fn foreign_rows(lab: Lab) {
         (
             "agents",
             json!({"id": name::<kind::Agent>(70), "org": name::<kind::Org>(1), "name": "spy",
-                "labels": "", "capacity": 1, "runtime": "local", "draining": false,
+                "labels": "", "capacity": 1, "runtime": "local", "draining": false, "lane": "",
                 "created_at": 1, "seen_at": 1}),
         ),
     ];

@@ -4,6 +4,7 @@ use devlab_core::attempt::{Agent, Attempt, AttemptKind, AttemptState, Phase};
 use devlab_core::check::Sha256Hex;
 use devlab_core::id::{Id, Kind};
 use devlab_core::label::Labels;
+use devlab_core::limit::Lane;
 use devlab_core::org::{Org, Project};
 use devlab_core::server::Home;
 use devlab_core::state::{State, TaskKind};
@@ -35,6 +36,10 @@ pub(super) fn branch(name: &str) -> RefName {
 }
 
 pub(super) fn labels(text: &str) -> Labels {
+    text.parse().unwrap()
+}
+
+pub(super) fn lane(text: &str) -> Lane {
     text.parse().unwrap()
 }
 
@@ -96,6 +101,9 @@ pub(super) fn task(n: u32) -> Task {
         side_effects: false,
         proof: Proof::Open,
         check_set: None,
+        terms: None,
+        lane: Lane::default(),
+        told: false,
         archived: false,
         created_at: at(n),
         updated_at: at(n),
@@ -141,6 +149,7 @@ pub(super) fn attempt(n: u32) -> Attempt {
         merges: None,
         commit: None,
         failure: None,
+        lane: Lane::default(),
         created_at: at(n),
         ended_at: None,
     }
@@ -156,6 +165,7 @@ pub(super) fn agent(n: u32, org: OrgId) -> Agent {
         capacity: 2,
         runtime: "local".into(),
         draining: false,
+        lane: Lane::default(),
         created_at: at(n),
         seen_at: at(n),
     }

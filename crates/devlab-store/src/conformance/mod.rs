@@ -15,6 +15,7 @@ pub mod history;
 mod lists;
 mod logs;
 mod plans;
+mod policies;
 pub mod postgres;
 mod queues;
 pub mod sample;
@@ -95,6 +96,10 @@ pub const CASES: &[(&str, Case)] = &[
     ("task_graph", |lab| Box::pin(tasks::graph(lab))),
     ("task_feedback", |lab| Box::pin(tasks::feedback(lab))),
     ("plans", |lab| Box::pin(plans::revisions(lab))),
+    ("policies", |lab| Box::pin(policies::policies(lab))),
+    ("terms", |lab| Box::pin(policies::terms(lab))),
+    ("limits", |lab| Box::pin(policies::limits(lab))),
+    ("asks", |lab| Box::pin(policies::asks(lab))),
     ("check_sets", |lab| Box::pin(tasks::check_sets(lab))),
     ("startable", |lab| Box::pin(tasks::startable(lab))),
     ("list_filters", |lab| Box::pin(lists::filters(lab))),
@@ -102,6 +107,7 @@ pub const CASES: &[(&str, Case)] = &[
     ("task_counts", |lab| Box::pin(lists::counts(lab))),
     ("queue_order", |lab| Box::pin(queues::order(lab))),
     ("queue_heads", |lab| Box::pin(queues::heads(lab))),
+    ("queue_lanes", |lab| Box::pin(queues::lanes(lab))),
     ("queue_limit", |lab| Box::pin(queues::limit(lab))),
     ("due", |lab| Box::pin(queues::due(lab))),
     ("attempts", |lab| Box::pin(work::attempts(lab))),

@@ -4,13 +4,14 @@ use devlab_core::limits::LABEL_SETS_MAX;
 use devlab_core::tx::{Queued, Work};
 
 use super::Lab;
-use super::fixtures::{at, id, labels};
+use super::fixtures::{at, id, labels, lane};
 use crate::StoreExt;
 
 fn queued(n: u32, requires: &str) -> Queued {
     Queued {
         org: id(1),
         requires: labels(requires),
+        lane: lane(""),
         priority: 0,
         path: 1,
         seq: u64::from(n),
@@ -56,7 +57,7 @@ pub(super) async fn order(lab: Lab) {
     lab.store
         .write(move |tx| {
             for entry in &expected {
-                let heads = tx.queue_heads(id(1), &labels("linux"))?;
+                let heads = tx.queue_heads(id(1), Some(&labels("linux")))?;
                 assert_eq!(heads, std::slice::from_ref(entry));
                 assert!(tx.dequeue(entry)?);
                 assert!(!tx.dequeue(entry)?, "it is gone");
@@ -86,7 +87,7 @@ pub(super) async fn heads(lab: Lab) {
     lab.store
         .read(|view| {
             let mut seen = |agent: &str| -> Vec<u64> {
-                let heads = view.queue_heads(id(1), &labels(agent)).unwrap();
+                let heads = view.queue_heads(id(1), Some(&labels(agent))).unwrap();
                 let mut seen: Vec<_> = heads.iter().map(|head| head.seq).collect();
                 seen.sort_unstable();
                 seen
@@ -101,7 +102,50 @@ pub(super) async fn heads(lab: Lab) {
             );
             assert_eq!(view.queue_len(None)?, 6);
             assert_eq!(view.queue_len(Some(id(3)))?, 0);
-            assert_eq!(view.queue_heads(id(3), &labels(""))?, []);
+            assert_eq!(view.queue_heads(id(3), None)?, []);
+            Ok(())
+        })
+        .await
+        .unwrap();
+}
+
+/// A queue is one of labels and limits: neither is taken for the other.
+pub(super) async fn lanes(lab: Lab) {
+    let of = |n: u32, requires: &str, limits: &str| Queued {
+        lane: lane(limits),
+        ..queued(n, requires)
+    };
+    let all = vec![
+        of(1, "", ""),
+        of(2, "", "org"),
+        of(3, "", "org,org+gpu"),
+        of(4, "gpu", ""),
+        of(5, "gpu", "org+gpu"),
+        of(6, "gpu", "org+gpu"),
+        of(7, "gpu,linux", "org"),
+    ];
+    let entries = all.clone();
+    lab.store
+        .write(move |tx| entries.iter().try_for_each(|e| tx.enqueue(e).map(drop)))
+        .await
+        .unwrap();
+    lab.store
+        .write(move |tx| {
+            let mut heads = tx.queue_heads(id(1), None)?;
+            heads.sort_by_key(|head| head.seq);
+            let firsts: Vec<_> = all.iter().filter(|e| e.seq != 6).cloned().collect();
+            assert_eq!(heads, firsts);
+            let heads = tx.queue_heads(id(1), Some(&labels("gpu")))?;
+            assert_eq!(heads.len(), 5, "limits are no labels");
+            for entry in all.iter().rev() {
+                let elsewhere = Queued {
+                    lane: lane("org+none"),
+                    ..entry.clone()
+                };
+                assert!(!tx.dequeue(&elsewhere)?, "it is in another queue");
+                assert!(tx.dequeue(entry)?);
+            }
+            assert_eq!(tx.queue_len(None)?, 0);
             Ok(())
         })
         .await

@@ -20,6 +20,7 @@ fn digest(n: u32) -> String {
 pub(super) fn of_org(n: u32) -> impl Iterator<Item = (&'static str, Vec<Value>)> {
     let all = [
         org_and_project(n),
+        policies_of(n),
         tasks_of(n),
         work_of(n),
         bytes_of(n),
@@ -66,6 +67,7 @@ fn org_and_project(n: u32) -> Vec<(&'static str, Vec<Value>)> {
             vec![
                 json!({"id": name::<kind::Agent>(n), "org": org, "name": "local-1",
                 "labels": "linux,rust", "capacity": 2, "runtime": "local", "draining": true,
+                "lane": "runtime:local",
                 "created_at": 8, "seen_at": 9}),
             ],
         ),
@@ -87,6 +89,34 @@ fn org_and_project(n: u32) -> Vec<(&'static str, Vec<Value>)> {
     ]
 }
 
+fn policies_of(n: u32) -> Vec<(&'static str, Vec<Value>)> {
+    let org = name::<kind::Org>(n);
+    vec![
+        (
+            "policies",
+            vec![
+                json!({"level": id::<kind::Org>(n).uuid().simple().to_string(), "number": 1,
+                    "kind": "org", "org": org, "policy": {"retries": {}}, "set_by": "a",
+                    "why": "", "at": 50, "latest": 0}),
+                json!({"level": id::<kind::Org>(n).uuid().simple().to_string(), "number": 2,
+                    "kind": "goal", "org": org, "policy": {}, "set_by": "b", "why": "w",
+                    "at": 51, "latest": 1}),
+            ],
+        ),
+        (
+            "terms",
+            vec![json!({"hash": digest(n + 1), "body": {"approve_tasks": []}})],
+        ),
+        (
+            "limits",
+            vec![
+                json!({"org": org, "name": "org", "used": 3, "most": 4}),
+                json!({"org": org, "name": "org+gpu", "used": 0, "most": null}),
+            ],
+        ),
+    ]
+}
+
 fn tasks_of(n: u32) -> Vec<(&'static str, Vec<Value>)> {
     let (org, project) = (name::<kind::Org>(n), name::<kind::Project>(n));
     let task = |k: u32| name::<kind::Task>(n + k);
@@ -98,7 +128,8 @@ fn tasks_of(n: u32) -> Vec<(&'static str, Vec<Value>)> {
         "tries": "lost 1, check 2, driver 3, sent_back 4", "not_before": 13,
         "open_children": 0, "started": true, "head": oid(1), "prior": oid(2), "merges": oid(3),
         "published": oid(4), "review": true, "accepted": oid(5), "side_effects": true,
-        "proof": "proven", "check_set": digest(n), "archived": true, "created_at": 14,
+        "proof": "proven", "check_set": digest(n), "terms": digest(n + 1), "lane": "org+gpu",
+        "told": true, "archived": true, "created_at": 14,
         "updated_at": 15});
     let empty = json!({"seq": n + 1, "id": task(1), "org": org, "project": null, "parent": null,
         "goal": task(1), "depth": 0, "kind": "composite", "state": "done", "waits": null,
@@ -106,7 +137,8 @@ fn tasks_of(n: u32) -> Vec<(&'static str, Vec<Value>)> {
         "lost": null, "tries": "lost 0, check 0, driver 0, sent_back 0", "not_before": null,
         "open_children": 0, "started": false, "head": null, "prior": null, "merges": null,
         "published": null, "review": false, "accepted": null, "side_effects": false,
-        "proof": "open", "check_set": null, "archived": false, "created_at": 16,
+        "proof": "open", "check_set": null, "terms": null, "lane": "", "told": false,
+        "archived": false, "created_at": 16,
         "updated_at": 17});
     vec![
         ("tasks", vec![full, empty]),
@@ -128,6 +160,17 @@ fn tasks_of(n: u32) -> Vec<(&'static str, Vec<Value>)> {
             vec![
                 json!({"seq": n, "task": task(0), "body": {"kind": "driver_failed",
                 "attempt": name::<kind::Attempt>(n), "reason": "r", "log_tail": "\u{0}"}}),
+            ],
+        ),
+        (
+            "asks",
+            vec![
+                json!({"task": task(0), "number": 1, "kind": "question",
+                    "attempt": name::<kind::Attempt>(n), "head": oid(1), "words": "?",
+                    "asked_at": 52, "answer": "!", "answered_by": "a", "answered_at": 53}),
+                json!({"task": task(0), "number": 2, "kind": "start", "attempt": null,
+                    "head": null, "words": "", "asked_at": 54, "answer": null,
+                    "answered_by": null, "answered_at": null}),
             ],
         ),
         (
@@ -166,12 +209,12 @@ fn work_of(n: u32) -> Vec<(&'static str, Vec<Value>)> {
                 json!({"seq": n, "id": attempt(0), "org": org, "task": task, "number": 1,
                     "kind": "verify", "candidate": candidate, "agent": agent, "claim_id": "c1",
                     "state": "failed", "phase": "checking", "lease_until": 19, "base": oid(1),
-                    "prior": oid(2), "merges": oid(3), "result": oid(4), "failure": "check",
+                    "prior": oid(2), "merges": oid(3), "result": oid(4), "failure": "check", "lane": "org",
                     "created_at": 20, "ended_at": 21}),
                 json!({"seq": n + 1, "id": attempt(1), "org": org, "task": task, "number": 2,
                     "kind": "work", "candidate": null, "agent": agent, "claim_id": "c2",
                     "state": "live", "phase": "driving", "lease_until": 22, "base": null,
-                    "prior": null, "merges": null, "result": null, "failure": null,
+                    "prior": null, "merges": null, "result": null, "failure": null, "lane": "",
                     "created_at": 23, "ended_at": null}),
             ],
         ),

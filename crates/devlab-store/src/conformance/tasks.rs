@@ -45,6 +45,9 @@ fn full(n: u32) -> Task {
         side_effects: true,
         proof: Proof::Proven,
         check_set: Some(hash("checks")),
+        terms: Some(hash("terms")),
+        lane: "org,org+gpu".parse().unwrap(),
+        told: true,
         archived: true,
         updated_at: at(16),
         ..task(n)

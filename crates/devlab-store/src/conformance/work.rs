@@ -25,6 +25,7 @@ fn full_attempt(n: u32) -> Attempt {
         merges: Some(oid(3)),
         commit: Some(oid(4)),
         failure: Some(Failure::Check),
+        lane: "org".parse().unwrap(),
         ended_at: Some(at(9)),
         ..attempt(n)
     }
@@ -71,6 +72,7 @@ pub(super) async fn attempts(lab: Lab) {
             }
             let failed = Attempt {
                 failure: Some(Failure::Lost),
+                lane: "org,org+gpu".parse().unwrap(),
                 ..attempt(1)
             };
             tx.put_attempt(&failed)?;
@@ -143,6 +145,7 @@ pub(super) async fn agents(lab: Lab) {
                 labels: labels(""),
                 capacity: 9,
                 draining: true,
+                lane: "runtime:local".parse().unwrap(),
                 seen_at: at(50),
                 runtime: "docker".into(),
                 name: "renamed".into(),

@@ -136,7 +136,7 @@ pub(super) struct QueueChanges {
 impl QueueChanges {
     /// Puts an entry in that is not there.
     pub(super) fn enter(&mut self, entry: &Queued) {
-        let key = (entry.org, entry.requires.as_str().to_owned());
+        let key = (entry.org, entry.queue());
         let was_taken = self
             .taken
             .get_mut(&key)
@@ -152,7 +152,7 @@ impl QueueChanges {
 
     /// Takes an entry out that is there.
     pub(super) fn leave(&mut self, entry: &Queued) {
-        let key = (entry.org, entry.requires.as_str().to_owned());
+        let key = (entry.org, entry.queue());
         let was_put_in = self
             .put_in
             .get_mut(&key)

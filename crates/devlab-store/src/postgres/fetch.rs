@@ -13,7 +13,8 @@ use uuid::Uuid;
 
 use super::errors::{is_lost, storage_error};
 use super::keep::{
-    keep_lists, keep_names, keep_queues, keep_rest, keep_tasks, keep_window, keep_work,
+    keep_lists, keep_names, keep_policies, keep_queues, keep_rest, keep_tasks, keep_window,
+    keep_work,
 };
 use super::overlay::{Known, Need, Overlay};
 use super::writer::Trouble;
@@ -44,13 +45,17 @@ const FEEDBACK: &str = "SELECT f.task, f.body FROM unnest($1::uuid[]) AS wanted 
     LATERAL (SELECT seq, task, body FROM feedback WHERE task = wanted.task ORDER BY seq DESC \
     LIMIT $2) f ORDER BY f.seq";
 const CHECK_SETS: &str = "SELECT hash, body FROM check_sets WHERE hash = ANY($1)";
+const POLICIES: &str = "SELECT kind, level, org, number, policy, set_by, why, at FROM policies \
+    WHERE level = ANY($1) AND latest = 1";
+const TERMS: &str = "SELECT hash, body FROM terms WHERE hash = ANY($1)";
+const LIMITS: &str = "SELECT name, used, most FROM limits WHERE org = $1";
 const REMEMBERED: &str = "SELECT key, body, status, answer, expires_at FROM remembered \
     WHERE key = ANY($1)";
 const SETTINGS: &str = "SELECT key, value FROM settings WHERE key = ANY($1)";
 const ATTEMPT_COLUMNS: &str = "id, org, task, number, kind, candidate, agent, claim_id, state, \
-    phase, lease_until, base, prior, merges, result, failure, created_at, ended_at";
-const AGENTS: &str = "SELECT id, org, name, labels, capacity, runtime, draining, created_at, \
-    seen_at FROM agents WHERE id = ANY($1)";
+    phase, lease_until, base, prior, merges, result, failure, lane, created_at, ended_at";
+const AGENTS: &str = "SELECT id, org, name, labels, capacity, runtime, draining, lane, \
+    created_at, seen_at FROM agents WHERE id = ANY($1)";
 /// Steps from queue to queue, and reads the beginning of each.
 const QUEUES: &str = "WITH RECURSIVE names(requires) AS ( \
     (SELECT requires FROM ready WHERE org = $1 ORDER BY requires LIMIT 1) \
@@ -82,6 +87,9 @@ struct Wanted {
     dependents: Vec<Uuid>,
     feedback: Vec<Uuid>,
     check_sets: Vec<String>,
+    policies: Vec<Uuid>,
+    terms: Vec<String>,
+    limits: Vec<OrgId>,
     attempts: Vec<Uuid>,
     claims: (Vec<Uuid>, Vec<String>),
     held: Vec<Uuid>,
@@ -217,6 +225,9 @@ impl Wanted {
                 self.check_sets.push(hash.as_str().to_owned());
                 known.check_sets.insert(hash, None);
             }
+            Need::Policies(_) | Need::Terms(_) | Need::Limits(_) => {
+                self.sort_in_policy(need, known)
+            }
             Need::Attempt(id) => {
                 known.attempts.insert(id, None);
                 self.attempts.push(id.uuid());
@@ -255,6 +266,28 @@ impl Wanted {
         }
     }
 
+    fn sort_in_policy(&mut self, need: Need, known: &mut Known) {
+        match need {
+            Need::Policies(levels) => {
+                let new = levels
+                    .into_iter()
+                    .filter(|l| is_new(&mut known.policies, *l));
+                self.policies
+                    .extend(new.map(devlab_core::policy::Level::uuid));
+            }
+            Need::Terms(hash) => {
+                self.terms.push(hash.as_str().to_owned());
+                known.terms.insert(hash, None);
+            }
+            Need::Limits(org) => {
+                known.limits.insert(org, BTreeMap::new());
+                self.limits.push(org);
+            }
+            // The others are sorted in by the caller.
+            _ => {}
+        }
+    }
+
     fn sort_in_name(&mut self, need: Need, known: &mut Known) {
         match need {
             Need::Org(id) => {
@@ -287,11 +320,12 @@ impl Wanted {
     async fn fetch(&self, client: &ClientWrapper, overlay: &mut Overlay) -> Result<(), Trouble> {
         // All are sent before the first is answered.
         let known = &overlay.known;
-        let (names, graph, work, rest) = futures::future::join4(
+        let (names, graph, work, rest, policies) = futures::future::join5(
             Box::pin(self.names(client)),
             Box::pin(self.graph(client)),
             Box::pin(self.work(client)),
             Box::pin(self.rest(client, known)),
+            Box::pin(self.policies(client)),
         )
         .await;
         let known = &mut overlay.known;
@@ -304,6 +338,8 @@ impl Wanted {
         keep_lists(&mut known.dependents, dependents)?;
         let [attempts, claims, held, agents] = work?;
         keep_work(known, attempts, claims, held, agents)?;
+        let (rows, limits) = policies?;
+        keep_policies(known, rows, limits)?;
         let (rows, queues, windows) = rest?;
         keep_rest(known, rows)?;
         for (org, rows) in queues {
@@ -377,6 +413,19 @@ impl Wanted {
         ))
     }
 
+    async fn policies(&self, client: &ClientWrapper) -> Result<Policies, Trouble> {
+        let (policies, terms) = futures::future::join(
+            by(client, POLICIES, &self.policies),
+            by(client, TERMS, &self.terms),
+        )
+        .await;
+        let mut limits = Vec::new();
+        for org in &self.limits {
+            limits.push((*org, rows(client, LIMITS, &[&org.uuid()]).await?));
+        }
+        Ok(([policies?, terms?], limits))
+    }
+
     async fn feedback(&self, client: &ClientWrapper) -> Result<Vec<Row>, Trouble> {
         if self.feedback.is_empty() {
             return Ok(Vec::new());
@@ -430,6 +479,9 @@ type Rest = (
     Vec<(OrgId, Vec<Row>)>,
     Vec<(OrgId, String, Vec<Row>)>,
 );
+
+/// Rows of policies and terms; limits of orgs.
+type Policies = ([Vec<Row>; 2], Vec<(OrgId, Vec<Row>)>);
 
 async fn rows(
     client: &ClientWrapper,

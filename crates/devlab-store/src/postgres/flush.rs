@@ -16,11 +16,11 @@ fn kind_of(column: &str) -> Kind {
     match column {
         "id" | "org" | "project" | "parent" | "goal" | "live" | "lost" | "task" | "candidate"
         | "agent" | "attempt" | "work" | "dependency" | "dependent" => Kind::Id,
-        "started" | "review" | "side_effects" | "archived" | "draining" => Kind::Flag,
+        "started" | "review" | "side_effects" | "archived" | "draining" | "told" => Kind::Flag,
         "requires" | "head" | "prior" | "merges" | "published" | "accepted" | "check_set"
         | "base" | "result" | "claim_id" | "name" | "labels" | "runtime" | "title" | "driver"
-        | "checks" | "hash" | "body" | "key" | "answer" | "data" | "actor" | "action"
-        | "target" | "request_id" | "words" => Kind::Text,
+        | "checks" | "hash" | "body" | "key" | "answer" | "data" | "actor" | "action" | "terms"
+        | "lane" | "target" | "request_id" | "words" => Kind::Text,
         _ => Kind::Int,
     }
 }
@@ -147,7 +147,7 @@ fn push_queues(overlay: &Overlay, all: &mut Vec<Statement>) {
     let of = columns(&queues::COLUMNS);
     let mut out = Rows::delete("ready", &of);
     for entry in overlay.queues.taken_entries.values() {
-        out.push(&queues::row(entry));
+        out.push(&queues::row(entry, &entry.queue()));
     }
     let mut entered = Rows::insert("ready", &of, "DO NOTHING");
     for entry in overlay
@@ -156,7 +156,7 @@ fn push_queues(overlay: &Overlay, all: &mut Vec<Statement>) {
         .values()
         .flat_map(|queue| queue.values())
     {
-        entered.push(&queues::row(entry));
+        entered.push(&queues::row(entry, &entry.queue()));
     }
     let mut due = Rows::insert(
         "due",
@@ -178,7 +178,7 @@ fn push_queues(overlay: &Overlay, all: &mut Vec<Statement>) {
 
 fn push_attempts(overlay: &Overlay, all: &mut Vec<Statement>) {
     let mut new = Rows::insert("attempts", &columns(&attempts::NEW_COLUMNS), "");
-    let mut changed = Rows::update("attempts", &columns(&attempts::NEW_COLUMNS[..10]));
+    let mut changed = Rows::update("attempts", &columns(&attempts::NEW_COLUMNS[..11]));
     for id in &overlay.attempts.born {
         if let Some(attempt) = overlay.attempts.get(id) {
             new.push(&attempts::new_row(attempt));
@@ -258,7 +258,39 @@ fn push_rest(overlay: &Overlay, all: &mut Vec<Statement>) -> DbResult<()> {
             Param::Int(answer.value.expires_at.as_millis()),
         ]);
     }
+    push_limits(overlay, all)?;
     all.push(Statement::at_most(sets));
     all.push(Statement::at_most(remembered));
+    Ok(())
+}
+
+fn push_limits(overlay: &Overlay, all: &mut Vec<Statement>) -> DbResult<()> {
+    let mut terms = Rows::insert("terms", &columns(&["hash", "body"]), "DO NOTHING");
+    for (hash, of) in &overlay.terms.map {
+        let body = json(&of.value)?;
+        terms.push(&[Param::Text(hash.as_str()), Param::Text(&body)]);
+    }
+    let mut limits = Rows::insert(
+        "limits",
+        &columns(&["org", "name", "used", "most"]),
+        "(org, name) DO UPDATE SET used = excluded.used, most = excluded.most",
+    );
+    let mut gone = Rows::delete("limits", &columns(&["org", "name"]));
+    for ((org, key), slots) in &overlay.limits.map {
+        let name = key.to_string();
+        let (org, name) = (Param::Id(org.bytes()), Param::Text(&name));
+        match slots.value {
+            Some(slots) => {
+                let most = slots
+                    .most
+                    .map_or(Param::Null, |most| Param::Int(most.into()));
+                limits.push(&[org, name, Param::Int(slots.used.into()), most]);
+            }
+            None => gone.push(&[org, name]),
+        }
+    }
+    all.push(Statement::at_most(terms));
+    all.push(Statement::at_most(limits));
+    all.push(Statement::at_most(gone));
     Ok(())
 }

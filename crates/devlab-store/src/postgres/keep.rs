@@ -12,7 +12,7 @@ use super::fetch::{HEADS, MORE};
 use super::overlay::{Known, Window};
 use crate::sql::codec::Cols;
 use crate::sql::error::DbResult;
-use crate::sql::{accounts, attempts, queues, tasks};
+use crate::sql::{accounts, attempts, policies, queues, tasks};
 
 pub(super) fn keep_rest(
     known: &mut Known,
@@ -41,6 +41,29 @@ pub(super) fn keep_rest(
         let mut cols = Cols::new(&row);
         let task = cols.id()?;
         known.feedback.entry(task).or_default().push(cols.json()?);
+    }
+    Ok(())
+}
+
+pub(super) fn keep_policies(
+    known: &mut Known,
+    [policies, terms]: [Vec<Row>; 2],
+    limits: Vec<(OrgId, Vec<Row>)>,
+) -> DbResult<()> {
+    for row in policies {
+        let revision = policies::read_policy(&mut Cols::new(&row))?;
+        known.policies.insert(revision.level, Some(revision));
+    }
+    for row in terms {
+        let mut cols = Cols::new(&row);
+        known.terms.insert(cols.parsed()?, Some(cols.json()?));
+    }
+    for (org, rows) in limits {
+        let of_org = known.limits.entry(org).or_default();
+        for row in rows {
+            let (key, slots) = policies::read_limit(&mut Cols::new(&row))?;
+            of_org.insert(key, slots);
+        }
     }
     Ok(())
 }
@@ -139,9 +162,7 @@ fn read_entries(org: OrgId, rows: Vec<Row>) -> DbResult<Vec<Queued>> {
 pub(super) fn keep_queues(known: &mut Known, org: OrgId, rows: Vec<Row>) -> DbResult<()> {
     let queues = known.queues.entry(org).or_default();
     for entry in read_entries(org, rows)? {
-        let window = queues
-            .entry(entry.requires.as_str().to_owned())
-            .or_default();
+        let window = queues.entry(entry.queue()).or_default();
         window.entries.push(entry);
     }
     for window in queues.values_mut() {

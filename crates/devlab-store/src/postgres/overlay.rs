@@ -16,8 +16,10 @@ use devlab_core::attempt::{Agent, Attempt};
 use devlab_core::auth::AuditEntry;
 use devlab_core::check::{CheckSet, Sha256Hex};
 use devlab_core::event::NewEvent;
+use devlab_core::limit::{LimitKey, Slots};
 use devlab_core::name::Name;
 use devlab_core::org::{Org, Project};
+use devlab_core::policy::{Level, PolicyRevision, Terms};
 use devlab_core::task::{Feedback, Task, TaskSpec};
 use devlab_core::tx::{Queued, Remembered};
 use devlab_core::{AgentId, AttemptId, Oid, OrgId, ProjectId, RefName, TaskId, Timestamp};
@@ -39,6 +41,10 @@ pub(super) enum Need {
     Dependents(TaskId),
     Feedback(TaskId),
     CheckSet(Sha256Hex),
+    Policies(Vec<Level>),
+    Terms(Sha256Hex),
+    /// All limits of an org.
+    Limits(OrgId),
     Attempt(AttemptId),
     Claim(AgentId, String),
     Held(AgentId),
@@ -75,6 +81,9 @@ pub(super) struct Known {
     pub(super) dependents: HashMap<TaskId, Vec<TaskId>>,
     pub(super) feedback: HashMap<TaskId, Vec<Feedback>>,
     pub(super) check_sets: HashMap<Sha256Hex, Option<CheckSet>>,
+    pub(super) policies: HashMap<Level, Option<PolicyRevision>>,
+    pub(super) terms: HashMap<Sha256Hex, Option<Terms>>,
+    pub(super) limits: HashMap<OrgId, BTreeMap<LimitKey, Slots>>,
     pub(super) attempts: HashMap<AttemptId, Option<Attempt>>,
     pub(super) claims: HashMap<(AgentId, String), Option<AttemptId>>,
     pub(super) held: HashMap<AgentId, Vec<AttemptId>>,
@@ -102,6 +111,8 @@ pub(super) struct Overlay {
     pub(super) attempts: Changes<AttemptId, Attempt>,
     pub(super) agents: Changes<AgentId, Agent>,
     pub(super) check_sets: Changes<Sha256Hex, CheckSet>,
+    pub(super) terms: Changes<Sha256Hex, Terms>,
+    pub(super) limits: Changes<(OrgId, LimitKey), Option<Slots>>,
     pub(super) remembered: Changes<String, Remembered>,
     pub(super) due: Changes<TaskId, Option<Timestamp>>,
     pub(super) edges: Added<(TaskId, TaskId)>,
@@ -140,6 +151,8 @@ impl Overlay {
         self.attempts.keep();
         self.agents.keep();
         self.check_sets.keep();
+        self.terms.keep();
+        self.limits.keep();
         self.remembered.keep();
         self.due.keep();
         self.edges.keep();
@@ -155,6 +168,8 @@ impl Overlay {
         self.attempts.take_back();
         self.agents.take_back();
         self.check_sets.take_back();
+        self.terms.take_back();
+        self.limits.take_back();
         self.remembered.take_back();
         self.due.take_back();
         self.edges.take_back();
@@ -170,6 +185,8 @@ impl Overlay {
         self.attempts.clear();
         self.agents.clear();
         self.check_sets.clear();
+        self.terms.clear();
+        self.limits.clear();
         self.remembered.clear();
         self.due.clear();
         self.edges.clear();
@@ -288,6 +305,49 @@ impl Overlay {
         }
     }
 
+    /// The policies of these levels. Whoever sets one does so on the connection, after all of these.
+    pub(super) fn policies(&self, levels: &[Level]) -> Result<Vec<PolicyRevision>, Need> {
+        let mut found = Vec::new();
+        for level in levels {
+            match self.known.policies.get(level) {
+                Some(known) => found.extend(known.clone()),
+                None => return Err(Need::Policies(levels.to_vec())),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Terms as they are now.
+    pub(super) fn terms(&self, hash: &Sha256Hex) -> Result<Option<Terms>, Need> {
+        look(&self.terms, &self.known.terms, hash, Need::Terms)
+    }
+
+    /// All limits of an org as they are now.
+    pub(super) fn limits(&self, org: OrgId) -> Result<Vec<(LimitKey, Slots)>, Need> {
+        let mut all = self
+            .known
+            .limits
+            .get(&org)
+            .ok_or(Need::Limits(org))?
+            .clone();
+        for ((_, key), changed) in self.limits.map.iter().filter(|((of, _), _)| *of == org) {
+            match changed.value {
+                Some(slots) => all.insert(key.clone(), slots),
+                None => all.remove(key),
+            };
+        }
+        Ok(all.into_iter().collect())
+    }
+
+    /// A limit as it is now.
+    pub(super) fn limit(&self, org: OrgId, key: &LimitKey) -> Result<Option<Slots>, Need> {
+        if let Some(changed) = self.limits.get(&(org, key.clone())) {
+            return Ok(*changed);
+        }
+        let known = self.known.limits.get(&org).ok_or(Need::Limits(org))?;
+        Ok(known.get(key).copied())
+    }
+
     fn is_new(&self, task: TaskId) -> bool {
         self.tasks.map.get(&task).is_some_and(|task| task.is_new)
     }
@@ -369,7 +429,7 @@ impl Overlay {
     }
 
     fn is_queued(&self, entry: &Queued) -> bool {
-        let key = (entry.org, entry.requires.as_str().to_owned());
+        let key = (entry.org, entry.queue());
         let at = place(entry);
         let is_new = |queue: &BTreeMap<Place, Queued>| queue.contains_key(&at);
         if self.queues.put_in.get(&key).is_some_and(is_new) {
@@ -389,7 +449,7 @@ impl Overlay {
             .queues
             .get(&entry.org)
             .ok_or(Need::Queues(entry.org))?;
-        let key = (entry.org, entry.requires.as_str().to_owned());
+        let key = (entry.org, entry.queue());
         let at = place(entry);
         let is_new = self
             .queues

@@ -29,6 +29,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "V6__retention",
         include_str!("../../migrations/postgres/V6__retention.sql"),
     ),
+    (
+        "V7__policies",
+        include_str!("../../migrations/postgres/V7__policies.sql"),
+    ),
 ];
 /// Key of the lock that is held while a schema is brought up to date: `devlab` as bytes.
 const LOCK: i64 = 0x6465_766c_6162;

@@ -2,22 +2,27 @@
 
 use std::collections::BTreeMap;
 
+use devlab_core::ask::Ask;
 use devlab_core::attempt::{Agent, Attempt};
 use devlab_core::auth::{AuditEntry, Token};
 use devlab_core::check::{CheckSet, Receipt, Sha256Hex};
 use devlab_core::error::StorageErrorKind;
 use devlab_core::event::{Event, NewEvent};
 use devlab_core::label::Labels;
+use devlab_core::limit::{LimitKey, Slots};
 use devlab_core::limits::LABEL_SETS_MAX;
 use devlab_core::name::Name;
 use devlab_core::org::{Org, Project};
 use devlab_core::patch::{Patch, PatchComment, PatchState};
 use devlab_core::plan::{Plan, Revision};
+use devlab_core::policy::{Level, PolicyRevision, Terms};
 use devlab_core::server::{LoopState, Server};
 use devlab_core::state::StateName;
 use devlab_core::task::{Feedback, Task, TaskSpec};
 use devlab_core::train::{Candidate, Target, TrainEntry};
-use devlab_core::tx::{Effect, Page, Queued, Read, Remembered, StoredAudit, TaskFilter, Tx, Work};
+use devlab_core::tx::{
+    Effect, Page, Queued, Read, Remembered, StoredAudit, TaskFilter, Tx, Work, parse_queue,
+};
 use devlab_core::{
     AgentId, AttemptId, CandidateId, Error, Oid, OrgId, PatchId, ProjectId, RefName, Result,
     ServerId, StorageError, TaskId, Timestamp, TokenId,
@@ -156,12 +161,31 @@ impl Read for OverlaySession<'_> {
             known.ok_or_else(|| Need::CheckSet(hash.clone()))
         })
     }
-    fn queue_heads(&mut self, org: OrgId, agent: &Labels) -> Result<Vec<Queued>> {
+    fn asks(&mut self, _: TaskId) -> Result<Vec<Ask>> {
+        self.direct()
+    }
+    fn policies(&mut self, levels: &[Level]) -> Result<Vec<PolicyRevision>> {
+        self.look(|o| o.policies(levels))
+    }
+    fn policy_history(&mut self, _: Level) -> Result<Vec<PolicyRevision>> {
+        self.direct()
+    }
+    fn terms(&mut self, hash: &Sha256Hex) -> Result<Option<Terms>> {
+        self.look(|o| o.terms(hash))
+    }
+    fn limits(&mut self, org: OrgId) -> Result<Vec<(LimitKey, Slots)>> {
+        self.look(|o| o.limits(org))
+    }
+    fn limit(&mut self, org: OrgId, key: &LimitKey) -> Result<Option<Slots>> {
+        self.look(|o| o.limit(org, key))
+    }
+    fn queue_heads(&mut self, org: OrgId, agent: Option<&Labels>) -> Result<Vec<Queued>> {
         self.look(|o| {
-            o.heads(org, |requires| {
-                requires
-                    .parse()
-                    .is_ok_and(|requires: Labels| agent.satisfies(&requires))
+            o.heads(org, |queue| {
+                let able = |agent: &Labels| {
+                    parse_queue(queue).is_ok_and(|(requires, _)| agent.satisfies(&requires))
+                };
+                agent.is_none_or(able)
             })
         })
     }
@@ -381,15 +405,32 @@ impl Tx for OverlaySession<'_> {
         }
         self.change(|o| o.check_sets.insert(hash, set.clone()))
     }
+    fn put_ask(&mut self, _: &Ask) -> Result<()> {
+        self.direct()
+    }
+    fn insert_policy(&mut self, _: &PolicyRevision) -> Result<()> {
+        self.direct()
+    }
+    fn put_terms(&mut self, terms: &Terms) -> Result<()> {
+        let hash = terms.hash();
+        if self.terms(&hash)?.is_some() {
+            return Ok(());
+        }
+        self.change(|o| o.terms.insert(hash, terms.clone()))
+    }
+    fn put_limit(&mut self, org: OrgId, key: &LimitKey, slots: Option<Slots>) -> Result<()> {
+        // What is known of the org's limits is what the change is shown with.
+        self.look(|o| o.limit(org, key))?;
+        self.change(|o| o.limits.put((org, key.clone()), slots))
+    }
     fn enqueue(&mut self, entry: &Queued) -> Result<bool> {
         if matches!(entry.work, Work::Task(_)) {
-            let (queues, is_there) =
-                self.look(|o| o.count_queues(entry.org, entry.requires.as_str()))?;
+            let (queues, is_there) = self.look(|o| o.count_queues(entry.org, &entry.queue()))?;
             if !is_there && queues >= LABEL_SETS_MAX {
                 return Ok(false);
             }
         } else {
-            self.look(|o| o.count_queues(entry.org, entry.requires.as_str()))?;
+            self.look(|o| o.count_queues(entry.org, &entry.queue()))?;
         }
         self.change(|o| o.enqueue(entry))?;
         Ok(true)

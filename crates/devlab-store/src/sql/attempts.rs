@@ -27,6 +27,7 @@ pub(crate) fn read_attempt(cols: &mut Cols<'_>) -> DbResult<Attempt> {
         merges: cols.opt_parsed()?,
         commit: cols.opt_parsed()?,
         failure: cols.opt_code()?,
+        lane: cols.parsed()?,
         created_at: cols.time()?,
         ended_at: cols.opt_time()?,
     })
@@ -34,7 +35,8 @@ pub(crate) fn read_attempt(cols: &mut Cols<'_>) -> DbResult<Attempt> {
 
 pub(crate) fn get(conn: &dyn Sql, id: AttemptId) -> DbResult<Option<Attempt>> {
     const SQL: &str = "SELECT id, org, task, number, kind, candidate, agent, claim_id, state, phase, \
-        lease_until, base, prior, merges, result, failure, created_at, ended_at FROM attempts \
+        lease_until, base, prior, merges, result, failure, lane, created_at, \
+        ended_at FROM attempts \
         WHERE id = ?1";
     first(conn, SQL, params![id], read_attempt)
 }
@@ -45,21 +47,24 @@ pub(crate) fn by_claim(
     claim_id: &str,
 ) -> DbResult<Option<Attempt>> {
     const SQL: &str = "SELECT id, org, task, number, kind, candidate, agent, claim_id, state, phase, \
-        lease_until, base, prior, merges, result, failure, created_at, ended_at FROM attempts \
+        lease_until, base, prior, merges, result, failure, lane, created_at, \
+        ended_at FROM attempts \
         WHERE agent = ?1 AND claim_id = ?2";
     first(conn, SQL, params![agent, claim_id], read_attempt)
 }
 
 pub(crate) fn of_task(conn: &dyn Sql, task: TaskId) -> DbResult<Vec<Attempt>> {
     const SQL: &str = "SELECT id, org, task, number, kind, candidate, agent, claim_id, state, phase, \
-        lease_until, base, prior, merges, result, failure, created_at, ended_at FROM attempts \
+        lease_until, base, prior, merges, result, failure, lane, created_at, \
+        ended_at FROM attempts \
         WHERE task = ?1 ORDER BY seq";
     all(conn, SQL, params![task], read_attempt)
 }
 
 pub(crate) fn of_agent(conn: &dyn Sql, agent: AgentId) -> DbResult<Vec<Attempt>> {
     const SQL: &str = "SELECT id, org, task, number, kind, candidate, agent, claim_id, state, phase, \
-        lease_until, base, prior, merges, result, failure, created_at, ended_at FROM attempts \
+        lease_until, base, prior, merges, result, failure, lane, created_at, \
+        ended_at FROM attempts \
         WHERE agent = ?1 AND state < 2 ORDER BY seq";
     all(conn, SQL, params![agent], read_attempt)
 }
@@ -81,8 +86,8 @@ pub(crate) fn live(conn: &dyn Sql) -> DbResult<Vec<AttemptId>> {
     all(conn, SQL, params![], |cols| cols.id())
 }
 
-/// Columns of [`new_row`] in their order; the first ten are those of [`changing`].
-pub(crate) const NEW_COLUMNS: [&str; 18] = [
+/// Columns of [`new_row`] in their order; the first eleven are those of [`changing`].
+pub(crate) const NEW_COLUMNS: [&str; 19] = [
     "id",
     "state",
     "phase",
@@ -92,6 +97,7 @@ pub(crate) const NEW_COLUMNS: [&str; 18] = [
     "merges",
     "result",
     "failure",
+    "lane",
     "ended_at",
     "org",
     "task",
@@ -105,7 +111,7 @@ pub(crate) const NEW_COLUMNS: [&str; 18] = [
 
 /// What finds an attempt, and what of it changes. What names it (task, agent, claim, number, kind)
 /// never does.
-pub(crate) fn changing(attempt: &Attempt) -> [Param<'_>; 10] {
+pub(crate) fn changing(attempt: &Attempt) -> [Param<'_>; 11] {
     [
         Param::Id(attempt.id.bytes()),
         Param::Int(attempt.state.code()),
@@ -118,12 +124,13 @@ pub(crate) fn changing(attempt: &Attempt) -> [Param<'_>; 10] {
         attempt
             .failure
             .map_or(Param::Null, |failure| Param::Int(failure.code())),
+        Param::Text(attempt.lane.as_str()),
         opt_time(attempt.ended_at),
     ]
 }
 
 /// A whole new attempt.
-pub(crate) fn new_row(attempt: &Attempt) -> [Param<'_>; 18] {
+pub(crate) fn new_row(attempt: &Attempt) -> [Param<'_>; 19] {
     let [
         id,
         state,
@@ -134,6 +141,7 @@ pub(crate) fn new_row(attempt: &Attempt) -> [Param<'_>; 18] {
         merges,
         result,
         failure,
+        lane,
         ended_at,
     ] = changing(attempt);
     [
@@ -146,6 +154,7 @@ pub(crate) fn new_row(attempt: &Attempt) -> [Param<'_>; 18] {
         merges,
         result,
         failure,
+        lane,
         ended_at,
         Param::Id(attempt.org.bytes()),
         Param::Id(attempt.task.bytes()),
@@ -160,9 +169,9 @@ pub(crate) fn new_row(attempt: &Attempt) -> [Param<'_>; 18] {
 
 pub(crate) fn insert(conn: &dyn Sql, attempt: &Attempt) -> DbResult<()> {
     const SQL: &str = "INSERT INTO attempts (id, state, phase, lease_until, base, prior, merges, \
-        result, failure, ended_at, org, task, number, kind, candidate, agent, claim_id, \
+        result, failure, lane, ended_at, org, task, number, kind, candidate, agent, claim_id, \
         created_at) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)";
     change(conn, SQL, &new_row(attempt))?;
     Ok(())
 }
@@ -170,7 +179,8 @@ pub(crate) fn insert(conn: &dyn Sql, attempt: &Attempt) -> DbResult<()> {
 /// Replaces what changes.
 pub(crate) fn put(conn: &dyn Sql, attempt: &Attempt) -> DbResult<()> {
     const SQL: &str = "UPDATE attempts SET state = ?2, phase = ?3, lease_until = ?4, base = ?5, \
-        prior = ?6, merges = ?7, result = ?8, failure = ?9, ended_at = ?10 WHERE id = ?1";
+        prior = ?6, merges = ?7, result = ?8, failure = ?9, lane = ?10, \
+        ended_at = ?11 WHERE id = ?1";
     match change(conn, SQL, &changing(attempt))? {
         0 => Err(DbError::Missing("attempt")),
         _ => Ok(()),
@@ -182,13 +192,13 @@ pub(crate) fn extend_leases(conn: &dyn Sql, until: Timestamp) -> DbResult<u64> {
     change(conn, SQL, params![until.as_millis()])
 }
 
-const AGENT_BY_ID: &str = "SELECT id, org, name, labels, capacity, runtime, draining, created_at, \
-    seen_at FROM agents WHERE id = ?1";
-const AGENT_BY_NAME: &str = "SELECT id, org, name, labels, capacity, runtime, draining, \
+const AGENT_BY_ID: &str = "SELECT id, org, name, labels, capacity, runtime, draining, lane, \
+    created_at, seen_at FROM agents WHERE id = ?1";
+const AGENT_BY_NAME: &str = "SELECT id, org, name, labels, capacity, runtime, draining, lane, \
     created_at, seen_at FROM agents WHERE org = ?1 AND name = ?2";
-const AGENTS: &str = "SELECT id, org, name, labels, capacity, runtime, draining, created_at, \
-    seen_at FROM agents WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
-const AGENTS_OF_ORG: &str = "SELECT id, org, name, labels, capacity, runtime, draining, \
+const AGENTS: &str = "SELECT id, org, name, labels, capacity, runtime, draining, lane, \
+    created_at, seen_at FROM agents WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
+const AGENTS_OF_ORG: &str = "SELECT id, org, name, labels, capacity, runtime, draining, lane, \
     created_at, seen_at FROM agents WHERE id < ?1 AND org = ?3 ORDER BY id DESC LIMIT ?2";
 
 pub(crate) fn read_agent(cols: &mut Cols<'_>) -> DbResult<Agent> {
@@ -200,6 +210,7 @@ pub(crate) fn read_agent(cols: &mut Cols<'_>) -> DbResult<Agent> {
         capacity: cols.int()?,
         runtime: cols.text()?,
         draining: cols.flag()?,
+        lane: cols.parsed()?,
         created_at: cols.time()?,
         seen_at: cols.time()?,
     })
@@ -227,7 +238,7 @@ pub(crate) fn agents(conn: &dyn Sql, org: Option<OrgId>, page: Page) -> DbResult
 }
 
 /// Columns of [`agent_row`] in their order.
-pub(crate) const AGENT_COLUMNS: [&str; 9] = [
+pub(crate) const AGENT_COLUMNS: [&str; 10] = [
     "id",
     "org",
     "name",
@@ -235,12 +246,13 @@ pub(crate) const AGENT_COLUMNS: [&str; 9] = [
     "capacity",
     "runtime",
     "draining",
+    "lane",
     "created_at",
     "seen_at",
 ];
 
 /// A whole agent.
-pub(crate) fn agent_row(agent: &Agent) -> [Param<'_>; 9] {
+pub(crate) fn agent_row(agent: &Agent) -> [Param<'_>; 10] {
     [
         Param::Id(agent.id.bytes()),
         Param::Id(agent.org.bytes()),
@@ -249,6 +261,7 @@ pub(crate) fn agent_row(agent: &Agent) -> [Param<'_>; 9] {
         Param::Int(agent.capacity.into()),
         Param::Text(&agent.runtime),
         Param::Flag(agent.draining),
+        Param::Text(agent.lane.as_str()),
         Param::Int(agent.created_at.as_millis()),
         Param::Int(agent.seen_at.as_millis()),
     ]
@@ -256,11 +269,11 @@ pub(crate) fn agent_row(agent: &Agent) -> [Param<'_>; 9] {
 
 pub(crate) fn put_agent(conn: &dyn Sql, agent: &Agent) -> DbResult<()> {
     const SQL: &str = "INSERT INTO agents \
-        (id, org, name, labels, capacity, runtime, draining, created_at, seen_at) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
+        (id, org, name, labels, capacity, runtime, draining, lane, created_at, seen_at) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
         ON CONFLICT (id) DO UPDATE SET name = excluded.name, labels = excluded.labels, \
         capacity = excluded.capacity, runtime = excluded.runtime, draining = excluded.draining, \
-        seen_at = excluded.seen_at";
+        lane = excluded.lane, seen_at = excluded.seen_at";
     change(conn, SQL, &agent_row(agent))?;
     Ok(())
 }

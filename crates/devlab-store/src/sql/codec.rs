@@ -4,6 +4,7 @@
 
 use std::str::FromStr;
 
+use devlab_core::ask::AskKind;
 use devlab_core::attempt::{AttemptKind, AttemptState, Failure, Phase};
 use devlab_core::auth::Role;
 use devlab_core::check::Isolation;
@@ -11,6 +12,7 @@ use devlab_core::event::EventKind;
 use devlab_core::id::Id;
 use devlab_core::patch::{PatchState, Verdict};
 use devlab_core::plan::PlanState;
+use devlab_core::policy::Level;
 use devlab_core::state::{ResumeTo, State, StateName, TaskKind, WaitReason};
 use devlab_core::task::{Proof, Tries};
 use devlab_core::train::CandidateState;
@@ -262,7 +264,39 @@ impl Code for EventKind {
             Self::AgentState => 13,
             Self::ProjectMoved => 14,
             Self::PlanState => 15,
+            Self::PolicySet => 16,
         }
+    }
+}
+
+impl Code for AskKind {
+    const ALL: &'static [Self] = &Self::ALL;
+    fn code(self) -> i64 {
+        match self {
+            Self::Start => 0,
+            Self::Publication => 1,
+            Self::Question => 2,
+            Self::Permission => 3,
+        }
+    }
+}
+
+/// What a level is of.
+pub(crate) fn level_code(level: Level) -> i64 {
+    match level {
+        Level::Org(_) => 0,
+        Level::Project(_) => 1,
+        Level::Goal(_) => 2,
+    }
+}
+
+/// The level of its two columns.
+pub(crate) fn decode_level(code: i64, id: Uuid) -> DbResult<Level> {
+    match code {
+        0 => Ok(Level::Org(Id::from_uuid(id))),
+        1 => Ok(Level::Project(Id::from_uuid(id))),
+        2 => Ok(Level::Goal(Id::from_uuid(id))),
+        _ => Err(DbError::Damaged("policies.kind".into())),
     }
 }
 
@@ -494,6 +528,7 @@ mod tests {
         codes_are_distinct::<Verdict>();
         codes_are_distinct::<Role>();
         codes_are_distinct::<EventKind>();
+        codes_are_distinct::<AskKind>();
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub(crate) mod lists;
 mod param;
 pub(crate) mod patches;
 pub(crate) mod plans;
+pub(crate) mod policies;
 pub(crate) mod queues;
 pub(crate) mod rows;
 pub(crate) mod servers;

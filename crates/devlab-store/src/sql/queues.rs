@@ -3,7 +3,7 @@
 use super::{Param, Sql, params};
 use devlab_core::label::Labels;
 use devlab_core::limits::LABEL_SETS_MAX;
-use devlab_core::tx::{Queued, Work};
+use devlab_core::tx::{Queued, Work, parse_queue};
 use devlab_core::{OrgId, TaskId, Timestamp};
 
 use super::codec::{Cols, int};
@@ -21,7 +21,8 @@ const EMPTY_HEAD: &str = "SELECT requires, neg_priority, verify_first, neg_path,
     ORDER BY neg_priority, verify_first, neg_path, seq LIMIT 1";
 
 pub(crate) fn read_queued(org: OrgId, cols: &mut Cols<'_>) -> DbResult<Queued> {
-    let requires = cols.parsed()?;
+    let (requires, lane) =
+        parse_queue(&cols.text()?).map_err(|_| DbError::Damaged("ready.requires".into()))?;
     let neg_priority: i32 = cols.int()?;
     let verify_first: u8 = cols.int()?;
     let neg_path: i64 = cols.int()?;
@@ -29,6 +30,7 @@ pub(crate) fn read_queued(org: OrgId, cols: &mut Cols<'_>) -> DbResult<Queued> {
     Ok(Queued {
         org,
         requires,
+        lane,
         priority: i16::try_from(-neg_priority).map_err(|_| damaged("neg_priority"))?,
         path: u32::try_from(-neg_path).map_err(|_| damaged("neg_path"))?,
         seq: cols.int()?,
@@ -45,18 +47,18 @@ fn walk_heads(conn: &dyn Sql, org: OrgId, mut visit: impl FnMut(Queued)) -> DbRe
     if let Some(head) = first(conn, EMPTY_HEAD, params![org], read)? {
         visit(head);
     }
-    let mut last = Labels::default();
-    while let Some(head) = first(conn, NEXT_HEAD, params![org, last.as_str()], read)? {
-        last = head.requires.clone();
+    let mut last = String::new();
+    while let Some(head) = first(conn, NEXT_HEAD, params![org, last], read)? {
+        last = head.queue();
         visit(head);
     }
     Ok(())
 }
 
-pub(crate) fn heads(conn: &dyn Sql, org: OrgId, agent: &Labels) -> DbResult<Vec<Queued>> {
+pub(crate) fn heads(conn: &dyn Sql, org: OrgId, agent: Option<&Labels>) -> DbResult<Vec<Queued>> {
     let mut heads = Vec::new();
     walk_heads(conn, org, |head| {
-        if agent.satisfies(&head.requires) {
+        if agent.is_none_or(|agent| agent.satisfies(&head.requires)) {
             heads.push(head);
         }
     })?;
@@ -97,12 +99,12 @@ pub(crate) const COLUMNS: [&str; 7] = [
     "work",
 ];
 
-/// A whole entry.
-pub(crate) fn row(entry: &Queued) -> [Param<'_>; 7] {
+/// A whole entry, in the queue of this name: [`Queued::queue`].
+pub(crate) fn row<'e>(entry: &Queued, queue: &'e str) -> [Param<'e>; 7] {
     let (neg_priority, verify_first, neg_path, seq) = entry.rank();
     [
         Param::Id(entry.org.bytes()),
-        Param::Text(entry.requires.as_str()),
+        Param::Text(queue),
         Param::Int(neg_priority.into()),
         Param::Int(verify_first.into()),
         Param::Int(neg_path),
@@ -115,27 +117,25 @@ pub(crate) fn enqueue(conn: &dyn Sql, entry: &Queued) -> DbResult<bool> {
     const SQL: &str = "INSERT INTO ready \
         (org, requires, neg_priority, verify_first, neg_path, seq, work) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING";
-    if !has_room(conn, entry)? {
+    let queue = entry.queue();
+    if !has_room(conn, entry, &queue)? {
         return Ok(false);
     }
-    change(conn, SQL, &row(entry))?;
+    change(conn, SQL, &row(entry, &queue))?;
     Ok(true)
 }
 
 /// A claim looks at the head of every queue, so their number is bounded. The usual entry joins a
 /// queue that is there, and costs one look. Candidates are few, one for each target, and always
 /// have room.
-fn has_room(conn: &dyn Sql, entry: &Queued) -> DbResult<bool> {
+fn has_room(conn: &dyn Sql, entry: &Queued, queue: &str) -> DbResult<bool> {
     const SQL: &str = "SELECT 1 FROM ready WHERE org = ?1 AND requires = ?2 LIMIT 1";
     if matches!(entry.work, Work::Verify(_)) {
         return Ok(true);
     }
-    let found = first(
-        conn,
-        SQL,
-        params![entry.org, entry.requires.as_str()],
-        |cols| cols.int::<i64>(),
-    )?;
+    let found = first(conn, SQL, params![entry.org, queue], |cols| {
+        cols.int::<i64>()
+    })?;
     if found.is_some() {
         return Ok(true);
     }
@@ -147,7 +147,7 @@ fn has_room(conn: &dyn Sql, entry: &Queued) -> DbResult<bool> {
 pub(crate) fn dequeue(conn: &dyn Sql, entry: &Queued) -> DbResult<bool> {
     const SQL: &str = "DELETE FROM ready WHERE org = ?1 AND requires = ?2 AND neg_priority = ?3 \
         AND verify_first = ?4 AND neg_path = ?5 AND seq = ?6 AND work = ?7";
-    Ok(change(conn, SQL, &row(entry))? == 1)
+    Ok(change(conn, SQL, &row(entry, &entry.queue()))? == 1)
 }
 
 pub(crate) fn set_due(conn: &dyn Sql, task: TaskId, at: Option<Timestamp>) -> DbResult<()> {

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use devlab_core::ask::Ask;
 use devlab_core::attempt::{Agent, Attempt};
 use devlab_core::auth::{AuditEntry, Token};
 use devlab_core::check::{CheckSet, Receipt, Sha256Hex};
 use devlab_core::event::{Event, NewEvent};
 use devlab_core::label::Labels;
+use devlab_core::limit::{LimitKey, Slots};
 use devlab_core::name::Name;
 use devlab_core::org::{Org, Project};
 use devlab_core::patch::{Patch, PatchComment, PatchState};
 use devlab_core::plan::{Plan, Revision};
+use devlab_core::policy::{Level, PolicyRevision, Terms};
 use devlab_core::server::{LoopState, Server};
 use devlab_core::state::StateName;
 use devlab_core::task::{Feedback, Task, TaskSpec};
@@ -23,7 +26,9 @@ use devlab_core::{
 
 use super::error::DbResult;
 use super::{Sql, params};
-use super::{accounts, attempts, events, lists, patches, plans, queues, servers, tasks, trains};
+use super::{
+    accounts, attempts, events, lists, patches, plans, policies, queues, servers, tasks, trains,
+};
 use crate::RandomSource;
 
 /// A unit of work under way.
@@ -198,7 +203,25 @@ impl Read for Session<'_> {
     fn check_set(&mut self, hash: &Sha256Hex) -> Result<Option<CheckSet>> {
         self.look(|conn| tasks::check_set(conn, hash))
     }
-    fn queue_heads(&mut self, org: OrgId, agent: &Labels) -> Result<Vec<Queued>> {
+    fn asks(&mut self, task: TaskId) -> Result<Vec<Ask>> {
+        self.look(|conn| policies::asks(conn, task))
+    }
+    fn policies(&mut self, levels: &[Level]) -> Result<Vec<PolicyRevision>> {
+        self.look(|conn| policies::latest(conn, levels))
+    }
+    fn policy_history(&mut self, level: Level) -> Result<Vec<PolicyRevision>> {
+        self.look(|conn| policies::history(conn, level))
+    }
+    fn terms(&mut self, hash: &Sha256Hex) -> Result<Option<Terms>> {
+        self.look(|conn| policies::terms(conn, hash))
+    }
+    fn limits(&mut self, org: OrgId) -> Result<Vec<(LimitKey, Slots)>> {
+        self.look(|conn| policies::limits(conn, org))
+    }
+    fn limit(&mut self, org: OrgId, key: &LimitKey) -> Result<Option<Slots>> {
+        self.look(|conn| policies::limit(conn, org, key))
+    }
+    fn queue_heads(&mut self, org: OrgId, agent: Option<&Labels>) -> Result<Vec<Queued>> {
         self.look(|conn| queues::heads(conn, org, agent))
     }
     fn queue_len(&mut self, org: Option<OrgId>) -> Result<u64> {
@@ -390,6 +413,18 @@ impl Tx for Session<'_> {
     }
     fn put_check_set(&mut self, set: &CheckSet) -> Result<()> {
         self.change(|conn| tasks::put_check_set(conn, set))
+    }
+    fn put_ask(&mut self, ask: &Ask) -> Result<()> {
+        self.change(|conn| policies::put_ask(conn, ask))
+    }
+    fn insert_policy(&mut self, revision: &PolicyRevision) -> Result<()> {
+        self.change(|conn| policies::insert(conn, revision))
+    }
+    fn put_terms(&mut self, terms: &Terms) -> Result<()> {
+        self.change(|conn| policies::put_terms(conn, terms))
+    }
+    fn put_limit(&mut self, org: OrgId, key: &LimitKey, slots: Option<Slots>) -> Result<()> {
+        self.change(|conn| policies::put_limit(conn, org, key, slots))
     }
     fn enqueue(&mut self, entry: &Queued) -> Result<bool> {
         self.change(|conn| queues::enqueue(conn, entry))

@@ -34,6 +34,10 @@ const MAIN_MIGRATIONS: &[(&str, &str)] = &[
         "V6__retention",
         include_str!("../../migrations/main/V6__retention.sql"),
     ),
+    (
+        "V7__policies",
+        include_str!("../../migrations/main/V7__policies.sql"),
+    ),
 ];
 const LOGS_MIGRATIONS: &[(&str, &str)] = &[
     (

@@ -14,6 +14,7 @@ mod idempotency;
 mod openapi;
 mod pages;
 mod plans;
+mod policies;
 mod retention;
 mod sealed_logs;
 mod tenancy;

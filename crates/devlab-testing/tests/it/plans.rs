@@ -67,7 +67,7 @@ fn propose(input: PlanInput, parent: Option<u32>) -> ProposePlan {
         parent,
         why: "it changed".to_owned(),
         approve: false,
-        running: OnRunning::default(),
+        running: None,
     }
 }
 
@@ -145,7 +145,7 @@ async fn a_feature_is_planned_approved_and_carried_out() {
     assert_eq!(code(begun), "conflict", "only an approval begins it");
     let ruling = ApprovePlan {
         why: "good".to_owned(),
-        running: OnRunning::Cancel,
+        running: Some(OnRunning::Cancel),
     };
     let plan = client.approve_plan(goal, 1, &ruling).await.unwrap();
     let decision = plan.revision.decision.clone().unwrap();

@@ -4,6 +4,7 @@ mod archive;
 mod lab;
 mod nouns;
 mod plans;
+mod policies;
 
 use std::ffi::OsString;
 
@@ -18,6 +19,7 @@ pub(crate) use nouns::{
     ProjectNamed, RetentionCommand, Run, TaskCommand, TaskNew, TaskUpdate, TokenCommand,
 };
 pub(crate) use plans::{OnRunning, PlanCommand, PlanFrom, PlanOfGoal, RevisionOf};
+pub(crate) use policies::{PolicyCommand, PolicyLevel};
 
 /// What `--help` says of exit codes.
 const EXIT_CODES: &str = "\
@@ -146,6 +148,9 @@ pub(crate) enum Command {
     /// Plans: how goals are done
     #[command(subcommand)]
     Plan(PlanCommand),
+    /// Policies: approvals, retries, time and how much runs at one time
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Tasks
     #[command(subcommand)]
     Task(TaskCommand),

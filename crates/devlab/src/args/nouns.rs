@@ -233,7 +233,7 @@ pub(crate) enum TaskCommand {
     Retry(Named),
     /// Hide it from lists
     Archive(Named),
-    /// Let a draft begin
+    /// Approve what waits for it: a draft, the start of a task, or the publication of a result
     Approve(Named),
     /// Its log; with --output json, an object for each line of it, one a line
     Logs {

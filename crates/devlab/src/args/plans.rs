@@ -90,9 +90,10 @@ pub(crate) enum PlanCommand {
         name: String,
         #[command(flatten)]
         plan: Box<PlanOfGoal>,
-        /// What becomes of work that it does not want, if it is approved at once
-        #[arg(long, value_enum, default_value_t = OnRunning::Cancel)]
-        running: OnRunning,
+        /// What becomes of work that it does not want, if it is approved at once; policy says so if
+        /// left out
+        #[arg(long, value_enum)]
+        running: Option<OnRunning>,
     },
     /// Carry out a revision: the newest that waits for it
     Approve {
@@ -100,9 +101,9 @@ pub(crate) enum PlanCommand {
         of: RevisionOf,
         #[command(flatten)]
         words: OptionalWords,
-        /// What becomes of work under way that it does not want
-        #[arg(long, value_enum, default_value_t = OnRunning::Cancel)]
-        running: OnRunning,
+        /// What becomes of work under way that it does not want; policy says so if left out
+        #[arg(long, value_enum)]
+        running: Option<OnRunning>,
     },
     /// Say no to a revision: the newest that waits
     Reject {

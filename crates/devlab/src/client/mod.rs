@@ -11,6 +11,7 @@ pub(crate) mod logs;
 pub(crate) mod orgs;
 pub(crate) mod patches;
 pub(crate) mod plans;
+pub(crate) mod policies;
 pub(crate) mod retention;
 pub(crate) mod tasks;
 pub(crate) mod tokens;

@@ -49,7 +49,7 @@ pub(crate) async fn run(context: &Context, command: PlanCommand) -> anyhow::Resu
             let (client, id, revision) = found(context, &of, newest_open).await?;
             let ruling = ApprovePlan {
                 why: words.text(),
-                running: wire(running),
+                running: running.map(wire),
             };
             let plan = client.approve_plan(id, revision.number, &ruling).await?;
             print::decided(context.output, &plan.revision)
@@ -143,7 +143,7 @@ async fn propose(
     context: &Context,
     name: &str,
     plan: PlanOfGoal,
-    running: OnRunning,
+    running: Option<OnRunning>,
 ) -> anyhow::Result<()> {
     let client = context.client()?;
     let id = find::task(&client, name).await?;
@@ -154,7 +154,7 @@ async fn propose(
         parent: current.map(|revision| revision.number),
         why: plan.why,
         approve: plan.approve,
-        running: wire(running),
+        running: running.map(wire),
     };
     let made = client.propose_plan(id, &wanted).await.map_err(problems)?;
     if context.output == Output::Json {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use devlab_api::client::{Client, TaskQuery};
 use devlab_api::task::{
-    Attempt, Command, CreateTask, Driver, Receipt, Task, TaskDetail, TellTask, UpdateTask,
+    Ask, Attempt, Command, CreateTask, Driver, Receipt, Task, TaskDetail, TellTask, UpdateTask,
 };
+use devlab_core::ask::AskKind;
 use devlab_core::attempt::AttemptState;
 use devlab_core::state::{StateName, TaskKind, WaitReason};
 use devlab_core::task::Proof;
@@ -205,12 +206,14 @@ pub(crate) fn show_task(context: &Context, detail: &TaskDetail) -> anyhow::Resul
         | StateName::Cancelled => &detail.feedback,
     };
     let feedback = feedback.iter().map(crate::checkout::feedback::words);
+    let asked = detail.asks.iter().map(ask_words);
     let optional = |text: &Option<String>| text.clone().unwrap_or_default();
     let fields = [
         ("title", show::printable(&task.title)),
         ("id", task.id.to_string()),
         ("state", coloured_state(task)),
         ("stuck", optional(&detail.stuck)),
+        ("asked", asked.collect::<Vec<_>>().join("\n")),
         ("feedback", feedback.collect::<Vec<_>>().join("\n")),
         ("kind", kind.to_owned()),
         ("goal", show::printable(&detail.goal)),
@@ -233,6 +236,21 @@ pub(crate) fn show_task(context: &Context, detail: &TaskDetail) -> anyhow::Resul
         ("changed", time::ago(context.now(), task.updated_at)),
     ];
     show::fields(context.output, detail, &fields)
+}
+
+/// What was asked, and what somebody said.
+fn ask_words(ask: &Ask) -> String {
+    let what = match ask.kind {
+        AskKind::Start => "may it start?",
+        AskKind::Publication => "may its result be published?",
+        AskKind::Question | AskKind::Permission => ask.text.trim_end(),
+    };
+    let answer = match &ask.answer {
+        None => "nobody has answered yet".to_owned(),
+        Some(answer) if answer.text.is_empty() => format!("{}: yes", answer.by),
+        Some(answer) => format!("{}: {}", answer.by, answer.text.trim_end()),
+    };
+    show::printable(&format!("{what}\n  {answer}"))
 }
 
 /// What became of a change.

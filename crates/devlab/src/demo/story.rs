@@ -47,6 +47,7 @@ pub(super) fn line(key: &str, killed: &[String], event: &Event) -> Option<String
         | EventKind::TaskCreated
         | EventKind::TaskUpdated
         | EventKind::PlanState
+        | EventKind::PolicySet
         | EventKind::AttemptPhase
         | EventKind::AttemptVerify
         | EventKind::CandidateState

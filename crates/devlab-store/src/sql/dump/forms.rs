@@ -127,6 +127,19 @@ pub(crate) const WAITS: Form = Form::Word(
     },
 );
 
+/// Whose policy it is: `org`, `project` or `goal`.
+pub(crate) const LEVEL: Form = Form::Word(
+    |code| match LEVELS.iter().find(|(known, _)| *known == code) {
+        Some((_, word)) => Ok((*word).to_owned()),
+        None => Err(DbError::Damaged("policies.kind".into())),
+    },
+    |word| {
+        let found = LEVELS.iter().find(|(_, known)| *known == word);
+        found.map(|(code, _)| *code)
+    },
+);
+const LEVELS: [(i64, &str); 3] = [(0, "org"), (1, "project"), (2, "goal")];
+
 /// Four counters: `lost 0, check 1, driver 0, sent_back 0`.
 pub(crate) const TRIES: Form = Form::Word(
     |code| {

@@ -3,6 +3,7 @@
 //! A migration that adds a table or a column adds it here too: a dump fails on what it does not
 //! know. What need not be dumped is named in [`NOT_DUMPED`], with the reason.
 
+use devlab_core::ask::AskKind;
 use devlab_core::attempt::{AttemptKind, AttemptState, Failure, Phase};
 use devlab_core::auth::Role;
 use devlab_core::check::Isolation;
@@ -14,7 +15,7 @@ use devlab_core::state::{StateName, TaskKind};
 use devlab_core::task::Proof;
 use devlab_core::train::CandidateState;
 
-use super::forms::{ANY_ID, Form, Space, TRIES, WAITS, id, word};
+use super::forms::{ANY_ID, Form, LEVEL, Space, TRIES, WAITS, id, word};
 
 /// A table and its kind.
 pub(crate) struct Table {
@@ -112,6 +113,42 @@ pub(crate) const TABLES: &[Table] = &[
         shared: true,
     },
     Table {
+        kind: "policies",
+        columns: &[
+            ("level", ANY_ID),
+            ("number", INT),
+            ("kind", LEVEL),
+            ("org", id::<kind::Org>()),
+            ("policy", JSON),
+            ("set_by", TEXT),
+            ("why", TEXT),
+            ("at", TIME),
+            ("latest", INT),
+        ],
+        order: "level, number",
+        of_org: Some("org = ?1"),
+        shared: false,
+    },
+    Table {
+        kind: "terms",
+        columns: &[("hash", TEXT), ("body", JSON)],
+        order: "hash",
+        of_org: Some("hash IN (SELECT terms FROM tasks WHERE org = ?1)"),
+        shared: true,
+    },
+    Table {
+        kind: "limits",
+        columns: &[
+            ("org", id::<kind::Org>()),
+            ("name", TEXT),
+            ("used", INT),
+            ("most", INT),
+        ],
+        order: "org, name",
+        of_org: Some("org = ?1"),
+        shared: false,
+    },
+    Table {
         kind: "tasks",
         columns: &[
             seq(Space::Task),
@@ -144,6 +181,9 @@ pub(crate) const TABLES: &[Table] = &[
             ("side_effects", FLAG),
             ("proof", word::<Proof>()),
             ("check_set", TEXT),
+            ("terms", TEXT),
+            ("lane", TEXT),
+            ("told", FLAG),
             ("archived", FLAG),
             ("created_at", TIME),
             ("updated_at", TIME),
@@ -187,6 +227,24 @@ pub(crate) const TABLES: &[Table] = &[
             ("body", JSON),
         ],
         order: "seq",
+        of_org: Some("task IN (SELECT id FROM tasks WHERE org = ?1)"),
+        shared: false,
+    },
+    Table {
+        kind: "asks",
+        columns: &[
+            ("task", id::<kind::Task>()),
+            ("number", INT),
+            ("kind", word::<AskKind>()),
+            ("attempt", id::<kind::Attempt>()),
+            ("head", TEXT),
+            ("words", TEXT),
+            ("asked_at", TIME),
+            ("answer", TEXT),
+            ("answered_by", TEXT),
+            ("answered_at", TIME),
+        ],
+        order: "task, number",
         of_org: Some("task IN (SELECT id FROM tasks WHERE org = ?1)"),
         shared: false,
     },
@@ -242,6 +300,7 @@ pub(crate) const TABLES: &[Table] = &[
             ("capacity", INT),
             ("runtime", TEXT),
             ("draining", FLAG),
+            ("lane", TEXT),
             ("created_at", TIME),
             ("seen_at", TIME),
         ],
@@ -269,6 +328,7 @@ pub(crate) const TABLES: &[Table] = &[
             ("merges", TEXT),
             ("result", TEXT),
             ("failure", word::<Failure>()),
+            ("lane", TEXT),
             ("created_at", TIME),
             ("ended_at", TIME),
         ],

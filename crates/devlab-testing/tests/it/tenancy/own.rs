@@ -32,6 +32,11 @@ pub(crate) async fn request(
             new(format!("{path}?name=imported-{n}")).body(archive)
         }
         "org.create" => new(path.to_owned()).json(&json!({"name": format!("org-{n}")})),
+        "policy.org" => new(path.replace("{org}", &a.org_name)),
+        "policy.project" => new(at(&a.project)),
+        "policy.set_org" => new(path.replace("{org}", &a.org_name)).json(&policy()),
+        "policy.set_project" => new(at(&a.project)).json(&policy()),
+        "policy.set_goal" => new(at(&world.task(false).await.id)).json(&policy()),
         "login" => new(path.to_owned()).json(&json!({"code": "wrong"})),
         "project.create" => {
             let name = format!("new-{n}");
@@ -110,6 +115,11 @@ fn of_agent(world: &World, operation: &str, method: &str, path: &str, n: u32) ->
         ))
         .body("alpha-lab"),
     }
+}
+
+/// A policy that changes nothing.
+pub(crate) fn policy() -> Value {
+    json!({"policy": {"retries": {"check": {"most": 3}}}, "why": "so"})
 }
 
 /// What a plan is made of.
