@@ -2030,7 +2030,7 @@ export interface components {
                  * @description How many repositories it has; for global tokens.
                  */
                 projects?: number | null;
-                /** @description What it does: `api`, `loops`, `git`. */
+                /** @description What it does: `api`, `loops`, `git`, `dashboard`. */
                 roles: string[];
                 /**
                  * Format: date-time
@@ -2483,7 +2483,7 @@ export interface components {
              * @description How many repositories it has; for global tokens.
              */
             projects?: number | null;
-            /** @description What it does: `api`, `loops`, `git`. */
+            /** @description What it does: `api`, `loops`, `git`, `dashboard`. */
             roles: string[];
             /**
              * Format: date-time

@@ -10,6 +10,7 @@ mod failover;
 mod nouns;
 mod pair;
 mod plans;
+mod roles;
 mod run;
 mod servers;
 mod up;
