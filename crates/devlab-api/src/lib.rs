@@ -50,7 +50,7 @@ pub struct Peer {
     pub name: String,
     /// Its version.
     pub version: String,
-    /// What it does: `api`, `loops`, `git`.
+    /// What it does: `api`, `loops`, `git`, `dashboard`.
     pub roles: Vec<String>,
     /// Where the other servers reach it; for global tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]

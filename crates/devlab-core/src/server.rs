@@ -18,11 +18,13 @@ pub enum ServerRole {
     Loops,
     /// Has repositories on its disk, and runs their trains.
     Git,
+    /// Has the listener for people: the app, their sessions, and the API behind these.
+    Dashboard,
 }
 
 impl ServerRole {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Api, Self::Loops, Self::Git];
+    pub const ALL: [Self; 4] = [Self::Api, Self::Loops, Self::Git, Self::Dashboard];
 
     /// Its name.
     #[must_use]
@@ -31,6 +33,7 @@ impl ServerRole {
             Self::Api => "api",
             Self::Loops => "loops",
             Self::Git => "git",
+            Self::Dashboard => "dashboard",
         }
     }
 }
@@ -44,6 +47,14 @@ impl ServerRoles {
     #[must_use]
     pub fn all() -> Self {
         Self(ServerRole::ALL.into())
+    }
+
+    /// Whether it does everything that a lab of one server needs: people can do without the app.
+    #[must_use]
+    pub fn are_a_lab(&self) -> bool {
+        ServerRole::ALL
+            .into_iter()
+            .all(|role| self.has(role) || role == ServerRole::Dashboard)
     }
 
     /// Whether it does this.
@@ -159,7 +170,16 @@ mod tests {
         let roles: ServerRoles = "git, api".parse().unwrap();
         assert_eq!(roles.to_string(), "api,git");
         assert!(roles.has(ServerRole::Git) && !roles.has(ServerRole::Loops));
-        assert_eq!(ServerRoles::all().to_string(), "api,loops,git");
+        assert_eq!(ServerRoles::all().to_string(), "api,loops,git,dashboard");
+        for (text, is_a_lab) in [
+            ("api,loops,git", true),
+            ("api,loops,git,dashboard", true),
+            ("api,git,dashboard", false),
+            ("dashboard", false),
+        ] {
+            let roles: ServerRoles = text.parse().unwrap();
+            assert_eq!(roles.are_a_lab(), is_a_lab, "{text}");
+        }
         for wrong in ["", "api,", "all", "API"] {
             assert!(wrong.parse::<ServerRoles>().is_err(), "{wrong:?}");
         }

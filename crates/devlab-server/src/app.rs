@@ -80,15 +80,19 @@ impl App {
     }
 
     /// Refuses what is not for this server's roles: without `api` it answers git clients, what
-    /// other servers pass on, and whoever looks whether it is well.
-    pub(crate) fn expect_role(&self, access: Access, is_forwarded: bool) -> Result<()> {
+    /// other servers pass on, its own dashboard, and whoever looks whether it is well.
+    pub(crate) fn expect_role(&self, access: Access, by: CameBy) -> Result<()> {
         let is_served = match access {
             Access::Public => true,
             Access::Git(_) => self.roles.has(ServerRole::Git) || self.roles.has(ServerRole::Api),
             Access::Roles(roles) => {
                 self.roles.has(ServerRole::Api)
                     || roles == Roles::METRICS
-                    || (is_forwarded && self.roles.has(ServerRole::Git))
+                    || match by {
+                        CameBy::Listener => false,
+                        CameBy::OtherServer => self.roles.has(ServerRole::Git),
+                        CameBy::Dashboard => true,
+                    }
             }
         };
         match is_served {
@@ -99,6 +103,17 @@ impl App {
             )),
         }
     }
+}
+
+/// How a request came to the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CameBy {
+    /// The listener for programs.
+    Listener,
+    /// That too, from another server of the lab, which has passed it on.
+    OtherServer,
+    /// The dashboard of this server, which only one with that role has.
+    Dashboard,
 }
 
 /// The state of the router.

@@ -18,7 +18,7 @@ use hyper::Uri;
 use hyper::header::{AUTHORIZATION, COOKIE};
 use tower::ServiceExt as _;
 
-use crate::app::App;
+use crate::app::{App, CameBy};
 use crate::forward::FORWARDED;
 use crate::guard::Guard;
 use crate::policy::Policy;
@@ -98,6 +98,7 @@ async fn passed_on(State(behind): State<Behind>, mut request: Request) -> Respon
     // What routing has noted so far is of this listener's routes: the other's ids would be counted
     // after it.
     request.extensions_mut().clear();
+    request.extensions_mut().insert(CameBy::Dashboard);
     let headers = request.headers_mut();
     let secret = session::secret_of(headers);
     // A session is the only way in here; what looks like another is none.

@@ -23,7 +23,7 @@ use hyper::header::{
 use tower::{Layer, Service};
 use tracing::Instrument;
 
-use crate::app::App;
+use crate::app::{App, CameBy};
 use crate::context::{Context, REQUEST_ID, RequestId};
 use crate::extract;
 use crate::forward::{Forwarder, OfAnother};
@@ -112,8 +112,13 @@ impl Inner {
         let request_id = self.app.request_ids.of(request.headers());
         let auth = &self.app.auth;
         let is_forwarded = auth.is_passed_on(request.headers(), &request_id);
+        let by = match request.extensions().get::<CameBy>() {
+            Some(by) => *by,
+            None if is_forwarded => CameBy::OtherServer,
+            None => CameBy::Listener,
+        };
         let admitted = match self.app.hosts.check(request.uri(), request.headers()) {
-            Ok(()) => self.admit(request.headers(), is_forwarded).await,
+            Ok(()) => self.admit(request.headers(), by).await,
             Err(error) => Err(error),
         };
         let response = match admitted {
@@ -138,9 +143,9 @@ impl Inner {
     }
 
     /// Who calls, if they may.
-    async fn admit(&self, headers: &HeaderMap, is_forwarded: bool) -> Result<Option<Principal>> {
+    async fn admit(&self, headers: &HeaderMap, by: CameBy) -> Result<Option<Principal>> {
         let app = &self.app;
-        app.expect_role(self.policy.access, is_forwarded)?;
+        app.expect_role(self.policy.access, by)?;
         let (principal, roles) = match self.policy.access {
             Access::Public => {
                 if self.changes {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 use devlab_core::bytes::Retention;
 use devlab_core::limits;
-use devlab_core::server::ServerRoles;
+use devlab_core::server::{ServerRole, ServerRoles};
 use devlab_orchestrator::BytesConfig;
 use secrecy::SecretString;
 
@@ -180,7 +180,7 @@ impl Settings {
         self.parse(Key::Bind, "an address and a port, such as 127.0.0.1:18080")
     }
 
-    /// Address the dashboard listens on; `None` if it is switched off.
+    /// Address the dashboard listens on, if the server has it; `None` if it is switched off.
     pub(crate) fn dashboard_bind(&self) -> anyhow::Result<Option<SocketAddr>> {
         if self.get(Key::DashboardBind) == Some("off") {
             return Ok(None);
@@ -230,13 +230,21 @@ impl Settings {
         let roles = match self.get(Key::Roles).filter(|roles| !roles.is_empty()) {
             None => ServerRoles::all(),
             Some(text) => text.parse().map_err(|_| {
-                self.wrong(Key::Roles, "some of api, loops, git, with commas between")
+                let wanted = "some of api, loops, git, dashboard, with commas between";
+                self.wrong(Key::Roles, wanted)
             })?,
         };
-        if roles != ServerRoles::all() && self.database()?.is_none() {
+        if !roles.are_a_lab() && self.database()?.is_none() {
             return Err(Failure::usage(
                 "roles are shared out between servers on one PostgreSQL database: set DATABASE_URL, \
-                 or leave DEVLAB_ROLES out",
+                 or leave DEVLAB_ROLES out; only the dashboard may be left out without one",
+            ));
+        }
+        let is_dashboard_alone = roles.iter().eq([ServerRole::Dashboard]);
+        if is_dashboard_alone && self.dashboard_bind()?.is_none() {
+            return Err(Failure::usage(
+                "a server with the role dashboard alone, and DEVLAB_DASHBOARD_BIND=off, would do \
+                 nothing",
             ));
         }
         Ok(roles)
@@ -482,6 +490,32 @@ mod tests {
             let error = load(&[("HOME", "/h"), env], &[]).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");
         }
+    }
+
+    #[test]
+    fn roles_are_shared_out_on_postgresql_only() {
+        let roles = |roles: &str, more: &[(&str, &str)]| {
+            let env = [&[("HOME", "/h"), ("DEVLAB_ROLES", roles)], more].concat();
+            let settings = load(&env, &[]).map_err(|error| error.to_string())?;
+            Ok::<_, String>(settings.roles().unwrap().to_string())
+        };
+        let postgres = ("DATABASE_URL", "postgres://h/d");
+        assert_eq!(roles("", &[]).unwrap(), "api,loops,git,dashboard");
+        assert_eq!(roles("git,loops,api", &[]).unwrap(), "api,loops,git");
+        assert!(roles("api,git", &[]).unwrap_err().contains("DATABASE_URL"));
+        assert_eq!(roles("dashboard", &[postgres]).unwrap(), "dashboard");
+        let off = ("DEVLAB_DASHBOARD_BIND", "off");
+        assert!(
+            roles("dashboard", &[postgres, off])
+                .unwrap_err()
+                .contains("nothing")
+        );
+        assert_eq!(
+            roles("api,dashboard", &[postgres, off]).unwrap(),
+            "api,dashboard"
+        );
+        let wrong = roles("api,web", &[postgres]).unwrap_err();
+        assert!(wrong.contains("git, dashboard"), "{wrong}");
     }
 
     #[test]

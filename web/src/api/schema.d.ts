@@ -2214,7 +2214,7 @@ export interface components {
                  * @description How many repositories it has; for global tokens.
                  */
                 projects?: number | null;
-                /** @description What it does: `api`, `loops`, `git`. */
+                /** @description What it does: `api`, `loops`, `git`, `dashboard`. */
                 roles: string[];
                 /**
                  * Format: date-time
@@ -2677,7 +2677,7 @@ export interface components {
              * @description How many repositories it has; for global tokens.
              */
             projects?: number | null;
-            /** @description What it does: `api`, `loops`, `git`. */
+            /** @description What it does: `api`, `loops`, `git`, `dashboard`. */
             roles: string[];
             /**
              * Format: date-time

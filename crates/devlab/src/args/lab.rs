@@ -30,8 +30,8 @@ pub(crate) struct ServerArgs {
     /// Address to listen on
     #[arg(long, value_name = "ADDR")]
     pub(crate) bind: Option<SocketAddr>,
-    /// What this server does, by commas: api, loops, git; all of it if left out, and always with
-    /// the embedded database
+    /// What this server does, by commas: api, loops, git, dashboard; all of it if left out. With the
+    /// embedded database only dashboard can be missing
     #[arg(long, value_name = "ROLES")]
     pub(crate) roles: Option<String>,
     /// Where the other servers of the lab reach this one, if that is not the address it listens on

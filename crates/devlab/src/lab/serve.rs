@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use devlab_agent::process::{ProcessRef, own_pid};
 use devlab_core::OrgId;
+use devlab_core::server::ServerRole;
 use devlab_core::tx::RuleConfig;
 use devlab_forge::forge::GitForge;
 use devlab_forge::http::{GitHttp, HttpLimits};
@@ -174,7 +175,9 @@ async fn dashboard_listener(
     settings: &Settings,
     bound: SocketAddr,
 ) -> anyhow::Result<Option<TcpListener>> {
-    let Some(wanted) = settings.dashboard_bind()? else {
+    let wanted = settings.dashboard_bind()?;
+    let has_it = settings.roles()?.has(ServerRole::Dashboard);
+    let Some(wanted) = wanted.filter(|_| has_it) else {
         return Ok(None);
     };
     if settings.dashboard_bind_is_set() {

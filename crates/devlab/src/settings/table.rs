@@ -80,7 +80,7 @@ pub(super) const TABLE: &[Row] = &[
     row(Key::Bind, "DEVLAB_BIND", "bind", "address the server listens on"),
     row(Key::DashboardBind, "DEVLAB_DASHBOARD_BIND", "dashboard_bind", "address the dashboard listens on; off switches it off"),
     row(Key::AllowedHosts, "DEVLAB_ALLOWED_HOSTS", "allowed_hosts", "further names the server answers to, by commas"),
-    row(Key::Roles, "DEVLAB_ROLES", "roles", "what the server does: api, loops, git, by commas"),
+    row(Key::Roles, "DEVLAB_ROLES", "roles", "what the server does: api, loops, git, dashboard, by commas"),
     row(Key::Advertise, "DEVLAB_ADVERTISE", "advertise", "where the other servers of the lab reach this one"),
     secret(Key::Database, "DATABASE_URL", "database_url", "PostgreSQL in place of the embedded database, postgres://user:password@host/name"),
     row(Key::Blobs, "DEVLAB_BLOBS", "blobs", "where logs and artifacts go: s3://bucket/prefix or a folder"),

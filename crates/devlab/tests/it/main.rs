@@ -11,6 +11,7 @@ mod nouns;
 mod pair;
 mod plans;
 mod policies;
+mod roles;
 mod run;
 mod servers;
 mod up;
