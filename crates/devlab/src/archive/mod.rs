@@ -15,9 +15,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use devlab_api::client::{ArchiveBytes, Client, ClientError};
+use devlab_core::tx::Page;
 use devlab_orchestrator::archive::{Estate, Manifest, PieceReader, Pieces, receive};
-use devlab_store::Store;
 use devlab_store::blobs::BlobStore;
+use devlab_store::{Store, StoreExt};
 use futures::StreamExt;
 use tokio::sync::mpsc;
 
@@ -95,6 +96,16 @@ impl Stopped {
 pub(crate) async fn open_store(context: &Context, folder: &Path) -> anyhow::Result<Arc<dyn Store>> {
     let hook = faults::of_store(faults::plan(&context.settings)?);
     serve::open_store(context, folder.to_owned(), Arc::new(|_: &[_]| ()), hook).await
+}
+
+/// Whether a store has a lab.
+pub(crate) async fn has_lab(store: &Arc<dyn Store>) -> anyhow::Result<bool> {
+    let page = Page {
+        after: None,
+        limit: 1,
+    };
+    let orgs = store.read(move |view| view.orgs(None, page)).await?;
+    Ok(!orgs.is_empty())
 }
 
 /// Writes what comes to `to`, whole or not at all, and shows how far it is.

@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use devlab_orchestrator::archive::{Archive, Estate, Restored, Step, restore};
+use devlab_store::Store;
 use devlab_store::blobs::{BlobPlace, BlobStore};
-use devlab_store::{Store, StoreExt};
 use serde::{Deserialize, Serialize};
 
-use super::{open_store, verify};
+use super::{has_lab, open_store, verify};
 use crate::args::{Output, Restore};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
@@ -134,12 +134,7 @@ async fn store(context: &Context, home: &Home, replace: bool) -> anyhow::Result<
     if replace || context.settings.database()?.is_none() {
         return Ok(store);
     }
-    let page = devlab_core::tx::Page {
-        after: None,
-        limit: 1,
-    };
-    let orgs = store.read(move |view| view.orgs(None, page)).await?;
-    if orgs.is_empty() {
+    if !has_lab(&store).await? {
         return Ok(store);
     }
     store.close().await?;

@@ -119,7 +119,7 @@ pub(crate) struct Demo {
     /// End by itself; the exit code says whether everything holds
     #[arg(long)]
     pub(crate) once: bool,
-    /// Keep the folder afterwards
+    /// Keep the folder afterwards, and what is in the database if DATABASE_URL names one
     #[arg(long)]
     pub(crate) keep: bool,
     /// Write every task, attempt, receipt and merge to this file too, as JSON

@@ -4,8 +4,9 @@
 //! here helps the tasks along: the demo schedules the goal, kills one agent, and watches.
 //!
 //! *Invariant:* whatever happens, all of it is gone afterwards, unless it is to be kept: agents,
-//! drivers, the server, the folder.
+//! drivers, the server, the folder, and what it has put into a database.
 
+mod database;
 mod evidence;
 mod facts;
 mod files;
@@ -51,9 +52,20 @@ struct Played {
 pub(crate) async fn run(context: &Context, demo: &Demo) -> anyhow::Result<()> {
     let tracker = TaskTracker::new();
     let stop = Stop::listen(&tracker)?;
+    let mut opening = Box::pin(Stage::open(context, demo));
     let stage = tokio::select! {
-        stage = Stage::open(context, demo) => stage?,
-        () = stop.soft.cancelled() => return stopped(&stop),
+        stage = &mut opening => stage?,
+        () = stop.soft.cancelled() => {
+            // What it has put into a database is removed by nobody else.
+            let opened = tokio::select! {
+                opened = opening => opened.ok(),
+                () = stop.hard.cancelled() => None,
+            };
+            if let Some(stage) = opened {
+                stage.strike(&stop.hard).await;
+            }
+            return stopped(&stop);
+        }
     };
     let shown = tokio::select! {
         shown = show_all(context, demo, &stage) => Some(shown),

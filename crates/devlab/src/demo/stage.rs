@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
-use super::{files, goal, history};
+use super::{database, files, goal, history};
 use crate::args::Demo;
 use crate::checkout::git::Checkout;
 use crate::checkout::project::{self, Place};
@@ -94,6 +94,7 @@ impl Stage {
         files::write_to(&path.join("demo"))?;
         history::make(&path.join("demo"), &checkout(&path), path_env).await?;
         let own = own_context(context, &path)?;
+        database::expect_empty(&own).await?;
         telemetry::to_file(&context.settings, &own.home()?.lab_log())?;
         let server = Server::start(&own, NAMES.len()).await?;
         Ok(Self {
@@ -184,19 +185,30 @@ impl Stage {
             server,
             runtime,
             keep,
+            context,
             ..
         } = self;
+        let own = server.lab.this_server().id;
         let in_order = async {
             runtime.stop_all(Duration::ZERO).await;
             server.shut_down().await;
+            if !keep && let Err(error) = database::empty(&context, own).await {
+                super::say(&format!("the database still has the demo's lab: {error:#}"));
+            }
         };
         tokio::select! {
             () = in_order => {}
-            () = hard.cancelled() => kill_all(&runtime).await,
+            () = hard.cancelled() => {
+                kill_all(&runtime).await;
+                if database::named(&context.environment).is_some() {
+                    super::say("the database still has the demo's lab");
+                }
+            }
         }
         let path = folder.keep();
         if keep {
-            super::say(&format!("everything is kept in {}", path.display()));
+            let also = database::named(&context.environment).map_or("", |_| " and the database");
+            super::say(&format!("everything is kept in {}{also}", path.display()));
         } else if let Err(error) = remove(&path).await {
             super::say(&format!("{} is still there: {error}", path.display()));
         }
@@ -268,15 +280,18 @@ fn node_version(text: &str) -> Option<(u32, u32)> {
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
-/// Settings of the throw-away lab: nothing of the person's own lab.
+/// Settings of the throw-away lab: nothing of the person's own lab, but the database that the
+/// environment names.
 fn own_context(context: &Context, path: &Path) -> anyhow::Result<Context> {
     let home = path.join("home").display().to_string();
-    let flags = BTreeMap::from([
+    let mut flags = BTreeMap::from([
         (Key::Home, home),
         (Key::Bind, "127.0.0.1:0".to_owned()),
         (Key::LeaseSecs, LEASE_SECS.to_owned()),
         (Key::Agents, NAMES.len().to_string()),
     ]);
+    let database = database::named(&context.environment);
+    flags.extend(database.map(|url| (Key::Database, url.to_owned())));
     let settings = Settings::load(&Environment::default(), flags, NAMES.len())?;
     Ok(Context {
         settings,

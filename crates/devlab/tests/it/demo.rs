@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use devlab_store::conformance::postgres::Server as Postgres;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -45,6 +46,45 @@ fn list<'a>(report: &'a Value, name: &str) -> &'a Vec<Value> {
     report[name].as_array().unwrap()
 }
 
+/// Every task is done, proven and merged once, and what had to go wrong did.
+fn assert_holds(report: &Value) {
+    assert_eq!(report["agents_killed"], 1);
+    assert_eq!(list(report, "problems").len(), 0);
+    for count in ["checks_failed", "conflicts_resolved"] {
+        assert!(report[count].as_u64().unwrap() >= 1, "{report:#}");
+    }
+    let tasks = list(report, "tasks");
+    assert!(tasks.len() > 8, "{tasks:#?}");
+    for task in tasks {
+        assert_eq!(
+            (&task["state"], &task["proof"]),
+            (&"done".into(), &"proven".into()),
+            "{task:#}"
+        );
+        let own = list(report, "merges")
+            .iter()
+            .filter(|merge| merge["task_id"] == task["id"]);
+        let own: Vec<&Value> = own.collect();
+        assert_eq!(own.len(), 1, "{task:#}");
+        assert_eq!(own[0]["commit"], task["merged_as"]);
+        // A batch is proven by its last tree: the trees in its middle were never anybody's.
+        let merges = list(report, "merges");
+        let at = merges
+            .iter()
+            .position(|merge| merge["commit"] == own[0]["commit"]);
+        let proven = merges[at.unwrap()..].iter().any(|merge| {
+            ["test", "lint"].iter().all(|check| {
+                list(report, "receipts").iter().any(|receipt| {
+                    receipt["tree"] == merge["tree"]
+                        && receipt["check"] == *check
+                        && receipt["passed"] == true
+                })
+            })
+        });
+        assert!(proven, "{task:#}");
+    }
+}
+
 #[test]
 fn the_demo_holds_and_leaves_nothing_behind() {
     let _turn = turn();
@@ -55,41 +95,39 @@ fn the_demo_holds_and_leaves_nothing_behind() {
     assert_eq!(report["ok"], true);
     let written = std::fs::read_to_string(file.path()).unwrap();
     assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), report);
-    assert_eq!(report["agents_killed"], 1);
-    assert_eq!(list(&report, "problems").len(), 0);
-    for count in ["checks_failed", "conflicts_resolved"] {
-        assert!(report[count].as_u64().unwrap() >= 1, "{report:#}");
-    }
-    let tasks = list(&report, "tasks");
-    assert!(tasks.len() > 8, "{tasks:#?}");
-    for task in tasks {
-        assert_eq!(
-            (&task["state"], &task["proof"]),
-            (&"done".into(), &"proven".into()),
-            "{task:#}"
-        );
-        let own = list(&report, "merges")
-            .iter()
-            .filter(|merge| merge["task_id"] == task["id"]);
-        let own: Vec<&Value> = own.collect();
-        assert_eq!(own.len(), 1, "{task:#}");
-        assert_eq!(own[0]["commit"], task["merged_as"]);
-        // A batch is proven by its last tree: the trees in its middle were never anybody's.
-        let merges = list(&report, "merges");
-        let at = merges
-            .iter()
-            .position(|merge| merge["commit"] == own[0]["commit"]);
-        let proven = merges[at.unwrap()..].iter().any(|merge| {
-            ["test", "lint"].iter().all(|check| {
-                list(&report, "receipts").iter().any(|receipt| {
-                    receipt["tree"] == merge["tree"]
-                        && receipt["check"] == *check
-                        && receipt["passed"] == true
-                })
-            })
-        });
-        assert!(proven, "{task:#}");
-    }
+    assert_holds(&report);
+    assert_gone(&bench);
+}
+
+#[test]
+fn the_demo_holds_on_postgresql_and_leaves_nothing_there() {
+    let _turn = turn();
+    let bench = Bench::new();
+    let postgres = Postgres::start(&[]);
+    let url = postgres.create("demo");
+    let play = || {
+        let mut demo = demo(&bench, &["--once", "--output", "json"]);
+        Ended::of(demo.env("DATABASE_URL", &url).output().unwrap())
+    };
+    let report = play().ok().json();
+    assert_eq!(report["ok"], true);
+    assert_holds(&report);
+    assert_gone(&bench);
+    let left = "SELECT sum(n) FROM (SELECT count(*) n FROM orgs UNION ALL SELECT count(*) FROM tasks \
+                UNION ALL SELECT count(*) FROM servers UNION ALL SELECT count(*) FROM log_chunks) t";
+    assert_eq!(postgres.sql("demo", left), "0");
+    let mut stopped = demo(&bench, &[]);
+    stopped.env("DATABASE_URL", &url);
+    assert_eq!(interrupted(&bench, &mut stopped, &[Signal::INT]), Some(130));
+    assert_eq!(postgres.sql("demo", left), "0");
+
+    // Somebody's lab is left alone.
+    const ORG: &str =
+        "INSERT INTO orgs (id, name, created_at) VALUES (gen_random_uuid(), 'acme', 1)";
+    postgres.sql("demo", ORG);
+    let refused = play().fails_with(1);
+    assert!(refused.err.contains("has a lab already"), "{refused:?}");
+    assert_eq!(postgres.sql("demo", "SELECT name FROM orgs"), "acme");
     assert_gone(&bench);
 }
 
@@ -230,8 +268,8 @@ fn answers(address: &str) -> bool {
 }
 
 /// Starts a demo, sends signals while its agents are at work, and gives its exit code.
-fn interrupted(bench: &Bench, signals: &[Signal]) -> Option<i32> {
-    let mut child = demo(bench, &[])
+fn interrupted(bench: &Bench, demo: &mut Command, signals: &[Signal]) -> Option<i32> {
+    let mut child = demo
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -258,7 +296,11 @@ fn ctrl_c_leaves_nothing_behind() {
     let _turn = turn();
     for signals in [&[Signal::INT][..], &[Signal::INT, Signal::TERM]] {
         let bench = Bench::new();
-        assert_eq!(interrupted(&bench, signals), Some(130), "{signals:?}");
+        assert_eq!(
+            interrupted(&bench, &mut demo(&bench, &[]), signals),
+            Some(130),
+            "{signals:?}"
+        );
         assert_gone(&bench);
     }
 }
@@ -267,6 +309,9 @@ fn ctrl_c_leaves_nothing_behind() {
 fn nothing_runs_on_after_a_kill() {
     let _turn = turn();
     let bench = Bench::new();
-    assert_eq!(interrupted(&bench, &[Signal::KILL]), None);
+    assert_eq!(
+        interrupted(&bench, &mut demo(&bench, &[]), &[Signal::KILL]),
+        None
+    );
     bench.assert_nothing_left();
 }
