@@ -20,19 +20,15 @@ pub(crate) async fn request(
     let at = |id: &dyn ToString| path.replace("{id}", &id.to_string());
     let new = |target: String| Request::new(method, target);
     match operation {
-        "org.get" | "org.export" | "org.retention" | "org.retire" => {
+        "org.get" | "org.export" | "org.retention" | "org.retire" | "policy.org" => {
             new(path.replace("{org}", &a.org_name))
         }
-        "org.update" => {
-            let path = path.replace("{org}", &a.org_name);
-            new(path).json(&json!({"retention": "60d"}))
-        }
+        "org.update" => new(path.replace("{org}", &a.org_name)).json(&json!({"retention": "60d"})),
         "org.import" => {
             let archive = world.elsewhere().await;
             new(format!("{path}?name=imported-{n}")).body(archive)
         }
         "org.create" => new(path.to_owned()).json(&json!({"name": format!("org-{n}")})),
-        "policy.org" => new(path.replace("{org}", &a.org_name)),
         "policy.project" => new(at(&a.project)),
         "policy.set_org" => new(path.replace("{org}", &a.org_name)).json(&policy()),
         "policy.set_project" => new(at(&a.project)).json(&policy()),
