@@ -361,6 +361,7 @@ mod tests {
                 "three-step",
                 "ready-scan",
                 "history",
+                "logs",
                 "idle",
                 "stream",
                 "git",
