@@ -17,6 +17,8 @@ use crate::objects::Readers;
 pub(crate) const LOCAL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Time limit of a fetch, a push, a check of a whole repository.
 pub(crate) const LONG_TIMEOUT: Duration = Duration::from_secs(600);
+/// How long a command that is asked to end may take.
+pub(crate) const STOP_GRACE: Duration = Duration::from_secs(10);
 /// Time limit of what reads or writes a whole repository, however large.
 pub(crate) const WHOLE_TIMEOUT: Duration = Duration::from_secs(6 * 3600);
 /// Most that a command may print unless the caller says otherwise.
@@ -347,7 +349,16 @@ impl Cmd {
     ///
     /// # Errors
     /// It could not start, or took too long.
-    pub(crate) async fn run(mut self) -> Result<Finished> {
+    pub(crate) async fn run(self) -> Result<Finished> {
+        self.run_until(std::future::pending()).await
+    }
+
+    /// Runs it to its end, or asks it to end once `stop` is: git removes its locks then, which it
+    /// cannot when it is killed. One that does not end within [`STOP_GRACE`] is killed all the same.
+    ///
+    /// # Errors
+    /// It could not start, or took too long.
+    pub(crate) async fn run_until(mut self, stop: impl Future<Output = ()>) -> Result<Finished> {
         let (name, limit, bytes_max) = (self.name, self.timeout, self.stdout_bytes_max);
         let input = self.stdin.take();
         let stdin = match (&input, self.held.take()) {
@@ -356,6 +367,7 @@ impl Cmd {
             (None, None) => Stdio::null(),
         };
         let mut group = self.spawn(stdin)?;
+        let pid = group.pid();
         let work = async {
             let (stdin, stdout, stderr) = (
                 group.child.stdin.take(),
@@ -376,7 +388,17 @@ impl Cmd {
             let status = group.child.wait().await;
             (status, out, err, truncated)
         };
-        let Ok((status, stdout, stderr, truncated)) = tokio::time::timeout(limit, work).await
+        let ended = async {
+            let mut work = std::pin::pin!(work);
+            tokio::select! {
+                ended = &mut work => Ok(ended),
+                () = stop => {
+                    signal(pid, rustix::process::Signal::TERM);
+                    tokio::time::timeout(STOP_GRACE, work).await
+                }
+            }
+        };
+        let Ok(Ok((status, stdout, stderr, truncated))) = tokio::time::timeout(limit, ended).await
         else {
             return Err(Error::Timeout {
                 command: name,
@@ -500,18 +522,25 @@ pub(crate) struct GroupChild {
     pub(crate) child: Child,
 }
 
+impl GroupChild {
+    /// Its process, which names the group; `None` once the child was reaped, so that a reused id is
+    /// never signalled.
+    fn pid(&self) -> Option<rustix::process::Pid> {
+        let id = self.child.id().and_then(|id| i32::try_from(id).ok());
+        id.and_then(rustix::process::Pid::from_raw)
+    }
+}
+
 impl Drop for GroupChild {
     fn drop(&mut self) {
-        // `id` is `None` once the child was reaped, so that a reused id is never signalled.
-        let pid = self
-            .child
-            .id()
-            .and_then(|id| i32::try_from(id).ok())
-            .and_then(rustix::process::Pid::from_raw);
-        if let Some(pid) = pid {
-            // Already gone is what we want.
-            let _gone = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
-        }
+        signal(self.pid(), rustix::process::Signal::KILL);
+    }
+}
+
+fn signal(group: Option<rustix::process::Pid>, signal: rustix::process::Signal) {
+    if let Some(group) = group {
+        // Already gone is what we want.
+        let _gone = rustix::process::kill_process_group(group, signal);
     }
 }
 

@@ -173,21 +173,22 @@ impl BareRepo {
 
     /// Packs loose objects and refs; `prune` also drops objects that nothing names and that are older
     /// than two weeks, so that none goes that a push or a merge is just about to name. Never run by
-    /// git on its own here: only by this call. A few processes, which end if the call is dropped.
+    /// git on its own here: only by this call. A few processes, which are asked to end once `stop`
+    /// is: then nothing but time is lost.
     ///
     /// # Errors
-    /// git's failure.
-    pub async fn maintain(&self, prune: bool) -> Result<()> {
+    /// git's failure, that it was stopped among them.
+    pub async fn maintain(&self, prune: bool, stop: impl Future<Output = ()>) -> Result<()> {
         let prune = match prune {
             true => "--prune=2.weeks.ago",
             false => "--no-prune",
         };
-        self.cmd("gc")
-            .args(["--quiet", prune])
-            .timeout(LONG_TIMEOUT)
-            .ok()
-            .await?;
-        Ok(())
+        let gc = self.cmd("gc").args(["--quiet", prune]);
+        let done = gc.timeout(LONG_TIMEOUT).run_until(stop).await?;
+        match done.code {
+            Some(0) => Ok(()),
+            code => Err(Error::failed("gc", code, &done.stderr)),
+        }
     }
 
     /// Whether there are so many loose objects or packs that [`BareRepo::maintain`] would make the

@@ -37,7 +37,10 @@ async fn what_comes_later_is_seen_and_a_repository_made_anew_is_another() {
     let read = lab.repo.read_file(&next, "a", 9).await.unwrap();
     assert_eq!(read.as_deref(), Some(&b"2\n"[..]));
     lab.set("refs/heads/main", Some(&head), Some(&next)).await;
-    lab.repo.maintain(true).await.unwrap();
+    lab.repo
+        .maintain(true, std::future::pending())
+        .await
+        .unwrap();
     assert!(lab.repo.tree_of(&head).await.is_ok(), "it is in a pack now");
 
     let (git, dir) = (git(), lab.repo.dir().to_owned());

@@ -160,7 +160,10 @@ async fn a_refused_transaction_says_why() {
 async fn packed_refs_are_found_and_can_move() {
     let (lab, one) = Lab::with(&[("a", "1\n")]).await;
     lab.set("refs/heads/main2", None, Some(&one)).await;
-    lab.repo.maintain(true).await.unwrap();
+    lab.repo
+        .maintain(true, std::future::pending())
+        .await
+        .unwrap();
     assert!(!lab.repo.dir().join("refs/heads/main").exists());
     assert_eq!(
         lab.repo.resolve(&main_ref()).await.unwrap(),
@@ -548,17 +551,50 @@ async fn what_nothing_names_is_dropped_when_it_is_old_and_only_if_that_is_wanted
         let found = lab.repo.look_up(&[two.to_string()]).await.unwrap();
         found.into_iter().flatten().count() == 1
     };
-    lab.repo.maintain(true).await.unwrap();
+    lab.repo
+        .maintain(true, std::future::pending())
+        .await
+        .unwrap();
     assert!(is_there().await, "it may be about to be named");
     let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
     let times = std::fs::FileTimes::new().set_modified(long_ago);
-    let opened = std::fs::File::options().write(true).open(&object);
-    // Git makes its objects read-only, which does not stop their owner here.
-    let opened = opened.or_else(|_| std::fs::File::open(&object));
-    opened.unwrap().set_times(times).unwrap();
-    lab.repo.maintain(false).await.unwrap();
+    // Git makes its objects read-only, which keeps nobody from changing their times.
+    let opened = std::fs::File::open(&object).unwrap();
+    opened.set_times(times).unwrap();
+    lab.repo
+        .maintain(false, std::future::pending())
+        .await
+        .unwrap();
     assert!(is_there().await, "it was not wanted");
-    lab.repo.maintain(true).await.unwrap();
+    lab.repo
+        .maintain(true, std::future::pending())
+        .await
+        .unwrap();
     assert!(!is_there().await);
     lab.repo.fsck().await.unwrap();
+}
+
+#[tokio::test]
+async fn maintenance_that_is_stopped_leaves_no_lock() {
+    let (lab, one) = Lab::with(&[("a", "1\n")]).await;
+    let refs: Vec<_> = (0..3_000)
+        .map(|n| update(&name(&format!("refs/heads/b{n}")), None, Some(&one)))
+        .collect();
+    lab.repo.update_refs(&refs).await.unwrap();
+    let lock = lab.repo.dir().join("packed-refs.lock");
+    let holds_a_lock = async {
+        while !lock.exists() {
+            tokio::task::yield_now().await;
+        }
+    };
+    // One that was quicker than the look at its lock leaves none either.
+    drop(lab.repo.maintain(true, holds_a_lock).await);
+    let refs = lab.repo.dir().join("refs/heads");
+    let mut left: Vec<_> = std::fs::read_dir(refs).unwrap().flatten().collect();
+    left.retain(|entry| entry.path().extension().is_some_and(|end| end == "lock"));
+    assert!(!lock.exists() && left.is_empty(), "{left:?}");
+    let two = lab.commit(&[&one], &[("a", "2\n")]).await;
+    publish(&lab.repo, &main_ref(), Some(&one), &two)
+        .await
+        .unwrap();
 }

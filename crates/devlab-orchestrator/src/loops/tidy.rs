@@ -83,9 +83,9 @@ async fn tidy(lab: &Lab, id: ProjectId) -> Result<u64> {
     }
     // Asked after the refs went: an archive that begins later does not name what they held.
     let is_held = lab.store().read(|view| retention::is_held(view)).await?;
-    tokio::select! {
-        () = lab.stop.cancelled() => {}
-        packed = repo.maintain(!is_held) => packed?,
+    match repo.maintain(!is_held, lab.stop.cancelled()).await {
+        Err(_) if lab.stop.is_cancelled() => {}
+        packed => packed?,
     }
     Ok(dropped)
 }
