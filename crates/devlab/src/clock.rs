@@ -1,8 +1,7 @@
 //! The clock of this process; a test can move it.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use devlab_core::{Clock, SystemClock, Timestamp};
@@ -17,8 +16,10 @@ pub(crate) fn clock(moved_by: Option<&Path>) -> Arc<dyn Clock> {
         Some(path) => Arc::new(MovedClock {
             system: SystemClock::new(),
             path: path.to_owned(),
-            offset_ms: AtomicI64::new(read_offset(path)),
-            read_at_ms: AtomicU64::new(0),
+            read: Mutex::new(Offset {
+                millis: read_offset(path),
+                at: Duration::ZERO,
+            }),
         }),
     }
 }
@@ -26,21 +27,27 @@ pub(crate) fn clock(moved_by: Option<&Path>) -> Arc<dyn Clock> {
 struct MovedClock {
     system: SystemClock,
     path: PathBuf,
-    offset_ms: AtomicI64,
-    /// By the monotonic clock.
-    read_at_ms: AtomicU64,
+    read: Mutex<Offset>,
+}
+
+/// What the file said.
+struct Offset {
+    millis: i64,
+    /// When, by the monotonic clock.
+    at: Duration,
 }
 
 impl Clock for MovedClock {
     fn now(&self) -> Timestamp {
-        let at = u64::try_from(self.system.monotonic().as_millis()).unwrap_or(u64::MAX);
-        let last = self.read_at_ms.load(Ordering::Relaxed);
-        if Duration::from_millis(at.saturating_sub(last)) >= READ_EVERY {
-            self.read_at_ms.store(at, Ordering::Relaxed);
-            self.offset_ms
-                .store(read_offset(&self.path), Ordering::Relaxed);
+        // One reads for all, so that nobody puts back what the file said before.
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = self.system.monotonic();
+        if at.saturating_sub(read.at) >= READ_EVERY {
+            read.millis = read_offset(&self.path);
+            read.at = at;
         }
-        let offset = self.offset_ms.load(Ordering::Relaxed);
+        let offset = read.millis;
+        drop(read);
         Timestamp::from_millis(self.system.now().as_millis().saturating_add(offset))
     }
 
