@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use devlab_core::label::Labels;
 use devlab_core::policy as core;
-use devlab_core::policy::{Comments, Reviews, Running};
+use devlab_core::policy::{Reviews, Running};
 use devlab_core::{Refusal, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -24,11 +24,6 @@ pub struct Policy {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub reviews: Option<Reviews>,
-    /// What a comment on a patch that waits for its review does: `discuss` leaves it to the
-    /// reviewers, `rework` starts another attempt.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    pub comments: Option<Comments>,
     /// What is tried again by itself, by what failed.
     #[serde(skip_serializing_if = "is_default")]
     pub retries: Retries,
@@ -43,9 +38,6 @@ pub struct Policy {
     /// What runs at one time. Limits of all levels hold together.
     #[serde(skip_serializing_if = "is_default")]
     pub concurrency: Concurrency,
-    /// An org's weight among those that share slots of a runtime. Only global admins set it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub share: Option<u32>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -254,7 +246,6 @@ impl From<core::Policy> for Policy {
                 publication: policy.approvals.publication,
             },
             reviews: policy.reviews,
-            comments: policy.comments,
             retries: Retries {
                 lost: policy.retries.lost.into(),
                 check: policy.retries.check.into(),
@@ -271,7 +262,6 @@ impl From<core::Policy> for Policy {
                 labels: policy.concurrency.labels,
                 runtimes: policy.concurrency.runtimes,
             },
-            share: policy.share,
         }
     }
 }
@@ -291,7 +281,6 @@ impl TryFrom<Policy> for core::Policy {
                 publication: policy.approvals.publication,
             },
             reviews: policy.reviews,
-            comments: policy.comments,
             retries: core::Retries {
                 lost: policy.retries.lost.into(),
                 check: policy.retries.check.into(),
@@ -308,7 +297,6 @@ impl TryFrom<Policy> for core::Policy {
                 labels: policy.concurrency.labels,
                 runtimes: policy.concurrency.runtimes,
             },
-            share: policy.share,
         })
     }
 }

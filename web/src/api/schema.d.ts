@@ -2883,12 +2883,6 @@ export interface components {
              */
             approvals: components["schemas"]["PolicyApprovals"];
             /**
-             * @description What a comment on a patch that waits for its review does: `discuss` leaves it to the
-             *     reviewers, `rework` starts another attempt.
-             * @default null
-             */
-            comments: string | null;
-            /**
              * @description What runs at one time. Limits of all levels hold together.
              * @default {}
              */
@@ -2910,12 +2904,6 @@ export interface components {
              * @default null
              */
             running: string | null;
-            /**
-             * Format: int32
-             * @description An org's weight among those that share slots of a runtime. Only global admins set it.
-             * @default null
-             */
-            share: number | null;
             /**
              * @description How long things may take. A task's or check's own limit counts if it is shorter.
              * @default {}

@@ -44,7 +44,6 @@ impl Policy {
                 value(self.approvals.publication.as_ref()),
             ),
             ("reviews".to_owned(), value(self.reviews.as_ref())),
-            ("comments".to_owned(), value(self.comments.as_ref())),
         ];
         let retries = &self.retries;
         for (name, rule) in [
@@ -73,7 +72,6 @@ impl Policy {
             value(times.check_secs.as_ref()),
         ));
         all.push(("running".to_owned(), value(self.running.as_ref())));
-        all.push(("share".to_owned(), value(self.share.as_ref())));
         all
     }
 
@@ -86,9 +84,7 @@ impl Policy {
             longest_ms: u32::try_from(retry.longest().as_millis()).ok(),
         };
         let mut policy = Self {
-            comments: Some(terms.comments),
             running: Some(super::Running::default()),
-            share: Some(1),
             ..Self::default()
         };
         policy.approvals.tasks = Some(terms.approve_tasks);

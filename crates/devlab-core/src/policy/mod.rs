@@ -85,9 +85,6 @@ pub struct Policy {
     /// Which results a person reviews.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reviews: Option<Reviews>,
-    /// What a comment on a patch that waits for its review does.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub comments: Option<Comments>,
     /// What is tried again by itself.
     #[serde(skip_serializing_if = "is_default")]
     pub retries: Retries,
@@ -100,9 +97,6 @@ pub struct Policy {
     /// What runs at one time.
     #[serde(skip_serializing_if = "is_default")]
     pub concurrency: Concurrency,
-    /// An org's weight among those that share slots of a runtime.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub share: Option<u32>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -135,17 +129,6 @@ pub enum Reviews {
     Goals,
     /// All.
     All,
-}
-
-/// What a comment on a patch that waits for its review does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Comments {
-    /// It is part of the discussion; the next attempt hears it.
-    #[default]
-    Discuss,
-    /// It starts another attempt.
-    Rework,
 }
 
 /// What becomes of work under way that a plan does not want any more.
@@ -239,7 +222,7 @@ impl Concurrency {
 
 impl Policy {
     /// What this says, and what a less specific one says where this says nothing. Limits of
-    /// concurrency and the share are each level's own, and left out.
+    /// concurrency are each level's own, and left out.
     #[must_use]
     pub fn over(self, below: Self) -> Self {
         Self {
@@ -249,7 +232,6 @@ impl Policy {
                 publication: self.approvals.publication.or(below.approvals.publication),
             },
             reviews: self.reviews.or(below.reviews),
-            comments: self.comments.or(below.comments),
             retries: Retries {
                 lost: self.retries.lost.over(below.retries.lost),
                 check: self.retries.check.over(below.retries.check),
@@ -265,7 +247,6 @@ impl Policy {
             },
             running: self.running.or(below.running),
             concurrency: Concurrency::default(),
-            share: None,
         }
     }
 
@@ -324,12 +305,10 @@ mod tests {
         json!({
             "approvals": { "plan": true, "tasks": [["a", "b"]], "publication": true },
             "reviews": "goals",
-            "comments": "rework",
             "retries": { "lost": rule, "check": rule, "driver": rule, "conflict": rule },
             "time_limits": { "driver_secs": 4, "check_secs": 5 },
             "running": "finish",
             "concurrency": { "total": 6, "labels": { "gpu": 7 }, "runtimes": { "local": 8 } },
-            "share": 9,
         })
     }
 

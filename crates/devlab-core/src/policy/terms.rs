@@ -10,7 +10,7 @@ use crate::limits::{
     BACKOFF_MAX, CHECK_RETRIES_MAX, DRIVER_RETRIES_MAX, LOST_RETRIES_MAX, SENT_BACK_MAX,
 };
 
-use super::{Comments, Policy, RetryRule};
+use super::{Policy, RetryRule};
 
 /// The part of a policy that is fixed for a task. Stored once under its hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,8 +19,6 @@ pub struct Terms {
     pub approve_tasks: Vec<Labels>,
     /// Whether a goal's result waits for an approval before it is published.
     pub approve_publication: bool,
-    /// What a comment on its patch does.
-    pub comments: Comments,
     /// Retries after a lost agent.
     pub lost: Retry,
     /// Retries after a failed check.
@@ -76,7 +74,6 @@ impl Default for Terms {
         Self {
             approve_tasks: Vec::new(),
             approve_publication: false,
-            comments: Comments::default(),
             lost: Retry::of(LOST_RETRIES_MAX),
             check: Retry::of(CHECK_RETRIES_MAX),
             driver: Retry::of(DRIVER_RETRIES_MAX),
@@ -95,7 +92,6 @@ impl Terms {
         Self {
             approve_tasks: policy.approvals.tasks.clone().unwrap_or_default(),
             approve_publication: policy.approvals.publication.unwrap_or_default(),
-            comments: policy.comments.unwrap_or_default(),
             lost: Retry::under(policy.retries.lost, base.lost),
             check: Retry::under(policy.retries.check, base.check),
             driver: Retry::under(policy.retries.driver, base.driver),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use devlab_core::label::Labels;
 use devlab_core::policy::{
-    Approvals, Comments, Concurrency, Level, Policy, Retries, RetryRule, Reviews, Running,
+    Approvals, Concurrency, Level, Policy, Retries, RetryRule, Reviews, Running,
 };
 use devlab_core::rules::policy;
 
@@ -57,7 +57,6 @@ impl World {
                 publication: flag(self),
             },
             reviews: [None, Some(Reviews::Asked), Some(Reviews::Goals)][self.dice.below(3)],
-            comments: self.dice.one_in(2).then_some(Comments::Rework),
             retries: Retries {
                 lost: rule(self),
                 check: rule(self),
