@@ -102,7 +102,10 @@ fn take_back(tx: &mut dyn Tx, cfg: &RuleConfig, attempt: &mut Attempt) -> Result
             entry.lane
         }
     };
-    // Over the limit, if others have its place: it has never stopped for all that is known.
+    // Also under limits that were made while it was lost. Over the limit, if others have its place:
+    // it has never stopped for all that is known.
+    let runtime = tx.agent(attempt.agent)?.map(|agent| agent.lane);
+    let lane = lane.with(&runtime.unwrap_or_default());
     attempt.lane = slots::take(tx, attempt.org, &attempt.lane.with(&lane))?;
     attempt.state = AttemptState::Live;
     attempt.failure = None;

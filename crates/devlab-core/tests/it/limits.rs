@@ -196,6 +196,29 @@ fn an_agent_that_comes_back_takes_its_place_again() {
     assert_eq!(lab.claim(agent).unwrap(), None);
 }
 
+#[test]
+fn an_agent_that_comes_back_counts_under_a_limit_that_came_while_it_was_lost() {
+    let mut lab = Lab::new(1);
+    let agent = lab.able();
+    lab.errand(&needs(&["gpu"], 0));
+    let attempt = lab.take(agent);
+    lab.advance(lab.cfg.lease_term * 2);
+    lab.expire();
+    let mut policy = most(Some(3), &[("gpu", 2)]);
+    policy.concurrency.runtimes = BTreeMap::from([("local".to_owned(), 1)]);
+    lab.set_policy(Level::Org(lab.org), policy).unwrap();
+    let runtime = || Scope::Runtime("local".to_owned());
+    assert_eq!(used(&lab, runtime(), None), 0);
+    lab.heartbeat(&attempt).unwrap();
+    for (scope, label) in [
+        (runtime(), None),
+        (Scope::Org, None),
+        (Scope::Org, Some("gpu")),
+    ] {
+        assert_eq!(used(&lab, scope, label), 1, "{label:?}");
+    }
+}
+
 fn lowest() -> devlab_core::rules::person::Change {
     devlab_core::rules::person::Change {
         priority: Some(-9),

@@ -305,6 +305,12 @@ impl World {
                     });
                 }
                 1 => self.count("build cut short"),
+                // Batches are rare: what conflicts behind their first part would be rarer still.
+                2 if candidate.entries.len() > 1 => {
+                    let behind = self.dice.below(candidate.entries.len() - 1) + 1;
+                    self.lab.conflict(&candidate, behind);
+                    self.count("conflict behind");
+                }
                 how => {
                     self.lab.build(&candidate, how % 6 < 4);
                     self.count(if candidate.entries.len() == 1 {
