@@ -80,6 +80,7 @@ lint-deny: preflight-lint
 
 lint-files:
 	scripts/check-files
+	scripts/mutants.mjs --check
 
 lint-links: preflight-lint
 	scripts/check-links.mjs

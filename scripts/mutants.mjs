@@ -3,7 +3,8 @@
 // tree and expects the named test to run and fail. The copy and its build live
 // in a cache folder, so that a second run is incremental.
 //
-// usage: scripts/mutants.mjs [--only NAME]... [--self-test]
+// usage: scripts/mutants.mjs [--only NAME]... [--check] [--self-test]
+// --check says only whether each mutation still fits its file; it builds nothing.
 // Environment: DEVLAB_MUTANTS_DIR, the cache folder (~/.cache/devlab/mutants).
 // Ends with 0 only if every mutant was killed.
 import { execFileSync, spawn } from "node:child_process";
@@ -198,14 +199,21 @@ async function runTest(lab, mutant) {
   return { verdict: run.code === 0 ? "no such test" : "crashed", output: run.output };
 }
 
+/** Why a mutation does not fit its file; undefined if it does. */
+function misfit(tree, mutant) {
+  const path = join(tree, mutant.file);
+  if (!existsSync(path)) return "no such file";
+  const count = readFileSync(path, "utf8").split(mutant.old).length - 1;
+  if (count === 0) return "old text is gone";
+  return count > 1 ? `old text is there ${count} times` : undefined;
+}
+
 /** Applies one mutant to the copy, runs its test, and takes the mutation back. */
 async function judge(lab, mutant) {
+  const verdict = misfit(lab.tree, mutant);
+  if (verdict !== undefined) return { verdict, output: "" };
   const path = join(lab.tree, mutant.file);
-  if (!existsSync(path)) return { verdict: "no such file", output: "" };
   const original = readFileSync(path, "utf8");
-  const count = original.split(mutant.old).length - 1;
-  if (count === 0) return { verdict: "old text is gone", output: "" };
-  if (count > 1) return { verdict: `old text is there ${count} times`, output: "" };
   const at = original.indexOf(mutant.old);
   writeFileSync(path, original.slice(0, at) + mutant.new + original.slice(at + mutant.old.length));
   try {
@@ -286,9 +294,23 @@ function lock(folder) {
   }
 }
 
+function readList() {
+  return parseList(readFileSync(join(ROOT, "mutants", "list.toml"), "utf8"));
+}
+
+/** Says which mutations do not fit the tree. Returns the exit code. */
+function check() {
+  const misfits = readList().mutants.flatMap((mutant) => {
+    const why = misfit(ROOT, mutant);
+    return why === undefined ? [] : [`mutants/list.toml:${mutant.line}: ${mutant.name}: ${mutant.file}: ${why}`];
+  });
+  for (const line of misfits) console.error(line);
+  return misfits.length === 0 ? 0 : 1;
+}
+
 /** Judges the mutants of the list, or those named, in the cache folder. */
 async function main(only) {
-  const list = parseList(readFileSync(join(ROOT, "mutants", "list.toml"), "utf8"));
+  const list = readList();
   for (const name of only) {
     if (!list.mutants.some((mutant) => mutant.name === name)) throw new Refusal(`no mutant is named ${name}`);
   }
@@ -402,14 +424,15 @@ function selfTestOfLists() {
 try {
   const args = process.argv.slice(2);
   const only = [];
-  let self = false;
+  let run = () => main(only);
   while (args.length > 0) {
     const arg = args.shift();
-    if (arg === "--self-test") self = true;
+    if (arg === "--self-test") run = selfTest;
+    else if (arg === "--check") run = check;
     else if (arg === "--only" && args.length > 0) only.push(args.shift());
-    else throw new Refusal("usage: scripts/mutants.mjs [--only NAME]... [--self-test]");
+    else throw new Refusal("usage: scripts/mutants.mjs [--only NAME]... [--check] [--self-test]");
   }
-  process.exit(self ? await selfTest() : await main(only));
+  process.exit(await run());
 } catch (error) {
   console.error(error instanceof Refusal ? `mutants: ${error.message}` : error);
   process.exit(2);

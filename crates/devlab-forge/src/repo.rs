@@ -173,8 +173,9 @@ impl BareRepo {
 
     /// Packs loose objects and refs; `prune` also drops objects that nothing names and that are older
     /// than two weeks, so that none goes that a push or a merge is just about to name. Never run by
-    /// git on its own here: only by this call. A few processes, which are asked to end once `stop`
-    /// is: then nothing but time is lost.
+    /// git on its own here: only by this call. A few processes; those that may take long are asked
+    /// to end once `stop` is: then nothing but time is lost. Packing refs is short and goes to its
+    /// end, for a git that is asked to end right after it made a lock leaves that lock behind.
     ///
     /// # Errors
     /// git's failure, that it was stopped among them.
@@ -183,7 +184,10 @@ impl BareRepo {
             true => "--prune=2.weeks.ago",
             false => "--no-prune",
         };
-        let gc = self.cmd("gc").args(["--quiet", prune]);
+        let refs = self.cmd("pack-refs").args(["--all", "--prune"]);
+        refs.timeout(LONG_TIMEOUT).ok().await?;
+        let gc = self.cmd("gc").config("gc.packRefs", "false");
+        let gc = gc.args(["--quiet", prune]);
         let done = gc.timeout(LONG_TIMEOUT).run_until(stop).await?;
         match done.code {
             Some(0) => Ok(()),
