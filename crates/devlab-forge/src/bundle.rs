@@ -19,6 +19,9 @@ const NAMED: &str = "refs/devlab/named/";
 const HEADER_BYTES_MAX: u64 = 256 << 20;
 /// Names that one process looks up.
 const LOOK_UP_MAX: usize = 20_000;
+/// How a commit is listed: fields of a merge, the trailer that names its task last.
+const MERGE_FORMAT: &str = "--format=%H%x09%P%x09%ae%x09%T%x09%at%x09%ct%x09\
+                            %(trailers:key=Devlab-Task,valueonly,separator=%x20)";
 /// Most that the list of all refs may take.
 const ALL_REFS_BYTES_MAX: usize = 256 << 20;
 
@@ -40,6 +43,10 @@ pub struct MergeCommit {
     pub onto: Oid,
     /// What it brings in.
     pub head: Oid,
+    /// Its tree.
+    pub tree: Oid,
+    /// Time of its author and of its committer, in seconds since 1970.
+    pub times: (i64, i64),
     /// The task that it names.
     pub task: String,
 }
@@ -222,25 +229,30 @@ impl BareRepo {
         self.cmd("log")
             .args(["--branches", "--min-parents=2", "--max-parents=2"])
             .args(["--no-notes", "--no-mailmap", "--no-color"])
-            .arg("--format=%H%x09%P%x09%ae%x09%(trailers:key=Devlab-Task,valueonly,separator=%x20)")
+            .arg(MERGE_FORMAT)
             .timeout(WHOLE_TIMEOUT)
             .lines(|line| {
-                let mut parts = line.splitn(4, '\t');
-                let (oid, parents, author, task) =
-                    (parts.next(), parts.next(), parts.next(), parts.next());
-                let ours = author.is_some_and(|author| author == devlab.email());
-                let (Some(oid), Some(parents), Some(task), true) = (oid, parents, task, ours)
-                else {
+                let mut parts = line.splitn(7, '\t');
+                let mut part = || parts.next().unwrap_or_default();
+                let (oid, parents, author) = (part(), part(), part());
+                let (tree, authored, committed, task) = (part(), part(), part(), part());
+                let ours = author == devlab.email();
+                let parents = parents.split_once(' ').filter(|_| ours);
+                let Some((onto, head)) = parents else {
                     return Ok(());
                 };
-                if let Some((onto, head)) = parents.split_once(' ') {
-                    found.push(MergeCommit {
-                        oid: oid.parse()?,
-                        onto: onto.parse()?,
-                        head: head.parse()?,
-                        task: task.trim().to_owned(),
-                    });
-                }
+                let time = |text: &str| {
+                    let unread = |_| Error::unexpected("log", text.to_owned());
+                    text.parse::<i64>().map_err(unread)
+                };
+                found.push(MergeCommit {
+                    oid: oid.parse()?,
+                    onto: onto.parse()?,
+                    head: head.parse()?,
+                    tree: tree.parse()?,
+                    times: (time(authored)?, time(committed)?),
+                    task: task.trim().to_owned(),
+                });
                 Ok(())
             })
             .await?;

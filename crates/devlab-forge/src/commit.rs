@@ -1,6 +1,11 @@
 //! Making commits and merges without a checkout.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+
 use crate::error::{Error, Result};
+use crate::git::Cmd;
 use crate::name::Oid;
 use crate::repo::BareRepo;
 
@@ -148,26 +153,61 @@ impl BareRepo {
     /// # Errors
     /// [`Error::UnrelatedHistories`], [`Error::Missing`], or git's failure.
     pub async fn merge_tree(&self, ours: &Oid, theirs: &Oid) -> Result<MergeOutcome> {
-        let done = self
+        merge_tree(self.cmd("merge-tree"), ours, theirs).await
+    }
+
+    /// The same, without a trace in the repository: new objects go to the folder `objects`, which
+    /// is there. One process.
+    ///
+    /// # Errors
+    /// As [`BareRepo::merge_tree`].
+    pub async fn merge_tree_apart(
+        &self,
+        objects: &Path,
+        ours: &Oid,
+        theirs: &Oid,
+    ) -> Result<MergeOutcome> {
+        let command = self
             .cmd("merge-tree")
-            .args(["--write-tree", "-z", "--messages", "--name-only"])
-            .args([ours.as_str(), theirs.as_str()])
-            .run()
-            .await?;
-        if done.truncated {
-            return Err(Error::unexpected(
-                "merge-tree",
-                "an endless list of conflicts",
-            ));
+            .env("GIT_OBJECT_DIRECTORY", objects)
+            .env("GIT_ALTERNATE_OBJECT_DIRECTORIES", quoted(&self.objects()));
+        merge_tree(command, ours, theirs).await
+    }
+}
+
+/// A path in git's list of folders, which colons and quotes would end.
+fn quoted(path: &Path) -> OsString {
+    let mut quoted = vec![b'"'];
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'"' | b'\\' => quoted.extend([b'\\', *byte]),
+            b'\n' => quoted.extend(b"\\n"),
+            _ => quoted.push(*byte),
         }
-        match done.code {
-            Some(0) => Ok(MergeOutcome::Clean {
-                tree: first_field(&done.stdout)?,
-            }),
-            // git also ends with 1, but prints nothing, if one of the commits does not exist.
-            Some(1) if !done.stdout.is_empty() => parse_conflict(&done.stdout),
-            code => Err(merge_failure(ours, theirs, code, &done.stderr)),
-        }
+    }
+    quoted.push(b'"');
+    OsString::from_vec(quoted)
+}
+
+async fn merge_tree(command: Cmd, ours: &Oid, theirs: &Oid) -> Result<MergeOutcome> {
+    let done = command
+        .args(["--write-tree", "-z", "--messages", "--name-only"])
+        .args([ours.as_str(), theirs.as_str()])
+        .run()
+        .await?;
+    if done.truncated {
+        return Err(Error::unexpected(
+            "merge-tree",
+            "an endless list of conflicts",
+        ));
+    }
+    match done.code {
+        Some(0) => Ok(MergeOutcome::Clean {
+            tree: first_field(&done.stdout)?,
+        }),
+        // git also ends with 1, but prints nothing, if one of the commits does not exist.
+        Some(1) if !done.stdout.is_empty() => parse_conflict(&done.stdout),
+        code => Err(merge_failure(ours, theirs, code, &done.stderr)),
     }
 }
 

@@ -97,6 +97,10 @@ impl BareRepo {
         &self.dir
     }
 
+    pub(crate) fn objects(&self) -> PathBuf {
+        self.dir.join("objects")
+    }
+
     /// The git it is used with.
     #[must_use]
     pub fn git(&self) -> &Git {
@@ -202,7 +206,7 @@ impl BareRepo {
     /// # Errors
     /// A folder cannot be read.
     pub async fn needs_packing(&self) -> Result<bool> {
-        let objects = self.dir.join("objects");
+        let objects = self.objects();
         let look = tokio::task::spawn_blocking(move || {
             let loose = count_files(&objects.join("17"), "")?;
             let packs = count_files(&objects.join("pack"), ".pack")?;

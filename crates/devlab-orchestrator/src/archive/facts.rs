@@ -12,6 +12,7 @@ use devlab_core::task::Proof;
 use devlab_core::train::{CandidateEntry, CandidateState};
 use devlab_core::{
     ArtifactId, AttemptId, CandidateId, Oid, OrgId, PatchId, ProjectId, ReceiptId, RefName, TaskId,
+    Timestamp,
 };
 use serde::Deserialize;
 
@@ -52,10 +53,13 @@ pub(super) struct Need {
 #[derive(Debug, Clone)]
 pub(super) struct Published {
     pub(super) id: CandidateId,
+    pub(super) base: Option<Oid>,
     pub(super) tip: Option<Oid>,
     pub(super) tree: Option<Oid>,
     pub(super) entries: Vec<CandidateEntry>,
     pub(super) check_set: Sha256Hex,
+    /// Time of its merges.
+    pub(super) stamp: Timestamp,
 }
 
 /// A project.
@@ -174,6 +178,8 @@ struct CandidateRow {
     tip: Option<Oid>,
     tree: Option<Oid>,
     check_set: Sha256Hex,
+    /// Milliseconds since 1970.
+    stamp: i64,
 }
 
 #[derive(Deserialize)]
@@ -368,7 +374,7 @@ impl Facts {
         let is_live = row.state.is_live();
         let is_kept = is_live || row.state == CandidateState::Published;
         let by = |what| Namer::Candidate(row.id, what);
-        project.need(row.base, by("base"), is_kept);
+        project.need(row.base.clone(), by("base"), is_kept);
         project.need(row.tip.clone(), by("tip"), is_kept);
         if is_live {
             project.live.insert(row.id, row.tip.clone());
@@ -376,10 +382,12 @@ impl Facts {
         if row.state == CandidateState::Published {
             project.published.push(Published {
                 id: row.id,
+                base: row.base,
                 tip: row.tip,
                 tree: row.tree,
                 entries: row.entries,
                 check_set: row.check_set,
+                stamp: Timestamp::from_millis(row.stamp),
             });
         }
     }

@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use super::read::Archive;
 use super::receive::{PieceReader, receive};
 use super::verify::{Report, verify};
-use super::{Estate, Pieces, SCRATCH, bad, blocking, import_org, io, take};
+use super::{Estate, Pieces, bad, blocking, import_org, take};
 use crate::error::Result;
 use crate::lab::Lab;
 
@@ -119,11 +119,7 @@ impl Lab {
         name: Option<Name>,
     ) -> Result<OrgId> {
         let turn = self.archive_turn().await?;
-        let beside = self.repos().parent().unwrap_or(self.repos()).to_owned();
-        let scratch = tempfile::Builder::new()
-            .prefix(SCRATCH)
-            .tempdir_in(&beside)
-            .map_err(io(format!("cannot make a folder in {}", beside.display())))?;
+        let scratch = self.estate().scratch()?;
         let file = scratch.path().join("org.tar");
         let archive = received(body, file).await?;
         let lease_until = self.clock.now().plus(self.config.rules.lease_term);

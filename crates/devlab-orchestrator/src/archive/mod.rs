@@ -19,6 +19,7 @@ mod facts;
 mod import;
 mod lab;
 mod manifest;
+mod merges;
 mod read;
 mod receive;
 mod records;
@@ -29,7 +30,7 @@ mod tar;
 mod verify;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use devlab_core::limits::PAGE_MAX;
@@ -38,6 +39,7 @@ use devlab_core::{ProjectId, Refusal, ServerId};
 use devlab_forge::Git;
 use devlab_store::blobs::BlobStore;
 use devlab_store::{Store, StoreExt};
+use tempfile::TempDir;
 
 use crate::error::Error;
 
@@ -69,6 +71,16 @@ pub struct Estate {
 }
 
 impl Estate {
+    /// A folder on the disk of the repositories, which goes when it is dropped; what a process that
+    /// is killed leaves goes at the next start.
+    fn scratch(&self) -> Result<TempDir, Error> {
+        let beside = self.repos.parent().unwrap_or(Path::new("/"));
+        tempfile::Builder::new()
+            .prefix(SCRATCH)
+            .tempdir_in(beside)
+            .map_err(io(format!("cannot make a folder in {}", beside.display())))
+    }
+
     /// Projects whose repositories other servers have.
     async fn elsewhere(&self) -> Result<HashMap<ProjectId, ServerId>, Error> {
         let Some(here) = self.here else {

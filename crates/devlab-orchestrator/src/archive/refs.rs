@@ -133,7 +133,7 @@ mod tests {
             "candidates",
             serde_json::json!({"id": live, "project": project, "state": "verifying",
                 "entries": [], "base": oid(1), "tip": oid(4), "tree": oid(5),
-                "check_set": "0".repeat(64)}),
+                "check_set": "0".repeat(64), "stamp": 1}),
         );
         for (id, state) in [(open, "open"), (merged, "merged")] {
             add(

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use super::facts::{Facts, Project};
 use super::manifest::{FORMAT, MANIFEST, Manifest, Of, Part, bundle_name};
 use super::records::{Hashing, Writer};
-use super::{Estate, SCRATCH, bad, blocking, io, refs, tar};
+use super::{Estate, bad, blocking, io, refs, tar};
 use crate::error::{Error, Result};
 
 /// Pieces that wait to be sent.
@@ -62,11 +62,7 @@ async fn holding<T>(estate: &Estate, work: impl Future<Output = Result<T>>) -> R
 }
 
 async fn send(estate: &Estate, scope: Scope, now: Timestamp, to: &tar::Sender) -> Result<Manifest> {
-    let beside = estate.repos.parent().unwrap_or(Path::new("/"));
-    let scratch = tempfile::Builder::new()
-        .prefix(SCRATCH)
-        .tempdir_in(beside)
-        .map_err(io(format!("cannot make a folder in {}", beside.display())))?;
+    let scratch = estate.scratch()?;
     let (mut parts, facts) = records(estate, scope, scratch.path()).await?;
     let elsewhere = estate.elsewhere().await?;
     let other = facts

@@ -1,6 +1,7 @@
 //! Holds what a lab's records say against what its repositories have.
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use devlab_core::{Oid, ProjectId, TaskId};
@@ -12,6 +13,7 @@ use devlab_store::dump::{Record, Scope};
 
 use super::Estate;
 use super::facts::{Facts, Project, Published};
+use super::merges::Wrong;
 use super::restore::head_of;
 use super::take::repo_of;
 use crate::error::Result;
@@ -20,6 +22,8 @@ use crate::error::Result;
 const PROBLEMS_MAX: usize = 1_000;
 
 const RESTORE: &str = "restore the lab from a backup that has it";
+const OTHER_GIT: &str = "git of another version may merge otherwise: look at it with `git show \
+                         --remerge-diff`";
 const REPORT: &str = "a rule of devlab was broken: keep a copy of the lab, and report it";
 
 /// Something that does not hold.
@@ -91,6 +95,7 @@ pub async fn verify(estate: &Estate) -> Result<Report> {
     report.counted.projects = facts.projects.len() as u64;
     report.counted.tasks = facts.tasks.len() as u64;
     let elsewhere = estate.elsewhere().await?;
+    let scratch = estate.scratch()?;
     for (id, project) in &facts.projects {
         if elsewhere.contains_key(id) {
             report.counted.elsewhere += 1;
@@ -104,6 +109,7 @@ pub async fn verify(estate: &Estate) -> Result<Report> {
                     project,
                     facts: &facts,
                     place: &place,
+                    scratch: scratch.path(),
                 };
                 Box::pin(look.at(*id, &mut report)).await?;
             }
@@ -161,6 +167,8 @@ struct Look<'a> {
     project: &'a Project,
     facts: &'a Facts,
     place: &'a str,
+    /// For objects that are only made to be looked at.
+    scratch: &'a Path,
 }
 
 impl Look<'_> {
@@ -173,7 +181,10 @@ impl Look<'_> {
         self.branches(report).await?;
         let trees = self.trees(report).await?;
         match self.repo.merges_by_devlab().await {
-            Ok(merges) => self.merges(id, &merges, report),
+            Ok(merges) => {
+                self.merges(id, &merges, report);
+                self.merges_again(&merges, report).await?;
+            }
             Err(error) => {
                 let what = format!("the history of its branches cannot be read: {error}");
                 report.add(self.place, what, RESTORE);
@@ -263,8 +274,7 @@ impl Look<'_> {
     /// What was published is in the branches, once, as the records say; and what is done was
     /// published.
     fn merges(&self, id: ProjectId, merges: &[MergeCommit], report: &mut Report) {
-        let known: HashMap<&Oid, &MergeCommit> =
-            merges.iter().map(|merge| (&merge.oid, merge)).collect();
+        let known: HashSet<&Oid> = merges.iter().map(|merge| &merge.oid).collect();
         let (mut ours, mut merged) = (HashSet::new(), HashSet::new());
         for candidate in &self.project.published {
             for entry in &candidate.entries {
@@ -276,19 +286,9 @@ impl Look<'_> {
                     continue;
                 };
                 ours.insert(merge);
-                match known.get(merge) {
-                    None => {
-                        let what = format!("{merge}, the merge of {}, is in no branch", entry.task);
-                        report.add(self.place, what, RESTORE);
-                    }
-                    Some(found)
-                        if found.head != entry.head || found.task != entry.task.to_string() =>
-                    {
-                        let what =
-                            format!("{merge} does not merge {} of {}", entry.head, entry.task);
-                        report.add(self.place, what, REPORT);
-                    }
-                    Some(_) => {}
+                if !known.contains(merge) {
+                    let what = format!("{merge}, the merge of {}, is in no branch", entry.task);
+                    report.add(self.place, what, RESTORE);
                 }
             }
         }
@@ -308,6 +308,28 @@ impl Look<'_> {
                 report.add(self.place, what, REPORT);
             }
         }
+    }
+
+    /// What was merged is what git makes of the same commits.
+    async fn merges_again(&self, merges: &[MergeCommit], report: &mut Report) -> Result<()> {
+        let known: HashMap<&Oid, &MergeCommit> =
+            merges.iter().map(|merge| (&merge.oid, merge)).collect();
+        let mut wrong = Vec::new();
+        let mut pairs = Vec::new();
+        for candidate in &self.project.published {
+            wrong.extend(super::merges::chain(candidate, &known));
+            let found = candidate.entries.iter().filter_map(|entry| {
+                let merge = known.get(entry.merge.as_ref()?)?;
+                Some((entry.clone(), (*merge).clone()))
+            });
+            pairs.extend(found);
+        }
+        wrong.extend(super::merges::again(self.repo, self.scratch, pairs).await?);
+        for Wrong { what, may_be_git } in wrong {
+            let help = if may_be_git { OTHER_GIT } else { REPORT };
+            report.add(self.place, what, help);
+        }
+        Ok(())
     }
 
     /// What was published has the tree that was proven, and a receipt of every check.

@@ -89,6 +89,11 @@ fn a_feature_is_planned_shown_approved_carried_out_and_ticked_off() {
     bench.run_in(&folder, &["project", "sync"]).ok();
     let landed = std::fs::read_to_string(folder.join("specs/001-greeting/tasks.md")).unwrap();
     assert_eq!(landed, TASKS.replace("- [ ]", "- [X]"));
+
+    // Its merges bring in the boxes with the results, and are made again as they are.
+    let looked = json(&bench, &["verify"]);
+    assert_eq!(looked["ok"], true, "{looked}");
+    assert!(looked["merges"].as_u64().unwrap() > 2, "{looked}");
 }
 
 #[test]
