@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use url::Url;
 
 use crate::error::{Error, Result, tail};
-use crate::git::{Cmd, LONG_TIMEOUT};
+use crate::git::{Cmd, LONG_TIMEOUT, WHOLE_TIMEOUT};
 use crate::name::{Oid, RefName};
 use crate::repo::BareRepo;
 
@@ -181,7 +181,39 @@ impl BareRepo {
             .args(["--refmap=", "--", remote.url.as_str(), "+refs/*:refs/*"])
             .config("http.lowSpeedLimit", "1")
             .config("http.lowSpeedTime", SILENCE_MAX.as_secs().to_string());
-        self.fetched(remote.allow(command)).await
+        self.fetched(remote.allow(command).timeout(WHOLE_TIMEOUT))
+            .await
+    }
+
+    /// Fetches commits by their ids, with all their history; no ref names them here. Nothing to
+    /// fetch is no process, otherwise about four here and three there.
+    ///
+    /// # Errors
+    /// As [`BareRepo::fetch_from`]; [`Error::Missing`] if the server lacks one of them.
+    pub async fn fetch_commits(&self, remote: &Remote, commits: &[Oid]) -> Result<()> {
+        if commits.is_empty() {
+            return Ok(());
+        }
+        let command = self
+            .cmd("fetch")
+            .args([
+                "--quiet",
+                "--no-tags",
+                "--no-write-fetch-head",
+                "--no-recurse-submodules",
+                "--stdin",
+            ])
+            .args(["--refmap=", "--", remote.url.as_str()])
+            .stdin(
+                commits
+                    .iter()
+                    .map(|oid| format!("{oid}\n"))
+                    .collect::<String>(),
+            )
+            .config("http.lowSpeedLimit", "1")
+            .config("http.lowSpeedTime", SILENCE_MAX.as_secs().to_string());
+        self.fetched(remote.allow(command).timeout(WHOLE_TIMEOUT))
+            .await
     }
 
     async fn fetched(&self, command: Cmd) -> Result<()> {
@@ -242,6 +274,7 @@ pub(crate) fn remote_failure(command: &'static str, code: Option<i32>, stderr: &
     }
     if has(&[
         "couldn't find remote ref",
+        "not our ref",
         "HTTP 404",
         "error: 404",
         " not found",

@@ -26,6 +26,7 @@ mod retention;
 pub mod scope;
 mod secrets;
 pub mod sessions;
+mod source;
 pub mod tokens;
 mod upstream;
 mod wakes;

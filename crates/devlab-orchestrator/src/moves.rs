@@ -10,9 +10,7 @@
 //! If this stops half-way, the repository stays where it was.
 
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
 
-use devlab_core::auth::Role;
 use devlab_core::org::Project;
 use devlab_core::patch::PatchState;
 use devlab_core::rules::{servers, train};
@@ -20,16 +18,12 @@ use devlab_core::tx::{Page, Read, TaskFilter, Tx};
 use devlab_core::{Oid, ProjectId, RefName, Refusal, ServerId, TaskId};
 use devlab_forge::BareRepo;
 use devlab_forge::refs::RefUpdate;
-use devlab_forge::transfer::{Credential, Remote};
 use devlab_store::StoreExt;
 
 use crate::error::{Error, Result};
 use crate::lab::Lab;
-use crate::secrets::Secret;
-use crate::tokens;
+use crate::source::Source;
 
-/// How long the token is good with which the copy is fetched.
-const TOKEN_TTL: Duration = Duration::from_secs(2 * 3600);
 /// Tasks whose commits are looked for at a time.
 const TASKS_PAGE: u32 = 500;
 /// Most missing commits that a refusal names.
@@ -89,7 +83,8 @@ impl Lab {
             let text = "the repository is there already".to_owned();
             return Err(Refusal::Conflict(text).into());
         }
-        let source = Source::of(self, &project).await?;
+        let why = format!("a move of {} to another server", project.name);
+        let source = self.source_of(&project, &why).await?;
         if wanted.is_lost && source.is_some() {
             let text = "its home is there: move it without saying that it is lost";
             return Err(Refusal::Conflict(text.to_owned()).into());
@@ -98,7 +93,7 @@ impl Lab {
             .copy_and_begin(wanted, &project, source.as_ref(), &mut arriving)
             .await;
         if let Some(source) = source {
-            self.revoke(source.token).await;
+            self.leave_source(source).await;
         }
         match copied {
             Ok(()) => Ok(arriving),
@@ -172,21 +167,6 @@ impl Lab {
             missing.join(", ")
         ))
         .into())
-    }
-
-    async fn revoke(&self, secret: Secret) {
-        let revoked = self.store().write(move |tx: &mut dyn Tx| {
-            let Some(mut token) = tx.token_by_hash(&secret.hash())? else {
-                return Ok(());
-            };
-            token.revoked_at = Some(tx.now());
-            tx.put_token(&token)?;
-            tx.effect(devlab_core::tx::Effect::Tokens);
-            Ok(())
-        });
-        if let Err(error) = revoked.await {
-            tracing::warn!(%error, "a token for a move stays valid until it ends");
-        }
     }
 }
 
@@ -276,42 +256,6 @@ pub fn arrive(
         }
     }
     Ok(project)
-}
-
-/// The home that a repository is fetched from.
-struct Source {
-    remote: Remote,
-    token: Secret,
-}
-
-impl Source {
-    /// `None` if the home is not known, or was not heard of lately.
-    async fn of(lab: &Lab, project: &Project) -> Result<Option<Self>> {
-        let Some(home) = project.home.server else {
-            return Ok(None);
-        };
-        let Some(home) = lab.peer(home).await? else {
-            return Ok(None);
-        };
-        let (org, name) = (project.org, project.name.clone());
-        let made = lab.store().write(move |tx: &mut dyn Tx| {
-            let token = Secret::new(tx);
-            let note = format!("a move of {name} to another server");
-            tokens::insert(tx, &token, Role::Viewer, Some(org), &note, Some(TOKEN_TTL))?;
-            let org = tx.org(org)?.ok_or(Refusal::NotFound("org"))?;
-            Ok((token, org))
-        });
-        let (token, org) = made.await?;
-        let url = format!(
-            "{}/git/{}/{}.git",
-            home.url.trim_end_matches('/'),
-            org.name,
-            project.name
-        );
-        let credential = Credential::basic("devlab", token.reveal());
-        let remote = Remote::new(&url, Some(credential))?;
-        Ok(Some(Self { remote, token }))
-    }
 }
 
 /// Brings a copy up to date with the home.

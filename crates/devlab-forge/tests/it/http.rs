@@ -10,7 +10,7 @@ use devlab_forge::http::{
 };
 use devlab_forge::transfer::{Credential, FetchRef, Remote};
 use devlab_forge::worktree::Cache;
-use devlab_forge::{Error, Oid};
+use devlab_forge::{BareRepo, Error, Oid};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::support::{Lab, Server, git, main_ref, name, person, person_ok, says, write};
@@ -557,4 +557,26 @@ fn running_in(dir: &std::path::Path) -> usize {
             std::fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd == dir)
         })
         .count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_gets_what_no_ref_holds_by_its_id() {
+    let (lab, server, head, _) = served().await;
+    let loose = lab.commit(&[&head], &[("loose", "l\n")]).await;
+    let remote = server.remote("all");
+    let copy = BareRepo::init(&git(), &lab.path("copy.git"), &main_ref())
+        .await
+        .unwrap();
+    copy.mirror(&remote).await.unwrap();
+    let refs = lab.repo.all_refs().await.unwrap();
+    assert_eq!(copy.all_refs().await.unwrap(), refs);
+    let wanted = [head, loose.clone()];
+    let missing = copy.missing_objects(&wanted).await.unwrap();
+    assert_eq!(missing, [loose]);
+    copy.fetch_commits(&remote, &missing).await.unwrap();
+    assert_eq!(copy.missing_objects(&wanted).await.unwrap(), []);
+    assert_eq!(copy.all_refs().await.unwrap(), refs);
+    let gone: Oid = "1".repeat(40).parse().unwrap();
+    let lacking = copy.fetch_commits(&remote, &[gone]).await;
+    assert!(matches!(lacking, Err(Error::Missing { .. })), "{lacking:?}");
 }

@@ -53,6 +53,7 @@ impl Lab {
             git: self.git.clone(),
             repos: self.repos().to_owned(),
             here: self.is_shared().then(|| self.this_server().id),
+            lab: None,
         }
     }
 
@@ -85,7 +86,11 @@ impl Lab {
             Some(_) => "org.export",
         };
         self.note_asked(asked, action, org).await?;
-        let (pieces, work) = take(self.estate(), scope, self.clock.now());
+        let estate = Estate {
+            lab: Some(Arc::clone(self)),
+            ..self.estate()
+        };
+        let (pieces, work) = take(estate, scope, self.clock.now());
         let lab = Arc::clone(self);
         drop(self.tracker.spawn(async move {
             tokio::select! {

@@ -15,6 +15,7 @@
 //! one: the manifest comes last and names every part.
 
 mod bytes;
+mod copy;
 mod facts;
 mod import;
 mod lab;
@@ -42,6 +43,7 @@ use devlab_store::{Store, StoreExt};
 use tempfile::TempDir;
 
 use crate::error::Error;
+use crate::lab::Lab;
 
 pub use import::import_org;
 pub use lab::{Asked, Body};
@@ -68,6 +70,8 @@ pub struct Estate {
     pub repos: PathBuf,
     /// The server whose folder that is, if the lab may have others with repositories of their own.
     pub here: Option<ServerId>,
+    /// The lab that runs there, which can copy what other servers have.
+    pub lab: Option<Arc<Lab>>,
 }
 
 impl Estate {

@@ -11,6 +11,7 @@ use devlab_store::StoreExt;
 use devlab_store::dump::{self, Scope};
 use tokio::sync::mpsc;
 
+use super::copy::Elsewhere;
 use super::facts::{Facts, Project};
 use super::manifest::{FORMAT, MANIFEST, Manifest, Of, Part, bundle_name};
 use super::records::{Hashing, Writer};
@@ -64,26 +65,22 @@ async fn holding<T>(estate: &Estate, work: impl Future<Output = Result<T>>) -> R
 async fn send(estate: &Estate, scope: Scope, now: Timestamp, to: &tar::Sender) -> Result<Manifest> {
     let scratch = estate.scratch()?;
     let (mut parts, facts) = records(estate, scope, scratch.path()).await?;
-    let elsewhere = estate.elsewhere().await?;
-    let other = facts
-        .projects
-        .iter()
-        .find_map(|(id, project)| Some((project, elsewhere.get(id)?)));
-    if let Some((project, home)) = other {
-        return Err(devlab_core::Refusal::Conflict(format!(
-            "the repository of {} is on the disk of another server, {home}: `devlab project move` \
-             brings all of them to one, which then takes the archive",
-            project.name
-        ))
-        .into());
-    }
+    let elsewhere = Elsewhere::of(estate, &facts).await?;
     for part in &parts {
         let file = scratch.path().join(part.name.trim_start_matches("db/"));
         to.file(part, &file).await?;
         remove(&file).await?;
     }
     for (id, project) in &facts.projects {
-        if let Some(part) = bundle(estate, *id, project, &facts, scratch.path()).await? {
+        let (repo, copied) = match elsewhere.copy(*id, project, scratch.path()).await? {
+            Some(copy) => (copy.repo.clone(), Some(copy)),
+            None => (repo_of(estate, *id, project).await?, None),
+        };
+        let made = bundle(&repo, *id, project, &facts, scratch.path()).await?;
+        if let Some(copy) = copied {
+            copy.remove().await?;
+        }
+        if let Some(part) = made {
             let file = bundle_file(scratch.path(), *id);
             to.file(&part, &file).await?;
             remove(&file).await?;
@@ -148,13 +145,12 @@ fn bundle_file(dir: &Path, project: ProjectId) -> PathBuf {
 /// Writes a project's repository to a file, as it was when the records were read; `None` for one
 /// that is empty.
 async fn bundle(
-    estate: &Estate,
+    repo: &BareRepo,
     id: ProjectId,
     project: &Project,
     facts: &Facts,
     dir: &Path,
 ) -> Result<Option<Part>> {
-    let repo = repo_of(estate, id, project).await?;
     let then = refs::refs_then(project, &facts.tasks, repo.all_refs().await?);
     if then.is_empty() {
         return Ok(None);

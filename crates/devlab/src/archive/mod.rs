@@ -79,6 +79,7 @@ impl Stopped {
             git: serve::git(context),
             repos: home.repos(),
             here: here.transpose()?,
+            lab: None,
         };
         std::fs::create_dir_all(&estate.repos)?;
         Ok(Self {

@@ -59,6 +59,7 @@ pub(crate) async fn run(context: &Context, wanted: &Restore) -> anyhow::Result<(
         repos: folder.join("repos"),
         // Nobody has what is only being made.
         here: None,
+        lab: None,
     };
     let mut now = State {
         archive: wanted.from.display().to_string(),

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failing fixture fails its test")]
 
 mod broken;
+mod homes;
 mod load;
 mod moved;
 mod orgs;

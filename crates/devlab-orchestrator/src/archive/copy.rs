@@ -1,0 +1,117 @@
+//! Repositories that other servers have, copied for an archive.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use devlab_core::server::Server;
+use devlab_core::{ProjectId, Refusal};
+use devlab_forge::BareRepo;
+
+use super::facts::{Facts, Project};
+use super::{Estate, io};
+use crate::error::{Error, Result};
+use crate::lab::Lab;
+use crate::source::Source;
+
+/// The homes, other than this server, of what goes into an archive.
+pub(super) struct Elsewhere {
+    homes: HashMap<ProjectId, Server>,
+    /// `None` if there are none.
+    lab: Option<Arc<Lab>>,
+}
+
+/// A copy of a repository.
+pub(super) struct Copied {
+    pub(super) repo: BareRepo,
+    dir: PathBuf,
+}
+
+impl Elsewhere {
+    /// Looks for the homes of all that an archive is about, before anything of it is made.
+    ///
+    /// # Errors
+    /// [`Refusal::Conflict`] with the project and the server if one of them is not there, or no lab
+    /// runs here that could ask it.
+    pub(super) async fn of(estate: &Estate, facts: &Facts) -> Result<Self> {
+        let elsewhere = estate.elsewhere().await?;
+        let mut homes = HashMap::new();
+        for (id, project) in &facts.projects {
+            let Some(home) = elsewhere.get(id) else {
+                continue;
+            };
+            let Some(lab) = &estate.lab else {
+                return Err(Refusal::Conflict(format!(
+                    "the repository of {} is on the disk of another server, {home}: start the \
+                     server of this folder, which then copies it, or bring it here with `devlab \
+                     project move`",
+                    project.name
+                ))
+                .into());
+            };
+            let Some(server) = lab.peer(*home).await? else {
+                return Err(Refusal::Conflict(format!(
+                    "the repository of {} is on the disk of another server, {home}, which is not \
+                     there: start it again, or bring the repository here with `devlab project move`",
+                    project.name
+                ))
+                .into());
+            };
+            homes.insert(*id, server);
+        }
+        let lab = estate.lab.clone().filter(|_| !homes.is_empty());
+        Ok(Self { homes, lab })
+    }
+
+    /// Copies a repository into a folder; `None` for one that is here.
+    ///
+    /// # Errors
+    /// [`Refusal::Conflict`] with the project and the server if it does not give it whole.
+    pub(super) async fn copy(
+        &self,
+        id: ProjectId,
+        project: &Project,
+        scratch: &Path,
+    ) -> Result<Option<Copied>> {
+        let (Some(home), Some(lab)) = (self.homes.get(&id), &self.lab) else {
+            return Ok(None);
+        };
+        let why = format!("a copy of {} for a backup", project.name);
+        let source = lab
+            .source_at(home, project.org, &project.name, &why)
+            .await?;
+        let dir = scratch.join(format!("{id}.git"));
+        let copied = fetched(lab, project, &source, &dir).await;
+        lab.leave_source(source).await;
+        match copied {
+            Ok(repo) => Ok(Some(Copied { repo, dir })),
+            Err(Error::Git(error)) => Err(Refusal::Conflict(format!(
+                "the repository of {} ({id}) cannot be copied from its server, {} ({}): {error}",
+                project.name, home.name, home.url
+            ))
+            .into()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Copied {
+    /// Its room is for the next one.
+    pub(super) async fn remove(self) -> Result<()> {
+        let removed = tokio::fs::remove_dir_all(&self.dir).await;
+        removed.map_err(io(format!("cannot remove {}", self.dir.display())))
+    }
+}
+
+/// Everything that its refs hold, and what else the records need of it. Commits that were given up
+/// and that no ref holds are left to their home, which may let go of them at any time.
+async fn fetched(lab: &Lab, project: &Project, source: &Source, dir: &Path) -> Result<BareRepo> {
+    let repo = BareRepo::init(&lab.git, dir, &project.default_branch).await?;
+    repo.mirror(&source.remote).await?;
+    let needed = project.named.iter().filter(|(_, need)| need.required);
+    let needed: Vec<_> = needed.map(|(oid, _)| oid.clone()).collect();
+    let mut missing = repo.missing_objects(&needed).await?;
+    missing.sort();
+    repo.fetch_commits(&source.remote, &missing).await?;
+    Ok(repo)
+}
