@@ -134,12 +134,14 @@ impl Target {
     }
 
     /// A connection that gives its messages to `tell`, for LISTEN. The task ends with the
-    /// connection.
+    /// connection. What it sends with NOTIFY is not waited for: PostgreSQL gives each NOTIFY a
+    /// transaction, lets one at a time commit, and would sync its log for it, though nothing that
+    /// is sent outlives a crash.
     pub(super) async fn listener(
         &self,
         tell: tokio::sync::mpsc::UnboundedSender<tokio_postgres::Notification>,
     ) -> Result<(tokio_postgres::Client, tokio::task::JoinHandle<()>), StorageError> {
-        let config = self.named("listener", "");
+        let config = self.named("listener", "-c synchronous_commit=off");
         let connected = async {
             match &self.tls {
                 Some(tls) => {
