@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => return refused(&error, args::asks_for_json(&words)),
     };
-    let output = args.global.output;
+    let output = args.global.output();
     match &args.command {
         // These two come before everything else: they are small processes with one thread.
         Command::Supervise(own) => {
@@ -87,7 +87,7 @@ fn start(args: Args) -> anyhow::Result<()> {
         clock: clock::clock(settings.test_clock_file()),
         environment,
         settings,
-        output: args.global.output,
+        output: args.global.output(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -53,7 +53,7 @@ pub(crate) async fn run(session: &mut Session<'_>, size: &Planner) -> anyhow::Re
 
 async fn compile(binary: &Path, folder: &Path) -> anyhow::Result<()> {
     let status = Command::new(binary)
-        .args(["plan", "compile", "--dot", "--spec-kit"])
+        .args(["plan", "compile", "--output", "dot", "--spec-kit"])
         .arg(folder)
         .stdout(Stdio::null())
         .status()

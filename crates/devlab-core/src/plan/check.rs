@@ -47,7 +47,7 @@ pub(super) fn problems(plan: &Plan) -> Vec<Problem> {
         found.add("tasks", None, message);
         return found.0;
     }
-    found.spec("", &plan.goal, None);
+    found.spec(String::new, &plan.goal, None);
     found.siblings("", &plan.tasks, 1);
     found.0
 }
@@ -66,26 +66,35 @@ impl Found {
         }
     }
 
-    fn refused(&mut self, result: Result<(), Refusal>, line: Option<u32>) {
+    /// Adds what a rule says of a field below `prefix`. A path is only written out when something is
+    /// wrong: a plan has tens of thousands of fields.
+    fn refused(
+        &mut self,
+        prefix: impl Fn() -> String,
+        result: Result<(), Refusal>,
+        line: Option<u32>,
+    ) {
         if let Err(refusal) = result {
             let problem = Problem::of_refusal(refusal);
-            self.add(problem.at, line, problem.message);
+            self.add(prefix() + &problem.at, line, problem.message);
         }
     }
 
-    fn spec(&mut self, prefix: &str, spec: &TaskSpec, line: Option<u32>) {
-        let at = |part: &str| format!("{prefix}{part}");
-        self.refused(name::check_title(&at("title"), &spec.title), line);
-        let goal = name::check_text(&at("goal"), &spec.goal, GOAL_BYTES_MAX);
-        self.refused(goal, line);
+    fn spec(&mut self, prefix: impl Fn() -> String, spec: &TaskSpec, line: Option<u32>) {
+        self.refused(&prefix, name::check_title("title", &spec.title), line);
+        let goal = name::check_text("goal", &spec.goal, GOAL_BYTES_MAX);
+        self.refused(&prefix, goal, line);
         if let Some(driver) = &spec.driver {
-            self.refused(driver.validate(&at("driver")), line);
+            self.refused(&prefix, driver.validate("driver"), line);
+        }
+        if spec.checks.is_empty() {
+            return;
         }
         let own = CheckSet {
             checks: spec.checks.clone(),
             ..CheckSet::default()
         };
-        self.refused(own.validate(&at("checks")), line);
+        self.refused(&prefix, own.validate("checks"), line);
     }
 
     fn siblings(&mut self, prefix: &str, tasks: &[PlanTask], depth: u8) {
@@ -98,11 +107,11 @@ impl Found {
         let by_key = self.keys(prefix, tasks);
         let keys_are_good = self.0.len() == before;
         for (i, task) in tasks.iter().enumerate() {
-            let at = format!("{prefix}tasks[{i}].");
-            self.spec(&at, &task.spec, task.line);
-            self.dependencies(&at, task, &by_key);
+            let at = || format!("{prefix}tasks[{i}].");
+            self.spec(at, &task.spec, task.line);
+            self.dependencies(at, task, &by_key);
             if !task.tasks.is_empty() {
-                self.siblings(&at, &task.tasks, depth + 1);
+                self.siblings(&at(), &task.tasks, depth + 1);
             }
         }
         // Of two tasks with one key nobody knows which one is meant.
@@ -115,8 +124,8 @@ impl Found {
         let mut by_key: HashMap<&str, usize> = HashMap::with_capacity(tasks.len());
         for (i, task) in tasks.iter().enumerate() {
             let at = || format!("{prefix}tasks[{i}].key");
-            if let Err(refusal) = name::check_title(&at(), &task.key) {
-                self.refused(Err(refusal), task.line);
+            if let Err(refusal) = name::check_title("", &task.key) {
+                self.refused(at, Err(refusal), task.line);
             } else if task.key.contains('/') {
                 self.add(at(), task.line, "must be without /");
             } else if let Some(&first) = by_key.get(task.key.as_str()) {
@@ -133,16 +142,21 @@ impl Found {
         by_key
     }
 
-    fn dependencies(&mut self, at: &str, task: &PlanTask, by_key: &HashMap<&str, usize>) {
+    fn dependencies(
+        &mut self,
+        at: impl Fn() -> String,
+        task: &PlanTask,
+        by_key: &HashMap<&str, usize>,
+    ) {
         if task.depends_on.len() > DEPENDENCIES_MAX {
             let many = task.depends_on.len();
             let message = format!("{many} dependencies: the limit is {DEPENDENCIES_MAX}");
-            return self.add(format!("{at}depends_on"), task.line, message);
+            return self.add(format!("{}depends_on", at()), task.line, message);
         }
         for (d, key) in task.depends_on.iter().enumerate() {
             if !by_key.contains_key(key.as_str()) {
                 let message = format!("there is no sibling {key}");
-                self.add(format!("{at}depends_on[{d}]"), task.line, message);
+                self.add(format!("{}depends_on[{d}]", at()), task.line, message);
             }
         }
     }

@@ -68,7 +68,15 @@ impl Args {
     /// # Errors
     /// What the parser says, `--help` and `--version` included.
     pub(crate) fn read(words: &[OsString]) -> Result<Self, clap::Error> {
-        Self::from_arg_matches(&command_line().try_get_matches_from(words)?)
+        let mut args = Self::from_arg_matches(&command_line().try_get_matches_from(words)?)?;
+        if args.global.form == Form::Dot {
+            let Command::Plan(PlanCommand::Compile { dot, .. }) = &mut args.command else {
+                let problem = "only `devlab plan compile` prints a graph: use table or json\n";
+                return Err(command_line().error(clap::error::ErrorKind::InvalidValue, problem));
+            };
+            *dot = true;
+        }
+        Ok(args)
     }
 }
 
@@ -91,12 +99,34 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "TOKEN", help_heading = "Connection")]
     pub(crate) token: Option<String>,
     /// How to print
-    #[arg(long, global = true, value_enum, default_value_t = Output::Table, value_name = "FORM")]
-    pub(crate) output: Output,
+    #[arg(long = "output", global = true, value_enum, default_value_t = Form::Table, value_name = "FORM")]
+    form: Form,
+}
+
+impl Global {
+    /// How to print everything but graphs.
+    pub(crate) fn output(&self) -> Output {
+        match self.form {
+            Form::Json => Output::Json,
+            Form::Table | Form::Dot => Output::Table,
+        }
+    }
+}
+
+/// What `--output` takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+    /// A graph for Graphviz
+    #[value(hide = true)]
+    Dot,
 }
 
 /// How to print.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Output {
     /// For people
     Table,
@@ -248,11 +278,26 @@ mod tests {
             let forms = output
                 .map(clap::Arg::get_possible_values)
                 .unwrap_or_default();
-            let forms: Vec<&str> = forms.iter().map(|form| form.get_name()).collect();
+            let forms = forms.iter().filter(|form| !form.is_hide_set());
+            let forms: Vec<&str> = forms.map(|form| form.get_name()).collect();
             assert_eq!(forms, ["table", "json"], "{name}");
             let help = command.render_long_help().to_string();
             assert!(help.contains("3  no lab answers"), "{name}: {help}");
         }
+    }
+
+    #[test]
+    fn only_a_plan_that_is_compiled_is_a_graph() {
+        let compiled = parse(&["plan", "compile", "--plan", "x", "--output", "dot"]).unwrap();
+        let Command::Plan(PlanCommand::Compile { dot, .. }) = compiled.command else {
+            panic!("{compiled:?}")
+        };
+        assert!(dot);
+        let refused = parse(&["plan", "show", "x", "--output", "dot"]).unwrap_err();
+        assert!(
+            refused.to_string().contains("use table or json"),
+            "{refused}"
+        );
     }
 
     #[test]

@@ -62,12 +62,13 @@ pub(crate) struct RevisionOf {
 /// `devlab plan`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PlanCommand {
-    /// Say what a plan file or feature on this machine comes to; needs no lab
+    /// Say what a plan file or feature on this machine comes to; needs no lab. `--output dot` prints
+    /// a graph for Graphviz
     Compile {
         #[command(flatten)]
         from: PlanFrom,
-        /// Print a graph for Graphviz
-        #[arg(long)]
+        /// Print a graph.
+        #[arg(skip)]
         dot: bool,
     },
     /// Print the JSON Schema of plan files

@@ -109,7 +109,10 @@ fn an_input_is_compiled_without_a_lab_and_its_mistakes_are_named() {
     let compiled = json(&bench, &compile);
     assert_eq!(compiled["planner"], "spec_kit");
     assert_eq!(compiled["plan"]["tasks"].as_array().unwrap().len(), 3);
-    let dot = bench.run(&[&compile[..], &["--dot"]].concat()).ok().out;
+    let dot = bench
+        .run(&[&compile[..], &["--output", "dot"]].concat())
+        .ok()
+        .out;
     assert!(dot.contains("\"T001\" -> \"T003\";"), "{dot}");
 
     std::fs::write(folder.join("tasks.md"), TASKS.replace("T003", "T002")).unwrap();

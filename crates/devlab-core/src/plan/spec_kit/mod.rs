@@ -167,14 +167,14 @@ impl SpecKit {
         }
         warnings.truncate(PLAN_PROBLEMS_MAX);
         let title = feature_title(file, spec, &self.folder);
+        let words = prompt::Words::new(spec, &title, &self.folder);
         let tasks = file.tasks.iter().zip(depends_on).map(|(task, on)| {
             let phase = &file.phases[task.phase];
-            let story = task.story.and_then(|number| spec.stories.get(&number));
             PlanTask {
                 key: task.id.to_owned(),
                 spec: TaskSpec {
                     title: short(task.text),
-                    goal: prompt::of(task, story, spec, &title, &self.folder),
+                    goal: words.of(task),
                     driver: self.driver.clone(),
                     checks: Vec::new(),
                     artifacts: Vec::new(),

@@ -188,6 +188,53 @@ fn sql(bench: &Bench, sql: &str) {
 }
 
 #[test]
+fn verify_makes_merges_again() {
+    let (bench, _) = lab();
+    let repo = repository(&bench);
+    // A merge was made at another time.
+    sql(&bench, "UPDATE candidates SET stamp = stamp + 5000");
+    let problems = found(&bench);
+    assert!(problems.contains("does not have the time"), "{problems}");
+    sql(&bench, "UPDATE candidates SET stamp = stamp - 5000");
+    verified(&bench);
+
+    // One brings in what nobody did.
+    let head = bench.git(&repo, &["rev-parse", "main"]);
+    let forged = bench.git(&repo, &["rev-parse", "main~1^{tree}"]);
+    let message = bench.git(&repo, &["log", "-1", "--format=%B", "main"]);
+    let devlab = [
+        "-c",
+        "user.name=devlab",
+        "-c",
+        "user.email=devlab@localhost",
+    ];
+    let forge = [
+        "commit-tree",
+        "-p",
+        "main^1",
+        "-p",
+        "main^2",
+        "-m",
+        &message,
+        &forged,
+    ];
+    let forged = bench.git(&repo, &[&devlab[..], &forge].concat());
+    bench.git(&repo, &["update-ref", "refs/heads/main", &forged]);
+    sql(
+        &bench,
+        &format!(
+            "UPDATE candidates SET tip = '{forged}', entries = replace(entries, '{head}', '{forged}') \
+             WHERE tip = '{head}'; \
+             UPDATE tasks SET published = '{forged}' WHERE published = '{head}'; \
+             UPDATE branch_heads SET head = '{forged}' WHERE head = '{head}'"
+        ),
+    );
+    let problems = found(&bench);
+    let wrong = format!("{forged} has the tree");
+    assert!(problems.contains(&wrong), "{problems}");
+}
+
+#[test]
 fn verify_names_what_does_not_hold() {
     let (bench, _) = lab();
     let repo = repository(&bench);
@@ -236,45 +283,6 @@ fn verify_names_what_does_not_hold() {
     sql(&bench, "DELETE FROM candidates");
     let problems = found(&bench);
     assert!(problems.contains("was never published"), "{problems}");
-
-    // A merge was made another time, and another one brings in what nobody did.
-    reset();
-    sql(&bench, "UPDATE candidates SET stamp = stamp + 5000");
-    let problems = found(&bench);
-    assert!(problems.contains("does not have the time"), "{problems}");
-    reset();
-    let forged = bench.git(&repo, &["rev-parse", "main~1^{tree}"]);
-    let message = bench.git(&repo, &["log", "-1", "--format=%B", "main"]);
-    let devlab = [
-        "-c",
-        "user.name=devlab",
-        "-c",
-        "user.email=devlab@localhost",
-    ];
-    let forge = [
-        "commit-tree",
-        "-p",
-        "main^1",
-        "-p",
-        "main^2",
-        "-m",
-        &message,
-        &forged,
-    ];
-    let forged = bench.git(&repo, &[&devlab[..], &forge].concat());
-    bench.git(&repo, &["update-ref", "refs/heads/main", &forged]);
-    sql(
-        &bench,
-        &format!(
-            "UPDATE candidates SET tip = '{forged}', entries = replace(entries, '{head}', '{forged}') \
-             WHERE tip = '{head}'; \
-             UPDATE tasks SET published = '{forged}' WHERE published = '{head}'; \
-             UPDATE branch_heads SET head = '{forged}' WHERE head = '{head}'"
-        ),
-    );
-    let problems = found(&bench);
-    let wrong = format!("{forged} has the tree");
-    assert!(problems.contains(&wrong), "{problems}");
 
     // The bytes of a log are others, or gone.
     reset();
