@@ -34,14 +34,15 @@ pub struct Found {
     pub kind: String,
 }
 
-/// A commit with two parents that devlab made, as a train does.
+/// A commit that devlab made to bring something in, as a train does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MergeCommit {
     /// Its id.
     pub oid: Oid,
     /// What it was made on.
     pub onto: Oid,
-    /// What it brings in.
+    /// What it brings in: `onto` itself if the commit has one parent. That is how git stores the merge
+    /// of a commit with itself, of which the result of a goal that changed nothing is one.
     pub head: Oid,
     /// Its tree.
     pub tree: Oid,
@@ -219,7 +220,8 @@ impl BareRepo {
         }
     }
 
-    /// Every merge by devlab in the history of the branches, newest first. One process.
+    /// Every commit by devlab that names a task in the history of the branches, newest first: merges,
+    /// and what was made for them. One process.
     ///
     /// # Errors
     /// git's failure, such as a history that is not whole.
@@ -227,7 +229,8 @@ impl BareRepo {
         let devlab = crate::commit::Signature::devlab();
         let mut found = Vec::new();
         self.cmd("log")
-            .args(["--branches", "--min-parents=2", "--max-parents=2"])
+            .args(["--branches", "--min-parents=1", "--max-parents=2"])
+            .args(["--fixed-strings", &format!("--author=<{}>", devlab.email())])
             .args(["--no-notes", "--no-mailmap", "--no-color"])
             .arg(MERGE_FORMAT)
             .timeout(WHOLE_TIMEOUT)
@@ -237,10 +240,10 @@ impl BareRepo {
                 let (oid, parents, author) = (part(), part(), part());
                 let (tree, authored, committed, task) = (part(), part(), part(), part());
                 let ours = author == devlab.email();
-                let parents = parents.split_once(' ').filter(|_| ours);
-                let Some((onto, head)) = parents else {
+                if !ours || task.trim().is_empty() {
                     return Ok(());
-                };
+                }
+                let (onto, head) = parents.split_once(' ').unwrap_or((parents, parents));
                 let time = |text: &str| {
                     let unread = |_| Error::unexpected("log", text.to_owned());
                     text.parse::<i64>().map_err(unread)

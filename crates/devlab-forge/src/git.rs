@@ -17,6 +17,9 @@ use crate::objects::Readers;
 pub(crate) const LOCAL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Time limit of a fetch, a push, a check of a whole repository.
 pub(crate) const LONG_TIMEOUT: Duration = Duration::from_secs(600);
+/// A tree that every repository has: attributes of a bare one come from there. Some versions of git
+/// take them from `HEAD` otherwise, and a merge would come out differently once that has moved.
+const EMPTY_TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 /// How long a command that is asked to end may take.
 pub(crate) const STOP_GRACE: Duration = Duration::from_secs(10);
 /// Time limit of what reads or writes a whole repository, however large.
@@ -207,6 +210,7 @@ impl Git {
         self.cmd(name)
             .env("GIT_DIR", git_dir)
             .cwd(git_dir)
+            .config("attr.tree", EMPTY_TREE)
             .arg(name)
     }
 }

@@ -85,6 +85,13 @@ impl Remote {
         })
     }
 
+    /// The same, with another credential.
+    #[must_use]
+    pub fn with(self, credential: Credential) -> Self {
+        let credential = Some(credential);
+        Self { credential, ..self }
+    }
+
     /// The address.
     #[must_use]
     pub fn url(&self) -> &Url {

@@ -39,6 +39,8 @@ const IMPORTS_MAX: usize = 4;
 
 /// Archives that are taken or taken in at the same time. Each may read or write everything there is.
 const ARCHIVES_MAX: usize = 1;
+/// Looks at the whole lab at one time.
+const LOOKS_MAX: usize = 1;
 /// Default of [`BytesConfig::seal_after`].
 const SEAL_AFTER_DEFAULT: Duration = Duration::from_secs(60);
 /// Default of [`BytesConfig::seal_from`].
@@ -125,6 +127,7 @@ pub struct Lab {
     settings: Mutex<HashMap<ProjectId, (Oid, Arc<ProjectSettings>)>>,
     pub(crate) imports: Semaphore,
     pub(crate) archives: Arc<Semaphore>,
+    pub(crate) looks: Semaphore,
     pub(crate) loops: Loops,
     pub(crate) stop: CancellationToken,
     pub(crate) tracker: TaskTracker,
@@ -177,6 +180,7 @@ impl Lab {
             settings: Mutex::default(),
             imports: Semaphore::new(IMPORTS_MAX),
             archives: Arc::new(Semaphore::new(ARCHIVES_MAX)),
+            looks: Semaphore::new(LOOKS_MAX),
             loops: Loops::default(),
             stop: CancellationToken::new(),
             tracker: TaskTracker::new(),

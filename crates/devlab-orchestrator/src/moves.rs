@@ -93,7 +93,7 @@ impl Lab {
             .copy_and_begin(wanted, &project, source.as_ref(), &mut arriving)
             .await;
         if let Some(source) = source {
-            self.leave_source(source).await;
+            source.leave().await;
         }
         match copied {
             Ok(()) => Ok(arriving),

@@ -42,7 +42,10 @@ impl FetchPolicy {
     }
 
     pub(crate) fn configure(&self, command: Cmd) -> Cmd {
-        let command = command.config("uploadpack.allowFilter", "true");
+        // Who copies a large repository hears that it is being made ready.
+        let command = command
+            .config("uploadpack.allowFilter", "true")
+            .config("uploadpack.keepAlive", "1");
         match self {
             Self::Refused => command.config("http.uploadpack", "false"),
             Self::All => command

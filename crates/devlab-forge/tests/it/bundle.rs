@@ -87,6 +87,28 @@ async fn merges_by_devlab_are_told_from_others() {
     assert_eq!(merges[0].oid, built.tip);
     assert_eq!((&merges[0].onto, &merges[0].head), (&by_a_person, &side));
     assert_eq!(merges[0].task, "task_1");
+
+    // Git stores the merge of a commit with itself with one parent.
+    let part = devlab_forge::candidate::Part {
+        head: built.tip.clone(),
+        task: "task_2".to_owned(),
+        title: "Nothing".to_owned(),
+        attempt: None,
+    };
+    let keep = name("refs/devlab/keep/y");
+    let outcome = devlab_forge::candidate::build(&lab.repo, &built.tip, &[part], 2, &keep).await;
+    let devlab_forge::candidate::Outcome::Built(same) = outcome.unwrap() else {
+        panic!("it conflicts")
+    };
+    lab.set("refs/heads/main", Some(&built.tip), Some(&same.tip))
+        .await;
+    let merges = lab.repo.merges_by_devlab().await.unwrap();
+    assert_eq!((merges.len(), &merges[0].oid), (2, &same.tip));
+    assert_eq!((&merges[0].onto, &merges[0].head), (&built.tip, &built.tip));
+    assert_eq!(
+        (merges[0].times, merges[0].task.as_str()),
+        ((2, 2), "task_2")
+    );
 }
 
 #[tokio::test]

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use devlab_core::server::Server;
-use devlab_core::{ProjectId, Refusal};
+use devlab_core::{Oid, ProjectId, Refusal};
 use devlab_forge::BareRepo;
+use devlab_store::dump::Scope;
 
-use super::facts::{Facts, Project};
+use super::facts::Project;
 use super::{Estate, io};
 use crate::error::{Error, Result};
 use crate::lab::Lab;
@@ -33,31 +34,30 @@ impl Elsewhere {
     /// # Errors
     /// [`Refusal::Conflict`] with the project and the server if one of them is not there, or no lab
     /// runs here that could ask it.
-    pub(super) async fn of(estate: &Estate, facts: &Facts) -> Result<Self> {
-        let elsewhere = estate.elsewhere().await?;
+    pub(super) async fn of(estate: &Estate, scope: Scope) -> Result<Self> {
+        let org = match scope {
+            Scope::Lab => None,
+            Scope::Org(org) => Some(org),
+        };
         let mut homes = HashMap::new();
-        for (id, project) in &facts.projects {
-            let Some(home) = elsewhere.get(id) else {
-                continue;
-            };
+        for (project, home) in estate.elsewhere(org).await? {
+            let name = &project.name;
             let Some(lab) = &estate.lab else {
                 return Err(Refusal::Conflict(format!(
-                    "the repository of {} is on the disk of another server, {home}: start the \
-                     server of this folder, which then copies it, or bring it here with `devlab \
-                     project move`",
-                    project.name
+                    "the repository of {name} is on the disk of another server, {home}: start the \
+                     server of this folder, which then copies it"
                 ))
                 .into());
             };
-            let Some(server) = lab.peer(*home).await? else {
+            let Some(server) = lab.peer(home).await? else {
                 return Err(Refusal::Conflict(format!(
-                    "the repository of {} is on the disk of another server, {home}, which is not \
-                     there: start it again, or bring the repository here with `devlab project move`",
-                    project.name
+                    "the repository of {name} is on the disk of another server, {home}, which is \
+                     not there: start it again, or take what another server has of it with `devlab \
+                     project move {name} --to SERVER --lost`"
                 ))
                 .into());
             };
-            homes.insert(*id, server);
+            homes.insert(project.id, server);
         }
         let lab = estate.lab.clone().filter(|_| !homes.is_empty());
         Ok(Self { homes, lab })
@@ -77,16 +77,16 @@ impl Elsewhere {
             return Ok(None);
         };
         let why = format!("a copy of {} for a backup", project.name);
-        let source = lab
-            .source_at(home, project.org, &project.name, &why)
-            .await?;
+        let source = lab.source_at(home, project.org, &project.name, &why);
+        let source = source.await?;
         let dir = scratch.join(format!("{id}.git"));
         let copied = fetched(lab, project, &source, &dir).await;
-        lab.leave_source(source).await;
+        source.leave().await;
         match copied {
             Ok(repo) => Ok(Some(Copied { repo, dir })),
             Err(Error::Git(error)) => Err(Refusal::Conflict(format!(
-                "the repository of {} ({id}) cannot be copied from its server, {} ({}): {error}",
+                "the repository of {} ({id}) cannot be copied from its server, {} ({}): {error}; \
+                 see that the server is well, and repeat this",
                 project.name, home.name, home.url
             ))
             .into()),
@@ -109,9 +109,13 @@ async fn fetched(lab: &Lab, project: &Project, source: &Source, dir: &Path) -> R
     let repo = BareRepo::init(&lab.git, dir, &project.default_branch).await?;
     repo.mirror(&source.remote).await?;
     let needed = project.named.iter().filter(|(_, need)| need.required);
-    let needed: Vec<_> = needed.map(|(oid, _)| oid.clone()).collect();
-    let mut missing = repo.missing_objects(&needed).await?;
-    missing.sort();
+    let mut needed: Vec<&Oid> = needed.map(|(oid, _)| oid).collect();
+    needed.sort();
+    // By a process that ends: one that goes on reading would keep the copy's room.
+    let names: Vec<String> = needed.iter().map(ToString::to_string).collect();
+    let found = needed.into_iter().zip(repo.look_up(&names).await?);
+    let missing = found.filter(|(_, found)| found.is_none());
+    let missing: Vec<Oid> = missing.map(|(oid, _)| oid.clone()).collect();
     repo.fetch_commits(&source.remote, &missing).await?;
     Ok(repo)
 }

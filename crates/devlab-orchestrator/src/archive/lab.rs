@@ -105,11 +105,16 @@ impl Lab {
         Ok(pieces)
     }
 
-    /// Holds records and repositories against each other; see [`verify`].
+    /// Holds records and repositories against each other; see [`verify`]. One at a time: each reads
+    /// everything and makes every merge again.
     ///
     /// # Errors
-    /// As [`verify`].
+    /// As [`verify`]; [`Refusal::Conflict`] while somebody else looks.
     pub async fn look(&self) -> Result<Report> {
+        let Ok(Ok(_turn)) = tokio::time::timeout(TURN_WAIT, self.looks.acquire()).await else {
+            let text = "the lab is being verified: try again when that is done";
+            return Err(Refusal::Conflict(text.to_owned()).into());
+        };
         verify(&self.estate()).await
     }
 

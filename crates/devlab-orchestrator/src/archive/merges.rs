@@ -5,11 +5,11 @@ use std::path::Path;
 
 use devlab_core::Oid;
 use devlab_core::limits::PLAN_FILE_BYTES_MAX;
-use devlab_core::plan::spec_kit::{TASKS_FILE, with_boxes_of};
+use devlab_core::plan::spec_kit::{TASKS_FILE, without};
 use devlab_core::train::CandidateEntry;
-use devlab_forge::BareRepo;
 use devlab_forge::bundle::MergeCommit;
 use devlab_forge::commit::{MergeOutcome, Signature};
+use devlab_forge::{BareRepo, Error};
 use futures::StreamExt;
 
 use super::facts::Published;
@@ -19,18 +19,27 @@ use crate::error::Result;
 const AT_ONCE: usize = 4;
 
 /// Something that does not hold, in words.
+#[derive(Debug)]
 pub(super) struct Wrong {
     pub(super) what: String,
-    /// Whether git of another version may be why.
-    pub(super) may_be_git: bool,
+    pub(super) why: Why,
+}
+
+/// What is behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// A rule of devlab.
+    Rule,
+    /// An object that is missing or damaged.
+    Damage,
+    /// Perhaps only that git of another version merges otherwise.
+    Git,
 }
 
 impl Wrong {
     fn rule(what: String) -> Self {
-        Self {
-            what,
-            may_be_git: false,
-        }
+        let why = Why::Rule;
+        Self { what, why }
     }
 }
 
@@ -96,7 +105,22 @@ async fn made_again(
     let MergeCommit {
         oid, onto, head, ..
     } = merge;
-    let brings_in = *head == entry.head || sets_boxes(repo, entry, head).await?;
+    let damage = |error: devlab_forge::Error| match error {
+        // Nothing is wrong with the lab.
+        Error::GitMissing { .. } | Error::Timeout { .. } | Error::Io { .. } => Err(error.into()),
+        error => Ok(Some(Wrong {
+            what: format!("{oid} cannot be made again: {error}"),
+            why: Why::Damage,
+        })),
+    };
+    let brings_in = match *head == entry.head {
+        true => Ok(true),
+        false => sets_boxes(repo, entry, head).await,
+    };
+    let brings_in = match brings_in {
+        Ok(brings_in) => brings_in,
+        Err(error) => return damage(error),
+    };
     if !brings_in || merge.task != entry.task.to_string() {
         let what = format!("{oid} does not merge {} of {}", entry.head, entry.task);
         return Ok(Some(Wrong::rule(what)));
@@ -110,24 +134,23 @@ async fn made_again(
             )
         }
         Ok(MergeOutcome::Conflict { paths, .. }) => {
-            let paths = paths.first().map_or("", String::as_str);
-            format!("{oid} merges what conflicts: {paths}")
+            let path = paths.first().map_or("", String::as_str);
+            format!("{oid} merges what conflicts: {path}")
         }
-        // What is missing or damaged makes no merge, and was told of.
-        Err(error) => format!("{oid} cannot be made again: {error}"),
+        Err(error) => return damage(error),
     };
-    Ok(Some(Wrong {
-        what,
-        may_be_git: true,
-    }))
+    let why = Why::Git;
+    Ok(Some(Wrong { what, why }))
 }
 
 /// Whether a commit is devlab's, on top of a result, and does nothing but set boxes of a Spec-Kit
 /// feature.
-async fn sets_boxes(repo: &BareRepo, entry: &CandidateEntry, commit: &Oid) -> Result<bool> {
-    let Ok(found) = repo.log(Some(&entry.head), commit, 2).await else {
-        return Ok(false);
-    };
+async fn sets_boxes(
+    repo: &BareRepo,
+    entry: &CandidateEntry,
+    commit: &Oid,
+) -> devlab_forge::Result<bool> {
+    let found = repo.log(Some(&entry.head), commit, 2).await?;
     let [found] = found.as_slice() else {
         return Ok(false);
     };
@@ -142,18 +165,27 @@ async fn sets_boxes(repo: &BareRepo, entry: &CandidateEntry, commit: &Oid) -> Re
     if !path.ends_with(&format!("/{TASKS_FILE}")) {
         return Ok(false);
     }
-    let before = repo.read_file(&entry.head, path, PLAN_FILE_BYTES_MAX);
-    let after = repo.read_file(commit, path, PLAN_FILE_BYTES_MAX);
-    let text = |bytes: Option<Vec<u8>>| bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-    let (before, after) = (text(before.await?), text(after.await?));
-    Ok(before
-        .zip(after)
-        .is_some_and(|(before, after)| with_boxes_of(&before, &after) == after))
+    let before = text(repo, &entry.head, path).await?;
+    let after = text(repo, commit, path).await?;
+    let both = before.zip(after);
+    Ok(both.is_some_and(|(before, after)| without(&before) == without(&after)))
+}
+
+/// A file that a plan can be made from.
+async fn text(repo: &BareRepo, commit: &Oid, path: &str) -> devlab_forge::Result<Option<String>> {
+    match repo.read_file(commit, path, PLAN_FILE_BYTES_MAX).await {
+        Ok(bytes) => Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok())),
+        // devlab sets no boxes in one.
+        Err(error) if error.is_too_large() => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use devlab_core::{CandidateId, TaskId, Timestamp};
+    use devlab_core::{CandidateId, RefName, TaskId, Timestamp};
+    use devlab_forge::commit::NewCommit;
+    use devlab_forge::{Git, GitBinary};
 
     use super::*;
 
@@ -213,5 +245,174 @@ mod tests {
         let (mut other, _) = published();
         other.tip = Some(oid(11));
         assert!(told(&other, &merges)[0].contains("is not its tip"));
+    }
+
+    const BOXES: &str = "specs/001-x/tasks.md";
+
+    /// A repository with commits that are made of one file after the other.
+    struct Bench {
+        temp: tempfile::TempDir,
+        repo: BareRepo,
+        base: Oid,
+    }
+
+    impl Bench {
+        async fn new() -> Self {
+            let temp = tempfile::tempdir().unwrap();
+            let git = Git::new(GitBinary::from_path("/usr/bin:/bin:/usr/local/bin"));
+            let main: RefName = "refs/heads/main".parse().unwrap();
+            let dir = temp.path().join("r.git");
+            let repo = BareRepo::init(&git, &dir, &main).await.unwrap();
+            let text = "- [ ] T001 One\n- [x] T002 Two\n- [ ] T002 Two\n";
+            let file = temp.path().join("work").join(BOXES);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(&file, text).unwrap();
+            for name in ["a", "b"] {
+                std::fs::write(temp.path().join("work").join(name), "0\n").unwrap();
+            }
+            let run = |args: &[&str]| {
+                let done = std::process::Command::new("git")
+                    .args(args)
+                    .current_dir(temp.path().join("work"))
+                    .env("GIT_DIR", &dir)
+                    .env("GIT_WORK_TREE", temp.path().join("work"))
+                    .output();
+                String::from_utf8(done.unwrap().stdout).unwrap()
+            };
+            run(&["add", "."]);
+            let tree: Oid = run(&["write-tree"]).trim().parse().unwrap();
+            let base = commit(&repo, &tree, &[]).await;
+            Self { temp, repo, base }
+        }
+
+        /// The merge of a result, made as a train does, and the entry that names it.
+        async fn merged(
+            &self,
+            onto: &Oid,
+            brings: &Oid,
+            result: &Oid,
+        ) -> (CandidateEntry, MergeCommit) {
+            let task = TaskId::new(Timestamp::from_millis(1), 1 << 16);
+            let outcome = self.repo.merge_tree(onto, brings).await.unwrap();
+            let (MergeOutcome::Clean { tree }
+            | MergeOutcome::Conflict {
+                tree_with_markers: tree,
+                ..
+            }) = outcome;
+            let merge = commit(&self.repo, &tree, &[onto, brings]).await;
+            let entry = CandidateEntry {
+                task,
+                head: result.clone(),
+                merge: Some(merge.clone()),
+                stat: None,
+            };
+            let merge = MergeCommit {
+                oid: merge,
+                onto: onto.clone(),
+                head: brings.clone(),
+                tree,
+                times: (1, 1),
+                task: task.to_string(),
+            };
+            (entry, merge)
+        }
+
+        async fn wrong(&self, entry: CandidateEntry, merge: MergeCommit) -> Option<(Why, String)> {
+            let objects = self.temp.path().join("objects");
+            std::fs::create_dir_all(&objects).unwrap();
+            let wrong = again(&self.repo, &objects, vec![(entry, merge)]).await;
+            let first = wrong.unwrap().pop();
+            first.map(|wrong| (wrong.why, wrong.what))
+        }
+    }
+
+    async fn commit(repo: &BareRepo, tree: &Oid, parents: &[&Oid]) -> Oid {
+        let devlab = Signature::devlab();
+        let commit = NewCommit {
+            tree,
+            parents,
+            message: "x",
+            author: &devlab,
+            committer: &devlab,
+            time_secs: 1,
+        };
+        repo.commit_tree(&commit).await.unwrap()
+    }
+
+    /// A commit on another one that writes a file.
+    async fn with(repo: &BareRepo, on: &Oid, path: &str, text: &str) -> Oid {
+        let tree = repo.tree_with_file(on, path, text.as_bytes()).await;
+        commit(repo, &tree.unwrap(), &[on]).await
+    }
+
+    #[tokio::test]
+    async fn what_git_makes_of_the_same_commits_holds_and_nothing_else() {
+        let bench = Bench::new().await;
+        let (repo, base) = (&bench.repo, &bench.base);
+        let result = with(repo, base, "a", "1\n").await;
+        let other = with(repo, base, "b", "2\n").await;
+        let (entry, merge) = bench.merged(&other, &result, &result).await;
+        assert_eq!(bench.wrong(entry.clone(), merge.clone()).await, None);
+        let count = repo.all_refs().await.unwrap().len();
+        assert_eq!(count, 0, "it leaves nothing behind");
+
+        let tree = repo.tree_of(&other).await.unwrap();
+        let forged = MergeCommit {
+            tree,
+            ..merge.clone()
+        };
+        let (why, what) = bench.wrong(entry.clone(), forged).await.unwrap();
+        assert!(why == Why::Git && what.contains("has the tree"), "{what}");
+
+        let task = "task_other".to_owned();
+        let of_another = MergeCommit {
+            task,
+            ..merge.clone()
+        };
+        let (why, what) = bench.wrong(entry.clone(), of_another).await.unwrap();
+        assert!(
+            why == Why::Rule && what.contains("does not merge"),
+            "{what}"
+        );
+
+        let clash = with(repo, base, "a", "other\n").await;
+        let (entry, conflict) = bench.merged(&clash, &result, &result).await;
+        let (why, what) = bench.wrong(entry, conflict).await.unwrap();
+        assert!(why == Why::Git && what.ends_with("conflicts: a"), "{what}");
+
+        let (entry, mut gone) = bench.merged(&other, &result, &result).await;
+        gone.onto = oid(77);
+        let (why, what) = bench.wrong(entry, gone).await.unwrap();
+        assert!(
+            why == Why::Damage && what.contains("cannot be made again"),
+            "{what}"
+        );
+
+        // A goal that changed nothing is merged with itself.
+        let (entry, nothing) = bench.merged(base, base, base).await;
+        assert_eq!(bench.wrong(entry, nothing).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_commit_between_may_set_boxes_and_do_nothing_else() {
+        let bench = Bench::new().await;
+        let (repo, base) = (&bench.repo, &bench.base);
+        let result = with(repo, base, "a", "1\n").await;
+        let boxes = "- [X] T001 One\n- [x] T002 Two\n- [X] T002 Two\n";
+        let ticked = with(repo, &result, BOXES, boxes).await;
+        let (entry, merge) = bench.merged(base, &ticked, &result).await;
+        assert_eq!(bench.wrong(entry, merge).await, None);
+
+        let words = with(repo, &result, BOXES, &boxes.replace("One", "All")).await;
+        let elsewhere = with(repo, &result, "b", "2\n").await;
+        let twice = with(repo, &ticked, BOXES, "- [ ] T001 One\n").await;
+        for other in [words, elsewhere, twice, base.clone()] {
+            let (entry, merge) = bench.merged(base, &other, &result).await;
+            let (why, what) = bench.wrong(entry, merge).await.unwrap();
+            assert!(
+                why == Why::Rule && what.contains("does not merge"),
+                "{what}"
+            );
+        }
     }
 }

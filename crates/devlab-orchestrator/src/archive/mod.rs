@@ -30,13 +30,13 @@ mod take;
 mod tar;
 mod verify;
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use devlab_core::limits::PAGE_MAX;
+use devlab_core::org::Project;
 use devlab_core::tx::Page;
-use devlab_core::{ProjectId, Refusal, ServerId};
+use devlab_core::{OrgId, Refusal, ServerId};
 use devlab_forge::Git;
 use devlab_store::blobs::BlobStore;
 use devlab_store::{Store, StoreExt};
@@ -85,26 +85,26 @@ impl Estate {
             .map_err(io(format!("cannot make a folder in {}", beside.display())))
     }
 
-    /// Projects whose repositories other servers have.
-    async fn elsewhere(&self) -> Result<HashMap<ProjectId, ServerId>, Error> {
+    /// Projects, of one org or all, whose repositories other servers have.
+    async fn elsewhere(&self, org: Option<OrgId>) -> Result<Vec<(Project, ServerId)>, Error> {
         let Some(here) = self.here else {
-            return Ok(HashMap::new());
+            return Ok(Vec::new());
         };
         let found = self.store.read(move |view| {
-            let (mut found, mut after) = (HashMap::new(), None);
+            let (mut found, mut after) = (Vec::new(), None);
             loop {
                 let page = Page {
                     after,
                     limit: PAGE_MAX,
                 };
-                let projects = view.projects(None, page)?;
+                let projects = view.projects(org, page)?;
                 let Some(last) = projects.last() else {
                     return Ok(found);
                 };
                 after = Some(last.id.uuid());
                 for project in projects {
                     if let Some(home) = project.home.server.filter(|home| *home != here) {
-                        found.insert(project.id, home);
+                        found.push((project, home));
                     }
                 }
             }

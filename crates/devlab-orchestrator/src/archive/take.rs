@@ -34,8 +34,14 @@ pub fn take(
 ) -> (Pieces, impl Future<Output = Result<Manifest>> + Send) {
     let (to, pieces) = mpsc::channel(PIECES_WAITING_MAX);
     let work = async move {
+        let gone = to.clone();
         let sender = tar::Sender::new(to);
-        let taken = holding(&estate, send(&estate, scope, now, &sender)).await;
+        let taken = tokio::select! {
+            biased;
+            taken = holding(&estate, send(&estate, scope, now, &sender)) => taken,
+            // A copy or a bundle of a large repository sends nothing for a while.
+            () = gone.closed() => Err(bad("whoever asked for it has gone")),
+        };
         if let Err(error) = &taken {
             sender.fail(error).await;
         }
@@ -64,8 +70,8 @@ async fn holding<T>(estate: &Estate, work: impl Future<Output = Result<T>>) -> R
 
 async fn send(estate: &Estate, scope: Scope, now: Timestamp, to: &tar::Sender) -> Result<Manifest> {
     let scratch = estate.scratch()?;
+    let elsewhere = Elsewhere::of(estate, scope).await?;
     let (mut parts, facts) = records(estate, scope, scratch.path()).await?;
-    let elsewhere = Elsewhere::of(estate, &facts).await?;
     for part in &parts {
         let file = scratch.path().join(part.name.trim_start_matches("db/"));
         to.file(part, &file).await?;
@@ -190,8 +196,8 @@ pub(super) async fn repo_of(estate: &Estate, id: ProjectId, project: &Project) -
 
 fn damaged(id: ProjectId, project: &Project, error: &devlab_forge::Error) -> Error {
     Error::Refused(devlab_core::Refusal::Conflict(format!(
-        "the repository of {} ({id}) cannot be read whole: {error}; `devlab verify` says what is \
-         missing",
+        "the repository of {} ({id}) cannot be read whole: {error}; `devlab verify` on its server \
+         says what is missing",
         project.name
     )))
 }

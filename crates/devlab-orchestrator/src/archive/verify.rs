@@ -13,7 +13,7 @@ use devlab_store::dump::{Record, Scope};
 
 use super::Estate;
 use super::facts::{Facts, Project, Published};
-use super::merges::Wrong;
+use super::merges::{Why, Wrong};
 use super::restore::head_of;
 use super::take::repo_of;
 use crate::error::Result;
@@ -94,10 +94,11 @@ pub async fn verify(estate: &Estate) -> Result<Report> {
     }
     report.counted.projects = facts.projects.len() as u64;
     report.counted.tasks = facts.tasks.len() as u64;
-    let elsewhere = estate.elsewhere().await?;
+    let elsewhere = estate.elsewhere(None).await?;
+    let elsewhere: HashSet<ProjectId> = elsewhere.into_iter().map(|(p, _)| p.id).collect();
     let scratch = estate.scratch()?;
     for (id, project) in &facts.projects {
-        if elsewhere.contains_key(id) {
+        if elsewhere.contains(id) {
             report.counted.elsewhere += 1;
             continue;
         }
@@ -292,7 +293,9 @@ impl Look<'_> {
                 }
             }
         }
-        for merge in merges.iter().filter(|merge| !ours.contains(&merge.oid)) {
+        // What has one parent may only set boxes.
+        let others = merges.iter().filter(|merge| merge.onto != merge.head);
+        for merge in others.filter(|merge| !ours.contains(&merge.oid)) {
             let Ok(task) = merge.task.parse::<TaskId>() else {
                 continue;
             };
@@ -325,8 +328,12 @@ impl Look<'_> {
             pairs.extend(found);
         }
         wrong.extend(super::merges::again(self.repo, self.scratch, pairs).await?);
-        for Wrong { what, may_be_git } in wrong {
-            let help = if may_be_git { OTHER_GIT } else { REPORT };
+        for Wrong { what, why } in wrong {
+            let help = match why {
+                Why::Rule => REPORT,
+                Why::Damage => RESTORE,
+                Why::Git => OTHER_GIT,
+            };
             report.add(self.place, what, help);
         }
         Ok(())

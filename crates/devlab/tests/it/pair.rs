@@ -19,7 +19,7 @@ pub(crate) struct Pair {
     pub(crate) bench: Bench,
     pub(crate) postgres: Postgres,
     /// Where they find the database.
-    url: String,
+    pub(crate) url: String,
     /// By how much the time of all of them is moved; `None` if it is the machine's.
     moved_ms: Option<u64>,
     running: Vec<(&'static str, Child)>,

@@ -30,7 +30,7 @@ use crate::task::TaskSpec;
 
 use super::{Plan, PlanTask, Planned, Planner, PlannerKind, Problem, check, in_order};
 
-pub use ticks::{tick, with_boxes_of};
+pub use ticks::{tick, with_boxes_of, without};
 
 use lines::{PhaseKind, TasksFile};
 use spec::Spec;

@@ -39,7 +39,8 @@ fn write(text: &str, mark: impl Fn(&str, &str) -> Option<char>) -> String {
 }
 
 /// The file with all boxes empty: what a plan depends on.
-pub(super) fn without(text: &str) -> String {
+#[must_use]
+pub fn without(text: &str) -> String {
     write(text, |_, _| Some(' '))
 }
 

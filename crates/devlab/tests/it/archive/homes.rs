@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, Ended};
 use crate::pair::Pair;
 
 const ALL: &str = "api,loops,git";
@@ -35,6 +35,25 @@ fn a_backup_has_the_repositories_of_all_servers() {
     let moved = pair.asked("one", &["project", "move", "notes", "--to", &two]);
     assert_eq!(moved["home"], two.as_str());
     work(&pair, "one", &notes, "third");
+    // A result that waits for a person, and whose refs somebody has removed: it is fetched by its id.
+    let args = [
+        "run",
+        "fourth",
+        "--review",
+        "--",
+        "sh",
+        "-c",
+        "echo 4 >four",
+    ];
+    pair.ask_in("one", &notes, &args).fails_with(7);
+    let repository = pair.git_dir("two", &moved);
+    let held = pair.bench.git(
+        &repository,
+        &["for-each-ref", "--format=%(refname)", "refs/devlab"],
+    );
+    for name in held.lines() {
+        pair.bench.git(&repository, &["update-ref", "-d", name]);
+    }
 
     let to = pair.bench.path().join("lab.tar");
     let backup = ["backup", to.to_str().unwrap()];
@@ -54,7 +73,7 @@ fn a_backup_has_the_repositories_of_all_servers() {
     let refs = ["for-each-ref"];
     let original = pair.bench.git(&pair.git_dir("two", &moved), &refs);
     assert_eq!(restored.git(&copy, &refs), original);
-    assert!(original.contains("refs/devlab/attempts/"), "{original}");
+    assert!(original.contains("refs/heads/main"), "{original}");
     assert_eq!(good_tokens(&pair), [] as [Value; 0]);
 
     // Without a home there is no archive, and the reason names the project and the server.
@@ -71,5 +90,18 @@ fn a_backup_has_the_repositories_of_all_servers() {
     let left = left.filter(|entry| entry.file_name().to_string_lossy().starts_with(".archive"));
     assert_eq!(left.count(), 0);
     pair.start("two", ALL, "");
-    pair.ask("one", &backup).ok();
+    let org = pair.bench.path().join("org.tar");
+    let export = ["org", "export", "default", org.to_str().unwrap()];
+    pair.ask("one", &export).ok();
+
+    // Who cannot ask the home says what can.
+    pair.kill("one");
+    let mut command = pair.command("one", &backup);
+    command.env("DATABASE_URL", &pair.url);
+    command.env("DEVLAB_BLOBS", pair.bench.path().join("blobs"));
+    let refused = Ended::of_command(&mut command).fails_with(1);
+    assert!(
+        refused.err.contains("notes") && refused.err.contains("start the server of this folder"),
+        "{refused:#?}"
+    );
 }

@@ -36,6 +36,8 @@ use round::Outcome;
 const AT_ONCE: usize = 3;
 /// Rounds of the long set, unless `DEVLAB_CHAOS_ROUNDS` says otherwise.
 const ROUNDS_DEFAULT: u64 = 200;
+/// Seeded rounds of two servers on PostgreSQL in the short set.
+const ROUNDS_ON_POSTGRES: u64 = 6;
 /// So many seeded rounds kill at every point, whatever their seeds.
 const ROUNDS_FOR_ALL: u64 = 100;
 
@@ -48,6 +50,13 @@ async fn every_named_point_survives_a_kill() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn some_rounds_survive_on_postgresql() {
+    let report = Report::of(&run_all(seeded(1, ROUNDS_ON_POSTGRES, true)).await);
+    report.show();
+    report.nothing_is_lost();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 #[ignore = "takes long: `make chaos` runs it"]
 async fn seeded_rounds_survive() {
     let number = |name: &str, default| {
@@ -56,13 +65,26 @@ async fn seeded_rounds_survive() {
     };
     let rounds = number("DEVLAB_CHAOS_ROUNDS", ROUNDS_DEFAULT);
     let first = number("DEVLAB_CHAOS_SEED", 1);
-    let seeded = (first..first + rounds).map(lot::round_of).collect();
+    let on_postgres = match std::env::var("DEVLAB_CHAOS_STORE").as_deref() {
+        Ok("postgres") => true,
+        Ok("sqlite" | "") | Err(_) => false,
+        Ok(other) => panic!("DEVLAB_CHAOS_STORE is sqlite or postgres, not {other}"),
+    };
+    let seeded = seeded(first, rounds, on_postgres);
     let report = Report::of(&run_all(seeded).await);
     report.show();
     report.nothing_is_lost();
     if rounds >= ROUNDS_FOR_ALL {
         report.nothing_is_left_out();
     }
+}
+
+fn seeded(first: u64, rounds: u64, on_postgres: bool) -> Vec<Round> {
+    let round = |seed| Round {
+        on_postgres,
+        ..lot::round_of(seed)
+    };
+    (first..first + rounds).map(round).collect()
 }
 
 async fn run_all(rounds: Vec<Round>) -> Vec<Outcome> {

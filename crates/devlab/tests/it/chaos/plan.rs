@@ -109,6 +109,8 @@ pub(super) struct Round {
     pub(super) hard_end: bool,
     /// A point that is never reached is a failure, and so are blows whose moments never come.
     pub(super) is_exact: bool,
+    /// Two servers on PostgreSQL instead of one on SQLite.
+    pub(super) on_postgres: bool,
 }
 
 /// Names of all points.
@@ -147,5 +149,6 @@ pub(super) fn round(name: &str, arms: Vec<Arm>, blows: Vec<Blow>) -> Round {
         slow_restart: false,
         hard_end: false,
         is_exact: true,
+        on_postgres: false,
     }
 }

@@ -77,7 +77,10 @@ impl World {
             .unwrap();
         let path = folder.path().to_owned();
         let (disks, not_small) = disks(round, &path);
-        let postgres = postgres().await;
+        let postgres = match round.on_postgres {
+            true => Some(postgres().await),
+            false => None,
+        };
         let mut server = Proc::new(server(&path, postgres.as_ref()));
         server.start();
         let (url, admin) = credentials(&data_of(&path, Who::Server)).await;
@@ -227,19 +230,14 @@ fn text(path: &Path) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// A database of this round's own, if the rounds are to run on PostgreSQL.
-async fn postgres() -> Option<Postgres> {
-    match std::env::var("DEVLAB_CHAOS_STORE").as_deref() {
-        Ok("postgres") => {}
-        Ok("sqlite" | "") | Err(_) => return None,
-        Ok(other) => panic!("DEVLAB_CHAOS_STORE is sqlite or postgres, not {other}"),
-    }
+/// A database of this round's own.
+async fn postgres() -> Postgres {
     let started = tokio::task::spawn_blocking(|| {
         let postgres = Postgres::start(&[]);
         postgres.create("devlab");
         postgres
     });
-    Some(started.await.unwrap())
+    started.await.unwrap()
 }
 
 fn address(url: &str) -> SocketAddr {
