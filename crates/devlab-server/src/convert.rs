@@ -21,6 +21,7 @@ use devlab_core::server::Server;
 use devlab_core::state::State;
 use devlab_core::task::{Feedback, Task, TaskSpec};
 use devlab_core::train::Candidate;
+use devlab_core::tx::Edge;
 use devlab_core::{Oid, Refusal, Timestamp};
 use devlab_orchestrator::{Assignment, CommitView};
 
@@ -477,6 +478,15 @@ pub fn token(token: Token) -> WireToken {
         expires_at: token.expires_at,
         revoked_at: token.revoked_at,
         created_at: token.created_at,
+    }
+}
+
+/// A dependency.
+#[must_use]
+pub fn edge(edge: Edge) -> wire::Edge {
+    wire::Edge {
+        task: edge.dependent,
+        depends_on: edge.dependency,
     }
 }
 

@@ -63,6 +63,8 @@ export const keys = {
   audit: (org: string) => ["org", org, "audit"] as const,
   board: (org: string) => ["board", org] as const,
   goal: (id: string) => ["goal", id] as const,
+  /** Dependencies among the tasks of a goal; of every goal, if none is named. */
+  edges: (goal?: string) => (goal ? (["edges", goal] as const) : (["edges"] as const)),
   task: (id: string) => ["task", id] as const,
   patch: (id: string) => ["patch", id] as const,
   plans: (task: string) => ["plans", task] as const,

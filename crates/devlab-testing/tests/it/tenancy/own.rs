@@ -66,7 +66,8 @@ pub(crate) async fn request(
             let token = world.server.new_token(Role::Viewer, &a.org_name).await;
             new(at(&token.token.id))
         }
-        "schedule" => new(path.to_owned()).json(&json!({"org": a.org, "task": "One more",
+        "command" | "schedule" => new(path.to_owned())
+            .json(&json!({"org": a.org, "task": "One more",
             "labels": ["nobody=has-this"]})),
         "task.create" => new(path.to_owned()).json(&json!({"org": a.org, "title": "One more",
             "labels": ["nobody=has-this"]})),
