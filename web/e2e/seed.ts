@@ -1,6 +1,6 @@
 import { client, type Lab, makeProject } from "./lab";
 
-const script = (text: string) => ({ command: { script: text } });
+export const script = (text: string) => ({ command: { script: text } });
 
 const PARSER = `/// Parses one line of settings.
 pub fn parse(line: &str) -> Option<(String, String)> {
@@ -41,22 +41,28 @@ while [ $i -lt ${lines} ]; do
 done
 `;
 
+/** A project with checks, and a task on it whose result is to be reviewed. */
+export async function seedReview(lab: Lab, name: string): Promise<{ review: string }> {
+  await makeProject(lab, name, {
+    "src/parser.rs": PARSER,
+    "README.md": "# parser\n",
+    ".devlab/project.toml": `protected_paths = ["tests"]\n\n[[check]]\nname = "has parser"\nrun = "test -s src/parser.rs"\n\n[[check]]\nname = "no tabs"\nrun = "! grep -rn '\\t' src"\n`,
+  });
+  const review = await client(lab).post<{ goal: string }>("/schedule", {
+    org: "default",
+    project: name,
+    task: "Accept comments in settings\n\nA line may end with a comment that begins with #. Say so in the docs, with an example.",
+    driver: script(CHANGE),
+  });
+  return { review: review.goal };
+}
+
 /** A lab in the middle of its day: something in every state. */
 export async function seedSmall(
   lab: Lab,
 ): Promise<{ review: string; goal: string; noisy: string; draft: string }> {
   const api = client(lab);
-  await makeProject(lab, "settings", {
-    "src/parser.rs": PARSER,
-    "README.md": "# parser\n",
-    ".devlab/project.toml": `protected_paths = ["tests"]\n\n[[check]]\nname = "has parser"\nrun = "test -s src/parser.rs"\n\n[[check]]\nname = "no tabs"\nrun = "! grep -rn '\\t' src"\n`,
-  });
-  const review = await api.post<{ goal: string }>("/schedule", {
-    org: "default",
-    project: "settings",
-    task: "Accept comments in settings\n\nA line may end with a comment that begins with #. Say so in the docs, with an example.",
-    driver: script(CHANGE),
-  });
+  const { review } = await seedReview(lab, "settings");
   const goal = await api.post<{ goal: string }>("/schedule", {
     org: "default",
     project: "settings",
@@ -106,7 +112,7 @@ export async function seedSmall(
     driver: script("echo none; exit 0"),
   });
   await api.post("/schedule", { org: "default", task: "Ask the upstream about its licence" });
-  return { review: review.goal, goal: goal.goal, noisy: loud.goal, draft: draft.id };
+  return { review, goal: goal.goal, noisy: loud.goal, draft: draft.id };
 }
 
 /** A goal of many tasks in layers, for the graph. Nobody can work on it: it stays. */

@@ -177,6 +177,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/command": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Schedules one task and answers with it. */
+        post: operations["command"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/events": {
         parameters: {
             query?: never;
@@ -646,6 +663,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The orgs that the caller sees with what happens in each: tasks by state, agents, latest goals. */
+        get: operations["state"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/store": {
         parameters: {
             query?: never;
@@ -907,6 +941,23 @@ export interface paths {
          *     last line says so.
          */
         get: operations["task.diff"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{id}/edges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Dependencies among the tasks below a composite, at every depth: what a graph of it is drawn from. */
+        get: operations["task.edges"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1497,6 +1548,25 @@ export interface components {
              */
             timeout_secs?: number | null;
         };
+        /** @description Schedules one task. */
+        CommandTask: {
+            driver?: components["schemas"]["Driver"] | null;
+            /** @description Labels that an agent needs. */
+            labels?: string[];
+            /** @description Org, by id or name. May be left out by a caller that has just one. */
+            org?: string | null;
+            /**
+             * Format: int32
+             * @description Higher is earlier; default 0.
+             */
+            priority?: number;
+            /** @description Project, by id or name. A task without one changes no repository. */
+            project?: string | null;
+            /** @description Whether a person reviews the result. Default: yes if there is a project. */
+            review?: boolean | null;
+            /** @description What is wanted, in words. The first line is the title. */
+            task: string;
+        };
         /** @description A commit, in a task's log. */
         Commit: {
             /** @description When (RFC 3339). */
@@ -1672,6 +1742,13 @@ export interface components {
             /** @description Its title. */
             title: string;
         };
+        /** @description A dependency between two tasks. */
+        Edge: {
+            /** @description What it waits for. */
+            depends_on: string;
+            /** @description What waits. */
+            task: string;
+        };
         /** @description Something that happened. On a stream its SSE id is `seq` and its SSE event is `kind`. */
         Event: {
             /**
@@ -1834,6 +1911,18 @@ export interface components {
              * @description Tasks.
              */
             tasks: number;
+        };
+        /** @description The orgs that the caller sees, and what happens in them, at one moment. */
+        LabState: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description Where the next orgs begin: pass it as `cursor`. Absent if there are no more. */
+            next?: string | null;
+            /** @description Orgs, oldest first, 50 at a time. */
+            orgs: components["schemas"]["OrgState"][];
         };
         /** @description A page of a list. */
         List_Agent: {
@@ -2050,6 +2139,18 @@ export interface components {
                 parents: string[];
                 /** @description First line of the message. */
                 subject: string;
+            }[];
+            /** @description Where the next page begins: pass it as `cursor`. Absent on the last page. */
+            next?: string | null;
+        };
+        /** @description A page of a list. */
+        List_Edge: {
+            /** @description The items. */
+            items: {
+                /** @description What it waits for. */
+                depends_on: string;
+                /** @description What waits. */
+                task: string;
             }[];
             /** @description Where the next page begins: pass it as `cursor`. Absent on the last page. */
             next?: string | null;
@@ -2583,6 +2684,24 @@ export interface components {
              *     or `forever`; absent: as the lab says.
              */
             retention?: string | null;
+        };
+        /** @description What happens in an org. */
+        OrgState: {
+            /** @description Agents, newest first, the first 100. */
+            agents: components["schemas"]["Agent"][];
+            /** @description Goals, newest first, the first 10. */
+            goals: components["schemas"]["Task"][];
+            /** @description The org. */
+            org: components["schemas"]["Org"];
+            /**
+             * Format: int64
+             * @description How many attempts could be claimed now, if there were agents for them.
+             */
+            queued: number;
+            /** @description How many tasks are in each state, archived ones left out. Every state is there. */
+            tasks: {
+                [key: string]: number;
+            };
         };
         /** @description A reviewable change. */
         Patch: {
@@ -4063,6 +4182,39 @@ export interface operations {
             };
         };
     };
+    command: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CommandTask"];
+            };
+        };
+        responses: {
+            /** @description The task */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "event.list": {
         parameters: {
             query?: {
@@ -5187,6 +5339,40 @@ export interface operations {
             };
         };
     };
+    state: {
+        parameters: {
+            query?: {
+                /** @description Org, by id or name. Default: the caller's, or every org for a global token. */
+                org?: string;
+                /** @description `next` of the answer before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The state */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabState"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "store.get": {
         parameters: {
             query?: never;
@@ -5785,6 +5971,43 @@ export interface operations {
                 };
                 content: {
                     "text/x-diff": string;
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "task.edges": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Most items: 1 to 5000, which is the default. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Edge"];
                 };
             };
             /** @description A problem: `code` says which */
