@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Locator, Page } from "@playwright/test";
 import { expect, test } from "../fixtures";
 import { makeProject, until } from "../lab";
@@ -5,10 +7,12 @@ import { script } from "../seed";
 
 test("a goal runs to its end before one's eyes", async ({ browser, world }) => {
   const page = await world.open(browser);
+  // The work waits until it is watched.
+  const watched = join(world.lab.home, "watched");
   const { goal } = await world.api.post<{ goal: string }>("/schedule", {
     org: "default",
     title: "Watch me",
-    driver: script("sleep 1; echo ok"),
+    driver: script(`until [ -e '${watched}' ]; do sleep 0.1; done; echo ok`),
     tasks: [
       { key: "a", title: "First" },
       { key: "b", title: "Second", depends_on: ["a"] },
@@ -16,6 +20,7 @@ test("a goal runs to its end before one's eyes", async ({ browser, world }) => {
   });
   await page.goto(`${world.origin}/ui/o/default/goals/${goal}`);
   await expect(page.getByText("0 of 2 tasks done")).toBeVisible();
+  writeFileSync(watched, "");
   await expect(page.getByText("2 of 2 tasks done")).toBeVisible();
   await expect(page.locator("header").getByText("Done", { exact: true })).toBeVisible();
 });
