@@ -23,7 +23,7 @@ use devlab_core::task::{Feedback, Task, TaskSpec};
 use devlab_core::train::Candidate;
 use devlab_core::tx::Edge;
 use devlab_core::{Oid, Refusal, Timestamp};
-use devlab_orchestrator::{Assignment, CommitView};
+use devlab_orchestrator::{Assignment, CommitView, EntryKind, Folder, FolderEntry};
 
 /// Most remarks that come with a patch, the newest.
 const COMMENTS_SHOWN_MAX: usize = 50;
@@ -272,6 +272,29 @@ pub fn project(project: Project, org: &Org, head: Option<&Oid>) -> wire_project:
         home: project.home.server,
         moving_to: project.home.moving_to,
         created_at: project.created_at,
+    }
+}
+
+/// What is in a folder of a repository.
+#[must_use]
+pub fn folder(commit: &Oid, path: String, folder: Folder) -> wire_project::Folder {
+    let entry = |entry: FolderEntry| wire_project::FolderEntry {
+        name: entry.name,
+        kind: match entry.kind {
+            EntryKind::File => "file",
+            EntryKind::Executable => "executable",
+            EntryKind::Link => "link",
+            EntryKind::Folder => "folder",
+            EntryKind::Submodule => "submodule",
+        }
+        .to_owned(),
+        size: entry.size,
+    };
+    wire_project::Folder {
+        commit: commit.to_string(),
+        path,
+        entries: folder.entries.into_iter().map(entry).collect(),
+        cut: folder.cut,
     }
 }
 

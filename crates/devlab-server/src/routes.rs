@@ -3,6 +3,7 @@
 pub mod agents;
 pub mod archives;
 pub mod artifacts;
+pub mod browse;
 pub mod docs;
 pub mod edges;
 pub mod events;
@@ -42,6 +43,7 @@ pub fn all(app: &Arc<App>, lab: Arc<Lab>) -> Result<(Router, OpenApi), serde_jso
         orgs::list,
         retention::list,
         tasks::list,
+        browse::list,
         edges::list,
         schedule::list,
         plans::list,

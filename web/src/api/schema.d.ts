@@ -551,6 +551,23 @@ export interface paths {
         patch: operations["project.update"];
         trace?: never;
     };
+    "/v1/projects/{id}/blob": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The bytes of a file of the repository at a commit: at most 4 MiB. */
+        get: operations["project.blob"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/projects/{id}/move": {
         parameters: {
             query?: never;
@@ -623,6 +640,23 @@ export interface paths {
          *     default branch, what has diverged is merged and verified by a task.
          */
         post: operations["project.sync"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{id}/tree": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is in a folder of the repository at a commit: at most 5,000 entries. */
+        get: operations["project.tree"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1783,6 +1817,29 @@ export interface components {
             name: string;
             /** @description Its content. */
             text: string;
+        };
+        /** @description What is in a folder of a project's repository, at a commit. */
+        Folder: {
+            /** @description The commit. */
+            commit: string;
+            /** @description Whether there are more than 5,000, which is the most that is listed. */
+            cut: boolean;
+            /** @description What is in it, by the bytes of the names. */
+            entries: components["schemas"]["FolderEntry"][];
+            /** @description The folder's path from the root; empty for the root itself. */
+            path: string;
+        };
+        /** @description Something in a folder. */
+        FolderEntry: {
+            /** @description What it is: `file`, `executable`, `link`, `folder` or `submodule`. */
+            kind: string;
+            /** @description Its name, without the folder's. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Bytes of a file or a link.
+             */
+            size?: number | null;
         };
         /** @description Why an agent gave up. */
         GivenUp: {
@@ -5105,6 +5162,45 @@ export interface operations {
             };
         };
     };
+    "project.blob": {
+        parameters: {
+            query: {
+                /** @description Commit, by its whole id. Default: the head of the default branch. */
+                commit?: string;
+                /** @description Path of the file from the root. */
+                path: string;
+                /** @description Whether a browser may show it; pictures, text and JSON only. Default: it is a download. */
+                inline?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The project */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "project.move": {
         parameters: {
             query?: never;
@@ -5264,6 +5360,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SyncResult"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "project.tree": {
+        parameters: {
+            query?: {
+                /** @description Commit, by its whole id. Default: the head of the default branch. */
+                commit?: string;
+                /** @description Path of the folder from the root, which is the default. */
+                path?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The project */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The folder */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Folder"];
                 };
             };
             /** @description A problem: `code` says which */

@@ -93,6 +93,11 @@ fn targets(operation: &str, path: &str, there: &Ids) -> Vec<String> {
         )],
         "task.put_artifact" => vec![put(there.task, there.attempt)],
         "task.artifacts" => vec![format!("attempt={}", there.attempt)],
+        "project.tree" => vec![format!("commit={}", there.head)],
+        "project.blob" => vec![
+            "path=README.md".to_owned(),
+            format!("commit={}&path=README.md", there.head),
+        ],
         "agent.control" => vec![format!("held={}", there.attempt)],
         _ => Vec::new(),
     };
@@ -102,7 +107,7 @@ fn targets(operation: &str, path: &str, there: &Ids) -> Vec<String> {
     }
     let bare = targets[0].clone();
     targets.extend(queries.iter().map(|query| format!("{bare}?{query}")));
-    if ["task.append_log", "task.put_artifact"].contains(&operation) {
+    if ["task.append_log", "task.put_artifact", "project.blob"].contains(&operation) {
         targets.remove(0);
     }
     targets

@@ -38,7 +38,8 @@ pub(crate) async fn request(
             let name = format!("new-{n}");
             new(path.to_owned()).json(&json!({"org": a.org, "name": name}))
         }
-        "project.get" | "project.settings" => new(at(&a.project)),
+        "project.get" | "project.settings" | "project.tree" => new(at(&a.project)),
+        "project.blob" => new(format!("{}?path=README.md", at(&a.project))),
         "project.update" => new(at(&a.project)).json(&json!({"upstream": "elsewhere"})),
         // Where it is already: there is one server.
         "project.move" => new(at(&a.project)).json(&json!({"to": "test"})),
