@@ -32,13 +32,20 @@ function pagesOf(seeded: Seeded): Array<[name: string, path: string, ready: stri
     ["task-log", `${org}/tasks/${seeded.noisy}?tab=log`, "Compiling"],
     ["task-changes", `${review}?tab=changes`, "parse_all"],
     ["task-proof", `${review}?tab=proof`, "no tabs"],
+    ["task-artifacts", `${org}/tasks/${seeded.pictured}?tab=artifacts`, "shots/before.png"],
     ["task-draft", `${org}/tasks/${seeded.draft}`, "Approve"],
     ["agents", `${org}/agents`, "agent-1"],
     ["projects", `${org}/projects`, "settings"],
     ["project", `${org}/projects/settings`, "How work is judged"],
+    ["project-files", `${org}/projects/settings?tab=files`, "README.md"],
+    ["project-file", `${org}/projects/settings?tab=files&path=src/parser.rs&file=true`, "Parses one line"],
     ["project-patches", `${org}/projects/settings?tab=patches`, "Accept comments"],
     ["project-train", `${org}/projects/settings?tab=train`, "In the train"],
     ["new-work", `${org}/new?mode=graph`, "Checks besides"],
+    ["policy", `${org}/admin/policy`, "What is in force"],
+    ["policy-project", `${org}/admin/policy?project=${seeded.project}`, "What is in force"],
+    ["policy-form", `${org}/admin/policy?edit=form`, "Set the policy"],
+    ["policy-document", `${org}/admin/policy?edit=document`, "Set the policy"],
     ["tokens", `${org}/admin/tokens`, "New token"],
     ["audit", `${org}/admin/audit`, "token.create"],
     ["not-found", "/nowhere", "leads nowhere"],
@@ -83,7 +90,16 @@ async function seed(world: World) {
     },
     60_000,
   );
-  return { ...seeded, planned: planned.goal.id };
+  await world.api.put("/orgs/default/policy", {
+    why: "The cluster has two cards.",
+    policy: {
+      approvals: { tasks: [["prod"], ["db", "migrate"]], publication: false },
+      retries: { check: { most: 2 } },
+      concurrency: { total: 40, labels: { gpu: 2 } },
+    },
+  });
+  const { items } = await world.api.get<{ items: Array<{ id: string }> }>("/projects?org=default");
+  return { ...seeded, planned: planned.goal.id, project: items[0]?.id ?? "" };
 }
 
 const test = base.extend<object, { seeded: Seeded }>({

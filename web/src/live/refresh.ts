@@ -88,6 +88,9 @@ export function staleKeys(org: string, events: readonly LabEvent[]): QueryKey[] 
         add(keys.tasks(org));
         add(keys.edges());
         break;
+      case "policy.set":
+        add(keys.policies(org));
+        break;
       case "agent.registered":
       case "agent.state":
         add(keys.agents(org));
