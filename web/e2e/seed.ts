@@ -66,13 +66,13 @@ def png(path, width, height, colour):
     def chunk(kind, data):
         body = kind + data
         return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
-    rows = b"".join(b"\0" + bytes(c for x in range(width) for c in colour(x, y)) for y in range(height))
+    rows = b"".join(b"\\0" + bytes(c for x in range(width) for c in colour(x, y)) for y in range(height))
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    open(path, "wb").write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    open(path, "wb").write(b"\\x89PNG\\r\\n\\x1a\\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 png("shots/before.png", 320, 180, lambda x, y: (40 + x // 3, 60 + y // 2, 150))
 png("shots/after.png", 640, 240, lambda x, y: (200 - x // 5, 90 + y // 3, 60))
 END
-printf '# Report\n\n2 pictures, no errors.\n' > shots/report.md
+printf '# Report\\n\\n2 pictures, no errors.\\n' > shots/report.md
 `;
 
 /** A task that leaves pictures. */

@@ -59,7 +59,7 @@ test("a policy is set by the form and by the document, and what is in force says
   const document = page.getByLabel("Document", { exact: true });
   await expect(document).toHaveValue(/"most": 7/);
   await document.fill(
-    '{"retries": {"check": {"most": 8}}, "concurrency": {"labels": {"gpu": 2}}, "nonsense": 1}',
+    '{"retries": {"check": {"most": 9}}, "concurrency": {"labels": {"gpu": 2}}, "nonsense": 1}',
   );
   await page.getByRole("button", { name: "Set the policy" }).click();
   await expect(
@@ -68,11 +68,11 @@ test("a policy is set by the form and by the document, and what is in force says
       .locator("visible=true")
       .last(),
   ).toBeVisible();
-  await document.fill('{"retries": {"check": {"most": 8}}, "concurrency": {"labels": {"gpu": 2}}}');
+  await document.fill('{"retries": {"check": {"most": 9}}, "concurrency": {"labels": {"gpu": 2}}}');
   await page.getByLabel("Why").fill("Checks are flaky.");
   await page.getByRole("button", { name: "Set the policy" }).click();
   const force = page.getByRole("region", { name: "What is in force" });
-  await expect(force.getByText("8 times")).toBeVisible();
+  await expect(force.getByText("9 times")).toBeVisible();
   await expect(force.getByText("org 1")).toBeVisible();
   await expect(page.getByText("0 of 2")).toBeVisible();
   await expect(page.getByText("Checks are flaky.")).toBeVisible();

@@ -79,7 +79,7 @@ function Text({ blob, name }: { blob: Blob; name: string }) {
       <section
         tabIndex={0}
         aria-label={`Text of ${name}`}
-        className="focus-inset flex max-h-[70vh] overflow-auto font-mono text-xs leading-relaxed"
+        className="focus-inset flex max-h-[70vh] rounded-b-lg overflow-auto font-mono text-xs leading-relaxed"
       >
         <pre
           aria-hidden="true"

@@ -5,7 +5,7 @@ import { policy, projects } from "../api/queries";
 import type { PolicyRevision, PolicyView } from "../api/types";
 import { EditPolicy } from "../policy/edit";
 import { GROUPS } from "../policy/fields";
-import { inWords } from "../policy/form";
+import { inWords, type Said, written } from "../policy/form";
 import { useLab } from "../shell/lab";
 import { useTitle } from "../shell/title";
 import { Person } from "../tasks/person";
@@ -89,9 +89,9 @@ export function PolicyPage() {
 function Shown({ view }: { view: PolicyView }) {
   return (
     <div className="flex flex-col gap-4">
-      <Own view={view} />
       <Limits view={view} />
       <InForce view={view} />
+      <Own view={view} />
       {view.before.length > 0 && (
         <Section title="Before" note="newest first" flush>
           <ul className="divide-y divide-line">
@@ -102,7 +102,7 @@ function Shown({ view }: { view: PolicyView }) {
                     <By revision={one} />
                   </summary>
                   <div className="px-4 pb-3">
-                    <Code>{JSON.stringify(one.policy, null, 2)}</Code>
+                    <Code>{written(one.policy as unknown as Said)}</Code>
                   </div>
                 </details>
               </li>
@@ -143,7 +143,7 @@ function Own({ view }: { view: PolicyView }) {
           Nothing: {level.kind === "org" ? "the defaults hold" : "what the org says, and the defaults, hold"}.
         </p>
       ) : (
-        <Code>{JSON.stringify(own.policy, null, 2)}</Code>
+        <Code>{written(own.policy as unknown as Said)}</Code>
       )}
     </Section>
   );

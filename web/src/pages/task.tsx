@@ -212,7 +212,7 @@ function Tabs({
           data-tab={item.tab}
           aria-current={tab === item.tab ? "page" : undefined}
           className={cx(
-            "tap focus-inset -mb-px inline-flex h-9 items-center gap-1.5 border-b-2 font-medium whitespace-nowrap transition-colors [&_svg]:size-3.5",
+            "tap focus-inset -mb-px inline-flex h-9 shrink-0 items-center gap-1.5 border-b-2 font-medium whitespace-nowrap transition-colors [&_svg]:size-3.5 [&_svg]:shrink-0",
             tab === item.tab ? "border-accent text-ink" : "border-transparent text-ink-2 hover:text-ink",
           )}
         >

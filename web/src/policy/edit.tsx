@@ -11,7 +11,7 @@ import { Section } from "../ui/page";
 import { Segments } from "../ui/segments";
 import { tell } from "../ui/toast";
 import { type FieldGroup, GROUPS, type PolicyField } from "./fields";
-import { documentOf, type Faults, inWords, parsed, type Said, type Texts, textsOf } from "./form";
+import { documentOf, type Faults, inWords, parsed, type Said, type Texts, textsOf, written } from "./form";
 
 export type EditMode = "form" | "document";
 
@@ -32,7 +32,7 @@ export function EditPolicy({
   const client = useQueryClient();
   const said = (view.own?.policy ?? {}) as unknown as Said;
   const [texts, setTexts] = useState<Texts>(() => textsOf(said));
-  const [text, setText] = useState(() => JSON.stringify(said, null, 2));
+  const [text, setText] = useState(() => written(said));
   const [why, setWhy] = useState("");
   const [faults, setFaults] = useState<Faults>({});
   const [error, setError] = useState<string>();
@@ -55,7 +55,7 @@ export function EditPolicy({
     const document = read();
     if (!document) return;
     setTexts(textsOf(document));
-    setText(JSON.stringify(document, null, 2));
+    setText(written(document));
     onMode(next);
   };
   const save = async (event: FormEvent) => {

@@ -105,6 +105,14 @@ export function parsed(text: string): { document?: Said; error?: string } {
   }
 }
 
+/** A document as JSON, with short lists in one line. */
+export function written(document: Said): string {
+  return JSON.stringify(document, null, 2).replace(
+    /\[\s+("[^"\n]*"(?:,\s+"[^"\n]*")*)\s+\]/g,
+    (_, items: string) => `[${items.replace(/,\s+/g, ", ")}]`,
+  );
+}
+
 /** A value in words. */
 export function inWords(field: PolicyField, value: unknown): string {
   if (value === null || value === undefined || value === "") return "nothing";

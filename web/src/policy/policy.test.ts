@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { FIELDS } from "./fields";
-import { documentOf, inWords, parsed, textsOf } from "./form";
+import { documentOf, inWords, parsed, textsOf, written } from "./form";
 
 const DOCUMENT = {
   approvals: { plan: false, tasks: [["prod"], ["db", "migrate"]] },
@@ -28,6 +28,12 @@ test("a document is one JSON object", () => {
   expect(parsed(" ")).toEqual({ document: {} });
   expect(parsed('{"reviews": "all"}')).toEqual({ document: { reviews: "all" } });
   for (const wrong of ["[]", "null", "1", "{"]) expect(parsed(wrong).error).toBeDefined();
+});
+
+test("a document is written with short lists in one line, and means the same", () => {
+  const text = written(DOCUMENT);
+  expect(JSON.parse(text)).toEqual(DOCUMENT);
+  expect(text).toContain('["db", "migrate"]');
 });
 
 test("values are told in words", () => {

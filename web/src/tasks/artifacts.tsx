@@ -82,26 +82,28 @@ function Row({ artifact, open: first }: { artifact: Artifact; open: boolean }) {
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1 px-4 py-2">
         <code className="min-w-0 flex-1 basis-48 font-mono text-xs break-all">{artifact.path}</code>
         <span className="text-xs text-ink-3">{gone ? "gone" : bytes(artifact.size)}</span>
-        <span className="text-xs text-ink-3">
+        <span className="text-xs text-ink-3 max-sm:hidden">
           <Ago at={artifact.created_at} />
         </span>
-        <Button
-          size="sm"
-          aria-expanded={open}
-          aria-label={`${open ? "Hide" : "Show"} ${artifact.path}`}
-          blocked={why}
-          onClick={() => setOpen(!open)}
-        >
-          {open ? "Hide" : "Show"}
-        </Button>
-        <Button
-          size="sm"
-          look="quiet"
-          icon={<Download className="size-3.5" />}
-          label={`Download ${artifact.path}`}
-          blocked={gone && "Its bytes are gone, by the rules of retention."}
-          onClick={() => void save(path, name)}
-        />
+        <span className="ml-auto flex items-center gap-1.5">
+          <Button
+            size="sm"
+            aria-expanded={open}
+            aria-label={`${open ? "Hide" : "Show"} ${artifact.path}`}
+            blocked={why}
+            onClick={() => setOpen(!open)}
+          >
+            {open ? "Hide" : "Show"}
+          </Button>
+          <Button
+            size="sm"
+            look="quiet"
+            icon={<Download className="size-3.5" />}
+            label={`Download ${artifact.path}`}
+            blocked={gone && "Its bytes are gone, by the rules of retention."}
+            onClick={() => void save(path, name)}
+          />
+        </span>
       </div>
       {open && (
         <div className="border-t border-line">
