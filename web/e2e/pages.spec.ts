@@ -44,6 +44,7 @@ function pagesOf(seeded: Seeded): Array<[name: string, path: string, ready: stri
     ["new-work", `${org}/new?mode=graph`, "Checks besides"],
     ["policy", `${org}/admin/policy`, "What is in force"],
     ["policy-project", `${org}/admin/policy?project=${seeded.project}`, "What is in force"],
+    ["policy-goal", `${org}/admin/policy?goal=${seeded.goal}`, "What is in force"],
     ["policy-form", `${org}/admin/policy?edit=form`, "Set the policy"],
     ["policy-document", `${org}/admin/policy?edit=document`, "Set the policy"],
     ["tokens", `${org}/admin/tokens`, "New token"],

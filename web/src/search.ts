@@ -85,7 +85,11 @@ export function tokensSearch(raw: Raw) {
   return some({ show: oneOf(raw, "show", ["all"] as const) });
 }
 
-/** Of what: the org's, if no project is named. */
+/** Of what: the org's, if neither a project nor a goal is named. */
 export function policySearch(raw: Raw) {
-  return some({ project: text(raw, "project"), edit: oneOf(raw, "edit", ["form", "document"] as const) });
+  return some({
+    project: text(raw, "project"),
+    goal: text(raw, "goal"),
+    edit: oneOf(raw, "edit", ["form", "document"] as const),
+  });
 }

@@ -76,4 +76,17 @@ test("a policy is set by the form and by the document, and what is in force says
   await expect(force.getByText("org 1")).toBeVisible();
   await expect(page.getByText("0 of 2")).toBeVisible();
   await expect(page.getByText("Checks are flaky.")).toBeVisible();
+  // A goal's own policy comes before the org's.
+  const { goal } = await world.api.post<{ goal: string }>("/schedule", {
+    org: "ruled",
+    title: "With a policy",
+    tasks: [{ key: "a", title: "First", labels: ["nobody"] }],
+  });
+  await page.goto(`${world.origin}/ui/o/ruled/goals/${goal}`);
+  await page.getByRole("link", { name: "Policy", exact: true }).last().click();
+  await page.getByRole("button", { name: "Edit" }).click();
+  await page.getByLabel("After a failed check").fill("1");
+  await page.getByRole("button", { name: "Set the policy" }).click();
+  await expect(force.getByText("1 time", { exact: true })).toBeVisible();
+  await expect(force.getByText("goal 1")).toBeVisible();
 });

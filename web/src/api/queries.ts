@@ -225,14 +225,16 @@ export const folder = (id: string, commit: string, path: string) =>
     staleTime: Number.POSITIVE_INFINITY,
   });
 
-/** The policy of the org, or of one of its projects, and what is in force there. */
-export const policy = (org: string, project: string | undefined) =>
+/** The policy of the org, of one of its projects or of a goal, and what is in force there. */
+export const policy = (org: string, project: string | undefined, goal: string | undefined) =>
   queryOptions({
-    queryKey: [...keys.policies(org), project ?? null],
+    queryKey: [...keys.policies(org), goal ?? project ?? null],
     queryFn: async ({ signal }): Promise<PolicyView> =>
-      project
-        ? body(api.GET("/v1/projects/{id}/policy", { params: { path: { id: project } }, signal }))
-        : body(api.GET("/v1/orgs/{org}/policy", { params: { path: { org } }, signal })),
+      goal
+        ? body(api.GET("/v1/tasks/{id}/policy", { params: { path: { id: goal } }, signal }))
+        : project
+          ? body(api.GET("/v1/projects/{id}/policy", { params: { path: { id: project } }, signal }))
+          : body(api.GET("/v1/orgs/{org}/policy", { params: { path: { org } }, signal })),
   });
 
 export const patches = (org: string, project: string | undefined, state: PatchState | undefined) =>

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { getRouteApi, useNavigate } from "@tanstack/react-router";
+import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { ChartNoAxesGantt, GitBranch, Hourglass, ListTree, Network, X } from "lucide-react";
 import { lazy, Suspense, useCallback, useMemo, useState } from "react";
 import { plans, task as taskQuery, tasksOfGoal } from "../api/queries";
@@ -97,6 +97,14 @@ function Page({
             >
               Log, changes and proof
             </TaskLink>
+            <Link
+              to="/o/$org/admin/policy"
+              params={{ org }}
+              search={{ goal: goal.id }}
+              className="font-medium text-accent hover:underline"
+            >
+              Policy
+            </Link>
           </>
         }
         actions={<TaskButtons task={goal} />}

@@ -20,15 +20,15 @@ import { Ago } from "../ui/time";
 
 const route = getRouteApi("/o/$org/admin/policy");
 
-/** What needs whom, and how much runs: of the org, or of a project. */
+/** What needs whom, and how much runs: of the org, of a project, or of a goal. */
 export function PolicyPage() {
   useTitle("Policy");
   const { org, readOnly, notAdmin } = useLab();
-  const { project, edit } = route.useSearch();
+  const { project, goal, edit } = route.useSearch();
   const navigate = useNavigate({ from: "/o/$org/admin/policy" });
   const known = useQuery(projects(org)).data ?? [];
-  const query = useQuery(policy(org, project));
-  const of = project ? { project } : {};
+  const query = useQuery(policy(org, project, goal));
+  const of = goal ? { goal } : project ? { project } : {};
   return (
     <>
       <PageHead
@@ -39,7 +39,7 @@ export function PolicyPage() {
             <Button
               look="primary"
               icon={<PencilLine className="size-4" />}
-              blocked={project ? readOnly : notAdmin}
+              blocked={project || goal ? readOnly : notAdmin}
               onClick={() => void navigate({ search: { ...of, edit: "form" } })}
             >
               Edit
@@ -50,12 +50,13 @@ export function PolicyPage() {
         <div className="px-4 pb-3 md:px-6">
           <Select
             aria-label="Policy of"
-            value={project ?? ""}
+            value={goal ? "goal" : (project ?? "")}
             onChange={(event) =>
               void navigate({ search: event.target.value ? { project: event.target.value } : {} })
             }
           >
             <option value="">The org {org}</option>
+            {goal && <option value="goal">{query.data ? `Goal ${query.data.level.name}` : "A goal"}</option>}
             {known.map((one) => (
               <option key={one.id} value={one.id}>
                 Project {one.name}
@@ -140,7 +141,7 @@ function Own({ view }: { view: PolicyView }) {
       )}
       {empty ? (
         <p className="text-ink-3">
-          Nothing: {level.kind === "org" ? "the defaults hold" : "what the org says, and the defaults, hold"}.
+          Nothing: {level.kind === "org" ? "the defaults hold" : "what the less specific levels say holds"}.
         </p>
       ) : (
         <Code>{written(own.policy as unknown as Said)}</Code>

@@ -77,6 +77,14 @@ function Page({ project }: { project: Project }) {
               )}
             </span>
             {project.upstream && <span className="break-all">upstream {project.upstream}</span>}
+            <Link
+              to="/o/$org/admin/policy"
+              params={{ org }}
+              search={{ project: project.id }}
+              className="font-medium text-accent hover:underline"
+            >
+              Policy
+            </Link>
             {project.archived && <Tag>archived: it takes no new goals</Tag>}
           </>
         }

@@ -70,7 +70,9 @@ export function EditPolicy({
       instead_of: view.own?.number ?? 0,
     };
     try {
-      if (view.level.kind === "project") {
+      if (view.level.kind === "goal") {
+        await api.PUT("/v1/tasks/{id}/policy", { params: { path: { id: view.level.id } }, body });
+      } else if (view.level.kind === "project") {
         await api.PUT("/v1/projects/{id}/policy", { params: { path: { id: view.level.id } }, body });
       } else {
         await api.PUT("/v1/orgs/{org}/policy", { params: { path: { org } }, body });

@@ -1,3 +1,4 @@
+import { count } from "../text/words";
 import { FIELDS, type PolicyField } from "./fields";
 
 /** A policy as people write it: what is left out says nothing. */
@@ -120,6 +121,7 @@ export function inWords(field: PolicyField, value: unknown): string {
     case "choice":
       return field.choices.find(([one]) => one === String(value))?.[1].toLowerCase() ?? String(value);
     case "number":
+      if (field.unit === "times") return count(Number(value), "time");
       return `${Number(value).toLocaleString()}${field.unit ? ` ${field.unit}` : ""}`;
     case "sets": {
       const sets = (value as string[][]).map((set) => set.join(" + "));
