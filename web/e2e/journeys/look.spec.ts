@@ -83,7 +83,7 @@ test("a policy is set by the form and by the document, and what is in force says
     tasks: [{ key: "a", title: "First", labels: ["nobody"] }],
   });
   await page.goto(`${world.origin}/ui/o/ruled/goals/${goal}`);
-  await page.getByRole("link", { name: "Policy", exact: true }).last().click();
+  await page.getByRole("main").getByRole("link", { name: "Policy" }).click();
   await page.getByRole("button", { name: "Edit" }).click();
   await page.getByLabel("After a failed check").fill("1");
   await page.getByRole("button", { name: "Set the policy" }).click();
