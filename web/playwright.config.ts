@@ -6,9 +6,14 @@ const chromium = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 export default defineConfig({
   testDir: "e2e",
   outputDir: "dist/e2e",
-  // Journeys share one lab, and the machine that measures.
-  workers: 1,
-  fullyParallel: false,
+  // Each worker has a lab of its own, which its tests share.
+  workers: 2,
+  projects: [
+    { name: "journeys", testMatch: "journeys/*.spec.ts", fullyParallel: true },
+    { name: "pages", testMatch: "pages.spec.ts", fullyParallel: true },
+    // What is measured has the machine for itself: it is run on its own.
+    { name: "budgets", testMatch: "budgets.spec.ts", workers: 1 },
+  ],
   timeout: 60_000,
   expect: { timeout: 15_000 },
   reporter: [["list"]],

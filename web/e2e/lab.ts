@@ -137,6 +137,7 @@ export function client(lab: Pick<Lab, "url" | "token">, token = lab.token) {
   };
   return {
     get: <T>(path: string) => call<T>("GET", path),
+    put: <T>(path: string, body: unknown) => call<T>("PUT", path, body),
     post: <T>(path: string, body?: unknown) => call<T>("POST", path, body ?? {}),
   };
 }

@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
-import { expect, logIn, test } from "./fixtures";
+import { test as base, expect, logIn, type World } from "./fixtures";
 import { until } from "./lab";
 import { seedSmall } from "./seed";
 
@@ -10,16 +10,13 @@ import { seedSmall } from "./seed";
 const SHOTS = join(import.meta.dirname, "../dist/screenshots");
 
 const LOOKS = [
-  { name: "light", colorScheme: "light", viewport: { width: 1440, height: 900 } },
-  { name: "dark", colorScheme: "dark", viewport: { width: 1440, height: 900 } },
+  { name: "light", colorScheme: "light", viewport: { width: 1280, height: 800 } },
+  { name: "dark", colorScheme: "dark", viewport: { width: 1280, height: 800 } },
   { name: "phone", colorScheme: "light", viewport: { width: 360, height: 780 } },
 ] as const;
 
 /** Every page with its state, by the name of its picture. */
-function pagesOf(
-  seeded: Awaited<ReturnType<typeof seedSmall>>,
-  planned: string,
-): Array<[name: string, path: string, ready: string]> {
+function pagesOf(seeded: Seeded): Array<[name: string, path: string, ready: string]> {
   const org = "/o/default";
   const review = `${org}/tasks/${seeded.review}`;
   const goal = `${org}/goals/${seeded.goal}`;
@@ -30,18 +27,26 @@ function pagesOf(
     ["goal-graph", `${goal}?view=graph`, "Write the changelog"],
     ["goal-list", `${goal}?view=list&task=${seeded.goal}`, "Write the changelog"],
     ["goal-timeline", `${goal}?view=timeline`, "Parse dates"],
-    ["goal-plan", `${org}/goals/${planned}?view=plan`, "What it changes"],
+    ["goal-plan", `${org}/goals/${seeded.planned}?view=plan`, "What it changes"],
     ["task", review, "What is wanted"],
     ["task-log", `${org}/tasks/${seeded.noisy}?tab=log`, "Compiling"],
     ["task-changes", `${review}?tab=changes`, "parse_all"],
     ["task-proof", `${review}?tab=proof`, "no tabs"],
+    ["task-artifacts", `${org}/tasks/${seeded.pictured}?tab=artifacts`, "shots/before.png"],
     ["task-draft", `${org}/tasks/${seeded.draft}`, "Approve"],
     ["agents", `${org}/agents`, "agent-1"],
     ["projects", `${org}/projects`, "settings"],
     ["project", `${org}/projects/settings`, "How work is judged"],
+    ["project-files", `${org}/projects/settings?tab=files`, "README.md"],
+    ["project-file", `${org}/projects/settings?tab=files&path=src/parser.rs&file=true`, "Parses one line"],
     ["project-patches", `${org}/projects/settings?tab=patches`, "Accept comments"],
     ["project-train", `${org}/projects/settings?tab=train`, "In the train"],
     ["new-work", `${org}/new?mode=graph`, "Checks besides"],
+    ["policy", `${org}/admin/policy`, "What is in force"],
+    ["policy-project", `${org}/admin/policy?project=${seeded.project}`, "What is in force"],
+    ["policy-goal", `${org}/admin/policy?goal=${seeded.goal}`, "What is in force"],
+    ["policy-form", `${org}/admin/policy?edit=form`, "Set the policy"],
+    ["policy-document", `${org}/admin/policy?edit=document`, "Set the policy"],
     ["tokens", `${org}/admin/tokens`, "New token"],
     ["audit", `${org}/admin/audit`, "token.create"],
     ["not-found", "/nowhere", "leads nowhere"],
@@ -62,12 +67,10 @@ async function violations(page: Page): Promise<string[]> {
   );
 }
 
-test("every page is right for assistive technology, keeps the policy, fits its width, and is drawn", async ({
-  browser,
-  world,
-}) => {
-  test.setTimeout(600_000);
-  mkdirSync(SHOTS, { recursive: true });
+/** What the pages of a lab show; made once for each. */
+type Seeded = Awaited<ReturnType<typeof seed>>;
+
+async function seed(world: World) {
   const seeded = await seedSmall(world.lab);
   const planned = await world.api.post<{ goal: { id: string } }>("/goals", {
     org: "default",
@@ -88,9 +91,32 @@ test("every page is right for assistive technology, keeps the policy, fits its w
     },
     60_000,
   );
-  // What is wrong on every page is told once, with the first that has it.
-  const wrong = new Map<string, string>();
-  for (const look of LOOKS) {
+  await world.api.put("/orgs/default/policy", {
+    why: "The cluster has two cards.",
+    policy: {
+      approvals: { tasks: [["prod"], ["db", "migrate"]], publication: false },
+      retries: { check: { most: 2 } },
+      concurrency: { total: 40, labels: { gpu: 2 } },
+    },
+  });
+  const { items } = await world.api.get<{ items: Array<{ id: string }> }>("/projects?org=default");
+  return { ...seeded, planned: planned.goal.id, project: items[0]?.id ?? "" };
+}
+
+const test = base.extend<object, { seeded: Seeded }>({
+  seeded: [async ({ world }, use) => use(await seed(world)), { scope: "worker", timeout: 120_000 }],
+});
+
+for (const look of LOOKS) {
+  test(`every page is right for assistive technology, keeps the policy, fits its width, and is drawn: ${look.name}`, async ({
+    browser,
+    world,
+    seeded,
+  }) => {
+    test.setTimeout(300_000);
+    mkdirSync(SHOTS, { recursive: true });
+    // What is wrong on every page is told once, with the first that has it.
+    const wrong = new Map<string, string>();
     const context = await browser.newContext({
       viewport: look.viewport,
       colorScheme: look.colorScheme,
@@ -117,7 +143,7 @@ test("every page is right for assistive technology, keeps the policy, fits its w
     await page.getByLabel("Token").waitFor();
     await judge("login");
     await logIn(page, world.origin, world.lab.token);
-    for (const [name, path, ready] of pagesOf(seeded, planned.goal.id)) {
+    for (const [name, path, ready] of pagesOf(seeded)) {
       await page.goto(`${world.origin}/ui${path}`);
       await page.getByText(ready).locator("visible=true").first().waitFor();
       await page.waitForLoadState("networkidle", { timeout: 500 }).catch(() => {});
@@ -135,6 +161,6 @@ test("every page is right for assistive technology, keeps the policy, fits its w
     await page.getByRole("dialog").waitFor();
     await judge("shortcuts");
     await context.close();
-  }
-  expect([...wrong.values()].join("\n\n")).toBe("");
-});
+    expect([...wrong.values()].join("\n\n")).toBe("");
+  });
+}

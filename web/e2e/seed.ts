@@ -1,6 +1,6 @@
 import { client, type Lab, makeProject } from "./lab";
 
-const script = (text: string) => ({ command: { script: text } });
+export const script = (text: string) => ({ command: { script: text } });
 
 const PARSER = `/// Parses one line of settings.
 pub fn parse(line: &str) -> Option<(String, String)> {
@@ -41,22 +41,57 @@ while [ $i -lt ${lines} ]; do
 done
 `;
 
-/** A lab in the middle of its day: something in every state. */
-export async function seedSmall(
-  lab: Lab,
-): Promise<{ review: string; goal: string; noisy: string; draft: string }> {
-  const api = client(lab);
-  await makeProject(lab, "settings", {
+/** A project with checks, and a task on it whose result is to be reviewed. */
+export async function seedReview(lab: Lab, name: string): Promise<{ review: string }> {
+  await makeProject(lab, name, {
     "src/parser.rs": PARSER,
     "README.md": "# parser\n",
     ".devlab/project.toml": `protected_paths = ["tests"]\n\n[[check]]\nname = "has parser"\nrun = "test -s src/parser.rs"\n\n[[check]]\nname = "no tabs"\nrun = "! grep -rn '\\t' src"\n`,
   });
-  const review = await api.post<{ goal: string }>("/schedule", {
+  const review = await client(lab).post<{ goal: string }>("/schedule", {
     org: "default",
-    project: "settings",
+    project: name,
     task: "Accept comments in settings\n\nA line may end with a comment that begins with #. Say so in the docs, with an example.",
     driver: script(CHANGE),
   });
+  return { review: review.goal };
+}
+
+/** Draws pictures of two sizes, and leaves a report besides. */
+const PICTURES = `
+mkdir -p shots
+python3 - <<'END'
+import struct, zlib
+def png(path, width, height, colour):
+    def chunk(kind, data):
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+    rows = b"".join(b"\\0" + bytes(c for x in range(width) for c in colour(x, y)) for y in range(height))
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    open(path, "wb").write(b"\\x89PNG\\r\\n\\x1a\\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+png("shots/before.png", 320, 180, lambda x, y: (40 + x // 3, 60 + y // 2, 150))
+png("shots/after.png", 640, 240, lambda x, y: (200 - x // 5, 90 + y // 3, 60))
+END
+printf '# Report\\n\\n2 pictures, no errors.\\n' > shots/report.md
+`;
+
+/** A task that leaves pictures. */
+export async function seedPictures(lab: Lab): Promise<string> {
+  const made = await client(lab).post<{ id: string }>("/tasks", {
+    org: "default",
+    title: "Draw the settings page",
+    driver: script(PICTURES),
+    artifacts: ["shots/**"],
+  });
+  return made.id;
+}
+
+/** A lab in the middle of its day: something in every state. */
+export async function seedSmall(
+  lab: Lab,
+): Promise<{ review: string; goal: string; noisy: string; draft: string; pictured: string }> {
+  const api = client(lab);
+  const { review } = await seedReview(lab, "settings");
   const goal = await api.post<{ goal: string }>("/schedule", {
     org: "default",
     project: "settings",
@@ -106,7 +141,8 @@ export async function seedSmall(
     driver: script("echo none; exit 0"),
   });
   await api.post("/schedule", { org: "default", task: "Ask the upstream about its licence" });
-  return { review: review.goal, goal: goal.goal, noisy: loud.goal, draft: draft.id };
+  const pictured = await seedPictures(lab);
+  return { review, goal: goal.goal, noisy: loud.goal, draft: draft.id, pictured };
 }
 
 /** A goal of many tasks in layers, for the graph. Nobody can work on it: it stays. */

@@ -11,7 +11,15 @@ import { attempts, task as taskQuery, tasksOfGoal } from "./api/queries";
 import { follow, unfollow } from "./live/live";
 import { onEventsOf } from "./live/wire";
 import { NotFound, RouteFailed } from "./pages/lost";
-import { boardSearch, goalSearch, newSearch, patchesSearch, taskSearch, tokensSearch } from "./search";
+import {
+  boardSearch,
+  goalSearch,
+  newSearch,
+  patchesSearch,
+  policySearch,
+  taskSearch,
+  tokensSearch,
+} from "./search";
 import { endSession, principal } from "./session/session";
 import { Skeleton } from "./ui/empty";
 
@@ -143,6 +151,13 @@ const tokens = createRoute({
   component: lazyRouteComponent(() => import("./pages/tokens"), "TokensPage"),
 });
 
+const policy = createRoute({
+  getParentRoute: () => org,
+  path: "admin/policy",
+  validateSearch: policySearch,
+  component: lazyRouteComponent(() => import("./pages/policy"), "PolicyPage"),
+});
+
 const audit = createRoute({
   getParentRoute: () => org,
   path: "admin/audit",
@@ -154,7 +169,7 @@ const audit = createRoute({
 const tree = root.addChildren([
   login,
   home,
-  org.addChildren([overview, board, goal, task, agents, projects, project, newWork, tokens, audit]),
+  org.addChildren([overview, board, goal, task, agents, projects, project, newWork, tokens, policy, audit]),
 ]);
 
 export function makeRouter(client: QueryClient) {

@@ -50,7 +50,7 @@ export function goalSearch(raw: Raw) {
   });
 }
 
-export const TASK_TABS = ["task", "log", "changes", "proof"] as const;
+export const TASK_TABS = ["task", "log", "changes", "proof", "artifacts"] as const;
 
 export function taskSearch(raw: Raw) {
   return some({
@@ -61,12 +61,15 @@ export function taskSearch(raw: Raw) {
   });
 }
 
-export const PROJECT_TABS = ["settings", "patches", "train"] as const;
+export const PROJECT_TABS = ["settings", "files", "patches", "train"] as const;
 
 export function patchesSearch(raw: Raw) {
   return some({
     tab: oneOf(raw, "tab", PROJECT_TABS),
     state: oneOf(raw, "state", ["open", "merged", "closed"] as const),
+    commit: text(raw, "commit"),
+    path: text(raw, "path"),
+    file: raw["file"] === true ? true : undefined,
   });
 }
 
@@ -80,4 +83,13 @@ export function newSearch(raw: Raw) {
 
 export function tokensSearch(raw: Raw) {
   return some({ show: oneOf(raw, "show", ["all"] as const) });
+}
+
+/** Of what: the org's, if neither a project nor a goal is named. */
+export function policySearch(raw: Raw) {
+  return some({
+    project: text(raw, "project"),
+    goal: text(raw, "goal"),
+    edit: oneOf(raw, "edit", ["form", "document"] as const),
+  });
 }

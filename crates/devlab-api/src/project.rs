@@ -143,6 +143,31 @@ pub struct Project {
     pub created_at: Timestamp,
 }
 
+/// What is in a folder of a project's repository, at a commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Folder {
+    /// The commit.
+    pub commit: String,
+    /// The folder's path from the root; empty for the root itself.
+    pub path: String,
+    /// What is in it, by the bytes of the names.
+    pub entries: Vec<FolderEntry>,
+    /// Whether there are more than 5,000, which is the most that is listed.
+    pub cut: bool,
+}
+
+/// Something in a folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FolderEntry {
+    /// Its name, without the folder's.
+    pub name: String,
+    /// What it is: `file`, `executable`, `link`, `folder` or `submodule`.
+    pub kind: String,
+    /// Bytes of a file or a link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+}
+
 /// Makes a project.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -536,6 +536,17 @@ pub struct Candidate {
     pub verify_attempts: u32,
 }
 
+/// A dependency between two tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Edge {
+    /// What waits.
+    #[schema(value_type = String)]
+    pub task: TaskId,
+    /// What it waits for.
+    #[schema(value_type = String)]
+    pub depends_on: TaskId,
+}
+
 /// A commit, in a task's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Commit {

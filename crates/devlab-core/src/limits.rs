@@ -63,6 +63,8 @@ pub const BATCH_MAX: usize = 16;
 pub const PAGE_DEFAULT: u32 = 50;
 /// Longest page of a list.
 pub const PAGE_MAX: u32 = 500;
+/// Longest page of dependencies: most plans have fewer.
+pub const EDGES_PAGE_MAX: u32 = 5_000;
 /// How long an `Idempotency-Key` is remembered.
 pub const IDEMPOTENCY_TTL: Duration = Duration::from_secs(24 * 3600);
 /// Longest `Idempotency-Key`, in bytes.

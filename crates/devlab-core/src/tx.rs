@@ -165,6 +165,15 @@ pub struct Page {
     pub limit: u32,
 }
 
+/// A dependency between two tasks. Their order is by dependent, then by dependency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Edge {
+    /// What waits.
+    pub dependent: TaskId,
+    /// What it waits for.
+    pub dependency: TaskId,
+}
+
 /// A remembered answer of a mutation with an `Idempotency-Key`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remembered {
@@ -208,6 +217,14 @@ pub trait Read: ReadBytes {
     fn dependencies(&mut self, task: TaskId) -> Result<Vec<TaskId>>;
     /// What depends on a task.
     fn dependents(&mut self, task: TaskId) -> Result<Vec<TaskId>>;
+    /// Dependencies among the tasks below a composite, at every depth, in their order; those after
+    /// one of them.
+    fn edges_below(
+        &mut self,
+        composite: TaskId,
+        after: Option<Edge>,
+        limit: u32,
+    ) -> Result<Vec<Edge>>;
     /// Revisions of a composite's plan, oldest first.
     fn plan_revisions(&mut self, task: TaskId) -> Result<Vec<Revision>>;
     /// The plan of a revision.

@@ -10,6 +10,7 @@
 //!
 //! A process costs about four milliseconds, so each operation says how many it starts.
 
+pub mod browse;
 pub mod bundle;
 pub mod candidate;
 pub mod commit;

@@ -10,6 +10,7 @@
 
 pub mod archive;
 mod artifacts;
+mod browse;
 mod error;
 mod git_server;
 mod homes;
@@ -33,6 +34,8 @@ mod wakes;
 mod work;
 
 pub use artifacts::NewArtifact;
+pub use devlab_forge::browse::{Folder, FolderEntry};
+pub use devlab_forge::inspect::EntryKind;
 pub use devlab_store::blobs::{BlobError, BlobErrorKind};
 pub use error::{Error, Result};
 pub use git_server::{GitBody, GitCall, GitReply};

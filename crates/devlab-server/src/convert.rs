@@ -21,8 +21,9 @@ use devlab_core::server::Server;
 use devlab_core::state::State;
 use devlab_core::task::{Feedback, Task, TaskSpec};
 use devlab_core::train::Candidate;
+use devlab_core::tx::Edge;
 use devlab_core::{Oid, Refusal, Timestamp};
-use devlab_orchestrator::{Assignment, CommitView};
+use devlab_orchestrator::{Assignment, CommitView, EntryKind, Folder, FolderEntry};
 
 /// Most remarks that come with a patch, the newest.
 const COMMENTS_SHOWN_MAX: usize = 50;
@@ -274,6 +275,29 @@ pub fn project(project: Project, org: &Org, head: Option<&Oid>) -> wire_project:
     }
 }
 
+/// What is in a folder of a repository.
+#[must_use]
+pub fn folder(commit: &Oid, path: String, folder: Folder) -> wire_project::Folder {
+    let entry = |entry: FolderEntry| wire_project::FolderEntry {
+        name: entry.name,
+        kind: match entry.kind {
+            EntryKind::File => "file",
+            EntryKind::Executable => "executable",
+            EntryKind::Link => "link",
+            EntryKind::Folder => "folder",
+            EntryKind::Submodule => "submodule",
+        }
+        .to_owned(),
+        size: entry.size,
+    };
+    wire_project::Folder {
+        commit: commit.to_string(),
+        path,
+        entries: folder.entries.into_iter().map(entry).collect(),
+        cut: folder.cut,
+    }
+}
+
 /// A project's settings.
 #[must_use]
 pub fn settings(settings: &ProjectSettings) -> wire_project::ProjectSettings {
@@ -477,6 +501,15 @@ pub fn token(token: Token) -> WireToken {
         expires_at: token.expires_at,
         revoked_at: token.revoked_at,
         created_at: token.created_at,
+    }
+}
+
+/// A dependency.
+#[must_use]
+pub fn edge(edge: Edge) -> wire::Edge {
+    wire::Edge {
+        task: edge.dependent,
+        depends_on: edge.dependency,
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! `/api/v1/…` is the API of the other listener, for whoever has a session instead of a token; see
 //! [`devlab_orchestrator::sessions`] for what one is. `/api/events` is its stream of events.
+//! `/api/state` and `/api/command` are for scripts, which have a token.
 
 mod files;
 mod session;
@@ -31,6 +32,8 @@ pub fn router(app: &Arc<App>, lab: Arc<Lab>, api: Router) -> Router {
     let of_session = Router::new()
         .route("/api/events", any(passed_on))
         .route("/api/v1/{*rest}", any(passed_on))
+        .route("/api/state", any(passed_on_for_scripts))
+        .route("/api/command", any(passed_on_for_scripts))
         .with_state(behind);
     Router::new()
         .route("/", get(front).route_layer(public("GET", "dashboard /")))
@@ -85,11 +88,28 @@ struct Behind {
 
 /// Answers with the API, whose guard looks at the token that a session is.
 async fn passed_on(State(behind): State<Behind>, mut request: Request) -> Response {
+    // A session is the only way in here; what looks like another is none.
+    for name in [AUTHORIZATION, session::TOKEN_HEADER] {
+        request.headers_mut().remove(name);
+    }
+    pass_on(behind, request).await
+}
+
+/// The same for those who may show a token instead. A browser never does that by itself.
+async fn passed_on_for_scripts(State(behind): State<Behind>, request: Request) -> Response {
+    pass_on(behind, request).await
+}
+
+async fn pass_on(behind: Behind, mut request: Request) -> Response {
     let path = request.uri().path_and_query();
     let path = path.map_or("/", |path| path.as_str());
-    let inner = match path.strip_prefix("/api/events") {
-        Some(rest) => format!("/v1/events/stream{rest}"),
-        None => path.trim_start_matches("/api").to_owned(),
+    let inner = match path.strip_prefix("/api") {
+        Some(own) if own.starts_with("/v1/") => own.to_owned(),
+        Some(own) => match own.strip_prefix("/events") {
+            Some(rest) => format!("/v1/events/stream{rest}"),
+            None => format!("/v1{own}"),
+        },
+        None => path.to_owned(),
     };
     let Ok(uri) = inner.parse::<Uri>() else {
         return problem::of_status(hyper::StatusCode::BAD_REQUEST).into_response();
@@ -101,11 +121,14 @@ async fn passed_on(State(behind): State<Behind>, mut request: Request) -> Respon
     request.extensions_mut().insert(CameBy::Dashboard);
     let headers = request.headers_mut();
     let secret = session::secret_of(headers);
-    // A session is the only way in here; what looks like another is none.
-    for name in [AUTHORIZATION, COOKIE, FORWARDED, session::TOKEN_HEADER] {
+    for name in [COOKIE, FORWARDED] {
         headers.remove(name);
     }
-    if let Some(bearer) = secret.and_then(|secret| session::bearer(&secret)) {
+    let shows_token =
+        headers.contains_key(AUTHORIZATION) || headers.contains_key(session::TOKEN_HEADER);
+    if let (false, Some(secret)) = (shows_token, secret)
+        && let Some(bearer) = session::bearer(&secret)
+    {
         headers.insert(AUTHORIZATION, bearer);
     }
     match behind.api.oneshot(request).await {

@@ -3,7 +3,9 @@
 pub mod agents;
 pub mod archives;
 pub mod artifacts;
+pub mod browse;
 pub mod docs;
+pub mod edges;
 pub mod events;
 pub mod git;
 pub mod login;
@@ -15,6 +17,7 @@ pub mod plans;
 pub mod policies;
 pub mod retention;
 pub mod schedule;
+pub mod scripts;
 mod support;
 pub mod tasks;
 pub mod tokens;
@@ -40,6 +43,8 @@ pub fn all(app: &Arc<App>, lab: Arc<Lab>) -> Result<(Router, OpenApi), serde_jso
         orgs::list,
         retention::list,
         tasks::list,
+        browse::list,
+        edges::list,
         schedule::list,
         plans::list,
         policies::list,
@@ -51,6 +56,7 @@ pub fn all(app: &Arc<App>, lab: Arc<Lab>) -> Result<(Router, OpenApi), serde_jso
         patches::list,
         tokens::list,
         archives::list,
+        scripts::list,
     ];
     let api = lists
         .into_iter()

@@ -2,10 +2,12 @@ import { queryOptions } from "@tanstack/react-query";
 import { api, body, call } from "./client";
 import type {
   Agent,
+  Artifact,
   Attempt,
   AuditEntry,
   Candidate,
   Cluster,
+  Folder,
   Org,
   Page,
   Patch,
@@ -14,6 +16,7 @@ import type {
   PlanDetail,
   PlanDiff,
   PlanRevision,
+  PolicyView,
   Project,
   ProjectSettings,
   Receipt,
@@ -63,10 +66,13 @@ export const keys = {
   audit: (org: string) => ["org", org, "audit"] as const,
   board: (org: string) => ["board", org] as const,
   goal: (id: string) => ["goal", id] as const,
+  /** Dependencies among the tasks of a goal; of every goal, if none is named. */
+  edges: (goal?: string) => (goal ? (["edges", goal] as const) : (["edges"] as const)),
   task: (id: string) => ["task", id] as const,
   patch: (id: string) => ["patch", id] as const,
   plans: (task: string) => ["plans", task] as const,
   project: (id: string) => ["project", id] as const,
+  policies: (org: string) => ["org", org, "policies"] as const,
 };
 
 export const orgs = queryOptions({
@@ -155,6 +161,15 @@ export const attempts = (id: string) => part<Attempt>(id, "attempts");
 export const receipts = (id: string) => part<Receipt>(id, "receipts");
 export const candidates = (id: string) => part<Candidate>(id, "candidates");
 
+/** What attempts have left: all of it in one answer. */
+export const artifacts = (id: string) =>
+  queryOptions({
+    queryKey: [...keys.task(id), "artifacts"],
+    queryFn: async ({ signal }) =>
+      (await body(api.GET("/v1/tasks/{id}/artifacts", { params: { path: { id } }, signal })))
+        .items as Artifact[],
+  });
+
 /** A unified diff: a patch's, or a task's that has no patch. Named by its head, so it never gets old. */
 export const diff = (of: { patch: string } | { task: string }, headCommit: string) =>
   queryOptions({
@@ -197,6 +212,29 @@ export const projectSettings = (id: string) =>
       (await body(
         api.GET("/v1/projects/{id}/settings", { params: { path: { id } }, signal }),
       )) as ProjectSettings,
+  });
+
+/** A folder of the repository at a commit: it never gets old. */
+export const folder = (id: string, commit: string, path: string) =>
+  queryOptions({
+    queryKey: ["folder", id, commit, path],
+    queryFn: async ({ signal }) =>
+      (await body(
+        api.GET("/v1/projects/{id}/tree", { params: { path: { id }, query: { commit, path } }, signal }),
+      )) as Folder,
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+
+/** The policy of the org, of one of its projects or of a goal, and what is in force there. */
+export const policy = (org: string, project: string | undefined, goal: string | undefined) =>
+  queryOptions({
+    queryKey: [...keys.policies(org), goal ?? project ?? null],
+    queryFn: async ({ signal }): Promise<PolicyView> =>
+      goal
+        ? body(api.GET("/v1/tasks/{id}/policy", { params: { path: { id: goal } }, signal }))
+        : project
+          ? body(api.GET("/v1/projects/{id}/policy", { params: { path: { id: project } }, signal }))
+          : body(api.GET("/v1/orgs/{org}/policy", { params: { path: { org } }, signal })),
   });
 
 export const patches = (org: string, project: string | undefined, state: PatchState | undefined) =>

@@ -177,6 +177,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/command": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Schedules one task and answers with it. */
+        post: operations["command"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/events": {
         parameters: {
             query?: never;
@@ -534,6 +551,23 @@ export interface paths {
         patch: operations["project.update"];
         trace?: never;
     };
+    "/v1/projects/{id}/blob": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The bytes of a file of the repository at a commit: at most 4 MiB. */
+        get: operations["project.blob"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/projects/{id}/move": {
         parameters: {
             query?: never;
@@ -612,6 +646,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/projects/{id}/tree": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is in a folder of the repository at a commit: at most 5,000 entries. */
+        get: operations["project.tree"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/ready": {
         parameters: {
             query?: never;
@@ -640,6 +691,23 @@ export interface paths {
         put?: never;
         /** Schedules one task in words, or a graph of tasks, as a goal. */
         post: operations["schedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The orgs that the caller sees with what happens in each: tasks by state, agents, latest goals. */
+        get: operations["state"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -907,6 +975,23 @@ export interface paths {
          *     last line says so.
          */
         get: operations["task.diff"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{id}/edges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Dependencies among the tasks below a composite, at every depth: what a graph of it is drawn from. */
+        get: operations["task.edges"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1497,6 +1582,25 @@ export interface components {
              */
             timeout_secs?: number | null;
         };
+        /** @description Schedules one task. */
+        CommandTask: {
+            driver?: components["schemas"]["Driver"] | null;
+            /** @description Labels that an agent needs. */
+            labels?: string[];
+            /** @description Org, by id or name. May be left out by a caller that has just one. */
+            org?: string | null;
+            /**
+             * Format: int32
+             * @description Higher is earlier; default 0.
+             */
+            priority?: number;
+            /** @description Project, by id or name. A task without one changes no repository. */
+            project?: string | null;
+            /** @description Whether a person reviews the result. Default: yes if there is a project. */
+            review?: boolean | null;
+            /** @description What is wanted, in words. The first line is the title. */
+            task: string;
+        };
         /** @description A commit, in a task's log. */
         Commit: {
             /** @description When (RFC 3339). */
@@ -1672,6 +1776,13 @@ export interface components {
             /** @description Its title. */
             title: string;
         };
+        /** @description A dependency between two tasks. */
+        Edge: {
+            /** @description What it waits for. */
+            depends_on: string;
+            /** @description What waits. */
+            task: string;
+        };
         /** @description Something that happened. On a stream its SSE id is `seq` and its SSE event is `kind`. */
         Event: {
             /**
@@ -1706,6 +1817,29 @@ export interface components {
             name: string;
             /** @description Its content. */
             text: string;
+        };
+        /** @description What is in a folder of a project's repository, at a commit. */
+        Folder: {
+            /** @description The commit. */
+            commit: string;
+            /** @description Whether there are more than 5,000, which is the most that is listed. */
+            cut: boolean;
+            /** @description What is in it, by the bytes of the names. */
+            entries: components["schemas"]["FolderEntry"][];
+            /** @description The folder's path from the root; empty for the root itself. */
+            path: string;
+        };
+        /** @description Something in a folder. */
+        FolderEntry: {
+            /** @description What it is: `file`, `executable`, `link`, `folder` or `submodule`. */
+            kind: string;
+            /** @description Its name, without the folder's. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Bytes of a file or a link.
+             */
+            size?: number | null;
         };
         /** @description Why an agent gave up. */
         GivenUp: {
@@ -1834,6 +1968,18 @@ export interface components {
              * @description Tasks.
              */
             tasks: number;
+        };
+        /** @description The orgs that the caller sees, and what happens in them, at one moment. */
+        LabState: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description Where the next orgs begin: pass it as `cursor`. Absent if there are no more. */
+            next?: string | null;
+            /** @description Orgs, oldest first, 50 at a time. */
+            orgs: components["schemas"]["OrgState"][];
         };
         /** @description A page of a list. */
         List_Agent: {
@@ -2050,6 +2196,18 @@ export interface components {
                 parents: string[];
                 /** @description First line of the message. */
                 subject: string;
+            }[];
+            /** @description Where the next page begins: pass it as `cursor`. Absent on the last page. */
+            next?: string | null;
+        };
+        /** @description A page of a list. */
+        List_Edge: {
+            /** @description The items. */
+            items: {
+                /** @description What it waits for. */
+                depends_on: string;
+                /** @description What waits. */
+                task: string;
             }[];
             /** @description Where the next page begins: pass it as `cursor`. Absent on the last page. */
             next?: string | null;
@@ -2583,6 +2741,24 @@ export interface components {
              *     or `forever`; absent: as the lab says.
              */
             retention?: string | null;
+        };
+        /** @description What happens in an org. */
+        OrgState: {
+            /** @description Agents, newest first, the first 100. */
+            agents: components["schemas"]["Agent"][];
+            /** @description Goals, newest first, the first 10. */
+            goals: components["schemas"]["Task"][];
+            /** @description The org. */
+            org: components["schemas"]["Org"];
+            /**
+             * Format: int64
+             * @description How many attempts could be claimed now, if there were agents for them.
+             */
+            queued: number;
+            /** @description How many tasks are in each state, archived ones left out. Every state is there. */
+            tasks: {
+                [key: string]: number;
+            };
         };
         /** @description A reviewable change. */
         Patch: {
@@ -4063,6 +4239,39 @@ export interface operations {
             };
         };
     };
+    command: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CommandTask"];
+            };
+        };
+        responses: {
+            /** @description The task */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "event.list": {
         parameters: {
             query?: {
@@ -4953,6 +5162,45 @@ export interface operations {
             };
         };
     };
+    "project.blob": {
+        parameters: {
+            query: {
+                /** @description Commit, by its whole id. Default: the head of the default branch. */
+                commit?: string;
+                /** @description Path of the file from the root. */
+                path: string;
+                /** @description Whether a browser may show it; pictures, text and JSON only. Default: it is a download. */
+                inline?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The project */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "project.move": {
         parameters: {
             query?: never;
@@ -5125,6 +5373,43 @@ export interface operations {
             };
         };
     };
+    "project.tree": {
+        parameters: {
+            query?: {
+                /** @description Commit, by its whole id. Default: the head of the default branch. */
+                commit?: string;
+                /** @description Path of the folder from the root, which is the default. */
+                path?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The project */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The folder */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Folder"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     ready: {
         parameters: {
             query?: never;
@@ -5174,6 +5459,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Scheduled"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    state: {
+        parameters: {
+            query?: {
+                /** @description Org, by id or name. Default: the caller's, or every org for a global token. */
+                org?: string;
+                /** @description `next` of the answer before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The state */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabState"];
                 };
             };
             /** @description A problem: `code` says which */
@@ -5785,6 +6104,43 @@ export interface operations {
                 };
                 content: {
                     "text/x-diff": string;
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "task.edges": {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Most items: 1 to 5000, which is the default. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Edge"];
                 };
             };
             /** @description A problem: `code` says which */

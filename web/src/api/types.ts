@@ -71,6 +71,7 @@ export type Attempt = Narrow<
     failure?: "lost" | "driver" | "check" | null;
   }
 >;
+export type Artifact = Schemas["Artifact"];
 export type Receipt = Schemas["Receipt"];
 export type CandidateState = "building" | "verifying" | "publishing" | "published" | "rejected";
 export type Candidate = Narrow<Schemas["Candidate"], { state: CandidateState }>;
@@ -83,6 +84,14 @@ export type Cluster = Schemas["Cluster"];
 export type Org = Schemas["Org"];
 export type Project = Schemas["Project"];
 export type ProjectSettings = Schemas["ProjectSettings"];
+export type Folder = Omit<Schemas["Folder"], "entries"> & { entries: FolderEntry[] };
+export type FolderEntry = Narrow<
+  Schemas["FolderEntry"],
+  { kind: "file" | "executable" | "link" | "folder" | "submodule" }
+>;
+export type Policy = Schemas["Policy"];
+export type PolicyRevision = Schemas["PolicyRevision"];
+export type PolicyView = Schemas["PolicyView"];
 export type Token = Schemas["Token"];
 export type NewToken = Schemas["NewToken"];
 export type AuditEntry = Schemas["AuditEntry"];
@@ -111,6 +120,7 @@ export type EventKind =
   | "patch.state"
   | "patch.comment"
   | "plan.state"
+  | "policy.set"
   | "agent.registered"
   | "agent.state";
 export type LabEvent = Narrow<Schemas["Event"], { kind: EventKind }>;

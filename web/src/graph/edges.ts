@@ -1,29 +1,22 @@
-import { type QueryClient, queryOptions } from "@tanstack/react-query";
-import { task } from "../api/queries";
+import { queryOptions } from "@tanstack/react-query";
+import { api, body } from "../api/client";
+import { keys } from "../api/queries";
 import type { Edge } from "./model";
 
-/** Requests at one time: a browser opens six connections to a host. */
-const ABREAST = 4;
-
-/**
- * The dependencies of some tasks. The list of tasks does not have them, so
- * each task is asked for; what was read is kept until the tasks are others.
- */
-export const edgesOf = (client: QueryClient, goal: string, ids: readonly string[]) =>
+/** The dependencies among everything below a goal: one request for as many as most plans have. */
+export const edgesOf = (goal: string) =>
   queryOptions({
-    queryKey: ["edges", goal, ids.length, ids.join().slice(0, 4_000)],
-    queryFn: async (): Promise<Edge[]> => {
-      const left = [...ids];
+    queryKey: keys.edges(goal),
+    queryFn: async ({ signal }): Promise<Edge[]> => {
       const edges: Edge[] = [];
-      const worker = async () => {
-        for (let id = left.pop(); id; id = left.pop()) {
-          const to = id;
-          const found = await client.fetchQuery({ ...task(to), staleTime: 60_000 });
-          edges.push(...found.depends_on.map((from) => ({ from, to })));
-        }
-      };
-      await Promise.all(Array.from({ length: ABREAST }, worker));
-      return edges.sort((a, b) => (a.to + a.from < b.to + b.from ? -1 : 1));
+      let cursor: string | undefined;
+      do {
+        const page = await body(
+          api.GET("/v1/tasks/{id}/edges", { params: { path: { id: goal }, query: { cursor } }, signal }),
+        );
+        edges.push(...page.items.map(({ task, depends_on }) => ({ from: depends_on, to: task })));
+        cursor = page.next ?? undefined;
+      } while (cursor);
+      return edges;
     },
-    staleTime: Number.POSITIVE_INFINITY,
   });

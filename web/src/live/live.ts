@@ -24,6 +24,8 @@ let send: ((message: ToHub) => void) | undefined;
 let org: string | undefined;
 let liveness: Liveness = { state: "connecting" };
 let wasLost = false;
+/** Whether the page reads without the stream: what happens until it is there is told to nobody. */
+let isBlind = false;
 let listener: Listener = { events: () => {}, back: () => {}, over: () => {} };
 const watchers = new Set<() => void>();
 let whenReady: Array<() => void> = [];
@@ -44,8 +46,9 @@ function hear(message: FromHub): void {
     case "live":
       become({ state: "live" });
       readyNow();
-      if (wasLost) listener.back(message.resumed);
+      if (wasLost || isBlind) listener.back(message.resumed && !isBlind);
       wasLost = false;
+      isBlind = false;
       break;
     case "lost":
       wasLost = true;
@@ -94,7 +97,10 @@ export function follow(next: string, with_: Listener): Promise<void> {
   org = next;
   again(next);
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, READY_MS);
+    const timer = setTimeout(() => {
+      isBlind = true;
+      resolve();
+    }, READY_MS);
     whenReady.push(() => {
       clearTimeout(timer);
       resolve();
@@ -104,6 +110,7 @@ export function follow(next: string, with_: Listener): Promise<void> {
 
 function again(name: string): void {
   liveness = { state: "connecting" };
+  isBlind = false;
   send?.({ type: "follow", org: name, headers: sessionHeaders() });
 }
 

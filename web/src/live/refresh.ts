@@ -62,8 +62,12 @@ export function staleKeys(org: string, events: readonly LabEvent[]): QueryKey[] 
         if (event.project) add(keys.project(event.project));
         break;
       case "task.created":
-      case "task.state":
       case "task.updated":
+        add(keys.tasks(org));
+        // An event does not name the goal; few goals are shown at one time.
+        add(keys.edges());
+        break;
+      case "task.state":
         add(keys.tasks(org));
         break;
       case "attempt.phase":
@@ -82,6 +86,10 @@ export function staleKeys(org: string, events: readonly LabEvent[]): QueryKey[] 
       case "plan.state":
         if (event.task) add(keys.plans(event.task));
         add(keys.tasks(org));
+        add(keys.edges());
+        break;
+      case "policy.set":
+        add(keys.policies(org));
         break;
       case "agent.registered":
       case "agent.state":

@@ -9,6 +9,7 @@ import {
   WrapText,
 } from "lucide-react";
 import { type KeyboardEvent, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { saveBlob } from "../files/save";
 import { useShortcuts } from "../shell/shortcuts";
 import { bytes, count } from "../text/words";
 import { Button, Spinner } from "../ui/button";
@@ -336,13 +337,7 @@ function Status({ view }: { view: View }) {
 
 async function download(client: LogClient, name: string): Promise<void> {
   try {
-    const url = URL.createObjectURL(await client.blob());
-    const link = document.createElement("a");
-    link.href = url;
-    link.download = name;
-    link.click();
-    // The browser has to have taken it first.
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+    saveBlob(await client.blob(), name);
   } catch (error) {
     tellProblem("The log could not be downloaded", error);
   }

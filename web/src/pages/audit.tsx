@@ -4,6 +4,7 @@ import { Download, ScrollText } from "lucide-react";
 import { useState } from "react";
 import { auditPage, keys } from "../api/queries";
 import type { AuditEntry } from "../api/types";
+import { saveBlob } from "../files/save";
 import { useLab } from "../shell/lab";
 import { useTitle } from "../shell/title";
 import { Person } from "../tasks/person";
@@ -148,12 +149,8 @@ function Export({ org, q }: { org: string; q: string }) {
         setRead(entries.length);
       } while (cursor);
       const lines = filterAudit(entries, q).map((entry) => JSON.stringify(entry));
-      const url = URL.createObjectURL(new Blob([`${lines.join("\n")}\n`], { type: "application/x-ndjson" }));
-      const link = document.createElement("a");
-      link.href = url;
-      link.download = `audit-${org}.ndjson`;
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(url), 60_000);
+      const text = new Blob([`${lines.join("\n")}\n`], { type: "application/x-ndjson" });
+      saveBlob(text, `audit-${org}.ndjson`);
     } catch (error) {
       tellProblem("The log was not exported", error);
     }

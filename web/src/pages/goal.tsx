@@ -1,5 +1,5 @@
-import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { getRouteApi, useNavigate } from "@tanstack/react-router";
+import { useQuery } from "@tanstack/react-query";
+import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { ChartNoAxesGantt, GitBranch, Hourglass, ListTree, Network, X } from "lucide-react";
 import { lazy, Suspense, useCallback, useMemo, useState } from "react";
 import { plans, task as taskQuery, tasksOfGoal } from "../api/queries";
@@ -61,10 +61,8 @@ function Page({
   const view =
     asked ?? (goal.state === "draft" && revisions.length > 0 ? "plan" : narrow() ? "list" : "graph");
   const navigate = useNavigate({ from: "/o/$org/goals/$goal" });
-  const client = useQueryClient();
   const nodes = useMemo(() => (tasks ? nodesOf(tasks, goal.id) : []), [tasks, goal.id]);
-  const ids = useMemo(() => nodes.map((node) => node.id).sort(), [nodes]);
-  const edges = useQuery({ ...edgesOf(client, goal.id, ids), enabled: ids.length > 0 });
+  const edges = useQuery({ ...edgesOf(goal.id), enabled: goal.kind === "composite" });
   const [folded, fold] = useFolded(nodes.length, nodes);
   const select = useCallback(
     (id: string | undefined) =>
@@ -99,6 +97,14 @@ function Page({
             >
               Log, changes and proof
             </TaskLink>
+            <Link
+              to="/o/$org/admin/policy"
+              params={{ org }}
+              search={{ goal: goal.id }}
+              className="font-medium text-accent hover:underline"
+            >
+              Policy
+            </Link>
           </>
         }
         actions={<TaskButtons task={goal} />}
@@ -145,16 +151,18 @@ function Page({
               </Empty>
             ) : view === "graph" ? (
               <Suspense fallback={<Skeleton rows={10} className="flex-1" />}>
-                {edges.data && (
-                  <Graph
-                    nodes={nodes}
-                    edges={edges.data}
-                    folded={folded}
-                    onFold={fold}
-                    selected={selected}
-                    onSelect={select}
-                  />
-                )}
+                <Ask query={edges} loading={<Skeleton rows={10} className="flex-1" />}>
+                  {(found) => (
+                    <Graph
+                      nodes={nodes}
+                      edges={found}
+                      folded={folded}
+                      onFold={fold}
+                      selected={selected}
+                      onSelect={select}
+                    />
+                  )}
+                </Ask>
               </Suspense>
             ) : view === "list" ? (
               <GoalList

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
-import { FileJson, ListPlus, Network, Plus, Trash2, Type } from "lucide-react";
+import { FileJson, Network, Type } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import { Problem } from "../api/problem";
 import { projects } from "../api/queries";
@@ -13,6 +13,7 @@ import { PageHead, Section } from "../ui/page";
 import { Segments } from "../ui/segments";
 import { EMPTY, type Faults, type Form, faultsOf, type Mode, type Step } from "../work/form";
 import { Preview } from "../work/preview";
+import { Rows } from "../work/rows";
 
 const route = getRouteApi("/o/$org/new");
 const KEY = "devlab.new-work";
@@ -193,102 +194,49 @@ function Wanted({ form, change, faults }: Part) {
 }
 
 function Steps({ form, change, faults }: Part) {
-  const set = (at: number, next: Partial<Step>) =>
-    change({ steps: form.steps.map((step, index) => (index === at ? { ...step, ...next } : step)) });
-  const add = () =>
-    change({
-      steps: [
-        ...form.steps,
-        { key: `task-${form.steps.length + 1}`, title: "", goal: "", after: "", script: "" },
-      ],
-    });
   return (
     <Section title="Tasks" note="what each waits for, by key" flush>
-      <ol className="divide-y divide-line">
-        {form.steps.map((step, at) => {
-          const fault = faults[`steps.${at}`];
-          return (
-            <li
-              // A step's key is being typed; its place is what it has.
-              // biome-ignore lint/suspicious/noArrayIndexKey: see above
-              key={at}
-              className="flex flex-col gap-2 p-3"
-            >
-              <div className="grid gap-2 sm:grid-cols-[120px_minmax(0,1fr)_140px_auto]">
-                <Input
-                  aria-label={`Key of task ${at + 1}`}
-                  aria-invalid={fault ? true : undefined}
-                  value={step.key}
-                  placeholder="key"
-                  className="font-mono"
-                  onChange={(event) => set(at, { key: event.target.value })}
-                />
-                <Input
-                  aria-label={`Title of task ${at + 1}`}
-                  value={step.title}
-                  placeholder="Title"
-                  onChange={(event) => set(at, { title: event.target.value })}
-                />
-                <Input
-                  aria-label={`Task ${at + 1} waits for`}
-                  value={step.after}
-                  placeholder="waits for"
-                  className="font-mono"
-                  onChange={(event) => set(at, { after: event.target.value })}
-                />
-                <Button
-                  look="quiet"
-                  icon={<Trash2 className="size-4" />}
-                  label={`Leave out task ${at + 1}`}
-                  onClick={() => change({ steps: form.steps.filter((_, index) => index !== at) })}
-                />
-              </div>
-              <details open={Boolean(step.goal || step.script)}>
-                <summary className="text-xs text-ink-3 hover:text-ink">Words and script of its own</summary>
-                <div className="mt-2 grid gap-2 sm:grid-cols-2">
-                  <Textarea
-                    aria-label={`Words of task ${at + 1}`}
-                    rows={3}
-                    value={step.goal}
-                    placeholder="What is wanted, in words"
-                    onChange={(event) => set(at, { goal: event.target.value })}
-                  />
-                  <Textarea
-                    aria-label={`Script of task ${at + 1}`}
-                    rows={3}
-                    value={step.script}
-                    placeholder="Script; otherwise the goal's"
-                    className="font-mono text-xs"
-                    onChange={(event) => set(at, { script: event.target.value })}
-                  />
-                </div>
-              </details>
-              {fault && (
-                <p role="alert" className="text-xs text-red">
-                  {fault}
-                </p>
-              )}
-            </li>
-          );
-        })}
-      </ol>
-      <div className="flex items-center gap-3 border-t border-line p-3">
-        <Button size="sm" icon={<ListPlus className="size-3.5" />} onClick={add}>
-          Add a task
-        </Button>
-        {faults["steps"] && (
-          <p role="alert" className="text-xs text-red">
-            {faults["steps"]}
-          </p>
+      <Rows<Step>
+        what="task"
+        name="steps"
+        items={form.steps}
+        faults={faults}
+        columns="sm:grid-cols-[120px_minmax(0,1fr)_140px_auto]"
+        fields={[
+          { name: "key", label: (n) => `Key of task ${n}`, placeholder: "key", mono: true, faulty: true },
+          { name: "title", label: (n) => `Title of task ${n}`, placeholder: "Title" },
+          { name: "after", label: (n) => `Task ${n} waits for`, placeholder: "waits for", mono: true },
+        ]}
+        blank={(count) => ({ key: `task-${count + 1}`, title: "", goal: "", after: "", script: "" })}
+        onChange={(steps) => change({ steps })}
+        more={(step, number, set) => (
+          <details open={Boolean(step.goal || step.script)}>
+            <summary className="text-xs text-ink-3 hover:text-ink">Words and script of its own</summary>
+            <div className="mt-2 grid gap-2 sm:grid-cols-2">
+              <Textarea
+                aria-label={`Words of task ${number}`}
+                rows={3}
+                value={step.goal}
+                placeholder="What is wanted, in words"
+                onChange={(event) => set({ goal: event.target.value })}
+              />
+              <Textarea
+                aria-label={`Script of task ${number}`}
+                rows={3}
+                value={step.script}
+                placeholder="Script; otherwise the goal's"
+                className="font-mono text-xs"
+                onChange={(event) => set({ script: event.target.value })}
+              />
+            </div>
+          </details>
         )}
-      </div>
+      />
     </Section>
   );
 }
 
 function How({ form, change, faults }: Part) {
-  const setCheck = (at: number, next: Partial<Form["checks"][number]>) =>
-    change({ checks: form.checks.map((check, index) => (index === at ? { ...check, ...next } : check)) });
   return (
     <>
       <Field
@@ -305,49 +253,21 @@ function How({ form, change, faults }: Part) {
           />
         )}
       </Field>
-      <fieldset className="flex flex-col gap-2">
-        <legend className="mb-1.5 text-sm font-medium">Checks besides the project's</legend>
-        {form.checks.map((check, at) => (
-          <div
-            // A check's name is being typed; its place is what it has.
-            // biome-ignore lint/suspicious/noArrayIndexKey: see above
-            key={at}
-          >
-            <div className="grid gap-2 sm:grid-cols-[160px_minmax(0,1fr)_auto]">
-              <Input
-                aria-label={`Name of check ${at + 1}`}
-                aria-invalid={faults[`checks.${at}`] ? true : undefined}
-                value={check.name}
-                placeholder="name"
-                onChange={(event) => setCheck(at, { name: event.target.value })}
-              />
-              <Input
-                aria-label={`Command of check ${at + 1}`}
-                value={check.run}
-                placeholder="make test"
-                className="font-mono"
-                onChange={(event) => setCheck(at, { run: event.target.value })}
-              />
-              <Button
-                look="quiet"
-                icon={<Trash2 className="size-4" />}
-                label={`Leave out check ${at + 1}`}
-                onClick={() => change({ checks: form.checks.filter((_, index) => index !== at) })}
-              />
-            </div>
-            {faults[`checks.${at}`] && <p className="mt-1 text-xs text-red">{faults[`checks.${at}`]}</p>}
-          </div>
-        ))}
-        <div>
-          <Button
-            size="sm"
-            icon={<Plus className="size-3.5" />}
-            onClick={() => change({ checks: [...form.checks, { name: "", run: "" }] })}
-          >
-            Add a check
-          </Button>
-        </div>
-      </fieldset>
+      <Section title="Checks besides the project's" flush>
+        <Rows<Form["checks"][number]>
+          what="check"
+          name="checks"
+          items={form.checks}
+          faults={faults}
+          columns="sm:grid-cols-[160px_minmax(0,1fr)_auto]"
+          fields={[
+            { name: "name", label: (n) => `Name of check ${n}`, placeholder: "name", faulty: true },
+            { name: "run", label: (n) => `Command of check ${n}`, placeholder: "make test", mono: true },
+          ]}
+          blank={() => ({ name: "", run: "" })}
+          onChange={(checks) => change({ checks })}
+        />
+      </Section>
       <div className="grid gap-5 sm:grid-cols-3">
         <Field label="Labels an agent needs" hint="With commas between them.">
           {(control) => (

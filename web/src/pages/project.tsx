@@ -1,16 +1,19 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { GitMerge, GitPullRequest } from "lucide-react";
+import { useState } from "react";
 import { Problem } from "../api/problem";
-import { candidates, patches, projectSettings, projects, tasksOfProject } from "../api/queries";
+import { candidates, folder, patches, projectSettings, projects, tasksOfProject } from "../api/queries";
 import type { Patch, Project, ProjectSettings, Task } from "../api/types";
 import { Counts } from "../diff/files";
+import { Browser } from "../files/browser";
+import { Content } from "../files/content";
 import type { PROJECT_TABS } from "../search";
 import { useLab } from "../shell/lab";
 import { useTitle } from "../shell/title";
 import { TaskLink } from "../tasks/row";
 import { Ask } from "../ui/ask";
-import { ButtonLink } from "../ui/button";
+import { Button, ButtonLink } from "../ui/button";
 import { CommitId, CopyButton } from "../ui/copy";
 import { Empty, Failed, Skeleton } from "../ui/empty";
 import { Select } from "../ui/field";
@@ -74,6 +77,14 @@ function Page({ project }: { project: Project }) {
               )}
             </span>
             {project.upstream && <span className="break-all">upstream {project.upstream}</span>}
+            <Link
+              to="/o/$org/admin/policy"
+              params={{ org }}
+              search={{ project: project.id }}
+              className="font-medium text-accent hover:underline"
+            >
+              Policy
+            </Link>
             {project.archived && <Tag>archived: it takes no new goals</Tag>}
           </>
         }
@@ -90,13 +101,15 @@ function Page({ project }: { project: Project }) {
             onChange={(next) => void navigate({ search: next === "settings" ? {} : { tab: next } })}
             options={[
               { value: "settings", label: "Settings" },
+              { value: "files", label: "Files" },
               { value: "patches", label: "Patches" },
               { value: "train", label: "Train" },
             ]}
           />
         </div>
       </PageHead>
-      <div className="max-w-2xl p-4 md:px-6">
+      <div className="max-w-3xl p-4 md:px-6">
+        {tab === "files" && <Browser project={project} />}
         {tab === "settings" && <Settings project={project} />}
         {tab === "patches" && (
           <Patches
@@ -118,7 +131,7 @@ function Settings({ project }: { project: Project }) {
   const git = new URL(project.git_path, location.origin).pathname;
   return (
     <div className="flex flex-col gap-4">
-      <Ask query={query}>{(settings) => <Judged settings={settings} branch={project.default_branch} />}</Ask>
+      <Ask query={query}>{(settings) => <Judged settings={settings} project={project} />}</Ask>
       <Section title="Repository">
         <Facts>
           <Fact name="Git path">
@@ -141,7 +154,8 @@ function Settings({ project }: { project: Project }) {
   );
 }
 
-function Judged({ settings, branch }: { settings: ProjectSettings; branch: string }) {
+function Judged({ settings, project }: { settings: ProjectSettings; project: Project }) {
+  const branch = project.default_branch;
   const bare = !settings.setup && settings.checks.length === 0 && settings.protected_paths.length === 0;
   return (
     <Section
@@ -179,6 +193,19 @@ function Judged({ settings, branch }: { settings: ProjectSettings; branch: strin
             </ol>
           )}
         </Fact>
+        <Fact name="Artifacts">
+          {settings.artifacts?.length ? (
+            <span className="flex flex-wrap gap-1">
+              {settings.artifacts.map((pattern) => (
+                <Tag key={pattern}>
+                  <span className="font-mono">{pattern}</span>
+                </Tag>
+              ))}
+            </span>
+          ) : (
+            <span className="text-ink-3">no files are kept of what drivers leave</span>
+          )}
+        </Fact>
         <Fact name="Agents need">
           {settings.labels.length === 0 ? (
             <span className="text-ink-3">no labels</span>
@@ -199,11 +226,38 @@ function Judged({ settings, branch }: { settings: ProjectSettings; branch: strin
           </span>
         </Fact>
       </Facts>
+      <File project={project} />
       <p className="mt-4 text-xs text-ink-3">
         Every goal keeps the settings that held when it was scheduled; what an agent writes cannot change what
         it is judged by.
       </p>
     </Section>
+  );
+}
+
+const FILE = ".devlab/project.toml";
+
+/** The file itself, for those who will change it. */
+function File({ project }: { project: Project }) {
+  const [open, setOpen] = useState(false);
+  const above = useQuery({
+    ...folder(project.id, project.head ?? "", ".devlab"),
+    enabled: Boolean(project.head),
+    retry: false,
+  });
+  if (!above.data?.entries.some((entry) => entry.name === "project.toml")) return null;
+  const query = new URLSearchParams({ commit: project.head ?? "", path: FILE });
+  return (
+    <div className="mt-4">
+      <Button size="sm" aria-expanded={open} onClick={() => setOpen(!open)}>
+        {open ? "Hide the file" : "Show the file"}
+      </Button>
+      {open && (
+        <div className="mt-2 overflow-hidden rounded-md border border-line">
+          <Content path={`/api/v1/projects/${project.id}/blob?${query}`} name={FILE} />
+        </div>
+      )}
+    </div>
   );
 }
 

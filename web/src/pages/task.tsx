@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
-import { FileDiff, ListChecks, ScrollText, Text } from "lucide-react";
+import { FileDiff, ListChecks, Package, ScrollText, Text } from "lucide-react";
 import { lazy, type ReactNode, Suspense, useEffect } from "react";
 import { attempts, task as taskQuery } from "../api/queries";
 import type { Attempt, TaskDetail } from "../api/types";
@@ -8,6 +8,7 @@ import type { TASK_TABS } from "../search";
 import { useLab } from "../shell/lab";
 import { useShortcuts } from "../shell/shortcuts";
 import { useTitle } from "../shell/title";
+import { TaskArtifacts } from "../tasks/artifacts";
 import { AttemptPicker } from "../tasks/attempts";
 import { TaskButtons } from "../tasks/buttons";
 import { Crumbs } from "../tasks/crumbs";
@@ -56,6 +57,7 @@ function Page({ task }: { task: TaskDetail }) {
     { keys: "2", label: "Its log", group: "Task", run: () => go("log") },
     { keys: "3", label: "Its changes", group: "Task", run: () => go("changes") },
     { keys: "4", label: "Its proof", group: "Task", run: () => go("proof") },
+    { keys: "5", label: "Its artifacts", group: "Task", run: () => go("artifacts") },
   ]);
   const hasChanges = Boolean(task.patch ?? task.head);
   const full = tab === "log" || tab === "changes";
@@ -93,11 +95,13 @@ function Page({ task }: { task: TaskDetail }) {
             },
             { tab: "changes", label: "Changes", icon: <FileDiff />, dot: task.waiting_for === "review" },
             { tab: "proof", label: "Proof", icon: <ListChecks /> },
+            { tab: "artifacts", label: "Artifacts", icon: <Package /> },
           ]}
         />
       </PageHead>
       {tab === "task" && <TaskSummary org={org} task={task} attempts={tried.data} />}
       {tab === "proof" && <TaskProof org={org} task={task} attempts={list} />}
+      {tab === "artifacts" && <TaskArtifacts task={task.id} attempts={list} />}
       <Suspense fallback={<Skeleton rows={8} />}>
         {tab === "log" && (
           <LogTab task={task} attempts={list} loaded={tried.isSuccess} attempt={attempt} line={line} />
@@ -208,7 +212,7 @@ function Tabs({
           data-tab={item.tab}
           aria-current={tab === item.tab ? "page" : undefined}
           className={cx(
-            "tap focus-inset -mb-px inline-flex h-9 items-center gap-1.5 border-b-2 font-medium whitespace-nowrap transition-colors [&_svg]:size-3.5",
+            "tap focus-inset -mb-px inline-flex h-9 shrink-0 items-center gap-1.5 border-b-2 font-medium whitespace-nowrap transition-colors [&_svg]:size-3.5 [&_svg]:shrink-0",
             tab === item.tab ? "border-accent text-ink" : "border-transparent text-ink-2 hover:text-ink",
           )}
         >

@@ -7,13 +7,39 @@
  */
 const KEY = "devlab.session";
 const CHANNEL = "devlab-session";
-/** How long a new tab waits for another one to answer, in milliseconds. */
-const ANSWER_MS = 200;
+/** How long a new tab waits for another one that is logged in, in milliseconds: a busy machine takes its time. */
+const ANSWER_MS = 5_000;
+/** The same where it cannot be known whether there is one. */
+const UNSURE_MS = 300;
+/** Every tab that is logged in holds this lock together with the others; the browser lets go of a closed tab's. */
+const LOCK = "devlab-session";
 
 type Message = { type: "ask" } | { type: "secret"; secret: string } | { type: "over" };
 
 let channel: BroadcastChannel | undefined;
 let onOver: () => void = () => {};
+let letGo: (() => void) | undefined;
+
+/** Lets new tabs know that this one can tell them the secret. */
+function hold(): void {
+  if (letGo || !navigator.locks) return;
+  const over = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  void navigator.locks.request(LOCK, { mode: "shared" }, () => over).catch(() => {});
+}
+
+function release(): void {
+  letGo?.();
+  letGo = undefined;
+}
+
+/** How long it is worth to wait for an answer, in milliseconds. */
+async function patience(): Promise<number> {
+  if (!navigator.locks) return UNSURE_MS;
+  const { held } = await navigator.locks.query();
+  return held?.some((lock) => lock.name === LOCK) ? ANSWER_MS : 0;
+}
 
 /** Begins to answer other tabs. `over` runs when another tab has logged out. */
 export function shareSecret(over: () => void): void {
@@ -28,7 +54,7 @@ export function shareSecret(over: () => void): void {
         break;
       }
       case "over":
-        sessionStorage.removeItem(KEY);
+        dropSecret();
         onOver();
         break;
       case "secret":
@@ -45,17 +71,20 @@ export function currentSecret(): string | null {
 /** The secret of this tab, or of another tab that is logged in. */
 export async function findSecret(): Promise<string | null> {
   const own = currentSecret();
+  if (own) hold();
   if (own || !channel) return own;
   const asked = channel;
+  const ms = await patience();
+  if (ms === 0) return null;
   return new Promise((resolve) => {
-    const timer = setTimeout(() => finish(null), ANSWER_MS);
+    const timer = setTimeout(() => finish(null), ms);
     const listen = (event: MessageEvent<Message>) => {
       if (event.data.type === "secret") finish(event.data.secret);
     };
     const finish = (secret: string | null) => {
       clearTimeout(timer);
       asked.removeEventListener("message", listen);
-      if (secret) sessionStorage.setItem(KEY, secret);
+      if (secret) keepSecret(secret);
       resolve(secret);
     };
     asked.addEventListener("message", listen);
@@ -63,13 +92,20 @@ export async function findSecret(): Promise<string | null> {
   });
 }
 
-/** Keeps the secret of a new login. */
+/** Keeps the secret, and tells it to the tabs that ask. */
 export function keepSecret(secret: string): void {
   sessionStorage.setItem(KEY, secret);
+  hold();
+}
+
+/** Forgets everything of a session in this tab. */
+export function dropSecret(): void {
+  sessionStorage.clear();
+  release();
 }
 
 /** Forgets it, in this tab and in all others. */
 export function forgetSecret(): void {
-  sessionStorage.removeItem(KEY);
+  dropSecret();
   channel?.postMessage({ type: "over" } satisfies Message);
 }

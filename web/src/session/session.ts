@@ -1,5 +1,5 @@
 import { Problem } from "../api/problem";
-import { currentSecret, findSecret, forgetSecret, keepSecret } from "./secret";
+import { currentSecret, dropSecret, findSecret, forgetSecret, keepSecret } from "./secret";
 
 type Role = "admin" | "operator" | "viewer";
 
@@ -41,7 +41,7 @@ export async function principal(): Promise<Principal | null> {
   if (!(await findSecret())) return null;
   const response = await call("GET");
   if (response.status === 401 || response.status === 403) {
-    sessionStorage.clear();
+    dropSecret();
     return null;
   }
   if (!response.ok) throw await Problem.of(response);
@@ -73,7 +73,7 @@ export async function logOut(): Promise<void> {
 /** Forgets who was logged in: the server said that the session is over. */
 export function endSession(): void {
   known = null;
-  sessionStorage.clear();
+  dropSecret();
 }
 
 /** What a role may do, as the server decides it. */

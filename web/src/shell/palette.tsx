@@ -8,6 +8,7 @@ import {
   Keyboard,
   KeyRound,
   Plus,
+  Scale,
   ScrollText,
   Search,
   SquareKanban,
@@ -119,6 +120,11 @@ export default function Palette({ onClose, onHelp }: { onClose: () => void; onHe
               label="Schedule new work"
               keys="c"
               onSelect={run(() => void navigate({ to: "/o/$org/new", params }))}
+            />
+            <Entry
+              icon={<Scale />}
+              label="Policy"
+              onSelect={run(() => void navigate({ to: "/o/$org/admin/policy", params }))}
             />
             {!notAdmin && (
               <>

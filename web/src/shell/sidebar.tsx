@@ -10,6 +10,7 @@ import {
   Monitor,
   Moon,
   Plus,
+  Scale,
   ScrollText,
   Search,
   SquareKanban,
@@ -80,9 +81,12 @@ export function Sidebar({
         <Item to="/o/$org/projects" params={params} icon={<FolderGit2 />}>
           Projects
         </Item>
+        <p className="eyebrow mt-4 mb-1 px-2">Administration</p>
+        <Item to="/o/$org/admin/policy" params={params} icon={<Scale />}>
+          Policy
+        </Item>
         {!notAdmin && (
           <>
-            <p className="eyebrow mt-4 mb-1 px-2">Administration</p>
             <Item to="/o/$org/admin/tokens" params={params} icon={<KeyRound />}>
               Tokens
             </Item>

@@ -1,4 +1,4 @@
-import { type QueryClient, queryOptions } from "@tanstack/react-query";
+import { type Query, type QueryClient, queryOptions } from "@tanstack/react-query";
 import { api, body } from "../api/client";
 import { keys, PAGE_MAX, task } from "../api/queries";
 import type { Task } from "../api/types";
@@ -57,6 +57,27 @@ export function withChanges(list: readonly Task[], changed: ReadonlyMap<string, 
   return added.length === 0 ? kept : [...added, ...kept];
 }
 
+/** Changes that came while a list was being read: the read may not know of them. */
+const missed = new WeakMap<Query, Set<string>>();
+
+function applyAfterwards(client: QueryClient, org: string, query: Query, changed: ReadonlySet<string>): void {
+  const known = missed.get(query);
+  if (known) {
+    for (const id of changed) known.add(id);
+    return;
+  }
+  const own = new Set(changed);
+  missed.set(query, own);
+  const apply = () => {
+    missed.delete(query);
+    void applyChanges(client, org, own);
+  };
+  // After what was read has been put in place.
+  void Promise.resolve(query.promise)
+    .catch(() => {})
+    .then(() => setTimeout(apply));
+}
+
 /**
  * Brings the lists that are kept whole (the board's, and those of goals) up to
  * date after some tasks have changed.
@@ -68,7 +89,13 @@ export async function applyChanges(
 ): Promise<void> {
   const board = client.getQueryData<TaskSet>(keys.board(org));
   const goals = client.getQueriesData<Task[]>({ queryKey: ["goal"] });
-  if (changed.size === 0 || (!board && goals.length === 0)) return;
+  if (changed.size === 0) return;
+  for (const queryKey of [keys.board(org), ["goal"]]) {
+    for (const query of client.getQueryCache().findAll({ queryKey, fetchStatus: "fetching" })) {
+      applyAfterwards(client, org, query, changed);
+    }
+  }
+  if (!board && goals.length === 0) return;
   if (changed.size > READ_SINGLY_MAX) {
     await Promise.all([
       client.invalidateQueries({ queryKey: keys.board(org) }),

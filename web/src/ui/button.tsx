@@ -58,7 +58,7 @@ export function Button({
     <button
       type="button"
       {...rest}
-      aria-label={alone ? label : undefined}
+      aria-label={alone ? label : rest["aria-label"]}
       aria-disabled={off || undefined}
       aria-busy={busy || undefined}
       title={blocked || title || (alone ? label : undefined)}

@@ -1,11 +1,12 @@
 //! The server, orgs, projects, tokens and the audit log.
 
+use bytes::Bytes;
 use devlab_core::{ProjectId, TokenId};
 
 use super::query::{AuditQuery, Page, Params};
 use super::{Client, ClientError};
 use crate::project::{
-    CreateOrg, CreateProject, Due, MoveProject, Org, Project, ProjectSettings, Retired,
+    CreateOrg, CreateProject, Due, Folder, MoveProject, Org, Project, ProjectSettings, Retired,
     SyncProject, SyncResult, UpdateOrg, UpdateProject,
 };
 use crate::token::{CreateToken, Login, NewToken, Token};
@@ -118,6 +119,34 @@ impl Client {
     pub async fn project_settings(&self, project: ProjectId) -> Result<ProjectSettings> {
         self.get(&["projects", &project.to_string(), "settings"])
             .fetch()
+            .await
+    }
+
+    /// `GET /projects/{id}/tree`: a folder at a commit, or at the head of the default branch.
+    pub async fn project_tree(
+        &self,
+        project: ProjectId,
+        commit: Option<&str>,
+        path: &str,
+    ) -> Result<Folder> {
+        let params = Params::default().maybe("commit", commit);
+        self.get(&["projects", &project.to_string(), "tree"])
+            .query(&params.maybe("path", Some(path)))
+            .fetch()
+            .await
+    }
+
+    /// `GET /projects/{id}/blob`: a file at a commit, or at the head of the default branch.
+    pub async fn project_blob(
+        &self,
+        project: ProjectId,
+        commit: Option<&str>,
+        path: &str,
+    ) -> Result<Bytes> {
+        let params = Params::default().maybe("commit", commit);
+        self.get(&["projects", &project.to_string(), "blob"])
+            .query(&params.maybe("path", Some(path)))
+            .fetch_bytes()
             .await
     }
 

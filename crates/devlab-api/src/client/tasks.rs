@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use devlab_core::TaskId;
 
-use super::query::TaskQuery;
+use super::query::{Page, Params, TaskQuery};
 use super::{Client, ClientError};
 use crate::List;
 use crate::task::{
-    Attempt, Candidate, Commit, CreateTask, Receipt, Schedule, Scheduled, Task, TaskDetail,
+    Attempt, Candidate, Commit, CreateTask, Edge, Receipt, Schedule, Scheduled, Task, TaskDetail,
     TellTask, UpdateTask,
 };
 
@@ -92,6 +92,15 @@ impl Client {
     /// `GET /tasks/{id}/candidates`, oldest first.
     pub async fn candidates(&self, task: TaskId) -> Result<List<Candidate>> {
         self.get(&["tasks", &task.to_string(), "candidates"])
+            .fetch()
+            .await
+    }
+
+    /// `GET /tasks/{id}/edges`: dependencies among the tasks below it, at every depth, up to 5,000
+    /// at a time.
+    pub async fn edges(&self, task: TaskId, page: &Page) -> Result<List<Edge>> {
+        self.get(&["tasks", &task.to_string(), "edges"])
+            .query(&page.params(Params::default()))
             .fetch()
             .await
     }

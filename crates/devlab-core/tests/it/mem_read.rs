@@ -19,7 +19,7 @@ use devlab_core::server::{LoopState, Server};
 use devlab_core::state::{State, StateName, TaskKind};
 use devlab_core::task::{Feedback, Task, TaskSpec};
 use devlab_core::train::{Candidate, Target, TrainEntry};
-use devlab_core::tx::{Page, Queued, Read, Remembered, StoredAudit, TaskFilter};
+use devlab_core::tx::{Edge, Page, Queued, Read, Remembered, StoredAudit, TaskFilter};
 use devlab_core::{
     AgentId, AttemptId, CandidateId, Oid, OrgId, PatchId, ProjectId, RefName, Result, ServerId,
     TaskId, Timestamp, TokenId,
@@ -57,6 +57,13 @@ fn matches(filter: &TaskFilter, task: &Task, spec: &TaskSpec) -> bool {
                 .to_ascii_lowercase()
                 .contains(&text.to_ascii_lowercase())
         })
+}
+
+impl MemTx {
+    fn is_below(&self, task: TaskId, composite: TaskId) -> bool {
+        let parent = |id: &TaskId| self.tasks.get(id).and_then(|task| task.parent);
+        std::iter::successors(parent(&task), parent).any(|above| above == composite)
+    }
 }
 
 impl Read for MemTx {
@@ -108,6 +115,23 @@ impl Read for MemTx {
     fn dependents(&mut self, task: TaskId) -> Result<Vec<TaskId>> {
         let from = self.edges.iter().filter(|(from, _)| *from == task);
         Ok(from.map(|(_, to)| *to).collect())
+    }
+    fn edges_below(
+        &mut self,
+        composite: TaskId,
+        after: Option<Edge>,
+        limit: u32,
+    ) -> Result<Vec<Edge>> {
+        let edges = self.edges.iter().map(|(from, to)| Edge {
+            dependent: *to,
+            dependency: *from,
+        });
+        let mut below: Vec<_> = edges
+            .filter(|edge| self.is_below(edge.dependent, composite))
+            .filter(|edge| after.is_none_or(|after| *edge > after))
+            .collect();
+        below.sort_unstable();
+        Ok(first(limit, below))
     }
     fn plan_revisions(&mut self, task: TaskId) -> Result<Vec<Revision>> {
         let all = self.plans.get(&task).into_iter().flatten();

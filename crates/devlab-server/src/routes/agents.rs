@@ -36,7 +36,7 @@ pub fn list(routes: Routes) -> Routes {
         .add(admin, routes!(remove))
 }
 
-fn view_of<R: Read + ?Sized>(view: &mut R, id: AgentId) -> devlab_core::Result<Agent> {
+pub(super) fn view_of<R: Read + ?Sized>(view: &mut R, id: AgentId) -> devlab_core::Result<Agent> {
     let agent = view.agent(id)?.ok_or(Refusal::NotFound("agent"))?;
     let held = view.attempts_of_agent(id)?;
     Ok(convert::agent(agent, &held, view.now()))

@@ -40,7 +40,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// Bytes of an artifact read at a time.
 const PIECE_BYTES: usize = 1024 * 1024;
 /// What a browser may do with an artifact that it shows: nothing but show it.
-const SANDBOX: &str = "sandbox; default-src 'none'; img-src 'self' data:; media-src 'self'; \
+pub(super) const SANDBOX: &str = "sandbox; default-src 'none'; img-src 'self' data:; media-src 'self'; \
     style-src 'unsafe-inline'";
 
 /// The list.
@@ -226,7 +226,11 @@ async fn piece(lab: &Lab, blob: &Sha256Hex, from: u64, to: u64) -> Result<Bytes>
         .into())
 }
 
-fn insert(headers: &mut HeaderMap, name: hyper::header::HeaderName, value: &str) -> Result<()> {
+pub(super) fn insert(
+    headers: &mut HeaderMap,
+    name: hyper::header::HeaderName,
+    value: &str,
+) -> Result<()> {
     let value = HeaderValue::from_str(value)
         .map_err(|_| ApiError::internal(format!("a header cannot be written: {name}")))?;
     headers.insert(name, value);
@@ -264,7 +268,7 @@ fn span(range: &str, len: u64) -> Span {
 }
 
 /// Media type and disposition of a file of this path. Only what no browser runs is shown.
-fn presentation(path: &str, inline: bool) -> (&'static str, String) {
+pub(super) fn presentation(path: &str, inline: bool) -> (&'static str, String) {
     let name = path.rsplit('/').next().unwrap_or_default();
     let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
     let (kind, is_safe) = match ending.to_ascii_lowercase().as_str() {

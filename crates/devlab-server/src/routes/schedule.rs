@@ -124,7 +124,7 @@ fn goal(body: Schedule) -> Result<NewTask> {
 }
 
 /// The first line of a text, as far as a title goes.
-fn title_of(text: &str) -> String {
+pub(super) fn title_of(text: &str) -> String {
     let line = text.trim_start().lines().next().unwrap_or_default().trim();
     line.chars()
         .filter(|c| !c.is_control())

@@ -24,7 +24,7 @@ use utoipa_axum::routes;
 
 use super::support::{self, PartQuery, done, mutate};
 use crate::convert::{self, TaskParts};
-use crate::extract::{Caller, Mutation, PathId, Query};
+use crate::extract::{Caller, Idempotency, Mutation, PathId, Query};
 use crate::openapi::Routes;
 use crate::policy::{Policy, Roles};
 use crate::problem::Result;
@@ -135,7 +135,7 @@ async fn all(
     Ok(AxumJson(list))
 }
 
-fn spec_of<R: Read + ?Sized>(view: &mut R, id: TaskId) -> devlab_core::Result<TaskSpec> {
+pub(super) fn spec_of<R: Read + ?Sized>(view: &mut R, id: TaskId) -> devlab_core::Result<TaskSpec> {
     view.task_spec(id)?
         .ok_or_else(|| Refusal::NotFound("task").into())
 }
@@ -155,11 +155,21 @@ async fn create(
     caller: Caller,
     Mutation { body, idempotency }: Mutation<CreateTask>,
 ) -> Result<Response> {
+    make(&lab, &caller, body, idempotency).await
+}
+
+/// Makes a task and answers with it.
+pub(super) async fn make(
+    lab: &Arc<Lab>,
+    caller: &Caller,
+    body: CreateTask,
+    idempotency: Option<Idempotency>,
+) -> Result<Response> {
     // First: what was asked before is answered even if its project has changed since.
-    if let Some(answer) = support::replayed(&lab, idempotency.as_ref()).await? {
+    if let Some(answer) = support::replayed(lab, idempotency.as_ref()).await? {
         return Ok(answer);
     }
-    let place = place(&lab, &caller, &body).await?;
+    let place = place(lab, caller, &body).await?;
     let new = NewTask {
         key: String::new(),
         requires: Labels::new(&body.labels)?,
@@ -176,7 +186,7 @@ async fn create(
             artifacts: body.artifacts,
         },
     };
-    mutate(&lab, &caller, "task.create", idempotency, move |tx| {
+    mutate(lab, caller, "task.create", idempotency, move |tx| {
         let made = schedule::create(tx, &place, &new)?;
         done(
             Some(place.org),
@@ -308,7 +318,7 @@ async fn act<F>(
     caller: &Caller,
     action: &'static str,
     id: TaskId,
-    idempotency: Option<crate::extract::Idempotency>,
+    idempotency: Option<Idempotency>,
     mut rule: F,
 ) -> Result<Response>
 where

@@ -6,6 +6,7 @@ use devlab_core::check::{Check, CheckSet, CommandSpec, DriverSpec};
 use devlab_core::limits::FEEDBACK_MAX;
 use devlab_core::state::{ResumeTo, State, TaskKind, WaitReason};
 use devlab_core::task::{Feedback, Proof, Task, TaskSpec, Tries};
+use devlab_core::tx::Edge;
 
 use super::Lab;
 use super::fixtures::{at, child, hash, id, labels, oid, project, spec, task};
@@ -213,6 +214,45 @@ pub(super) async fn graph(lab: Lab) {
             assert!(!tx.delete_edge(id(5), id(4))?, "there is none that way");
             assert_eq!(tx.dependencies(id(5))?, [id(4)]);
             assert_eq!(tx.dependents(id(3))?, [id(4)]);
+            Ok(())
+        })
+        .await
+        .unwrap();
+}
+
+pub(super) async fn edges_below(lab: Lab) {
+    let edge = |to, from| Edge {
+        dependent: id(to),
+        dependency: id(from),
+    };
+    lab.store
+        .write(|tx| {
+            for goal in [1, 2] {
+                tx.insert_task(&task(goal), &spec("goal"))?;
+            }
+            // 5 is a composite with 6 and 7 below it; 8 and 9 belong to another goal.
+            for (n, parent) in [(3, 1), (4, 1), (5, 1), (6, 5), (7, 5), (8, 2), (9, 2)] {
+                tx.insert_task(&child(n, id(parent)), &spec("child"))?;
+            }
+            for (from, to) in [(3, 5), (4, 5), (3, 4), (6, 7), (8, 9), (1, 2)] {
+                assert!(tx.insert_edge(id(from), id(to))?);
+            }
+            Ok(())
+        })
+        .await
+        .unwrap();
+    lab.store
+        .read(move |view| {
+            let all = [edge(4, 3), edge(5, 3), edge(5, 4), edge(7, 6)];
+            assert_eq!(view.edges_below(id(1), None, 10)?, all);
+            for (after, edges) in [(None, &all[..2]), (Some(all[1]), &all[2..])] {
+                assert_eq!(view.edges_below(id(1), after, 2)?, edges);
+            }
+            assert_eq!(view.edges_below(id(1), Some(all[3]), 2)?, []);
+            assert_eq!(view.edges_below(id(5), None, 10)?, [edge(7, 6)]);
+            assert_eq!(view.edges_below(id(2), None, 10)?, [edge(9, 8)]);
+            assert_eq!(view.edges_below(id(3), None, 10)?, []);
+            assert_eq!(view.edges_below(id(99), None, 10)?, []);
             Ok(())
         })
         .await

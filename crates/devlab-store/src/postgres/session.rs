@@ -21,7 +21,7 @@ use devlab_core::state::StateName;
 use devlab_core::task::{Feedback, Task, TaskSpec};
 use devlab_core::train::{Candidate, Target, TrainEntry};
 use devlab_core::tx::{
-    Effect, Page, Queued, Read, Remembered, StoredAudit, TaskFilter, Tx, Work, parse_queue,
+    Edge, Effect, Page, Queued, Read, Remembered, StoredAudit, TaskFilter, Tx, Work, parse_queue,
 };
 use devlab_core::{
     AgentId, AttemptId, CandidateId, Error, Oid, OrgId, PatchId, ProjectId, RefName, Result,
@@ -130,6 +130,9 @@ impl Read for OverlaySession<'_> {
     }
     fn dependents(&mut self, task: TaskId) -> Result<Vec<TaskId>> {
         self.look(|o| o.dependents(task))
+    }
+    fn edges_below(&mut self, _: TaskId, _: Option<Edge>, _: u32) -> Result<Vec<Edge>> {
+        self.direct()
     }
     fn plan_revisions(&mut self, _: TaskId) -> Result<Vec<Revision>> {
         self.direct()

@@ -18,7 +18,7 @@ use devlab_core::server::{LoopState, Server};
 use devlab_core::state::StateName;
 use devlab_core::task::{Feedback, Task, TaskSpec};
 use devlab_core::train::{Candidate, Target, TrainEntry};
-use devlab_core::tx::{Effect, Page, Queued, Read, Remembered, StoredAudit, TaskFilter, Tx};
+use devlab_core::tx::{Edge, Effect, Page, Queued, Read, Remembered, StoredAudit, TaskFilter, Tx};
 use devlab_core::{
     AgentId, AttemptId, CandidateId, Error, Oid, OrgId, PatchId, ProjectId, RefName, Result,
     ServerId, StorageError, TaskId, Timestamp, TokenId,
@@ -178,6 +178,14 @@ impl Read for Session<'_> {
     }
     fn dependents(&mut self, task: TaskId) -> Result<Vec<TaskId>> {
         self.look(|conn| tasks::dependents(conn, task))
+    }
+    fn edges_below(
+        &mut self,
+        composite: TaskId,
+        after: Option<Edge>,
+        limit: u32,
+    ) -> Result<Vec<Edge>> {
+        self.look(|conn| tasks::edges_below(conn, composite, after, limit))
     }
     fn plan_revisions(&mut self, task: TaskId) -> Result<Vec<Revision>> {
         self.look(|conn| plans::revisions(conn, task))

@@ -4,6 +4,7 @@ use super::{Number, Param, Sql, params};
 use devlab_core::check::{CheckSet, Sha256Hex};
 use devlab_core::limits::FEEDBACK_MAX;
 use devlab_core::task::{Feedback, Task, TaskSpec};
+use devlab_core::tx::Edge;
 use devlab_core::{Oid, ServerId, TaskId};
 
 use super::codec::{
@@ -280,6 +281,37 @@ pub(crate) fn dependencies(conn: &dyn Sql, task: TaskId) -> DbResult<Vec<TaskId>
 pub(crate) fn dependents(conn: &dyn Sql, task: TaskId) -> DbResult<Vec<TaskId>> {
     const SQL: &str = "SELECT dependent FROM edges WHERE dependency = ?1 ORDER BY dependent";
     ids(conn, SQL, task)
+}
+
+/// Nothing comes before it: no id is all zeros.
+const FIRST: [u8; 16] = [0; 16];
+
+pub(crate) fn edges_below(
+    conn: &dyn Sql,
+    composite: TaskId,
+    after: Option<Edge>,
+    limit: u32,
+) -> DbResult<Vec<Edge>> {
+    const SQL: &str = "WITH RECURSIVE below (id) AS (SELECT id FROM tasks WHERE parent = ?1 \
+        UNION ALL SELECT t.id FROM below b JOIN tasks t ON t.parent = b.id) \
+        SELECT dependent, dependency FROM edges WHERE dependent IN (SELECT id FROM below) \
+        AND (dependent, dependency) > (?2, ?3) ORDER BY dependent, dependency LIMIT ?4";
+    let [dependent, dependency] = match after {
+        Some(edge) => [edge.dependent.bytes(), edge.dependency.bytes()],
+        None => [FIRST, FIRST],
+    };
+    let read = |cols: &mut Cols<'_>| {
+        Ok(Edge {
+            dependent: cols.id()?,
+            dependency: cols.id()?,
+        })
+    };
+    all(
+        conn,
+        SQL,
+        params![composite, dependent, dependency, limit],
+        read,
+    )
 }
 
 pub(crate) fn insert_edge(conn: &dyn Sql, from: TaskId, to: TaskId) -> DbResult<bool> {

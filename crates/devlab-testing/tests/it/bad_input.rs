@@ -82,6 +82,7 @@ impl Target {
                 admin,
             ),
             ("POST", "/v1/schedule".into(), json!({"task": "Bad"}), admin),
+            ("POST", "/v1/command".into(), json!({"task": "Bad"}), admin),
             (
                 "POST",
                 format!("/v1/patches/{}/comments", self.patch),

@@ -263,17 +263,36 @@ async fn a_graph_is_scheduled_in_one_call() {
     let graph = json!({"title": "All", "tasks": [
         {"key": "a", "title": "A"},
         {"key": "b", "title": "B", "depends_on": ["a"]},
-        {"key": "c", "title": "C", "tasks": [{"key": "d", "title": "D"}]},
+        {"key": "c", "title": "C", "depends_on": ["b"], "tasks": [
+            {"key": "d", "title": "D"},
+            {"key": "e", "title": "E", "depends_on": ["d"]},
+        ]},
     ]});
     let made = curl.post("/v1/schedule", &graph).await;
     assert_eq!(made.status, 201);
     let tasks = made.json()["tasks"].as_object().unwrap().clone();
     let keys: Vec<&str> = tasks.keys().map(String::as_str).collect();
-    assert_eq!(keys, ["a", "b", "c", "c/d"]);
+    assert_eq!(keys, ["a", "b", "c", "c/d", "c/e"]);
     let b = curl
         .get(&format!("/tasks/{}", tasks["b"].as_str().unwrap()))
         .await;
     assert_eq!(b.json()["depends_on"], json!([tasks["a"]]));
+
+    let goal = made.json()["goal"].as_str().unwrap().to_owned();
+    let edge = |task: &str, from: &str| json!({"task": tasks[task], "depends_on": tasks[from]});
+    let mut all = [edge("b", "a"), edge("c", "b"), edge("c/e", "c/d")];
+    all.sort_by_key(|edge| edge["task"].as_str().unwrap().to_owned());
+    let edges = format!("/v1/tasks/{goal}/edges");
+    assert_eq!(curl.get(&edges).await.json(), json!({"items": all}));
+    let first = curl.get(&format!("{edges}?limit=2")).await.json();
+    assert_eq!(first["items"], json!(all[..2]));
+    let next = first["next"].as_str().unwrap();
+    let rest = curl.get(&format!("{edges}?limit=2&cursor={next}")).await;
+    assert_eq!(rest.json(), json!({"items": all[2..]}));
+    for wrong in ["limit=0", "limit=5001", "cursor=x", "cursor=x-y"] {
+        let refused = curl.get(&format!("{edges}?{wrong}")).await;
+        assert_eq!(refused.status, 422, "{wrong}");
+    }
     server.stop().await;
 }
 

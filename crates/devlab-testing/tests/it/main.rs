@@ -6,6 +6,7 @@
 
 mod artifacts;
 mod bad_input;
+mod browse;
 mod contract;
 mod dns_rebinding;
 mod edges;

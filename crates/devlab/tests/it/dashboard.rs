@@ -66,6 +66,27 @@ impl Lab {
         }
     }
 
+    /// A token of this role in an org.
+    fn token(&self, role: &str, org: &str) -> String {
+        let made = ["token", "create", role, "--org", org, "--output", "json"];
+        let made = self.bench.run(&made).ok().json();
+        made["secret"].as_str().unwrap().to_owned()
+    }
+
+    /// Schedules a task as a script does.
+    async fn command(&self, secret: &str, body: &Value) -> Reply {
+        let request = Request::post("/api/command", body).token(secret);
+        request.send(self.dashboard).await
+    }
+
+    /// What a script sees with this token.
+    async fn state(&self, secret: &str) -> Value {
+        let reply = Request::get("/api/state").token(secret);
+        let reply = reply.send(self.dashboard).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        reply.json()
+    }
+
     async fn ask(&self, method: &str, target: &str, session: &Session) -> Reply {
         let request = Request::new(method, target)
             .header("cookie", &session.cookie)
@@ -189,4 +210,134 @@ async fn the_link_of_the_first_start_logs_in_once() {
     assert_eq!(first.json()["principal"]["role"], "admin");
     let again = lab.log_in(&json!({ "code": code })).await;
     assert_eq!(again.problem().code, "not_found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_schedules_a_task_in_one_call_and_sees_it_in_the_state() {
+    let lab = Lab::new();
+    let words = json!({"org": "default", "task": "Write the changelog\n\nIn short sentences."});
+    let made = lab.command(&lab.admin, &words).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let task = made.json();
+    assert_eq!(task["title"], "Write the changelog");
+    let id = task["id"].as_str().unwrap();
+    let session = lab.session(&lab.admin).await;
+    let whole = format!("/api/v1/tasks/{id}");
+    let whole = lab.ask("GET", &whole, &session).await;
+    assert_eq!(
+        whole.json()["goal"],
+        "Write the changelog\n\nIn short sentences."
+    );
+
+    let with_session = lab.ask("GET", "/api/state?org=default", &session).await;
+    let other_header = Request::get("/api/state").header("x-auth-token", &lab.admin);
+    let other_header = other_header.send(lab.dashboard).await;
+    for seen in [
+        lab.state(&lab.admin).await,
+        with_session.json(),
+        other_header.json(),
+    ] {
+        assert!(seen["at"].is_string(), "{seen}");
+        let org = &seen["orgs"][0];
+        assert_eq!(org["org"]["name"], "default", "{seen}");
+        assert_eq!(org["tasks"]["ready"], 1, "{seen}");
+        assert_eq!(org["tasks"].as_object().unwrap().len(), 9, "{seen}");
+        assert_eq!((&org["queued"], &org["agents"]), (&json!(1), &json!([])));
+        assert_eq!(org["goals"][0]["id"], id, "{seen}");
+    }
+
+    let again = || {
+        let request = Request::post("/api/command", &words).token(&lab.admin);
+        request.header("idempotency-key", "once")
+    };
+    let first = again().send(lab.dashboard).await;
+    let second = again().send(lab.dashboard).await;
+    assert_eq!((second.status, &second.body), (201, &first.body));
+    let seen = lab.state(&lab.admin).await;
+    assert_eq!(seen["orgs"][0]["tasks"]["ready"], 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scripts_of_two_orgs_see_nothing_of_each_other() {
+    let lab = Lab::new();
+    lab.bench.run(&["org", "create", "other"]).ok();
+    let (first, second) = (
+        lab.token("operator", "default"),
+        lab.token("viewer", "other"),
+    );
+    let words = json!({"task": "A secret of the first"});
+    let made = lab.command(&first, &words).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let seen = lab.state(&second).await;
+    assert_eq!(seen["orgs"].as_array().unwrap().len(), 1, "{seen}");
+    assert_eq!(seen["orgs"][0]["org"]["name"], "other", "{seen}");
+    assert!(!seen.to_string().contains("secret"), "{seen}");
+    let names = |seen: Value| {
+        let orgs = seen["orgs"].as_array().unwrap().clone();
+        let names = orgs
+            .into_iter()
+            .map(|one| one["org"]["name"].as_str().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(names(lab.state(&lab.admin).await), ["default", "other"]);
+
+    for org in ["default", "nowhere"] {
+        let there = Request::get(format!("/api/state?org={org}")).token(&second);
+        assert_eq!(
+            there.send(lab.dashboard).await.problem().code,
+            "not_found",
+            "{org}"
+        );
+        let elsewhere = json!({"org": org, "task": "Stolen"});
+        let third = lab.token("operator", "other");
+        assert_eq!(
+            lab.command(&third, &elsewhere).await.problem().code,
+            "not_found",
+            "{org}"
+        );
+    }
+    let may_not = lab.command(&second, &json!({"task": "Stolen"})).await;
+    assert_eq!(may_not.problem().code, "forbidden");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_of_a_script_that_is_wrong_says_what_is_wrong() {
+    let lab = Lab::new();
+    let session = lab.session(&lab.admin).await;
+    let nobody = [
+        Request::get("/api/state"),
+        Request::get("/api/state").token("dl_wrong"),
+        // Half of a session is none.
+        Request::get("/api/state").header("cookie", &session.cookie),
+        Request::post("/api/command", &json!({"task": "Stolen"})).header("cookie", &session.cookie),
+        // Nor does a good session help a bad token.
+        Request::get("/api/state")
+            .header("cookie", &session.cookie)
+            .header("x-devlab-session", &session.secret)
+            .token("dl_wrong"),
+    ];
+    for request in nobody {
+        let reply = request.send(lab.dashboard).await;
+        assert_eq!(reply.problem().code, "unauthorized", "{request:?}");
+    }
+    for (body, code) in [
+        (json!({"org": "default"}), "invalid"),
+        (json!({"task": " \n\t"}), "invalid"),
+        (json!({"task": "x", "tasks": []}), "invalid"),
+        (json!({"task": "x", "org": "nowhere"}), "not_found"),
+        (json!({"task": "x", "project": "nowhere"}), "not_found"),
+    ] {
+        let reply = lab.command(&lab.admin, &body).await;
+        assert_eq!(reply.problem().code, code, "{body}");
+    }
+    let no_json = Request::new("POST", "/api/command").token(&lab.admin);
+    let no_json = no_json.body("task=x").send(lab.dashboard).await;
+    assert_eq!(no_json.problem().code, "unsupported_media_type");
+    let read = Request::get("/api/command").token(&lab.admin);
+    assert_eq!(read.send(lab.dashboard).await.status, 405);
+    let strange = Request::get("/api/state").token(&lab.admin);
+    let strange = strange.header("host", "evil.example");
+    let strange = strange.send(lab.dashboard).await;
+    assert_eq!(strange.problem().code, "host_not_allowed");
+    assert_eq!(lab.state(&lab.admin).await["orgs"][0]["goals"], json!([]));
 }

@@ -81,8 +81,8 @@ fn targets(operation: &str, path: &str, there: &Ids) -> Vec<String> {
             format!("project={}", there.project),
             format!("cursor={}", there.patch.uuid().simple()),
         ],
-        "project.list" | "agent.list" | "org.list" | "token.list" | "audit.list" | "event.list"
-        | "event.stream" => vec![
+        "state" | "project.list" | "agent.list" | "org.list" | "token.list" | "audit.list"
+        | "event.list" | "event.stream" => vec![
             format!("org={}", there.org),
             format!("org={}", there.org_name),
         ],
@@ -93,6 +93,11 @@ fn targets(operation: &str, path: &str, there: &Ids) -> Vec<String> {
         )],
         "task.put_artifact" => vec![put(there.task, there.attempt)],
         "task.artifacts" => vec![format!("attempt={}", there.attempt)],
+        "project.tree" => vec![format!("commit={}", there.head)],
+        "project.blob" => vec![
+            "path=README.md".to_owned(),
+            format!("commit={}&path=README.md", there.head),
+        ],
         "agent.control" => vec![format!("held={}", there.attempt)],
         _ => Vec::new(),
     };
@@ -102,7 +107,7 @@ fn targets(operation: &str, path: &str, there: &Ids) -> Vec<String> {
     }
     let bare = targets[0].clone();
     targets.extend(queries.iter().map(|query| format!("{bare}?{query}")));
-    if ["task.append_log", "task.put_artifact"].contains(&operation) {
+    if ["task.append_log", "task.put_artifact", "project.blob"].contains(&operation) {
         targets.remove(0);
     }
     targets
@@ -133,13 +138,12 @@ fn bodies(operation: &str, there: &Ids, own: &Ids) -> Vec<Option<Value>> {
             some(json!({"title": "Stolen", "parent": there.composite})),
             some(json!({"title": "Stolen", "depends_on": [there.task]})),
         ],
-        "schedule" => vec![
-            some(json!({"org": org, "task": "Stolen"})),
-            some(json!({"org": name, "task": "Stolen"})),
-            some(json!({"task": "Stolen", "project": there.project})),
-            some(json!({"task": "Stolen", "project": there.project_name})),
-            some(json!({"task": "Stolen", "depends_on": [there.task]})),
-        ],
+        "command" => by_task(there),
+        "schedule" => [
+            by_task(there),
+            vec![some(json!({"task": "Stolen", "depends_on": [there.task]}))],
+        ]
+        .concat(),
         "goal.create" => vec![
             some(json!({"org": org, "input": own::file()})),
             some(json!({"org": name, "input": own::file()})),
@@ -175,6 +179,16 @@ fn bodies(operation: &str, there: &Ids, own: &Ids) -> Vec<Option<Value>> {
         ],
         _ => vec![None],
     }
+}
+
+/// One task in words, with everything that it can name.
+fn by_task(there: &Ids) -> Vec<Option<Value>> {
+    vec![
+        Some(json!({"org": there.org, "task": "Stolen"})),
+        Some(json!({"org": there.org_name, "task": "Stolen"})),
+        Some(json!({"task": "Stolen", "project": there.project})),
+        Some(json!({"task": "Stolen", "project": there.project_name})),
+    ]
 }
 
 /// An artifact of nothing, as a query.

@@ -29,7 +29,6 @@ pub(crate) async fn request(
             new(format!("{path}?name=imported-{n}")).body(archive)
         }
         "org.create" => new(path.to_owned()).json(&json!({"name": format!("org-{n}")})),
-        "policy.project" => new(at(&a.project)),
         "policy.set_org" => new(path.replace("{org}", &a.org_name)).json(&policy()),
         "policy.set_project" => new(at(&a.project)).json(&policy()),
         "policy.set_goal" => new(at(&world.task(false).await.id)).json(&policy()),
@@ -38,7 +37,10 @@ pub(crate) async fn request(
             let name = format!("new-{n}");
             new(path.to_owned()).json(&json!({"org": a.org, "name": name}))
         }
-        "project.get" | "project.settings" => new(at(&a.project)),
+        "project.get" | "project.settings" | "project.tree" | "policy.project" => {
+            new(at(&a.project))
+        }
+        "project.blob" => new(format!("{}?path=README.md", at(&a.project))),
         "project.update" => new(at(&a.project)).json(&json!({"upstream": "elsewhere"})),
         // Where it is already: there is one server.
         "project.move" => new(at(&a.project)).json(&json!({"to": "test"})),
@@ -66,10 +68,8 @@ pub(crate) async fn request(
             let token = world.server.new_token(Role::Viewer, &a.org_name).await;
             new(at(&token.token.id))
         }
-        "schedule" => new(path.to_owned()).json(&json!({"org": a.org, "task": "One more",
-            "labels": ["nobody=has-this"]})),
-        "task.create" => new(path.to_owned()).json(&json!({"org": a.org, "title": "One more",
-            "labels": ["nobody=has-this"]})),
+        "command" | "schedule" => new(path.to_owned()).json(&one_more(a, "task")),
+        "task.create" => new(path.to_owned()).json(&one_more(a, "title")),
         "goal.create" => new(path.to_owned()).json(&json!({"org": a.org, "input": file()})),
         "plan.list" => new(at(&a.planned)),
         "plan.get" | "plan.diff" => new(at(&a.planned).replace("{number}", "1")),
@@ -150,4 +150,9 @@ async fn task(world: &World, operation: &str, method: &str, path: &str) -> Reque
         "task.tell" => request.json(&json!({"message": "Mind the gap"})),
         _ => request,
     }
+}
+
+/// One more task, in words under this key, that no agent can do.
+fn one_more(place: &world::Ids, key: &str) -> serde_json::Value {
+    json!({"org": place.org, key: "One more", "labels": ["nobody=has-this"]})
 }

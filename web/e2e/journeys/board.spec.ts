@@ -1,0 +1,45 @@
+import { expect, test } from "../fixtures";
+
+test("the board is driven by keyboard only", async ({ browser, world }) => {
+  const page = await world.open(browser);
+  await world.api.post("/schedule", { org: "default", task: "Cancel me by keyboard", labels: ["nobody"] });
+  await page.keyboard.press("g");
+  await page.keyboard.press("b");
+  await expect(page.getByRole("heading", { name: "Board" })).toBeVisible();
+  await page.keyboard.press("/");
+  await page.keyboard.type("by keyboard");
+  await expect(page).toHaveURL(/q=by(\+|%20)keyboard/);
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("v");
+  await expect(page.getByRole("grid", { name: "Tasks" })).toBeVisible();
+  await page.keyboard.press("j");
+  await page.keyboard.press("x");
+  const bar = page.getByRole("toolbar", { name: "Selected tasks" });
+  await expect(bar.getByText("1 task selected")).toBeVisible();
+  const cancel = bar.getByRole("button", { name: "Cancel" });
+  for (
+    let tabs = 0;
+    tabs < 40 && !(await cancel.evaluate((one) => one === document.activeElement));
+    tabs += 1
+  ) {
+    await page.keyboard.press("Tab");
+  }
+  await page.keyboard.press("Enter");
+  const sure = page.getByRole("dialog").getByRole("button", { name: "Cancel" });
+  for (let tabs = 0; tabs < 6 && !(await sure.evaluate((one) => one === document.activeElement)); tabs += 1) {
+    await page.keyboard.press("Tab");
+  }
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("grid").getByText("Cancelled")).toBeVisible();
+});
+
+test("the palette finds a task and goes to it", async ({ browser, world }) => {
+  const page = await world.open(browser);
+  await world.api.post("/schedule", { org: "default", task: "Zebra crossing", labels: ["nobody"] });
+  await page.keyboard.press("Control+k");
+  await expect(page.getByRole("combobox")).toBeFocused();
+  await page.keyboard.type("zebra");
+  await expect(page.getByRole("option", { name: /Zebra crossing/ })).toBeVisible();
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("heading", { name: "Zebra crossing" })).toBeVisible();
+});

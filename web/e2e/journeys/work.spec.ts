@@ -1,0 +1,140 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Locator, Page } from "@playwright/test";
+import { expect, test } from "../fixtures";
+import { makeProject, until } from "../lab";
+import { script } from "../seed";
+
+test("a goal runs to its end before one's eyes", async ({ browser, world }) => {
+  const page = await world.open(browser);
+  // The work waits until it is watched.
+  const watched = join(world.lab.home, "watched");
+  const { goal } = await world.api.post<{ goal: string }>("/schedule", {
+    org: "default",
+    title: "Watch me",
+    driver: script(`until [ -e '${watched}' ]; do sleep 0.1; done; echo ok`),
+    tasks: [
+      { key: "a", title: "First" },
+      { key: "b", title: "Second", depends_on: ["a"] },
+    ],
+  });
+  await page.goto(`${world.origin}/ui/o/default/goals/${goal}`);
+  await expect(page.getByText("0 of 2 tasks done")).toBeVisible();
+  writeFileSync(watched, "");
+  await expect(page.getByText("2 of 2 tasks done")).toBeVisible();
+  await expect(page.locator("header").getByText("Done", { exact: true })).toBeVisible();
+});
+
+test("a parked task is approved by keyboard, and runs", async ({ browser, world }) => {
+  const page = await world.open(browser);
+  const draft = await world.api.post<{ id: string }>("/tasks", {
+    org: "default",
+    title: "Approve me",
+    driver: script("true"),
+    draft: true,
+  });
+  const row = page.getByRole("button", { name: /Approve me/ });
+  await expect(row).toBeVisible();
+  await stepTo(page, row);
+  await page.keyboard.press("a");
+  await expect(row).toBeHidden();
+  await until("it is done", async () => {
+    const task = await world.api.get<{ state: string }>(`/tasks/${draft.id}`);
+    return task.state === "done" ? true : undefined;
+  });
+});
+
+/** Steps through the inbox by keyboard until this row has the focus. */
+async function stepTo(page: Page, row: Locator): Promise<void> {
+  for (let steps = 0; steps < 40; steps += 1) {
+    await page.keyboard.press("j");
+    if (await row.evaluate((one) => one === document.activeElement)) return;
+  }
+  await expect(row).toBeFocused();
+}
+
+test("a task that failed is given another script, and tried again", async ({ browser, world }) => {
+  const { goal } = await world.api.post<{ goal: string }>("/schedule", {
+    org: "default",
+    task: "Mend my script",
+    driver: script("echo 'fatal: wrong' >&2; exit 3"),
+  });
+  const page = await world.open(browser);
+  await page.goto(`${world.origin}/ui/o/default/tasks/${goal}`);
+  await expect(page.getByText("Needs attention")).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByText("The driver failed: exit code 3").first()).toBeVisible();
+  await page.keyboard.press("i");
+  const dialog = page.getByRole("dialog");
+  await expect(dialog.getByLabel("Script")).toBeFocused();
+  await dialog.getByLabel("Script").fill("echo right");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await expect(dialog).toBeHidden();
+  await page.getByRole("button", { name: "Retry" }).click();
+  await expect(page.locator("header").getByText("Done", { exact: true })).toBeVisible();
+});
+
+test("new work is previewed, started, and done", async ({ browser, world }) => {
+  const page = await world.open(browser);
+  await page.keyboard.press("c");
+  await page.getByRole("button", { name: "Graph" }).click();
+  await page.getByLabel("Goal", { exact: true }).fill("Two steps");
+  await page.getByLabel("Title of task 1").fill("One");
+  await page.getByLabel("Title of task 2").fill("Two");
+  await page.getByLabel("Task 1 waits for").fill("second");
+  await page.getByRole("button", { name: "Preview" }).first().click();
+  await expect(page.getByText("These wait for each other")).toBeVisible();
+  await page.getByLabel("Task 1 waits for").fill("");
+  await page.getByLabel("Script", { exact: true }).fill("echo done");
+  await page.getByRole("button", { name: "Preview" }).first().click();
+  await expect(page.getByText("nothing has started yet")).toBeVisible();
+  await expect(
+    page.getByRole("group", { name: "Graph of tasks" }).getByText("Two", { exact: true }),
+  ).toBeVisible();
+  await page.getByRole("button", { name: "Start" }).click();
+  await expect(page.getByText("2 of 2 tasks done")).toBeVisible();
+});
+
+test("a plan is approved, and another revision is compared and rejected", async ({ browser, world }) => {
+  const file = (tasks: string) => ({
+    file: { name: "plan.yaml", text: `title: Planned release\ntasks:\n${tasks}` },
+  });
+  const { goal } = await world.api.post<{ goal: { id: string } }>("/goals", {
+    org: "default",
+    why: "The old one is too slow.",
+    input: file(
+      "  - key: build\n    title: Build it\n    labels: [nobody]\n  - key: ship\n    title: Ship it\n    labels: [nobody]\n    depends_on: [build]\n",
+    ),
+  });
+  const page = await world.open(browser);
+  await page.goto(`${world.origin}/ui/o/default/goals/${goal.id}`);
+  await expect(page.getByText("The old one is too slow.")).toBeVisible();
+  await expect(page.getByRole("group", { name: "Graph of tasks" }).getByText("Ship it")).toBeVisible();
+  await page.getByRole("button", { name: "Approve", exact: true }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Approve" }).click();
+  await expect(page.getByText("0 of 2 tasks done")).toBeVisible();
+  await world.api.post(`/tasks/${goal.id}/plans`, {
+    parent: 1,
+    input: file(
+      "  - key: build\n    title: Build it\n    labels: [nobody]\n  - key: check\n    title: Check it\n    labels: [nobody]\n    depends_on: [build]\n",
+    ),
+  });
+  await page.getByRole("button", { name: "Plan: to decide" }).click();
+  await page.getByRole("button", { name: /Revision 2/ }).click();
+  const changes = page.getByRole("region", { name: "What it changes" });
+  await expect(changes.getByRole("listitem").filter({ hasText: "Check it" })).toContainText("added");
+  await expect(changes.getByRole("listitem").filter({ hasText: "Ship it" })).toContainText("removed");
+  await page.getByRole("button", { name: "Reject" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Reject" }).click();
+  await expect(page.getByRole("button", { name: /Revision 2/ })).toContainText("rejected");
+});
+
+test("a project shows how its work is judged", async ({ browser, world }) => {
+  await makeProject(world.lab, "judged", {
+    ".devlab/project.toml": '[[check]]\nname = "unit tests"\nrun = "make test"\n',
+    "a.txt": "a\n",
+  });
+  const page = await world.open(browser);
+  await page.goto(`${world.origin}/ui/o/default/projects/judged`);
+  await expect(page.getByText("unit tests")).toBeVisible();
+  await expect(page.getByText("make test")).toBeVisible();
+});

@@ -1,0 +1,37 @@
+/** What a browser can show of a file, by its name; the server decides the same way. */
+export type Shown = "picture" | "text" | "nothing";
+
+const PICTURES = ["png", "jpg", "jpeg", "gif", "webp"];
+/** What is surely not text. Everything else is looked at. */
+const BINARY = [
+  "pdf",
+  "zip",
+  "gz",
+  "tgz",
+  "xz",
+  "bz2",
+  "zst",
+  "7z",
+  "jar",
+  "wasm",
+  "mp4",
+  "webm",
+  "mp3",
+  "woff2",
+];
+
+function ending(path: string): string {
+  return /\.([^./]+)$/.exec(path)?.[1]?.toLowerCase() ?? "";
+}
+
+export function shownAs(path: string): Shown {
+  const end = ending(path);
+  if (PICTURES.includes(end)) return "picture";
+  return BINARY.includes(end) ? "nothing" : "text";
+}
+
+/** Text of these bytes, or `undefined` if they are none: a NUL among the first is in no text. */
+export function textOf(bytes: Uint8Array): string | undefined {
+  if (bytes.subarray(0, 8_000).includes(0)) return undefined;
+  return new TextDecoder().decode(bytes);
+}

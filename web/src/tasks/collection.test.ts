@@ -1,0 +1,41 @@
+import { QueryClient } from "@tanstack/react-query";
+import { expect, test, vi } from "vitest";
+import { keys } from "../api/queries";
+import type { Task } from "../api/types";
+import { applyChanges, type TaskSet } from "./collection";
+
+const task = (id: string, title: string) => ({ id, title, goal_id: "task_goal", archived: false }) as Task;
+
+vi.mock("../api/queries", async (original) => ({
+  ...(await original<typeof import("../api/queries")>()),
+  task: (id: string) => ({ queryKey: ["task", id], queryFn: async () => task(id, "new") }),
+}));
+
+test("a change that comes while a list is being read is in it afterwards", async () => {
+  const client = new QueryClient();
+  let answer: (set: TaskSet) => void = () => {};
+  const read = client.fetchQuery({
+    queryKey: keys.board("lab"),
+    queryFn: () =>
+      new Promise<TaskSet>((resolve) => {
+        answer = resolve;
+      }),
+  });
+  const readGoal = client.fetchQuery({
+    queryKey: [...keys.goal("task_goal"), "tasks"],
+    queryFn: () => Promise.resolve([] as Task[]),
+  });
+  await applyChanges(client, "lab", new Set(["task_1"]));
+  await applyChanges(client, "lab", new Set(["task_2"]));
+  // The server had answered before either of them.
+  answer({ tasks: [task("task_1", "old")], complete: true, cut: false });
+  await Promise.all([read, readGoal]);
+  await vi.waitFor(() => {
+    const titles = client.getQueryData<TaskSet>(keys.board("lab"))?.tasks.map((one) => [one.id, one.title]);
+    expect(titles).toEqual([
+      ["task_2", "new"],
+      ["task_1", "new"],
+    ]);
+    expect(client.getQueryData<Task[]>([...keys.goal("task_goal"), "tasks"])?.length).toBe(2);
+  });
+});
