@@ -7,7 +7,8 @@ use devlab_core::{AgentId, AttemptId, CandidateId, OrgId, ProjectId, TaskId, Tim
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::task::{Check, Driver};
+pub use crate::ask::Question;
+use crate::task::{Ask, Check, Driver};
 
 /// Registers an agent, or tells that it has restarted: the name decides which it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -115,6 +116,9 @@ pub struct Claimed {
     #[serde(default)]
     #[schema(value_type = Vec<Object>)]
     pub feedback: Vec<Feedback>,
+    /// What earlier attempts asked and people answered, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<Ask>,
 }
 
 /// A repository, as an attempt sees it.
@@ -185,6 +189,8 @@ pub enum Completion {
     Delivered(Delivery),
     /// The driver failed.
     DriverFailed(DriverFailure),
+    /// The driver asks a person something; the task goes on once there is an answer.
+    Asked(Asked),
     /// The agent could not do its part (no space, no git); the task goes to another attempt.
     GivenUp(GivenUp),
     /// The agent stopped it, because it was told to.
@@ -201,6 +207,18 @@ pub struct Delivery {
     /// One receipt for each check that ran, in order. Checks after a failed one do not run.
     #[serde(default)]
     pub receipts: Vec<NewReceipt>,
+}
+
+/// A question, and the work so far.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// The commit that was pushed: what the next attempt goes on from; absent for a task without a
+    /// repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// What is asked.
+    pub question: Question,
 }
 
 /// A receipt, as the agent reports it.

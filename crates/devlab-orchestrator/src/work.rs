@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use devlab_core::ask::{Ask, Question};
 use devlab_core::attempt::{Agent, Attempt, AttemptKind, AttemptState, Phase};
 use devlab_core::auth::{Principal, Role};
 use devlab_core::check::{CheckSet, Sha256Hex};
@@ -10,11 +11,12 @@ use devlab_core::org::{Org, Project};
 use devlab_core::policy::Terms;
 use devlab_core::rules::complete::{CheckRun, Outcome};
 use devlab_core::rules::servers::{self, Held};
-use devlab_core::rules::{agents, claim, complete, lease};
+use devlab_core::rules::{agents, ask, claim, complete, lease};
 use devlab_core::state::State;
 use devlab_core::task::{Feedback, Task, TaskSpec};
 use devlab_core::tx::{Read, RuleConfig, Tx};
 use devlab_core::{AgentId, AttemptId, Oid, RefName, Refusal, TaskId};
+use devlab_forge::BareRepo;
 use devlab_store::StoreExt;
 
 use crate::error::Result;
@@ -48,6 +50,8 @@ pub struct Assignment {
     pub driver_secs: Option<u32>,
     /// What is known from earlier attempts.
     pub feedback: Vec<Feedback>,
+    /// What was asked before, with the answers.
+    pub answers: Vec<Ask>,
 }
 
 /// What an agent says it delivered.
@@ -278,6 +282,41 @@ impl Lab {
         Ok(state)
     }
 
+    /// Ends an attempt with a question. What it has done so far has to be where it was to push it.
+    ///
+    /// # Errors
+    /// As [`Lab::deliver`]; [`Refusal::Invalid`] for what is no question.
+    pub async fn ask(
+        &self,
+        who: &Principal,
+        task: TaskId,
+        attempt: AttemptId,
+        commit: Option<Oid>,
+        question: Question,
+    ) -> Result<State> {
+        question.validate("complete.asked.question")?;
+        let held = match commit.clone() {
+            None => None,
+            Some(commit) => Some(self.pushed(who, attempt, &commit).await?),
+        };
+        self.fault("server.before_complete")?;
+        let outcome = Outcome::Asked {
+            work: commit,
+            question,
+        };
+        let state = self.end(who, task, attempt, outcome, held).await?;
+        self.fault("server.after_complete")?;
+        Ok(state)
+    }
+
+    /// Makes sure that a commit is where a work attempt was to push it, on its base.
+    async fn pushed(&self, who: &Principal, id: AttemptId, commit: &Oid) -> Result<Held> {
+        let (attempt, task, _, project) = self.delivered_to(who, id).await?;
+        let (repo, held) = self.held_repo(&project).await?;
+        check_pushed(&repo, &attempt, task.id, commit).await?;
+        Ok(held)
+    }
+
     /// An attempt that delivers a commit, with its task, its checks and its project.
     async fn delivered_to(
         &self,
@@ -306,7 +345,8 @@ impl Lab {
             AttemptState::Live
             | AttemptState::Lost
             | AttemptState::Succeeded
-            | AttemptState::Failed => {}
+            | AttemptState::Failed
+            | AttemptState::Asked => {}
         }
         let project = project.ok_or_else(|| {
             Refusal::invalid("complete.delivered.commit", "this task has no repository")
@@ -338,18 +378,7 @@ impl Lab {
             };
             return Ok((outcome, held));
         }
-        let name = RefName::of_attempt(task.id, attempt.number);
-        if repo.resolve(&name).await?.as_ref() != Some(&commit) {
-            return Err(Refusal::NotPushed(commit).into());
-        }
-        let is_on_base = match &attempt.base {
-            Some(base) => repo.is_commit_on(&commit, base).await?,
-            None => false,
-        };
-        if !is_on_base {
-            let problem = "is no commit on the attempt's base: what it pushed cannot be merged";
-            return Err(Refusal::invalid("complete.delivered.commit", problem).into());
-        }
+        check_pushed(&repo, &attempt, task.id, &commit).await?;
         let tree = repo.tree_of(&commit).await?;
         let protected = match &attempt.base {
             Some(base) => {
@@ -394,7 +423,8 @@ impl Lab {
                 AttemptState::Live
                 | AttemptState::Lost
                 | AttemptState::Succeeded
-                | AttemptState::Failed => Ok(()),
+                | AttemptState::Failed
+                | AttemptState::Asked => Ok(()),
                 AttemptState::Superseded => Err(Refusal::StaleAttempt.into()),
                 AttemptState::Cancelled => Err(Refusal::TaskCancelled.into()),
             }
@@ -411,6 +441,28 @@ impl Lab {
     pub fn rules(&self) -> RuleConfig {
         self.config.rules
     }
+}
+
+/// Refuses a commit that is not where an attempt was to push it, or not on its base.
+async fn check_pushed(
+    repo: &BareRepo,
+    attempt: &Attempt,
+    task: TaskId,
+    commit: &Oid,
+) -> Result<()> {
+    let name = RefName::of_attempt(task, attempt.number);
+    if repo.resolve(&name).await?.as_ref() != Some(commit) {
+        return Err(Refusal::NotPushed(commit.clone()).into());
+    }
+    let is_on_base = match &attempt.base {
+        Some(base) => repo.is_commit_on(commit, base).await?,
+        None => false,
+    };
+    if !is_on_base {
+        let problem = "is no commit on the attempt's base: what it pushed cannot be merged";
+        return Err(Refusal::invalid("complete.delivered.commit", problem).into());
+    }
+    Ok(())
 }
 
 /// An attempt of the caller's org; a foreign one is answered like one that is over.
@@ -444,11 +496,15 @@ fn assignment(tx: &mut dyn Tx, attempt: Attempt) -> devlab_core::Result<Assignme
         check_set: CheckSet::default().hash(),
         checks: CheckSet::default(),
         feedback: Vec::new(),
+        answers: Vec::new(),
         attempt,
     };
     if made.attempt.kind == AttemptKind::Work && (made.attempt.number > 1 || task.merges.is_some())
     {
         made.feedback = tx.feedback(task.id)?;
+    }
+    if made.attempt.kind == AttemptKind::Work && made.attempt.number > 1 {
+        made.answers = ask::answers(tx, task.id)?;
     }
     let Some(project) = task.project else {
         return Ok(made);

@@ -793,6 +793,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tasks/{id}/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answers what a task's agent asks. The next attempt hears it, and goes on with the work so far. */
+        post: operations["task.answer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tasks/{id}/archive": {
         parameters: {
             query?: never;
@@ -1244,6 +1261,21 @@ export interface components {
              */
             seen_at: string;
         };
+        /** @description A person's answer. Give either `choice` or `text`. */
+        AnswerTask: {
+            /**
+             * Format: int32
+             * @description The choice with this number, from 1.
+             */
+            choice?: number | null;
+            /**
+             * Format: int32
+             * @description Number of the question that is answered; refused if the task asks something else by now.
+             */
+            number?: number | null;
+            /** @description The answer in words. */
+            text?: string | null;
+        };
         /** @description Makes a revision the current one. */
         ApprovePlan: {
             running?: components["schemas"]["OnRunning"] | null;
@@ -1283,6 +1315,8 @@ export interface components {
             asked_at: string;
             /** @description The attempt that asks; absent if policy does. */
             attempt?: string | null;
+            /** @description Answers to choose from; a person may say something else. */
+            choices?: string[];
             /** @description The result that it is about. */
             head?: string | null;
             /** @description `start` and `publication` want an approval, `question` and `permission` an answer. */
@@ -1306,6 +1340,16 @@ export interface components {
             by: string;
             /** @description In words; may be empty for an approval. */
             text: string;
+        };
+        /** @description A question, and the work so far. */
+        Asked: {
+            /**
+             * @description The commit that was pushed: what the next attempt goes on from; absent for a task without a
+             *     repository.
+             */
+            commit?: string | null;
+            /** @description What is asked. */
+            question: components["schemas"]["Question"];
         };
         /** @description An attempt. */
         Attempt: {
@@ -1352,7 +1396,7 @@ export interface components {
             phase: string;
             /** @description Earlier work that it went on from. */
             prior?: string | null;
-            /** @description `live`, `lost`, `superseded`, `succeeded`, `failed` or `cancelled`. */
+            /** @description `live`, `lost`, `superseded`, `succeeded`, `failed`, `cancelled` or `asked`. */
             state: string;
             /** @description Task. */
             task: string;
@@ -1430,6 +1474,8 @@ export interface components {
         };
         /** @description Work that was claimed, with everything that the agent needs. */
         Claimed: {
+            /** @description What earlier attempts asked and people answered, oldest first. */
+            answers?: components["schemas"]["Ask"][];
             /** @description Patterns of files to keep of what the driver leaves; empty for a verify attempt. */
             artifacts?: string[];
             /** @description The attempt: the fence of every later call. */
@@ -1517,6 +1563,9 @@ export interface components {
         } | {
             /** @description The driver failed. */
             driver_failed: components["schemas"]["DriverFailure"];
+        } | {
+            /** @description The driver asks a person something; the task goes on once there is an answer. */
+            asked: components["schemas"]["Asked"];
         } | {
             /** @description The agent could not do its part (no space, no git); the task goes to another attempt. */
             given_up: components["schemas"]["GivenUp"];
@@ -1952,7 +2001,7 @@ export interface components {
                 phase: string;
                 /** @description Earlier work that it went on from. */
                 prior?: string | null;
-                /** @description `live`, `lost`, `superseded`, `succeeded`, `failed` or `cancelled`. */
+                /** @description `live`, `lost`, `superseded`, `succeeded`, `failed`, `cancelled` or `asked`. */
                 state: string;
                 /** @description Task. */
                 task: string;
@@ -2437,6 +2486,7 @@ export interface components {
                 proof: string;
                 /** @description The merge commit in the target. */
                 published?: string | null;
+                question?: components["schemas"]["Ask"] | null;
                 /** @description Whether a person reviews the result. */
                 review: boolean;
                 /**
@@ -3173,6 +3223,15 @@ export interface components {
             /** @description Why it is wanted. */
             why?: string;
         };
+        /** @description What a driver asks a person. It is what a driver writes, too. */
+        Question: {
+            /** @description Answers to choose from, at most 16 of at most 1 KiB; a permission without any has yes and no. */
+            choices?: string[];
+            /** @description `question` wants an answer, `permission` a yes or a no. Default `question`. */
+            kind?: string;
+            /** @description In words; at most 16 KiB. */
+            text: string;
+        };
         /** @description Proof that a check ran on a tree. */
         Receipt: {
             /** @description Agent that ran it: the verifier. */
@@ -3462,6 +3521,7 @@ export interface components {
             proof: string;
             /** @description The merge commit in the target. */
             published?: string | null;
+            question?: components["schemas"]["Ask"] | null;
             /** @description Whether a person reviews the result. */
             review: boolean;
             /**
@@ -5535,6 +5595,42 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description The task */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "task.answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnswerTask"];
+            };
+        };
         responses: {
             /** @description The task */
             200: {

@@ -178,6 +178,9 @@ impl Work {
         if self.step() < Step::Committed {
             self.keep_artifacts().await?;
         }
+        if let Some(asked) = self.question(&outcome).await? {
+            return Ok(asked);
+        }
         if let Some(failure) = self.driver_failure(&outcome) {
             return Ok(failure);
         }

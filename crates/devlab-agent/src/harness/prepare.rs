@@ -41,7 +41,7 @@ impl Work {
     /// Fetches, checks out and writes the context. Starts from nothing, whatever an earlier
     /// process left: half a checkout cannot be told from a whole one.
     pub(super) async fn prepare(&mut self) -> Result<(), Stop> {
-        let (tree, context) = (self.paths.tree(), self.paths.context());
+        let (tree, context, talk) = (self.paths.tree(), self.paths.context(), self.paths.talk());
         let private = self.paths.private("driver").0;
         let is_empty = self.claim.repository.is_none();
         self.files(move || {
@@ -50,6 +50,7 @@ impl Work {
                 std::fs::create_dir(&tree)?;
             }
             fresh_folder(&context)?;
+            fresh_folder(&talk)?;
             remove_tree(private.parent().unwrap_or(&private))
         })
         .await?;

@@ -1,5 +1,6 @@
 //! An attempt ends.
 
+use crate::ask::Question;
 use crate::attempt::{Attempt, AttemptKind, AttemptState, Failure};
 use crate::check::{CheckSet, Isolation, Receipt};
 use crate::error::{Refusal, Result};
@@ -12,7 +13,7 @@ use crate::train::CandidateState;
 use crate::tx::{RuleConfig, Tx};
 
 use super::step::{self, step};
-use super::{finish, lease, policy, train};
+use super::{ask, finish, lease, policy, train};
 
 /// What a check came to, as the harness reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +58,14 @@ pub enum Outcome {
         /// Whether its program cannot be started, which another try would not change.
         not_started: bool,
     },
+    /// Its driver asks a person something.
+    Asked {
+        /// What it has done so far: a commit that is in the repository; `None` for a task without a
+        /// project.
+        work: Option<Oid>,
+        /// What it asks.
+        question: Question,
+    },
     /// The agent could not do its part, or was stopped.
     GivenUp,
 }
@@ -97,6 +106,9 @@ fn is_repeated(tx: &mut dyn Tx, task: TaskId, id: AttemptId, outcome: &Outcome) 
             had_result && (attempt.kind == AttemptKind::Verify || attempt.commit.as_ref() == commit)
         }
         Outcome::DriverFailed { .. } | Outcome::GivenUp => !had_result,
+        Outcome::Asked { work, .. } => {
+            return Ok(attempt.state == AttemptState::Asked && attempt.commit == *work);
+        }
     };
     let ended = matches!(
         attempt.state,
@@ -162,6 +174,7 @@ fn complete_work(
             };
             try_again(tx, cfg, task, &attempt, failures, &rule, why)
         }
+        Outcome::Asked { work, question } => ask::asked(tx, task, attempt, work, &question),
         Outcome::GivenUp => {
             step::end_attempt(tx, &mut attempt, AttemptState::Failed, Some(Failure::Lost))?;
             lease::lose(tx, cfg, task, None)

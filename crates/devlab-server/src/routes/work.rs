@@ -175,6 +175,12 @@ async fn update(
             lab.end_attempt(who, body.task, body.attempt, outcome)
                 .await?
         }
+        Some(Completion::Asked(asked)) => {
+            let commit = commit_id("complete.asked.commit", asked.commit)?;
+            let question = asked.question.into();
+            lab.ask(who, body.task, body.attempt, commit, question)
+                .await?
+        }
         Some(Completion::GivenUp(_) | Completion::Cancelled(_)) => {
             lab.end_attempt(who, body.task, body.attempt, Outcome::GivenUp)
                 .await?
@@ -195,13 +201,14 @@ fn bounded(field: &str, text: String) -> Result<String> {
     Ok(text)
 }
 
+fn commit_id(field: &str, text: Option<String>) -> Result<Option<Oid>> {
+    let parsed = text.map(|text| text.parse());
+    let parsed = parsed.transpose();
+    Ok(parsed.map_err(|_| Refusal::invalid(field, "is not the id of a commit"))?)
+}
+
 fn delivered(delivery: Delivery) -> Result<Delivered> {
-    let commit: Option<Oid> = match delivery.commit {
-        None => None,
-        Some(text) => Some(text.parse().map_err(|_| {
-            Refusal::invalid("complete.delivered.commit", "is not the id of a commit")
-        })?),
-    };
+    let commit = commit_id("complete.delivered.commit", delivery.commit)?;
     let runs = delivery.receipts.into_iter().enumerate();
     let checks = runs
         .map(|(i, receipt)| convert::check_run(i, receipt))

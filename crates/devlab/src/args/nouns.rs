@@ -227,6 +227,8 @@ pub(crate) enum TaskCommand {
         #[command(flatten)]
         words: Words,
     },
+    /// Answer what its agent asks; the next attempt hears it, and goes on
+    Answer(Answer),
     /// Call it off
     Cancel(Named),
     /// Let it be tried again
@@ -432,6 +434,30 @@ pub(crate) enum PatchCommand {
         #[command(flatten)]
         words: Words,
     },
+}
+
+/// An answer to what an agent asks.
+#[derive(Debug, Args)]
+pub(crate) struct Answer {
+    /// Id of the task
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) reply: Reply,
+    /// Only if this is still what is asked
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) number: Option<u32>,
+}
+
+/// Words, or one of the choices.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Reply {
+    /// The answer in words
+    #[arg(value_name = "TEXT")]
+    pub(crate) text: Option<String>,
+    /// The choice with this number, as `devlab task show` numbers them
+    #[arg(long, value_name = "N")]
+    pub(crate) choice: Option<u32>,
 }
 
 /// What a person says of a patch.
