@@ -207,6 +207,18 @@ pub struct Delivery {
     /// One receipt for each check that ran, in order. Checks after a failed one do not run.
     #[serde(default)]
     pub receipts: Vec<NewReceipt>,
+    /// How many of the messages that came while it ran the driver has heard. After others another
+    /// attempt follows.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub heard: u32,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A question, and the work so far.
@@ -298,4 +310,21 @@ pub struct Control {
     pub stop: Vec<AttemptId>,
     /// Whether to take no new work.
     pub drain: bool,
+    /// What people said to those of them that it asked about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<Message>,
+}
+
+/// Something that was said to an attempt while it ran.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Message {
+    /// The attempt.
+    #[schema(value_type = String)]
+    pub attempt: AttemptId,
+    /// From 1 for each attempt, without gaps.
+    pub number: u32,
+    /// Who.
+    pub by: String,
+    /// What they said.
+    pub message: String,
 }

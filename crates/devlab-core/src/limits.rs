@@ -18,6 +18,8 @@ pub const CHOICES_MAX: usize = 16;
 pub const CHOICE_BYTES_MAX: usize = 1024;
 /// Most questions that the agents of one task may ask.
 pub const QUESTIONS_MAX: usize = 8;
+/// Most messages to one attempt while it runs.
+pub const MESSAGES_MAX: usize = 8;
 /// Most tasks in one `schedule` request: they are stored in one transaction, which others wait for.
 pub const GRAPH_TASKS_MAX: usize = 2_000;
 /// Most tasks of a plan that is compiled. One that is carried out has at most [`GRAPH_TASKS_MAX`].

@@ -9,6 +9,7 @@ use devlab_core::check::{CheckSet, Sha256Hex};
 use devlab_core::limits::{LOG_TAIL_BYTES_MAX, LONG_POLL_MAX};
 use devlab_core::org::{Org, Project};
 use devlab_core::policy::Terms;
+use devlab_core::rules::agents::{Holding, Orders};
 use devlab_core::rules::complete::{CheckRun, Outcome};
 use devlab_core::rules::servers::{self, Held};
 use devlab_core::rules::{agents, ask, claim, complete, lease};
@@ -61,6 +62,8 @@ pub struct Delivered {
     pub commit: Option<Oid>,
     /// The checks that ran.
     pub checks: Vec<CheckRun>,
+    /// How many messages its driver has heard.
+    pub heard: u32,
 }
 
 impl Lab {
@@ -159,9 +162,9 @@ impl Lab {
         &self,
         who: &Principal,
         agent: AgentId,
-        held: Vec<AttemptId>,
+        held: Vec<Holding>,
         wait: Duration,
-    ) -> Result<(Vec<AttemptId>, bool)> {
+    ) -> Result<Orders> {
         let deadline = tokio::time::Instant::now() + wait.min(LONG_POLL_MAX);
         loop {
             let orders = self.wakes.orders(agent);
@@ -174,15 +177,15 @@ impl Lab {
                 scope::agent(view, &who, agent)?;
                 agents::control(view, agent, &asked)
             });
-            let (stop, drain) = found.await?;
-            if !stop.is_empty() || drain || tokio::time::Instant::now() >= deadline {
-                return Ok((stop, drain));
+            let orders = found.await?;
+            if !orders.is_empty() || tokio::time::Instant::now() >= deadline {
+                return Ok(orders);
             }
             tokio::select! {
                 () = notified => {}
                 () = tokio::time::sleep_until(deadline) => {}
                 () = tokio::time::sleep(LOOK_AGAIN) => {}
-                () = self.stop.cancelled() => return Ok((stop, drain)),
+                () = self.stop.cancelled() => return Ok(orders),
             }
         }
     }
@@ -267,12 +270,13 @@ impl Lab {
                     result: None,
                     checks: delivered.checks,
                     protected: false,
+                    heard: delivered.heard,
                 };
                 (outcome, None)
             }
             Some(commit) => {
                 let commit = commit.clone();
-                let (outcome, held) = self.inspect(who, attempt, commit, delivered.checks).await?;
+                let (outcome, held) = self.inspect(who, attempt, commit, delivered).await?;
                 (outcome, Some(held))
             }
         };
@@ -359,8 +363,9 @@ impl Lab {
         who: &Principal,
         id: AttemptId,
         commit: Oid,
-        checks: Vec<CheckRun>,
+        delivered: Delivered,
     ) -> Result<(Outcome, Held)> {
+        let Delivered { checks, heard, .. } = delivered;
         let (attempt, task, set, project) = self.delivered_to(who, id).await?;
         let (repo, held) = self.held_repo(&project).await?;
         if attempt.kind == AttemptKind::Verify {
@@ -375,6 +380,7 @@ impl Lab {
                 result: Some((commit, tree)),
                 checks,
                 protected: false,
+                heard,
             };
             return Ok((outcome, held));
         }
@@ -396,6 +402,7 @@ impl Lab {
             result: Some((commit, tree)),
             checks,
             protected,
+            heard,
         };
         Ok((outcome, held))
     }
@@ -499,7 +506,8 @@ fn assignment(tx: &mut dyn Tx, attempt: Attempt) -> devlab_core::Result<Assignme
         answers: Vec::new(),
         attempt,
     };
-    if made.attempt.kind == AttemptKind::Work && (made.attempt.number > 1 || task.merges.is_some())
+    if made.attempt.kind == AttemptKind::Work
+        && (made.attempt.number > 1 || task.told || task.merges.is_some())
     {
         made.feedback = tx.feedback(task.id)?;
     }

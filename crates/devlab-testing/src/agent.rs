@@ -233,6 +233,7 @@ impl ScriptedAgent {
             isolation: Isolation::Process,
         });
         Delivery {
+            heard: 0,
             commit: Some(commit.to_owned()),
             receipts: receipts.collect(),
         }

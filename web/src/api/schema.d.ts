@@ -62,7 +62,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Tells an agent which of its attempts to stop, and whether to drain. Waits for something to say. */
+        /**
+         * Tells an agent which of its attempts to stop, what people said to the others, and whether to
+         *     drain. Waits for something to say.
+         */
         get: operations["agent.control"];
         put?: never;
         post?: never;
@@ -452,7 +455,8 @@ export interface paths {
         put?: never;
         /**
          * Speaks on a patch. With a verdict it is a review: `accept` lets it go on into its target,
-         *     `reject` sends its task back to work with these words.
+         *     `reject` sends its task back to work with these words. Words without a verdict do the same, unless
+         *     `rework` is false.
          */
         post: operations["patch.comment"];
         delete?: never;
@@ -995,7 +999,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Says something to whoever does a task. The next attempt hears it. */
+        /**
+         * Says something to whoever does a task. A driver that can take it hears it while it works;
+         *     otherwise the next attempt does, and there is one.
+         */
         post: operations["task.tell"];
         delete?: never;
         options?: never;
@@ -1577,6 +1584,8 @@ export interface components {
         Control: {
             /** @description Whether to take no new work. */
             drain: boolean;
+            /** @description What people said to those of them that it asked about. */
+            messages?: components["schemas"]["Message"][];
             /** @description Attempts of those it named that it has to stop: cancelled or superseded. */
             stop: string[];
         };
@@ -1586,6 +1595,11 @@ export interface components {
             body?: string;
             /** @description The head that the reviewer saw; a review is refused when it has changed. */
             head?: string | null;
+            /**
+             * @description Whether words without a verdict go to whoever does the task: a result that waits for its
+             *     review goes back to work with them. Default true; false is for people only.
+             */
+            rework?: boolean | null;
             /** @description `accept` or `reject`. */
             verdict?: string | null;
         };
@@ -1678,6 +1692,12 @@ export interface components {
         Delivery: {
             /** @description The commit that was pushed (work) or verified; absent for a task without a repository. */
             commit?: string | null;
+            /**
+             * Format: int32
+             * @description How many of the messages that came while it ran the driver has heard. After others another
+             *     attempt follows.
+             */
+            heard?: number;
             /** @description One receipt for each check that ran, in order. Checks after a failed one do not run. */
             receipts?: components["schemas"]["NewReceipt"][];
         };
@@ -2560,6 +2580,20 @@ export interface components {
         Login: {
             /** @description The code in the link. */
             code: string;
+        };
+        /** @description Something that was said to an attempt while it ran. */
+        Message: {
+            /** @description The attempt. */
+            attempt: string;
+            /** @description Who. */
+            by: string;
+            /** @description What they said. */
+            message: string;
+            /**
+             * Format: int32
+             * @description From 1 for each attempt, without gaps.
+             */
+            number: number;
         };
         /** @description Moves a project's repository to another server. */
         MoveProject: {
@@ -3889,6 +3923,11 @@ export interface operations {
             query?: {
                 /** @description Attempts that the agent holds, separated by commas. */
                 held?: string;
+                /**
+                 * @description How many messages it has got for each of them, in their order; left out by an agent that
+                 *     wants none.
+                 */
+                seen?: string;
                 /** @description How long to wait for something to say, in seconds; at most 30. */
                 wait_secs?: number;
             };

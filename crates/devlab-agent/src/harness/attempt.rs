@@ -185,7 +185,10 @@ impl Work {
             return Ok(failure);
         }
         if self.claim.repository.is_none() {
-            return Ok(Completion::Delivered(Delivery::default()));
+            return Ok(Completion::Delivered(Delivery {
+                heard: self.heard().await?,
+                ..Delivery::default()
+            }));
         }
         self.repo().await?;
         let commit = self.commit().await?;
@@ -198,6 +201,7 @@ impl Work {
         Ok(Completion::Delivered(Delivery {
             commit: Some(commit.to_string()),
             receipts,
+            heard: self.heard().await?,
         }))
     }
 
@@ -214,6 +218,7 @@ impl Work {
         Ok(Completion::Delivered(Delivery {
             commit: Some(commit.to_string()),
             receipts,
+            heard: 0,
         }))
     }
 

@@ -207,7 +207,7 @@ fn in_words(entry: &Feedback) -> String {
             "### The work was not finished: {reason}\n\nThe end of its output:\n\n{}",
             quoted(log_tail)
         ),
-        Feedback::Message { by, message } => {
+        Feedback::Message { by, message, .. } => {
             format!("### {by} says\n\n{}\n", message.trim_end())
         }
         Feedback::ChangesRequested { by, message } => {
@@ -290,6 +290,7 @@ mod tests {
         let said = Feedback::Message {
             by: "operator:ada".to_owned(),
             message: "Mind the gap\n".to_owned(),
+            attempt: None,
         };
         let claim = claim(vec![said]);
         write(

@@ -8,7 +8,7 @@ use devlab_core::attempt::Phase;
 use devlab_core::limits::TIMEOUT_SECS_DEFAULT;
 
 use super::points;
-use super::talk::QUESTION;
+use super::talk::{HEARD, MESSAGES, QUESTION};
 use super::work::{Stop, Work, end_in_words};
 use super::{context, work};
 use crate::driver::DriverCommand;
@@ -61,6 +61,8 @@ impl Work {
             ("DEVLAB_TASK_GOAL", self.claim.goal.clone()),
             ("DEVLAB_CONTEXT", text(self.paths.context())),
             ("DEVLAB_QUESTION", text(self.paths.talk().join(QUESTION))),
+            ("DEVLAB_MESSAGES", text(self.paths.talk().join(MESSAGES))),
+            ("DEVLAB_HEARD", text(self.paths.talk().join(HEARD))),
         ] {
             spec.vars.insert(name.to_owned(), value);
         }

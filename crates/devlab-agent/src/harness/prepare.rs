@@ -9,6 +9,7 @@ use super::context::{self, Conflict};
 use super::points;
 use super::repos::Repo;
 use super::shared::fresh_folder;
+use super::talk::MESSAGES;
 use super::trees::{self, Kind};
 use super::work::{Stop, Work, oid, ref_name};
 use crate::journal::{Entry, Step};
@@ -42,6 +43,7 @@ impl Work {
     /// process left: half a checkout cannot be told from a whole one.
     pub(super) async fn prepare(&mut self) -> Result<(), Stop> {
         let (tree, context, talk) = (self.paths.tree(), self.paths.context(), self.paths.talk());
+        let signal = std::sync::Arc::clone(&self.signal);
         let private = self.paths.private("driver").0;
         let is_empty = self.claim.repository.is_none();
         self.files(move || {
@@ -51,6 +53,7 @@ impl Work {
             }
             fresh_folder(&context)?;
             fresh_folder(&talk)?;
+            signal.mail.open(&talk.join(MESSAGES))?;
             remove_tree(private.parent().unwrap_or(&private))
         })
         .await?;

@@ -1,12 +1,18 @@
 //! What a driver and people say to each other.
 //!
+//! What people say while a driver runs is appended to a file of JSON lines, each with a number; a
+//! driver that takes them writes the number of the last one that it has heard to another file.
+//! Otherwise the next attempt hears them: the server knows what this one was told.
+//!
 //! A driver that needs an answer writes its question to a file and ends with [`EXIT_ASKS`]. Its work
 //! so far is pushed, and the attempt ends: nothing waits here.
 
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use devlab_api::agent::{Asked, Completion, DriverFailure, Question};
+use devlab_api::agent::{Asked, Completion, DriverFailure, Message, Question};
 use devlab_core::ask;
 
 use super::work::{Stop, Work};
@@ -19,7 +25,72 @@ pub(super) const QUESTION: &str = "question.json";
 /// Largest file that is read: a question at its bounds, with every character escaped.
 const QUESTION_FILE_BYTES_MAX: u64 = 256 * 1024;
 
+/// What people say, one [`Message`] a line.
+pub(super) const MESSAGES: &str = "messages.jsonl";
+/// Number of the last one that the driver has heard, in decimal digits.
+pub(super) const HEARD: &str = "heard";
+/// Longest file that such a number is read from.
+const HEARD_BYTES_MAX: u64 = 64;
+
+/// What was said to an attempt in this process, and the file that its driver reads it from.
+#[derive(Debug, Default)]
+pub(super) struct Mailbox(Mutex<Mail>);
+
+#[derive(Debug, Default)]
+struct Mail {
+    lines: Vec<Vec<u8>>,
+    /// Once there is one.
+    file: Option<File>,
+}
+
+impl Mailbox {
+    fn mail(&self) -> MutexGuard<'_, Mail> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many messages there are.
+    pub(super) fn seen(&self) -> u32 {
+        u32::try_from(self.mail().lines.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Makes the file, with what is there already.
+    pub(super) fn open(&self, path: &Path) -> io::Result<()> {
+        let mut mail = self.mail();
+        let mut file = File::create(path)?;
+        for line in &mail.lines {
+            file.write_all(line)?;
+        }
+        mail.file = Some(file);
+        Ok(())
+    }
+
+    /// Appends the next message; one that is there already is left out.
+    pub(super) fn put(&self, message: &Message) -> io::Result<()> {
+        let mut mail = self.mail();
+        if usize::try_from(message.number).ok() != Some(mail.lines.len() + 1) {
+            return Ok(());
+        }
+        let mut line = serde_json::to_vec(message)?;
+        line.push(b'\n');
+        if let Some(file) = &mut mail.file {
+            file.write_all(&line)?;
+        }
+        mail.lines.push(line);
+        Ok(())
+    }
+}
+
 impl Work {
+    /// How many of the messages the driver says it has heard. What is no number is none.
+    pub(super) async fn heard(&self) -> Result<u32, Stop> {
+        let path = self.paths.talk().join(HEARD);
+        let said = self
+            .files(move || Ok(read_at_most(&path, HEARD_BYTES_MAX).unwrap_or_default()))
+            .await?;
+        let number = std::str::from_utf8(&said).ok().map(str::trim);
+        Ok(number.and_then(|text| text.parse().ok()).unwrap_or(0))
+    }
+
     /// What the server is told if the driver asks something: its question, once its work so far is
     /// on the server. `None` if it does not ask.
     pub(super) async fn question(
@@ -82,7 +153,7 @@ fn read_at_most(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
         return Err(io::Error::other("it is no file"));
     }
     let mut bytes = Vec::new();
-    let read = std::fs::File::open(path)?
+    let read = File::open(path)?
         .take(bytes_max + 1)
         .read_to_end(&mut bytes)?;
     match read as u64 > bytes_max {
@@ -98,6 +169,30 @@ mod tests {
     use devlab_core::ask::AskKind;
 
     use super::*;
+
+    #[test]
+    fn messages_are_appended_once_each_and_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(MESSAGES);
+        let at = devlab_core::Timestamp::from_millis(1);
+        let message = |number: u32| Message {
+            attempt: devlab_core::AttemptId::new(at, 1),
+            number,
+            by: "operator:ada".to_owned(),
+            message: format!("message\n{number}"),
+        };
+        let mail = Mailbox::default();
+        mail.put(&message(1)).unwrap();
+        mail.open(&path).unwrap();
+        for number in [1, 2, 4, 2, 3] {
+            mail.put(&message(number)).unwrap();
+        }
+        assert_eq!(mail.seen(), 3);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let read = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        let read: Vec<Message> = read.collect();
+        assert_eq!(read, [message(1), message(2), message(3)]);
+    }
 
     #[test]
     fn a_question_is_read_and_what_is_none_is_named() {

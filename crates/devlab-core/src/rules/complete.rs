@@ -13,7 +13,7 @@ use crate::train::CandidateState;
 use crate::tx::{RuleConfig, Tx};
 
 use super::step::{self, step};
-use super::{ask, finish, lease, policy, train};
+use super::{ask, finish, lease, policy, tell, train};
 
 /// What a check came to, as the harness reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub enum Outcome {
         checks: Vec<CheckRun>,
         /// Whether the change touches paths that need a person's review.
         protected: bool,
+        /// How many of the messages that came while it ran its driver has heard.
+        heard: u32,
     },
     /// The driver failed.
     DriverFailed {
@@ -126,9 +128,16 @@ fn complete_work(
     let mut task = step::load(tx, attempt.task)?;
     debug_assert_eq!(task.live, Some(attempt.id));
     match outcome {
-        Outcome::Delivered { result: None, .. } => {
+        Outcome::Delivered {
+            result: None,
+            heard,
+            ..
+        } => {
             if task.project.is_some() {
                 return Err(Refusal::invalid("complete.delivered.commit", "is missing").into());
+            }
+            if tell::is_unheard(tx, &task, attempt.id, heard)? {
+                return tell::hear(tx, task, &mut attempt);
             }
             task.live = None;
             step::end_attempt(tx, &mut attempt, AttemptState::Succeeded, None)?;
@@ -138,12 +147,14 @@ fn complete_work(
             result: Some((commit, tree)),
             checks,
             protected,
+            heard,
         } => {
             let delivery = Delivery {
                 commit,
                 tree,
                 checks,
                 protected,
+                heard,
             };
             deliver(tx, cfg, task, attempt, delivery)
         }
@@ -187,6 +198,7 @@ struct Delivery {
     tree: Oid,
     checks: Vec<CheckRun>,
     protected: bool,
+    heard: u32,
 }
 
 fn deliver(
@@ -220,6 +232,9 @@ fn deliver(
         let failures = task.tries.check;
         let rule = policy::terms_of(tx, &task)?.check;
         return try_again(tx, cfg, task, &attempt, failures, &rule, "a check failed");
+    }
+    if tell::is_unheard(tx, &task, attempt.id, delivery.heard)? {
+        return tell::hear(tx, task, &mut attempt);
     }
     step::end_attempt(tx, &mut attempt, AttemptState::Succeeded, None)?;
     task.head = Some(delivery.commit);

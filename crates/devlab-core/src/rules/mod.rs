@@ -42,4 +42,5 @@ pub mod servers;
 mod slots;
 mod step;
 pub mod stuck;
+pub mod tell;
 pub mod train;

@@ -304,6 +304,7 @@ impl Lab {
             checks: names.into_iter().take(count).map(run).collect(),
             result,
             protected: false,
+            heard: 0,
         }
     }
 
@@ -553,6 +554,7 @@ impl Lab {
             body: "in my view".into(),
             verdict: Some(verdict),
             head: Some(head),
+            rework: true,
         };
         self.unit(|tx| review::remark(tx, id, remark))
     }

@@ -199,6 +199,7 @@ impl World {
                     result,
                     checks,
                     protected: true,
+                    heard: 0,
                 },
                 other => other,
             },
@@ -561,12 +562,15 @@ impl World {
             100..103 => self.propose(),
             103..106 => self.set_policy(),
             106..110 => self.decide(),
-            110..113 => self.ask(),
-            _ => self.answer(),
+            110..112 => self.ask(),
+            112..115 => self.answer(),
+            115..117 => self.tell(),
+            117..119 => self.hear(),
+            _ => self.comment(),
         }
         invariants::check(&self.lab.tx, seen);
     }
 }
 
 /// How many things [`World::act`] knows.
-pub(crate) const ACTS: u8 = 117;
+pub(crate) const ACTS: u8 = 121;

@@ -188,6 +188,7 @@ async fn judge(t: &TestLab, task: TaskId, verdict: Verdict, body: &str) {
                 body: body.clone(),
                 verdict: Some(verdict),
                 head: Some(patch.head),
+                rework: true,
             };
             review::remark(tx, patch.id, remark)
         })

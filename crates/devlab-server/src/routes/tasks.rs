@@ -13,7 +13,7 @@ use devlab_core::ask::Reply;
 use devlab_core::id::kind;
 use devlab_core::label::Labels;
 use devlab_core::rules::schedule::{self, NewTask, Place};
-use devlab_core::rules::{ask, person, stuck};
+use devlab_core::rules::{ask, person, stuck, tell};
 use devlab_core::state::StateName;
 use devlab_core::task::TaskSpec;
 use devlab_core::tx::{Read, TaskFilter, Tx};
@@ -293,7 +293,8 @@ async fn update(
     .await
 }
 
-/// Says something to whoever does a task. The next attempt hears it.
+/// Says something to whoever does a task. A driver that can take it hears it while it works;
+/// otherwise the next attempt does, and there is one.
 #[utoipa::path(post, path = "/tasks/{id}/messages", tag = "tasks", operation_id = "task.tell",
     params(("id" = String, Path, description = "The task")), request_body = TellTask,
     responses((status = 200, description = "The task", body = Task)))]
@@ -304,7 +305,7 @@ async fn tell(
     Mutation { body, idempotency }: Mutation<TellTask>,
 ) -> Result<Response> {
     let by = caller.principal.display();
-    let rule = move |tx: &mut dyn Tx, id| person::tell(tx, id, &by, &body.message);
+    let rule = move |tx: &mut dyn Tx, id| tell::tell(tx, id, &by, &body.message);
     act(&lab, &caller, "task.tell", id, idempotency, rule).await
 }
 

@@ -220,7 +220,7 @@ pub(crate) enum TaskCommand {
     Create(Box<TaskNew>),
     /// Change it; its words and its command only until work on it starts
     Update(Box<TaskUpdate>),
-    /// Say something to whoever does it; the next attempt hears it
+    /// Say something to whoever does it; if its driver cannot hear it now, the next attempt does
     Tell {
         /// Id of the task
         name: String,
@@ -413,12 +413,15 @@ pub(crate) enum PatchCommand {
     Show(Named),
     /// Its diff
     Diff(Named),
-    /// Say something
+    /// Say something; a result that waits for its review goes back to work with it
     Comment {
         /// Id of the patch
         name: String,
         #[command(flatten)]
         words: Words,
+        /// For people only: nothing goes back to work
+        #[arg(long)]
+        note: bool,
     },
     /// Let its head in
     Accept {

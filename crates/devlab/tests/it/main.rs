@@ -8,6 +8,7 @@ mod cli;
 mod dashboard;
 mod demo;
 mod failover;
+mod feedback;
 mod nouns;
 mod pair;
 mod plans;
