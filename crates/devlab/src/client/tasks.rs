@@ -15,7 +15,7 @@ use devlab_core::{AgentId, TaskId};
 
 use super::find::brief;
 use super::{all, checks, find, logs};
-use crate::args::{Output, TaskCommand, TaskNew, TaskUpdate};
+use crate::args::{Answer, Output, TaskCommand, TaskNew, TaskUpdate};
 use crate::context::Context;
 use crate::show::{self, time};
 
@@ -36,15 +36,7 @@ pub(crate) async fn run(context: &Context, command: TaskCommand) -> anyhow::Resu
             let message = words.text();
             said(context, &client.tell_task(id, &TellTask { message }).await?)
         }
-        TaskCommand::Answer(given) => {
-            let id = find::task(client, &given.name).await?;
-            let answer = AnswerTask {
-                number: given.number,
-                choice: given.reply.choice,
-                text: given.reply.text,
-            };
-            said(context, &client.answer_task(id, &answer).await?)
-        }
+        TaskCommand::Answer(given) => answer(context, client, given).await,
         TaskCommand::Cancel(named) => {
             let id = find::task(client, &named.name).await?;
             said(context, &client.cancel_task(id).await?)
@@ -91,6 +83,16 @@ pub(crate) async fn run(context: &Context, command: TaskCommand) -> anyhow::Resu
             log(context, client, id).await
         }
     }
+}
+
+async fn answer(context: &Context, client: &Client, given: Answer) -> anyhow::Result<()> {
+    let id = find::task(client, &given.name).await?;
+    let answer = AnswerTask {
+        number: given.number,
+        choice: given.reply.choice,
+        text: given.reply.text,
+    };
+    said(context, &client.answer_task(id, &answer).await?)
 }
 
 async fn list_tasks(context: &Context, client: &Client, list: TaskCommand) -> anyhow::Result<()> {
