@@ -7,7 +7,8 @@ use devlab_core::{AgentId, AttemptId, CandidateId, OrgId, ProjectId, TaskId, Tim
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::task::{Check, Driver};
+pub use crate::ask::Question;
+use crate::task::{Ask, Check, Driver};
 
 /// Registers an agent, or tells that it has restarted: the name decides which it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -115,6 +116,9 @@ pub struct Claimed {
     #[serde(default)]
     #[schema(value_type = Vec<Object>)]
     pub feedback: Vec<Feedback>,
+    /// What earlier attempts asked and people answered, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<Ask>,
 }
 
 /// A repository, as an attempt sees it.
@@ -185,6 +189,8 @@ pub enum Completion {
     Delivered(Delivery),
     /// The driver failed.
     DriverFailed(DriverFailure),
+    /// The driver asks a person something; the task goes on once there is an answer.
+    Asked(Asked),
     /// The agent could not do its part (no space, no git); the task goes to another attempt.
     GivenUp(GivenUp),
     /// The agent stopped it, because it was told to.
@@ -201,6 +207,30 @@ pub struct Delivery {
     /// One receipt for each check that ran, in order. Checks after a failed one do not run.
     #[serde(default)]
     pub receipts: Vec<NewReceipt>,
+    /// How many of the messages that came while it ran the driver has heard. After others another
+    /// attempt follows.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub heard: u32,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// A question, and the work so far.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// The commit that was pushed: what the next attempt goes on from; absent for a task without a
+    /// repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// What is asked.
+    pub question: Question,
 }
 
 /// A receipt, as the agent reports it.
@@ -280,4 +310,21 @@ pub struct Control {
     pub stop: Vec<AttemptId>,
     /// Whether to take no new work.
     pub drain: bool,
+    /// What people said to those of them that it asked about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<Message>,
+}
+
+/// Something that was said to an attempt while it ran.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Message {
+    /// The attempt.
+    #[schema(value_type = String)]
+    pub attempt: AttemptId,
+    /// From 1 for each attempt, without gaps.
+    pub number: u32,
+    /// Who.
+    pub by: String,
+    /// What they said.
+    pub message: String,
 }

@@ -75,7 +75,7 @@ pub struct PatchComment {
 }
 
 /// Speaks on a patch; with a verdict it is a review of the current head.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateComment {
     /// The words. May be empty for an acceptance.
@@ -88,4 +88,8 @@ pub struct CreateComment {
     /// The head that the reviewer saw; a review is refused when it has changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<String>,
+    /// Whether words without a verdict go to whoever does the task: a result that waits for its
+    /// review goes back to work with them. Default true; false is for people only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rework: Option<bool>,
 }

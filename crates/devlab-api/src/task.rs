@@ -13,7 +13,7 @@ use devlab_core::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use crate::ask::{Ask, AskAnswer};
+pub use crate::ask::{AnswerTask, Ask, AskAnswer};
 
 /// A command that must pass on a tree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -315,6 +315,9 @@ pub struct Task {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub waiting_for: Option<WaitReason>,
+    /// What its agent asks, if it waits for the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<Ask>,
     /// Dependencies that are not done.
     pub unmet: u32,
     /// Higher is earlier.
@@ -419,7 +422,7 @@ pub struct Attempt {
     /// Agent.
     #[schema(value_type = String)]
     pub agent: AgentId,
-    /// `live`, `lost`, `superseded`, `succeeded`, `failed` or `cancelled`.
+    /// `live`, `lost`, `superseded`, `succeeded`, `failed`, `cancelled` or `asked`.
     #[schema(value_type = String)]
     pub state: AttemptState,
     /// Last reported phase.

@@ -35,6 +35,8 @@ pub enum AttemptState {
     Failed,
     /// It was cancelled.
     Cancelled,
+    /// It asked a person something. Another one goes on with its work.
+    Asked,
 }
 
 impl AttemptState {

@@ -29,6 +29,12 @@ pub enum EventKind {
     /// A task's fields were changed by a person.
     #[serde(rename = "task.updated")]
     TaskUpdated,
+    /// An agent asked a person something.
+    #[serde(rename = "task.asked")]
+    TaskAsked,
+    /// A person answered it.
+    #[serde(rename = "task.answered")]
+    TaskAnswered,
     /// A plan was proposed, became current, was superseded or rejected.
     #[serde(rename = "plan.state")]
     PlanState,
@@ -63,7 +69,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::OrgCreated,
         Self::ProjectCreated,
         Self::ProjectPushed,
@@ -71,6 +77,8 @@ impl EventKind {
         Self::TaskCreated,
         Self::TaskState,
         Self::TaskUpdated,
+        Self::TaskAsked,
+        Self::TaskAnswered,
         Self::PlanState,
         Self::PolicySet,
         Self::AttemptPhase,
@@ -94,6 +102,8 @@ impl EventKind {
             Self::TaskCreated => "task.created",
             Self::TaskState => "task.state",
             Self::TaskUpdated => "task.updated",
+            Self::TaskAsked => "task.asked",
+            Self::TaskAnswered => "task.answered",
             Self::PlanState => "plan.state",
             Self::PolicySet => "policy.set",
             Self::AttemptPhase => "attempt.phase",

@@ -10,6 +10,16 @@ pub const TITLE_CHARS_MAX: usize = 200;
 pub const GOAL_BYTES_MAX: usize = 256 * 1024;
 /// Longest comment, verdict or message, in bytes.
 pub const COMMENT_BYTES_MAX: usize = 64 * 1024;
+/// Longest question of an agent, in bytes.
+pub const QUESTION_BYTES_MAX: usize = 16 * 1024;
+/// Most answers that a question may have to choose from.
+pub const CHOICES_MAX: usize = 16;
+/// Longest of them, in bytes.
+pub const CHOICE_BYTES_MAX: usize = 1024;
+/// Most questions that the agents of one task may ask.
+pub const QUESTIONS_MAX: usize = 8;
+/// Most messages to one attempt while it runs.
+pub const MESSAGES_MAX: usize = 8;
 /// Most tasks in one `schedule` request: they are stored in one transaction, which others wait for.
 pub const GRAPH_TASKS_MAX: usize = 2_000;
 /// Most tasks of a plan that is compiled. One that is carried out has at most [`GRAPH_TASKS_MAX`].

@@ -8,7 +8,7 @@
 //! | `ready` | [`Cause::Started`] | `running` | a leaf: a claim; a composite: the start loop |
 //! | `ready` | [`Cause::TakenBack`] | `running` | a leaf: the agent whose lease had ended |
 //! | `running` | [`Cause::LeaseEnded`] | `ready` | the lease loop, or an agent that gives up |
-//! | `running` | [`Cause::TryAgain`] | `ready` | a leaf: an attempt that failed |
+//! | `running` | [`Cause::TryAgain`] | `ready` | a leaf: an attempt that failed, or that did not hear what a person said |
 //! | `running` | [`Cause::Adopted`] | `integrating` | a completion; the last child of a composite |
 //! | `running` | [`Cause::Finished`] | `done` | the same, for a task without a project |
 //! | `integrating` | [`Cause::SentBack`] | `ready` (leaf), `running` (composite) | the train |
@@ -225,7 +225,7 @@ pub enum Cause {
     TakenBack,
     /// The lease of the live attempt ended, or its agent gave it up.
     LeaseEnded,
-    /// The attempt failed, and another try is allowed.
+    /// The attempt failed, and another try is allowed; or it did not hear what a person said.
     TryAgain,
     /// The result was adopted.
     Adopted,

@@ -101,7 +101,7 @@ pub struct Task {
     pub terms: Option<Sha256Hex>,
     /// Limits that its attempts count under.
     pub lane: Lane,
-    /// Whether somebody said something before its first attempt.
+    /// Whether somebody has said something to it.
     pub told: bool,
     /// Hidden from lists.
     pub archived: bool,
@@ -185,6 +185,9 @@ pub enum Feedback {
         by: String,
         /// What they said.
         message: String,
+        /// The attempt that was under way, if one was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attempt: Option<AttemptId>,
     },
     /// A reviewer asked for changes.
     ChangesRequested {

@@ -175,9 +175,10 @@ fn may_write(attempt: &Attempt) -> devlab_core::Result<()> {
     match attempt.state {
         AttemptState::Live | AttemptState::Lost => Ok(()),
         AttemptState::Cancelled => Err(Refusal::TaskCancelled.into()),
-        AttemptState::Superseded | AttemptState::Succeeded | AttemptState::Failed => {
-            Err(Refusal::StaleAttempt.into())
-        }
+        AttemptState::Superseded
+        | AttemptState::Succeeded
+        | AttemptState::Failed
+        | AttemptState::Asked => Err(Refusal::StaleAttempt.into()),
     }
 }
 

@@ -2,19 +2,22 @@
 
 use std::time::Duration;
 
+use devlab_core::ask::{Ask, Question};
 use devlab_core::attempt::{Agent, Attempt, AttemptKind, AttemptState, Phase};
 use devlab_core::auth::{Principal, Role};
 use devlab_core::check::{CheckSet, Sha256Hex};
 use devlab_core::limits::{LOG_TAIL_BYTES_MAX, LONG_POLL_MAX};
 use devlab_core::org::{Org, Project};
 use devlab_core::policy::Terms;
+use devlab_core::rules::agents::{Holding, Orders};
 use devlab_core::rules::complete::{CheckRun, Outcome};
 use devlab_core::rules::servers::{self, Held};
-use devlab_core::rules::{agents, claim, complete, lease};
+use devlab_core::rules::{agents, ask, claim, complete, lease};
 use devlab_core::state::State;
 use devlab_core::task::{Feedback, Task, TaskSpec};
 use devlab_core::tx::{Read, RuleConfig, Tx};
 use devlab_core::{AgentId, AttemptId, Oid, RefName, Refusal, TaskId};
+use devlab_forge::BareRepo;
 use devlab_store::StoreExt;
 
 use crate::error::Result;
@@ -48,6 +51,8 @@ pub struct Assignment {
     pub driver_secs: Option<u32>,
     /// What is known from earlier attempts.
     pub feedback: Vec<Feedback>,
+    /// What was asked before, with the answers.
+    pub answers: Vec<Ask>,
 }
 
 /// What an agent says it delivered.
@@ -57,6 +62,8 @@ pub struct Delivered {
     pub commit: Option<Oid>,
     /// The checks that ran.
     pub checks: Vec<CheckRun>,
+    /// How many messages its driver has heard.
+    pub heard: u32,
 }
 
 impl Lab {
@@ -155,9 +162,9 @@ impl Lab {
         &self,
         who: &Principal,
         agent: AgentId,
-        held: Vec<AttemptId>,
+        held: Vec<Holding>,
         wait: Duration,
-    ) -> Result<(Vec<AttemptId>, bool)> {
+    ) -> Result<Orders> {
         let deadline = tokio::time::Instant::now() + wait.min(LONG_POLL_MAX);
         loop {
             let orders = self.wakes.orders(agent);
@@ -170,15 +177,15 @@ impl Lab {
                 scope::agent(view, &who, agent)?;
                 agents::control(view, agent, &asked)
             });
-            let (stop, drain) = found.await?;
-            if !stop.is_empty() || drain || tokio::time::Instant::now() >= deadline {
-                return Ok((stop, drain));
+            let orders = found.await?;
+            if !orders.is_empty() || tokio::time::Instant::now() >= deadline {
+                return Ok(orders);
             }
             tokio::select! {
                 () = notified => {}
                 () = tokio::time::sleep_until(deadline) => {}
                 () = tokio::time::sleep(LOOK_AGAIN) => {}
-                () = self.stop.cancelled() => return Ok((stop, drain)),
+                () = self.stop.cancelled() => return Ok(orders),
             }
         }
     }
@@ -263,12 +270,13 @@ impl Lab {
                     result: None,
                     checks: delivered.checks,
                     protected: false,
+                    heard: delivered.heard,
                 };
                 (outcome, None)
             }
             Some(commit) => {
                 let commit = commit.clone();
-                let (outcome, held) = self.inspect(who, attempt, commit, delivered.checks).await?;
+                let (outcome, held) = self.inspect(who, attempt, commit, delivered).await?;
                 (outcome, Some(held))
             }
         };
@@ -276,6 +284,41 @@ impl Lab {
         let state = self.end(who, task, attempt, outcome, held).await?;
         self.fault("server.after_complete")?;
         Ok(state)
+    }
+
+    /// Ends an attempt with a question. What it has done so far has to be where it was to push it.
+    ///
+    /// # Errors
+    /// As [`Lab::deliver`]; [`Refusal::Invalid`] for what is no question.
+    pub async fn ask(
+        &self,
+        who: &Principal,
+        task: TaskId,
+        attempt: AttemptId,
+        commit: Option<Oid>,
+        question: Question,
+    ) -> Result<State> {
+        question.validate("complete.asked.question")?;
+        let held = match commit.clone() {
+            None => None,
+            Some(commit) => Some(self.pushed(who, attempt, &commit).await?),
+        };
+        self.fault("server.before_complete")?;
+        let outcome = Outcome::Asked {
+            work: commit,
+            question,
+        };
+        let state = self.end(who, task, attempt, outcome, held).await?;
+        self.fault("server.after_complete")?;
+        Ok(state)
+    }
+
+    /// Makes sure that a commit is where a work attempt was to push it, on its base.
+    async fn pushed(&self, who: &Principal, id: AttemptId, commit: &Oid) -> Result<Held> {
+        let (attempt, task, _, project) = self.delivered_to(who, id).await?;
+        let (repo, held) = self.held_repo(&project).await?;
+        check_pushed(&repo, &attempt, task.id, commit).await?;
+        Ok(held)
     }
 
     /// An attempt that delivers a commit, with its task, its checks and its project.
@@ -306,7 +349,8 @@ impl Lab {
             AttemptState::Live
             | AttemptState::Lost
             | AttemptState::Succeeded
-            | AttemptState::Failed => {}
+            | AttemptState::Failed
+            | AttemptState::Asked => {}
         }
         let project = project.ok_or_else(|| {
             Refusal::invalid("complete.delivered.commit", "this task has no repository")
@@ -319,8 +363,9 @@ impl Lab {
         who: &Principal,
         id: AttemptId,
         commit: Oid,
-        checks: Vec<CheckRun>,
+        delivered: Delivered,
     ) -> Result<(Outcome, Held)> {
+        let Delivered { checks, heard, .. } = delivered;
         let (attempt, task, set, project) = self.delivered_to(who, id).await?;
         let (repo, held) = self.held_repo(&project).await?;
         if attempt.kind == AttemptKind::Verify {
@@ -335,21 +380,11 @@ impl Lab {
                 result: Some((commit, tree)),
                 checks,
                 protected: false,
+                heard,
             };
             return Ok((outcome, held));
         }
-        let name = RefName::of_attempt(task.id, attempt.number);
-        if repo.resolve(&name).await?.as_ref() != Some(&commit) {
-            return Err(Refusal::NotPushed(commit).into());
-        }
-        let is_on_base = match &attempt.base {
-            Some(base) => repo.is_commit_on(&commit, base).await?,
-            None => false,
-        };
-        if !is_on_base {
-            let problem = "is no commit on the attempt's base: what it pushed cannot be merged";
-            return Err(Refusal::invalid("complete.delivered.commit", problem).into());
-        }
+        check_pushed(&repo, &attempt, task.id, &commit).await?;
         let tree = repo.tree_of(&commit).await?;
         let protected = match &attempt.base {
             Some(base) => {
@@ -367,6 +402,7 @@ impl Lab {
             result: Some((commit, tree)),
             checks,
             protected,
+            heard,
         };
         Ok((outcome, held))
     }
@@ -394,7 +430,8 @@ impl Lab {
                 AttemptState::Live
                 | AttemptState::Lost
                 | AttemptState::Succeeded
-                | AttemptState::Failed => Ok(()),
+                | AttemptState::Failed
+                | AttemptState::Asked => Ok(()),
                 AttemptState::Superseded => Err(Refusal::StaleAttempt.into()),
                 AttemptState::Cancelled => Err(Refusal::TaskCancelled.into()),
             }
@@ -411,6 +448,28 @@ impl Lab {
     pub fn rules(&self) -> RuleConfig {
         self.config.rules
     }
+}
+
+/// Refuses a commit that is not where an attempt was to push it, or not on its base.
+async fn check_pushed(
+    repo: &BareRepo,
+    attempt: &Attempt,
+    task: TaskId,
+    commit: &Oid,
+) -> Result<()> {
+    let name = RefName::of_attempt(task, attempt.number);
+    if repo.resolve(&name).await?.as_ref() != Some(commit) {
+        return Err(Refusal::NotPushed(commit.clone()).into());
+    }
+    let is_on_base = match &attempt.base {
+        Some(base) => repo.is_commit_on(commit, base).await?,
+        None => false,
+    };
+    if !is_on_base {
+        let problem = "is no commit on the attempt's base: what it pushed cannot be merged";
+        return Err(Refusal::invalid("complete.delivered.commit", problem).into());
+    }
+    Ok(())
 }
 
 /// An attempt of the caller's org; a foreign one is answered like one that is over.
@@ -444,11 +503,16 @@ fn assignment(tx: &mut dyn Tx, attempt: Attempt) -> devlab_core::Result<Assignme
         check_set: CheckSet::default().hash(),
         checks: CheckSet::default(),
         feedback: Vec::new(),
+        answers: Vec::new(),
         attempt,
     };
-    if made.attempt.kind == AttemptKind::Work && (made.attempt.number > 1 || task.merges.is_some())
+    if made.attempt.kind == AttemptKind::Work
+        && (made.attempt.number > 1 || task.told || task.merges.is_some())
     {
         made.feedback = tx.feedback(task.id)?;
+    }
+    if made.attempt.kind == AttemptKind::Work && made.attempt.number > 1 {
+        made.answers = ask::answers(tx, task.id)?;
     }
     let Some(project) = task.project else {
         return Ok(made);

@@ -63,6 +63,7 @@ pub fn task(task: &Task, spec: &TaskSpec) -> wire::Task {
             | State::Failed
             | State::Cancelled => None,
         },
+        question: None,
         unmet: task.unmet,
         priority: task.priority,
         path: task.path,
@@ -136,6 +137,7 @@ pub fn ask(ask: Ask) -> wire::Ask {
         attempt: ask.attempt,
         head: ask.head.as_ref().map(text),
         text: ask.text,
+        choices: ask.choices,
         asked_at: ask.asked_at,
         answer: ask.answer.map(|answer| wire::AskAnswer {
             by: answer.by,
@@ -390,6 +392,7 @@ pub fn claimed(got: Assignment, git_token: String, lease_ms: u64) -> Claimed {
         repository,
         artifacts: if is_work { artifacts } else { Vec::new() },
         feedback: got.feedback,
+        answers: got.answers.into_iter().map(ask).collect(),
     }
 }
 

@@ -3,10 +3,11 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use devlab_api::agent::{
-    Agent, Claim, Claimed, Completion, Delivery, DriverFailure, GivenUp, NewReceipt, RegisterAgent,
-    Update, Updated,
+    Agent, Asked, Claim, Claimed, Completion, Delivery, DriverFailure, GivenUp, NewReceipt,
+    Question, RegisterAgent, Update, Updated,
 };
 use devlab_api::client::{Client, ClientError};
+use devlab_core::ask::AskKind;
 use devlab_core::attempt::AttemptKind;
 use devlab_core::check::Isolation;
 
@@ -129,6 +130,26 @@ impl ScriptedAgent {
         self.update(work, Some(failure)).await
     }
 
+    /// Ends an attempt with a question, and with what it has pushed so far.
+    ///
+    /// # Errors
+    /// What the server answers.
+    pub async fn ask(
+        &self,
+        work: &Claimed,
+        commit: Option<String>,
+        text: &str,
+        choices: &[&str],
+    ) -> Result<Updated, ClientError> {
+        let question = Question {
+            kind: AskKind::Question,
+            text: text.to_owned(),
+            choices: choices.iter().map(|&choice| choice.to_owned()).collect(),
+        };
+        let asked = Completion::Asked(Asked { commit, question });
+        self.update(work, Some(asked)).await
+    }
+
     /// Hands an attempt back.
     ///
     /// # Errors
@@ -212,6 +233,7 @@ impl ScriptedAgent {
             isolation: Isolation::Process,
         });
         Delivery {
+            heard: 0,
             commit: Some(commit.to_owned()),
             receipts: receipts.collect(),
         }

@@ -62,7 +62,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Tells an agent which of its attempts to stop, and whether to drain. Waits for something to say. */
+        /**
+         * Tells an agent which of its attempts to stop, what people said to the others, and whether to
+         *     drain. Waits for something to say.
+         */
         get: operations["agent.control"];
         put?: never;
         post?: never;
@@ -469,7 +472,8 @@ export interface paths {
         put?: never;
         /**
          * Speaks on a patch. With a verdict it is a review: `accept` lets it go on into its target,
-         *     `reject` sends its task back to work with these words.
+         *     `reject` sends its task back to work with these words. Words without a verdict do the same, unless
+         *     `rework` is false.
          */
         post: operations["patch.comment"];
         delete?: never;
@@ -861,6 +865,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tasks/{id}/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answers what a task's agent asks. The next attempt hears it, and goes on with the work so far. */
+        post: operations["task.answer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tasks/{id}/archive": {
         parameters: {
             query?: never;
@@ -1063,7 +1084,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Says something to whoever does a task. The next attempt hears it. */
+        /**
+         * Says something to whoever does a task. A driver that can take it hears it while it works;
+         *     otherwise the next attempt does, and there is one.
+         */
         post: operations["task.tell"];
         delete?: never;
         options?: never;
@@ -1329,6 +1353,21 @@ export interface components {
              */
             seen_at: string;
         };
+        /** @description A person's answer. Give either `choice` or `text`. */
+        AnswerTask: {
+            /**
+             * Format: int32
+             * @description The choice with this number, from 1.
+             */
+            choice?: number | null;
+            /**
+             * Format: int32
+             * @description Number of the question that is answered; refused if the task asks something else by now.
+             */
+            number?: number | null;
+            /** @description The answer in words. */
+            text?: string | null;
+        };
         /** @description Makes a revision the current one. */
         ApprovePlan: {
             running?: components["schemas"]["OnRunning"] | null;
@@ -1368,6 +1407,8 @@ export interface components {
             asked_at: string;
             /** @description The attempt that asks; absent if policy does. */
             attempt?: string | null;
+            /** @description Answers to choose from; a person may say something else. */
+            choices?: string[];
             /** @description The result that it is about. */
             head?: string | null;
             /** @description `start` and `publication` want an approval, `question` and `permission` an answer. */
@@ -1391,6 +1432,16 @@ export interface components {
             by: string;
             /** @description In words; may be empty for an approval. */
             text: string;
+        };
+        /** @description A question, and the work so far. */
+        Asked: {
+            /**
+             * @description The commit that was pushed: what the next attempt goes on from; absent for a task without a
+             *     repository.
+             */
+            commit?: string | null;
+            /** @description What is asked. */
+            question: components["schemas"]["Question"];
         };
         /** @description An attempt. */
         Attempt: {
@@ -1437,7 +1488,7 @@ export interface components {
             phase: string;
             /** @description Earlier work that it went on from. */
             prior?: string | null;
-            /** @description `live`, `lost`, `superseded`, `succeeded`, `failed` or `cancelled`. */
+            /** @description `live`, `lost`, `superseded`, `succeeded`, `failed`, `cancelled` or `asked`. */
             state: string;
             /** @description Task. */
             task: string;
@@ -1515,6 +1566,8 @@ export interface components {
         };
         /** @description Work that was claimed, with everything that the agent needs. */
         Claimed: {
+            /** @description What earlier attempts asked and people answered, oldest first. */
+            answers?: components["schemas"]["Ask"][];
             /** @description Patterns of files to keep of what the driver leaves; empty for a verify attempt. */
             artifacts?: string[];
             /** @description The attempt: the fence of every later call. */
@@ -1622,6 +1675,9 @@ export interface components {
             /** @description The driver failed. */
             driver_failed: components["schemas"]["DriverFailure"];
         } | {
+            /** @description The driver asks a person something; the task goes on once there is an answer. */
+            asked: components["schemas"]["Asked"];
+        } | {
             /** @description The agent could not do its part (no space, no git); the task goes to another attempt. */
             given_up: components["schemas"]["GivenUp"];
         } | {
@@ -1632,6 +1688,8 @@ export interface components {
         Control: {
             /** @description Whether to take no new work. */
             drain: boolean;
+            /** @description What people said to those of them that it asked about. */
+            messages?: components["schemas"]["Message"][];
             /** @description Attempts of those it named that it has to stop: cancelled or superseded. */
             stop: string[];
         };
@@ -1641,6 +1699,11 @@ export interface components {
             body?: string;
             /** @description The head that the reviewer saw; a review is refused when it has changed. */
             head?: string | null;
+            /**
+             * @description Whether words without a verdict go to whoever does the task: a result that waits for its
+             *     review goes back to work with them. Default true; false is for people only.
+             */
+            rework?: boolean | null;
             /** @description `accept` or `reject`. */
             verdict?: string | null;
         };
@@ -1733,6 +1796,12 @@ export interface components {
         Delivery: {
             /** @description The commit that was pushed (work) or verified; absent for a task without a repository. */
             commit?: string | null;
+            /**
+             * Format: int32
+             * @description How many of the messages that came while it ran the driver has heard. After others another
+             *     attempt follows.
+             */
+            heard?: number;
             /** @description One receipt for each check that ran, in order. Checks after a failed one do not run. */
             receipts?: components["schemas"]["NewReceipt"][];
         };
@@ -2098,7 +2167,7 @@ export interface components {
                 phase: string;
                 /** @description Earlier work that it went on from. */
                 prior?: string | null;
-                /** @description `live`, `lost`, `superseded`, `succeeded`, `failed` or `cancelled`. */
+                /** @description `live`, `lost`, `superseded`, `succeeded`, `failed`, `cancelled` or `asked`. */
                 state: string;
                 /** @description Task. */
                 task: string;
@@ -2595,6 +2664,7 @@ export interface components {
                 proof: string;
                 /** @description The merge commit in the target. */
                 published?: string | null;
+                question?: components["schemas"]["Ask"] | null;
                 /** @description Whether a person reviews the result. */
                 review: boolean;
                 /**
@@ -2668,6 +2738,20 @@ export interface components {
         Login: {
             /** @description The code in the link. */
             code: string;
+        };
+        /** @description Something that was said to an attempt while it ran. */
+        Message: {
+            /** @description The attempt. */
+            attempt: string;
+            /** @description Who. */
+            by: string;
+            /** @description What they said. */
+            message: string;
+            /**
+             * Format: int32
+             * @description From 1 for each attempt, without gaps.
+             */
+            number: number;
         };
         /** @description Moves a project's repository to another server. */
         MoveProject: {
@@ -3349,6 +3433,15 @@ export interface components {
             /** @description Why it is wanted. */
             why?: string;
         };
+        /** @description What a driver asks a person. It is what a driver writes, too. */
+        Question: {
+            /** @description Answers to choose from, at most 16 of at most 1 KiB; a permission without any has yes and no. */
+            choices?: string[];
+            /** @description `question` wants an answer, `permission` a yes or a no. Default `question`. */
+            kind?: string;
+            /** @description In words; at most 16 KiB. */
+            text: string;
+        };
         /** @description Proof that a check ran on a tree. */
         Receipt: {
             /** @description Agent that ran it: the verifier. */
@@ -3638,6 +3731,7 @@ export interface components {
             proof: string;
             /** @description The merge commit in the target. */
             published?: string | null;
+            question?: components["schemas"]["Ask"] | null;
             /** @description Whether a person reviews the result. */
             review: boolean;
             /**
@@ -4005,6 +4099,11 @@ export interface operations {
             query?: {
                 /** @description Attempts that the agent holds, separated by commas. */
                 held?: string;
+                /**
+                 * @description How many messages it has got for each of them, in their order; left out by an agent that
+                 *     wants none.
+                 */
+                seen?: string;
                 /** @description How long to wait for something to say, in seconds; at most 30. */
                 wait_secs?: number;
             };
@@ -5854,6 +5953,42 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description The task */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "task.answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnswerTask"];
+            };
+        };
         responses: {
             /** @description The task */
             200: {

@@ -60,7 +60,7 @@ export type TaskDetail = Task & {
   target?: string | null;
 };
 
-export type AttemptState = "live" | "lost" | "superseded" | "succeeded" | "failed" | "cancelled";
+export type AttemptState = "live" | "lost" | "superseded" | "succeeded" | "failed" | "cancelled" | "asked";
 export type Phase = "preparing" | "driving" | "delivering" | "checking";
 export type Attempt = Narrow<
   Schemas["Attempt"],

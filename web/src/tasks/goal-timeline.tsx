@@ -20,6 +20,7 @@ const BAR: Record<AttemptState, string> = {
   succeeded: "bg-green",
   failed: "bg-red",
   cancelled: "bg-grey opacity-50",
+  asked: "bg-amber",
 };
 const TICKS = 5;
 

@@ -192,6 +192,7 @@ export const ATTEMPT_HUE: Record<AttemptState, Hue> = {
   succeeded: "green",
   failed: "red",
   cancelled: "grey",
+  asked: "amber",
 };
 
 /** An attempt's state as one of a task's signs. */
@@ -202,6 +203,7 @@ export const ATTEMPT_SIGN: Record<AttemptState, State> = {
   succeeded: "done",
   failed: "failed",
   cancelled: "cancelled",
+  asked: "waiting",
 };
 
 export const CANDIDATE_HUE: Record<CandidateState, Hue> = {

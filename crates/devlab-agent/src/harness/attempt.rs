@@ -178,11 +178,17 @@ impl Work {
         if self.step() < Step::Committed {
             self.keep_artifacts().await?;
         }
+        if let Some(asked) = self.question(&outcome).await? {
+            return Ok(asked);
+        }
         if let Some(failure) = self.driver_failure(&outcome) {
             return Ok(failure);
         }
         if self.claim.repository.is_none() {
-            return Ok(Completion::Delivered(Delivery::default()));
+            return Ok(Completion::Delivered(Delivery {
+                heard: self.heard().await?,
+                ..Delivery::default()
+            }));
         }
         self.repo().await?;
         let commit = self.commit().await?;
@@ -195,6 +201,7 @@ impl Work {
         Ok(Completion::Delivered(Delivery {
             commit: Some(commit.to_string()),
             receipts,
+            heard: self.heard().await?,
         }))
     }
 
@@ -211,6 +218,7 @@ impl Work {
         Ok(Completion::Delivered(Delivery {
             commit: Some(commit.to_string()),
             receipts,
+            heard: 0,
         }))
     }
 

@@ -6,6 +6,7 @@ use std::io;
 use std::path::Path;
 
 use devlab_api::agent::Claimed;
+use devlab_api::task::Ask;
 use devlab_core::Oid;
 use devlab_core::task::Feedback;
 use serde_json::json;
@@ -17,6 +18,7 @@ const PROMPT: &str = "prompt.md";
 const FAILED_CHECK: &str = "failed-check.log";
 const CONFLICT: &str = "conflict.json";
 const FEEDBACK: &str = "feedback.json";
+const ANSWERS: &str = "answers.json";
 /// Output of a set-up that failed before the driver.
 pub(super) const FAILED_SETUP: &str = "failed-setup.log";
 /// Largest file that is searched for conflict markers.
@@ -71,6 +73,10 @@ pub(super) fn write(
     }
     if !feedback.is_empty() {
         fs::write(folder.join(FEEDBACK), serde_json::to_vec_pretty(&feedback)?)?;
+    }
+    if !claim.answers.is_empty() {
+        let body = serde_json::to_vec_pretty(&claim.answers)?;
+        fs::write(folder.join(ANSWERS), body)?;
     }
     Ok(())
 }
@@ -128,6 +134,12 @@ fn prompt(claim: &Claimed, feedback: &[Feedback], conflict: Option<&Conflict>) -
         text.push('\n');
         text.push_str(&in_words(entry));
     }
+    if !claim.answers.is_empty() {
+        text.push_str("\n## What was asked, and answered\n");
+    }
+    for ask in &claim.answers {
+        text.push_str(&answer_in_words(ask));
+    }
     if let Some(conflict) = conflict {
         text.push_str(
             "\n## Conflicts in the tree\n\n\
@@ -144,6 +156,22 @@ fn prompt(claim: &Claimed, feedback: &[Feedback], conflict: Option<&Conflict>) -
             // Writing to a String cannot fail.
             let _infallible = writeln!(text, "- {line}");
         }
+    }
+    text
+}
+
+/// A question of an earlier attempt, with what somebody answered.
+fn answer_in_words(ask: &Ask) -> String {
+    let mut text = format!("\n{}\n", quoted(&ask.text));
+    if !ask.choices.is_empty() {
+        text.push_str("To choose from:\n\n");
+        text.extend(ask.choices.iter().map(|choice| quoted(choice)));
+        text.push('\n');
+    }
+    if let Some(answer) = &ask.answer {
+        let (by, words) = (&answer.by, quoted(&answer.text));
+        // Writing to a String cannot fail.
+        let _infallible = write!(text, "{by} answered:\n\n{words}");
     }
     text
 }
@@ -179,7 +207,7 @@ fn in_words(entry: &Feedback) -> String {
             "### The work was not finished: {reason}\n\nThe end of its output:\n\n{}",
             quoted(log_tail)
         ),
-        Feedback::Message { by, message } => {
+        Feedback::Message { by, message, .. } => {
             format!("### {by} says\n\n{}\n", message.trim_end())
         }
         Feedback::ChangesRequested { by, message } => {
@@ -214,6 +242,7 @@ mod tests {
             repository: None,
             artifacts: Vec::new(),
             feedback,
+            answers: Vec::new(),
         }
     }
 
@@ -261,6 +290,7 @@ mod tests {
         let said = Feedback::Message {
             by: "operator:ada".to_owned(),
             message: "Mind the gap\n".to_owned(),
+            attempt: None,
         };
         let claim = claim(vec![said]);
         write(
@@ -278,6 +308,35 @@ mod tests {
         );
         let text = fs::read_to_string(folder.path().join(FEEDBACK)).unwrap();
         assert!(text.contains("\"message\""), "{text}");
+    }
+
+    #[test]
+    fn what_was_answered_is_in_the_prompt() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = Timestamp::from_millis(1);
+        let mut claim = claim(Vec::new());
+        claim.answers = vec![Ask {
+            number: 1,
+            kind: devlab_core::ask::AskKind::Question,
+            attempt: None,
+            head: None,
+            text: "Tabs or spaces?\n# no title".to_owned(),
+            choices: vec!["tabs".to_owned(), "spaces".to_owned()],
+            asked_at: at,
+            answer: Some(devlab_api::task::AskAnswer {
+                by: "operator:ada".to_owned(),
+                at,
+                text: "spaces".to_owned(),
+            }),
+        }];
+        let none = Withhold::default();
+        write(folder.path(), folder.path(), &claim, None, none).unwrap();
+        let text = fs::read_to_string(folder.path().join(PROMPT)).unwrap();
+        let told = "    Tabs or spaces?\n    # no title\n\nTo choose from:\n\n    tabs\n    spaces\n\n\
+                    operator:ada answered:\n\n    spaces\n";
+        assert!(text.contains(told), "{text}");
+        let text = fs::read_to_string(folder.path().join(ANSWERS)).unwrap();
+        assert!(text.contains("\"spaces\""), "{text}");
     }
 
     #[test]

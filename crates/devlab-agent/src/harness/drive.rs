@@ -8,6 +8,7 @@ use devlab_core::attempt::Phase;
 use devlab_core::limits::TIMEOUT_SECS_DEFAULT;
 
 use super::points;
+use super::talk::{HEARD, MESSAGES, QUESTION};
 use super::work::{Stop, Work, end_in_words};
 use super::{context, work};
 use crate::driver::DriverCommand;
@@ -53,12 +54,15 @@ impl Work {
             .await?;
         spec.time_limit = Duration::from_secs(self.seconds(command).into());
         spec.vars.extend(command.env.clone());
-        let context = self.paths.context().to_string_lossy().into_owned();
+        let text = |path: std::path::PathBuf| path.to_string_lossy().into_owned();
         for (name, value) in [
             ("DEVLAB_TASK", self.claim.task.to_string()),
             ("DEVLAB_TASK_TITLE", self.claim.title.clone()),
             ("DEVLAB_TASK_GOAL", self.claim.goal.clone()),
-            ("DEVLAB_CONTEXT", context),
+            ("DEVLAB_CONTEXT", text(self.paths.context())),
+            ("DEVLAB_QUESTION", text(self.paths.talk().join(QUESTION))),
+            ("DEVLAB_MESSAGES", text(self.paths.talk().join(MESSAGES))),
+            ("DEVLAB_HEARD", text(self.paths.talk().join(HEARD))),
         ] {
             spec.vars.insert(name.to_owned(), value);
         }

@@ -28,6 +28,7 @@ mod prepare;
 mod repos;
 mod shared;
 mod signal;
+mod talk;
 mod trees;
 mod upload;
 mod work;

@@ -9,6 +9,7 @@ use super::context::{self, Conflict};
 use super::points;
 use super::repos::Repo;
 use super::shared::fresh_folder;
+use super::talk::MESSAGES;
 use super::trees::{self, Kind};
 use super::work::{Stop, Work, oid, ref_name};
 use crate::journal::{Entry, Step};
@@ -41,7 +42,8 @@ impl Work {
     /// Fetches, checks out and writes the context. Starts from nothing, whatever an earlier
     /// process left: half a checkout cannot be told from a whole one.
     pub(super) async fn prepare(&mut self) -> Result<(), Stop> {
-        let (tree, context) = (self.paths.tree(), self.paths.context());
+        let (tree, context, talk) = (self.paths.tree(), self.paths.context(), self.paths.talk());
+        let signal = std::sync::Arc::clone(&self.signal);
         let private = self.paths.private("driver").0;
         let is_empty = self.claim.repository.is_none();
         self.files(move || {
@@ -50,6 +52,8 @@ impl Work {
                 std::fs::create_dir(&tree)?;
             }
             fresh_folder(&context)?;
+            fresh_folder(&talk)?;
+            signal.mail.open(&talk.join(MESSAGES))?;
             remove_tree(private.parent().unwrap_or(&private))
         })
         .await?;

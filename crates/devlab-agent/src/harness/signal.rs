@@ -4,6 +4,8 @@ use std::sync::OnceLock;
 
 use tokio_util::sync::CancellationToken;
 
+use super::talk::Mailbox;
+
 /// Why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cause {
@@ -20,6 +22,8 @@ pub(super) enum Cause {
 pub(super) struct Signal {
     cause: OnceLock<Cause>,
     raised: CancellationToken,
+    /// What people said to the attempt since it was claimed.
+    pub(super) mail: Mailbox,
 }
 
 impl Signal {

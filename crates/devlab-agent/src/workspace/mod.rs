@@ -244,6 +244,12 @@ impl AttemptPaths {
         self.root.join("ctx")
     }
 
+    /// What the driver and people say to each other while it runs.
+    #[must_use]
+    pub fn talk(&self) -> PathBuf {
+        self.root.join("talk")
+    }
+
     /// Folder of the [`crate::log::LogFile`].
     #[must_use]
     pub fn log(&self) -> PathBuf {

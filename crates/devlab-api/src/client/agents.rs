@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use devlab_core::{AgentId, AttemptId, TaskId};
 
-use super::query::{Page, Params, id_list};
+use super::query::{Page, Params};
 use super::{Client, ClientError, LONG_POLL_GRACE};
 use crate::List;
 use crate::agent::{Agent, Claim, Claimed, Control, Logged, RegisterAgent, Update, Updated};
@@ -41,16 +41,20 @@ impl Client {
         self.delete(&["agents", &agent.to_string()]).done().await
     }
 
-    /// `GET /agents/{id}/control`: waits up to `wait_secs` for something to stop among `held`, or
-    /// for a drain.
+    /// `GET /agents/{id}/control`: waits up to `wait_secs` for something to stop among `held`, for
+    /// messages to one of them after those that it has got, or for a drain.
     pub async fn agent_control(
         &self,
         agent: AgentId,
-        held: &[AttemptId],
+        held: &[(AttemptId, u32)],
         wait_secs: u32,
     ) -> Result<Control> {
+        let list = |texts: Vec<String>| (!texts.is_empty()).then(|| texts.join(","));
+        let ids = held.iter().map(|(attempt, _)| attempt.to_string());
+        let seen = held.iter().map(|(_, seen)| seen.to_string());
         let params = Params::default()
-            .maybe("held", id_list(held))
+            .maybe("held", list(ids.collect()))
+            .maybe("seen", list(seen.collect()))
             .with("wait_secs", wait_secs);
         self.get(&["agents", &agent.to_string(), "control"])
             .query(&params)

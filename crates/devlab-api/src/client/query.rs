@@ -1,6 +1,6 @@
 //! Addresses: paths and queries.
 
-use devlab_core::{AttemptId, ProjectId, TaskId};
+use devlab_core::{ProjectId, TaskId};
 use url::Url;
 
 use super::ClientError;
@@ -126,15 +126,6 @@ impl AuditQuery {
         self.page
             .params(Params::default().maybe("org", self.org.as_ref()))
     }
-}
-
-/// Attempts as one parameter.
-pub(super) fn id_list(ids: &[AttemptId]) -> Option<String> {
-    if ids.is_empty() {
-        return None;
-    }
-    let texts: Vec<String> = ids.iter().map(ToString::to_string).collect();
-    Some(texts.join(","))
 }
 
 /// Reads a server's address; the result ends in `/`.

@@ -7,8 +7,8 @@ use super::query::{Page, Params, TaskQuery};
 use super::{Client, ClientError};
 use crate::List;
 use crate::task::{
-    Attempt, Candidate, Commit, CreateTask, Edge, Receipt, Schedule, Scheduled, Task, TaskDetail,
-    TellTask, UpdateTask,
+    AnswerTask, Attempt, Candidate, Commit, CreateTask, Edge, Receipt, Schedule, Scheduled, Task,
+    TaskDetail, TellTask, UpdateTask,
 };
 
 type Result<T> = std::result::Result<T, ClientError>;
@@ -47,6 +47,13 @@ impl Client {
         let task = task.to_string();
         let call = self.post(&["tasks", &task, "messages"]);
         call.json(words).fetch().await
+    }
+
+    /// `POST /tasks/{id}/answer`: answers what its agent asks.
+    pub async fn answer_task(&self, task: TaskId, answer: &AnswerTask) -> Result<Task> {
+        let task = task.to_string();
+        let call = self.post(&["tasks", &task, "answer"]);
+        call.json(answer).fetch().await
     }
 
     /// `POST /tasks/{id}/cancel`.

@@ -13,6 +13,7 @@ use crate::time::Timestamp;
 use crate::tx::{Effect, Page, Read, Tx};
 
 use super::policy;
+use super::tell::{self, Told};
 
 /// How an agent presents itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,25 +142,54 @@ fn announce(tx: &mut dyn Tx, agent: &Agent, kind: EventKind, state: &str) -> Res
     })
 }
 
-/// What an agent has to do about the attempts that it says it holds: stop those that cannot write
-/// any more.
+/// An attempt that an agent says it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holding {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// How many messages it has got; `None` if the agent does not want any.
+    pub seen: Option<u32>,
+}
+
+/// What an agent has to do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Orders {
+    /// Attempts to stop: they cannot write any more.
+    pub stop: Vec<AttemptId>,
+    /// Whether to take no new work.
+    pub drain: bool,
+    /// What people said to its attempts.
+    pub messages: Vec<Told>,
+}
+
+impl Orders {
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What an agent has to do about the attempts that it says it holds.
 ///
 /// # Errors
 /// [`Refusal::NotFound`].
-pub fn control(
-    view: &mut dyn Read,
-    id: AgentId,
-    held: &[AttemptId],
-) -> Result<(Vec<AttemptId>, bool)> {
+pub fn control(view: &mut dyn Read, id: AgentId, held: &[Holding]) -> Result<Orders> {
     let agent = view.agent(id)?.ok_or(Refusal::NotFound("agent"))?;
-    let mut stop = Vec::new();
-    for attempt in held {
-        let lives = view
-            .attempt(*attempt)?
-            .is_some_and(|stored| stored.agent == id && stored.state.may_write());
-        if !lives {
-            stop.push(*attempt);
+    let mut orders = Orders {
+        drain: agent.draining,
+        ..Orders::default()
+    };
+    for holding in held {
+        let stored = view.attempt(holding.attempt)?;
+        let lives = |stored: &Attempt| stored.agent == id && stored.state.may_write();
+        match (stored.filter(lives), holding.seen) {
+            (None, _) => orders.stop.push(holding.attempt),
+            (Some(attempt), Some(seen)) => {
+                orders.messages.extend(tell::after(view, &attempt, seen)?);
+            }
+            (Some(_), None) => {}
         }
     }
-    Ok((stop, agent.draining))
+    Ok(orders)
 }

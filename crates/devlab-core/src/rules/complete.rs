@@ -1,5 +1,6 @@
 //! An attempt ends.
 
+use crate::ask::Question;
 use crate::attempt::{Attempt, AttemptKind, AttemptState, Failure};
 use crate::check::{CheckSet, Isolation, Receipt};
 use crate::error::{Refusal, Result};
@@ -12,7 +13,7 @@ use crate::train::CandidateState;
 use crate::tx::{RuleConfig, Tx};
 
 use super::step::{self, step};
-use super::{finish, lease, policy, train};
+use super::{ask, finish, lease, policy, tell, train};
 
 /// What a check came to, as the harness reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub enum Outcome {
         checks: Vec<CheckRun>,
         /// Whether the change touches paths that need a person's review.
         protected: bool,
+        /// How many of the messages that came while it ran its driver has heard.
+        heard: u32,
     },
     /// The driver failed.
     DriverFailed {
@@ -56,6 +59,14 @@ pub enum Outcome {
         log_tail: String,
         /// Whether its program cannot be started, which another try would not change.
         not_started: bool,
+    },
+    /// Its driver asks a person something.
+    Asked {
+        /// What it has done so far: a commit that is in the repository; `None` for a task without a
+        /// project.
+        work: Option<Oid>,
+        /// What it asks.
+        question: Question,
     },
     /// The agent could not do its part, or was stopped.
     GivenUp,
@@ -97,6 +108,9 @@ fn is_repeated(tx: &mut dyn Tx, task: TaskId, id: AttemptId, outcome: &Outcome) 
             had_result && (attempt.kind == AttemptKind::Verify || attempt.commit.as_ref() == commit)
         }
         Outcome::DriverFailed { .. } | Outcome::GivenUp => !had_result,
+        Outcome::Asked { work, .. } => {
+            return Ok(attempt.state == AttemptState::Asked && attempt.commit == *work);
+        }
     };
     let ended = matches!(
         attempt.state,
@@ -114,9 +128,16 @@ fn complete_work(
     let mut task = step::load(tx, attempt.task)?;
     debug_assert_eq!(task.live, Some(attempt.id));
     match outcome {
-        Outcome::Delivered { result: None, .. } => {
+        Outcome::Delivered {
+            result: None,
+            heard,
+            ..
+        } => {
             if task.project.is_some() {
                 return Err(Refusal::invalid("complete.delivered.commit", "is missing").into());
+            }
+            if tell::is_unheard(tx, &task, attempt.id, heard)? {
+                return tell::hear(tx, task, &mut attempt);
             }
             task.live = None;
             step::end_attempt(tx, &mut attempt, AttemptState::Succeeded, None)?;
@@ -126,12 +147,14 @@ fn complete_work(
             result: Some((commit, tree)),
             checks,
             protected,
+            heard,
         } => {
             let delivery = Delivery {
                 commit,
                 tree,
                 checks,
                 protected,
+                heard,
             };
             deliver(tx, cfg, task, attempt, delivery)
         }
@@ -162,6 +185,7 @@ fn complete_work(
             };
             try_again(tx, cfg, task, &attempt, failures, &rule, why)
         }
+        Outcome::Asked { work, question } => ask::asked(tx, task, attempt, work, &question),
         Outcome::GivenUp => {
             step::end_attempt(tx, &mut attempt, AttemptState::Failed, Some(Failure::Lost))?;
             lease::lose(tx, cfg, task, None)
@@ -174,6 +198,7 @@ struct Delivery {
     tree: Oid,
     checks: Vec<CheckRun>,
     protected: bool,
+    heard: u32,
 }
 
 fn deliver(
@@ -207,6 +232,9 @@ fn deliver(
         let failures = task.tries.check;
         let rule = policy::terms_of(tx, &task)?.check;
         return try_again(tx, cfg, task, &attempt, failures, &rule, "a check failed");
+    }
+    if tell::is_unheard(tx, &task, attempt.id, delivery.heard)? {
+        return tell::hear(tx, task, &mut attempt);
     }
     step::end_attempt(tx, &mut attempt, AttemptState::Succeeded, None)?;
     task.head = Some(delivery.commit);

@@ -44,9 +44,10 @@ pub(super) fn writable(
             Ok(attempt)
         }
         AttemptState::Cancelled => Err(Refusal::TaskCancelled.into()),
-        AttemptState::Superseded | AttemptState::Succeeded | AttemptState::Failed => {
-            Err(Refusal::StaleAttempt.into())
-        }
+        AttemptState::Superseded
+        | AttemptState::Succeeded
+        | AttemptState::Failed
+        | AttemptState::Asked => Err(Refusal::StaleAttempt.into()),
     }
 }
 

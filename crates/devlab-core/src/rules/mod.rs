@@ -22,7 +22,7 @@
 //! | [`stuck`] | why a task does not move |
 
 pub mod agents;
-mod ask;
+pub mod ask;
 mod back;
 pub mod bytes;
 pub mod claim;
@@ -42,4 +42,5 @@ pub mod servers;
 mod slots;
 mod step;
 pub mod stuck;
+pub mod tell;
 pub mod train;

@@ -10,11 +10,11 @@ use crate::event::{EventKind, NewEvent};
 use crate::id::TaskId;
 use crate::label::Labels;
 use crate::limit::{Lane, LimitKey};
-use crate::limits::{COMMENT_BYTES_MAX, GOAL_BYTES_MAX};
+use crate::limits::GOAL_BYTES_MAX;
 use crate::name;
 use crate::org::ProjectSettings;
 use crate::state::{Cause, ResumeTo, State, TaskKind, WaitReason};
-use crate::task::{Feedback, Task, Tries};
+use crate::task::{Task, Tries};
 use crate::tx::Tx;
 
 use super::policy::Governing;
@@ -325,46 +325,6 @@ fn drive_with(tx: &mut dyn Tx, task: &mut Task, driver: DriverSpec) -> Result<()
         step::queue(tx, task)?;
     }
     Ok(())
-}
-
-/// Tells whoever does a task something. A driver cannot hear it while it works: the next attempt
-/// does.
-///
-/// # Errors
-/// [`Refusal::NotFound`]; [`Refusal::Invalid`] for a composite, which no attempt does, and for words
-/// that are none; [`Refusal::BadState`] if the task has ended.
-pub fn tell(tx: &mut dyn Tx, id: TaskId, by: &str, message: &str) -> Result<Task> {
-    let task = step::load(tx, id)?;
-    if task.kind == TaskKind::Composite {
-        let problem = "is done by its children: tell one of them";
-        return Err(Refusal::invalid("task", problem).into());
-    }
-    if task.state.is_end() {
-        let state = task.state.name().as_str().to_owned();
-        return Err(Refusal::BadState {
-            state,
-            action: "told anything",
-        }
-        .into());
-    }
-    name::check_text("message", message, COMMENT_BYTES_MAX)?;
-    if message.trim().is_empty() {
-        return Err(Refusal::invalid("message", "must not be empty").into());
-    }
-    let feedback = Feedback::Message {
-        by: by.to_owned(),
-        message: message.to_owned(),
-    };
-    tx.add_feedback(id, &feedback)?;
-    tx.append_event(&NewEvent {
-        org: task.org,
-        kind: EventKind::TaskUpdated,
-        project: task.project,
-        task: Some(id),
-        attempt: task.live,
-        data: json!({ "told_by": by }),
-    })?;
-    Ok(task)
 }
 
 /// Hides a task that has ended, and everything below it, from lists.

@@ -9,13 +9,13 @@ use crate::id::{PatchId, TaskId};
 use crate::limits::COMMENT_BYTES_MAX;
 use crate::name;
 use crate::patch::{Patch, PatchComment, PatchState, Verdict};
-use crate::state::{Cause, ResumeTo, State, WaitReason};
+use crate::state::{Cause, ResumeTo, State, TaskKind, WaitReason};
 use crate::task::{Feedback, Task};
 use crate::train::Candidate;
 use crate::tx::{Effect, Tx};
 
 use super::step::{self, step};
-use super::{back, train};
+use super::{back, tell, train};
 
 /// Opens the patch of a task whose receipts have passed, or opens it again with a new head.
 pub(super) fn open(tx: &mut dyn Tx, task: &Task, candidate: &Candidate) -> Result<()> {
@@ -113,10 +113,14 @@ pub struct Remark {
     pub verdict: Option<Verdict>,
     /// The head that the reviewer saw.
     pub head: Option<Oid>,
+    /// Whether words without a verdict send the task back to work, if it waits for a review; others
+    /// are for people only.
+    pub rework: bool,
 }
 
 /// Adds a remark to a patch's discussion. An acceptance of the current head lets it go on into its
-/// target; a rejection sends the task back to work with the words. Returns the remark's number.
+/// target; a rejection sends the task back to work with the words, as do words without a verdict
+/// that are not for people only. Returns the remark's number.
 ///
 /// # Errors
 /// [`Refusal::Outdated`] if the reviewer saw another head; [`Refusal::BadState`] for a verdict when
@@ -150,10 +154,41 @@ pub fn remark(tx: &mut dyn Tx, id: PatchId, remark: Remark) -> Result<u32> {
         attempt: None,
         data: json!({ "patch": id, "number": number, "verdict": remark.verdict }),
     })?;
-    if let Some(verdict) = remark.verdict {
-        judge(tx, &patch, verdict, remark)?;
+    match remark.verdict {
+        Some(verdict) => judge(tx, &patch, verdict, remark)?,
+        None if remark.rework => heed(tx, &patch, remark)?,
+        None => {}
     }
     Ok(number)
+}
+
+/// Brings a remark to whoever does the task: a result that waits for its review goes back to work;
+/// what is at work already is told.
+fn heed(tx: &mut dyn Tx, patch: &Patch, remark: Remark) -> Result<()> {
+    let mut task = step::load(tx, patch.task)?;
+    if task.state == State::Waiting(WaitReason::Review, ResumeTo::Integrating) {
+        let why = "somebody commented on its patch";
+        step(tx, &mut task, Cause::Resume, why, None)?;
+        let feedback = Feedback::Message {
+            by: remark.author,
+            message: remark.body,
+            attempt: None,
+        };
+        let theirs = tx.branch_head(patch.project, &patch.target)?;
+        return back::rework(tx, task, feedback, theirs, why);
+    }
+    // A composite that has a patch has no other open children than those that answer its review.
+    let doers = match task.kind {
+        TaskKind::Leaf => vec![task.id],
+        TaskKind::Composite => tx.children(task.id)?,
+    };
+    for id in doers {
+        let doer = step::load(tx, id)?;
+        if doer.kind == TaskKind::Leaf && !doer.state.is_end() {
+            tell::say(tx, doer, &remark.author, &remark.body)?;
+        }
+    }
+    Ok(())
 }
 
 fn judge(tx: &mut dyn Tx, patch: &Patch, verdict: Verdict, remark: Remark) -> Result<()> {

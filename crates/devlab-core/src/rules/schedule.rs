@@ -334,11 +334,12 @@ pub(super) fn add_rework_child(
         .ok_or(Refusal::NotFound("task"))?;
     let short: String = spec.title.chars().take(TITLE_CHARS_MAX - 40).collect();
     let title = match feedback {
-        Feedback::ChangesRequested { .. } => format!("Answer the review of: {short}"),
+        Feedback::ChangesRequested { .. } | Feedback::Message { .. } => {
+            format!("Answer the review of: {short}")
+        }
         Feedback::Conflict { .. }
         | Feedback::CheckFailed { .. }
-        | Feedback::DriverFailed { .. }
-        | Feedback::Message { .. } => format!("Merge the target into: {short}"),
+        | Feedback::DriverFailed { .. } => format!("Merge the target into: {short}"),
     };
     let now = tx.now();
     let id = TaskId::new(now, tx.random());
@@ -371,7 +372,7 @@ pub(super) fn add_rework_child(
         published: None,
         review: false,
         accepted: None,
-        told: false,
+        told: true,
         proof: Proof::Open,
         created_at: now,
         updated_at: now,

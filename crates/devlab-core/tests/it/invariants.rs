@@ -6,6 +6,7 @@ use devlab_core::attempt::{AttemptKind, AttemptState};
 use devlab_core::event::EventKind;
 use devlab_core::label::Labels;
 use devlab_core::limit::{Lane, Scope, Slots};
+use devlab_core::limits::QUESTIONS_MAX;
 use devlab_core::patch::PatchState;
 use devlab_core::plan::PlanState;
 use devlab_core::rules::schedule::DEFAULT_DRIVER_LABEL;
@@ -67,6 +68,7 @@ pub(crate) fn check(tx: &MemTx, events_seen: usize) {
         train(tx, task);
         composite(task);
         result(tx, task);
+        asks(tx, task);
     }
     plans(tx);
     numbers(tx);
@@ -353,6 +355,36 @@ fn result(tx: &MemTx, task: &Task) {
         Proof::Proven
     };
     assert_eq!(task.proof, expected);
+}
+
+/// Who waits for an answer waits for the last thing that was asked, and holds nothing; nothing is
+/// asked twice.
+fn asks(tx: &MemTx, task: &Task) {
+    let none = Vec::new();
+    let all = tx.asks.get(&task.id).unwrap_or(&none);
+    for (number, ask) in (1..).zip(all) {
+        assert_eq!(ask.number, number, "{ask:?}");
+    }
+    let agents: Vec<_> = all.iter().filter_map(|ask| ask.attempt).collect();
+    let distinct: BTreeSet<_> = agents.iter().collect();
+    assert_eq!(agents.len(), distinct.len(), "asked twice: {all:?}");
+    assert!(agents.len() <= QUESTIONS_MAX, "{all:?}");
+    for asked in &agents {
+        assert_eq!(tx.attempts[asked].state, AttemptState::Asked, "{all:?}");
+    }
+    let State::Waiting(reason @ (WaitReason::Question | WaitReason::Permission), to) = task.state
+    else {
+        return;
+    };
+    let last = all.last().expect("a question");
+    assert_eq!(last.kind.wait_reason(), Some(reason), "{last:?}");
+    assert_eq!((to, &last.answer), (ResumeTo::Ready, &None), "{last:?}");
+    let attempt = &tx.attempts[&last.attempt.expect("an attempt that asks")];
+    assert!(
+        task.project.is_none() || task.prior == attempt.commit,
+        "{task:?}"
+    );
+    assert_eq!((task.live, task.lost), (None, None), "holds: {task:?}");
 }
 
 /// One revision at most is current, each came from the one before it, and its tasks are there.

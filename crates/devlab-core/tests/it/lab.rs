@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use devlab_core::ask::{AskKind, Question, Reply};
 use devlab_core::attempt::{Attempt, AttemptKind, AttemptState};
 use devlab_core::check::{Check, CheckSet, CommandSpec, DriverSpec, Isolation};
 use devlab_core::error::Error;
@@ -16,7 +17,7 @@ use devlab_core::rules::policy::{self, Setting};
 use devlab_core::rules::review::{self, Remark};
 use devlab_core::rules::schedule::{self, Created, NewTask, Place};
 use devlab_core::rules::train::{self, Built};
-use devlab_core::rules::{claim, finish, lease, person};
+use devlab_core::rules::{ask, claim, finish, lease, person};
 use devlab_core::server::Home;
 use devlab_core::state::State;
 use devlab_core::task::{Task, TaskSpec};
@@ -303,6 +304,7 @@ impl Lab {
             checks: names.into_iter().take(count).map(run).collect(),
             result,
             protected: false,
+            heard: 0,
         }
     }
 
@@ -334,6 +336,32 @@ impl Lab {
             not_started: true,
         };
         self.complete(attempt, outcome).unwrap()
+    }
+
+    /// What an attempt asks, with the work that it has done so far.
+    pub(crate) fn asking(&mut self, attempt: &Attempt, kind: AskKind) -> Outcome {
+        let in_project = self.task(attempt.task).project.is_some();
+        Outcome::Asked {
+            work: in_project.then(|| self.oid()),
+            question: Question {
+                kind,
+                text: format!("what of {}?", attempt.number),
+                choices: match kind {
+                    AskKind::Question => vec!["this".into(), "that".into()],
+                    AskKind::Start | AskKind::Publication | AskKind::Permission => vec![],
+                },
+            },
+        }
+    }
+
+    /// Ends an attempt with a question.
+    pub(crate) fn ask(&mut self, attempt: &Attempt) -> State {
+        let outcome = self.asking(attempt, AskKind::Question);
+        self.complete(attempt, outcome).unwrap()
+    }
+
+    pub(crate) fn answer(&mut self, id: TaskId, reply: &Reply) -> Result<Task> {
+        self.unit(|tx| ask::answer(tx, id, "operator:bo", None, reply))
     }
 
     pub(crate) fn give_up(&mut self, attempt: &Attempt) -> State {
@@ -526,6 +554,7 @@ impl Lab {
             body: "in my view".into(),
             verdict: Some(verdict),
             head: Some(head),
+            rework: true,
         };
         self.unit(|tx| review::remark(tx, id, remark))
     }

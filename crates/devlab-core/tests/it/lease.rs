@@ -2,7 +2,7 @@
 
 use devlab_core::attempt::AttemptState;
 use devlab_core::limits::{CHECK_RETRIES_MAX, DRIVER_RETRIES_MAX, LOST_RETRIES_MAX};
-use devlab_core::rules::agents;
+use devlab_core::rules::agents::{self, Holding};
 use devlab_core::rules::complete::Outcome;
 use devlab_core::state::{ResumeTo, State, WaitReason};
 use devlab_core::task::Feedback;
@@ -215,12 +215,19 @@ fn a_draining_agent_gets_nothing_and_one_that_holds_work_stays() {
     lab.unit(|tx| agents::drain(tx, agent, true)).unwrap();
     assert_eq!(lab.claim(agent).unwrap(), None);
     assert_eq!(code(lab.unit(|tx| agents::remove(tx, agent))), "conflict");
-    let held = [attempt.id];
+    let held = [holding(&attempt)];
     let told = agents::control(&mut lab.tx, agent, &held).unwrap();
-    assert_eq!(told, (vec![], true), "it may finish");
+    assert!(told.stop.is_empty() && told.drain, "it may finish");
     lab.pass(&attempt);
     lab.unit(|tx| agents::remove(tx, agent)).unwrap();
     assert_eq!(code(lab.claim(agent)), "not_found");
+}
+
+fn holding(attempt: &Attempt) -> Holding {
+    Holding {
+        attempt: attempt.id,
+        seen: Some(0),
+    }
 }
 
 #[test]
@@ -230,8 +237,8 @@ fn a_cancelled_attempt_is_told_to_stop() {
     let task = lab.errand(&leaf("a", &[])).id;
     let attempt = lab.take(agent);
     lab.cancel(task).unwrap();
-    let told = agents::control(&mut lab.tx, agent, &[attempt.id]).unwrap();
-    assert_eq!(told, (vec![attempt.id], false));
+    let told = agents::control(&mut lab.tx, agent, &[holding(&attempt)]).unwrap();
+    assert_eq!((told.stop, told.drain), (vec![attempt.id], false));
     let outcome = lab.outcome(&attempt, true);
     assert_eq!(code(lab.complete(&attempt, outcome)), "task_cancelled");
 }
@@ -274,6 +281,7 @@ fn receipts_have_to_be_those_of_the_check_set_on_that_tree() {
             result,
             mut checks,
             protected,
+            heard,
         } = lab.outcome(&attempt, true)
         else {
             panic!("a delivery");
@@ -283,6 +291,7 @@ fn receipts_have_to_be_those_of_the_check_set_on_that_tree() {
             result,
             checks,
             protected,
+            heard,
         };
         assert_eq!(code(lab.complete(&attempt, outcome)), "invalid");
     }

@@ -5,6 +5,7 @@
     reason = "clippy's allowance for tests does not cover their helper functions"
 )]
 
+mod asks;
 mod blobs;
 mod graph;
 mod invariants;
@@ -24,6 +25,7 @@ mod servers;
 mod simulator;
 mod trains;
 mod world;
+mod world_asks;
 mod world_claims;
 mod world_plans;
 mod world_policies;

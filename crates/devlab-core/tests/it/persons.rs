@@ -1,13 +1,17 @@
 //! What persons do, and how composites start and end.
 
-use devlab_core::attempt::AttemptState;
+use devlab_core::attempt::{Attempt, AttemptState};
 use devlab_core::check::{CommandSpec, DriverSpec};
+use devlab_core::limits::MESSAGES_MAX;
 use devlab_core::org::ProjectSettings;
+use devlab_core::rules::agents::{self, Holding};
+use devlab_core::rules::complete::Outcome;
 use devlab_core::rules::person;
 use devlab_core::rules::schedule::Place;
 use devlab_core::rules::stuck;
+use devlab_core::rules::tell;
 use devlab_core::state::{ResumeTo, State, WaitReason};
-use devlab_core::task::{Feedback, Proof};
+use devlab_core::task::{Feedback, Proof, Tries};
 
 use crate::graph::id;
 use crate::lab::{Lab, check, code, composite, leaf};
@@ -288,11 +292,12 @@ fn what_a_person_says_is_heard_by_the_next_attempt() {
     let graph = lab.errand(&composite("goal", &[], vec![leaf("a", &[])]));
     let task = graph.below[0].1;
     let attempt = lab.take(able);
-    lab.unit(|tx| person::tell(tx, task, "ada", "mind the gap"))
+    lab.unit(|tx| tell::tell(tx, task, "ada", "mind the gap"))
         .unwrap();
     let said = Feedback::Message {
         by: "ada".into(),
         message: "mind the gap".into(),
+        attempt: Some(attempt.id),
     };
     assert_eq!(lab.tx.feedback[&task], std::slice::from_ref(&said));
     assert_eq!(lab.state(task), State::Running, "work under way goes on");
@@ -301,10 +306,68 @@ fn what_a_person_says_is_heard_by_the_next_attempt() {
 
     let told = |lab: &mut Lab, id, words: &str| {
         let words = words.to_owned();
-        code(lab.unit(|tx| person::tell(tx, id, "ada", &words)))
+        code(lab.unit(|tx| tell::tell(tx, id, "ada", &words)))
     };
     assert_eq!(told(&mut lab, graph.id, "x"), "invalid");
     assert_eq!(told(&mut lab, task, " \n"), "invalid");
     lab.cancel(task).unwrap();
     assert_eq!(told(&mut lab, task, "x"), "bad_state");
+}
+
+#[test]
+fn what_an_attempt_did_not_hear_another_one_does() {
+    let mut lab = Lab::new(41);
+    let able = lab.able();
+    let id = lab.goal(&leaf("a", &[])).id;
+    let say = |lab: &mut Lab, words: &str| {
+        let words = words.to_owned();
+        lab.unit(|tx| tell::tell(tx, id, "ada", &words)).map(drop)
+    };
+    say(&mut lab, "before the first").unwrap();
+    assert!(lab.task(id).told);
+    let first = lab.take(able);
+    let orders = |lab: &mut Lab, attempt: &Attempt, seen: Option<u32>| {
+        let attempt = attempt.id;
+        agents::control(&mut lab.tx, able, &[Holding { attempt, seen }]).unwrap()
+    };
+    assert!(orders(&mut lab, &first, Some(0)).is_empty(), "it knows");
+    for number in 1..=MESSAGES_MAX {
+        say(&mut lab, &format!("word {number}")).unwrap();
+    }
+    assert_eq!(code(say(&mut lab, "too much")), "limit_reached");
+    assert!(orders(&mut lab, &first, None).is_empty(), "it wants none");
+    let told = orders(&mut lab, &first, Some(6)).messages;
+    let words: Vec<_> = told
+        .iter()
+        .map(|one| (one.number, one.message.as_str()))
+        .collect();
+    assert_eq!(words, [(7, "word 7"), (8, "word 8")]);
+
+    // It has heard all but the last.
+    let deliver = |lab: &mut Lab, attempt: &Attempt, all: u32| {
+        let mut outcome = lab.outcome(attempt, true);
+        if let Outcome::Delivered { heard, .. } = &mut outcome {
+            *heard = all;
+        }
+        lab.complete(attempt, outcome).unwrap()
+    };
+    assert_eq!(deliver(&mut lab, &first, 7), State::Ready);
+    let work = lab.tx.attempts[&first.id].commit.clone();
+    assert_eq!(lab.task(id).tries, Tries::default(), "no failure");
+    let second = lab.take(able);
+    assert_eq!((second.number, second.prior.clone()), (2, work));
+    say(&mut lab, "one more").unwrap();
+    assert_eq!(deliver(&mut lab, &second, 1), State::Integrating);
+}
+
+#[test]
+fn side_effects_are_not_repeated_because_of_a_message() {
+    let mut lab = Lab::new(42);
+    let able = lab.able();
+    let mut new = leaf("a", &[]);
+    new.side_effects = true;
+    let id = lab.errand(&new).id;
+    let attempt = lab.take(able);
+    lab.unit(|tx| tell::tell(tx, id, "ada", "wait")).unwrap();
+    assert_eq!(lab.pass(&attempt), State::Done);
 }

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use devlab_core::TaskId;
+use devlab_core::ask::Reply;
 use devlab_core::patch::Verdict;
 use devlab_core::plan::PlanState;
 use devlab_core::policy::Level;
@@ -20,6 +21,7 @@ use crate::lab::{Lab, MANY, code, home};
 use crate::mem::StoredPlan;
 use crate::plans::task;
 use crate::world::{ACTS, World};
+use crate::world_asks::asks;
 use crate::world_policies::positive;
 
 /// Rounds in which a good world has to bring everything to its end.
@@ -30,9 +32,13 @@ const HAPPENS: &[&str] = &[
     "accept",
     "add child",
     "add child refused",
+    "answer refused",
+    "answer told",
+    "answered",
     "approve",
     "approval to publish waited for",
     "approval to start waited for",
+    "asked",
     "back-off ends",
     "build cut short",
     "built",
@@ -47,6 +53,8 @@ const HAPPENS: &[&str] = &[
     "claim repeated",
     "claim verify",
     "claim work",
+    "comment",
+    "comment heeded",
     "come back",
     "come back too late",
     "completion repeated",
@@ -61,10 +69,12 @@ const HAPPENS: &[&str] = &[
     "fail",
     "give up",
     "goal planned",
+    "heard",
     "heartbeat",
     "late edge",
     "lease ends",
     "moved",
+    "not heard",
     "pass",
     "policy",
     "policy cut short",
@@ -86,6 +96,7 @@ const HAPPENS: &[&str] = &[
     "start",
     "superseded write",
     "time passes",
+    "told",
     "train idle",
     "unmergeable",
     "write after the end",
@@ -262,6 +273,9 @@ fn good_persons(lab: &mut Lab) {
         matches!(s, State::Waiting(WaitReason::Approval, _))
     }) {
         lab.approve_task(id).unwrap();
+    }
+    for id in ids(lab, asks) {
+        lab.answer(id, &Reply::Words("do".into())).unwrap();
     }
     let review = State::Waiting(WaitReason::Review, ResumeTo::Integrating);
     for id in ids(lab, |state| state == review) {

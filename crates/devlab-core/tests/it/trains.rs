@@ -472,6 +472,7 @@ fn a_verdict_is_for_the_head_that_was_seen() {
         body: body.into(),
         verdict,
         head,
+        rework: true,
     };
     let other = Some(lab.oid());
     let outdated = remark(other, "fine", Some(Verdict::Accept));
@@ -484,12 +485,78 @@ fn a_verdict_is_for_the_head_that_was_seen() {
         code(lab.unit(|tx| review::remark(tx, patch, silent))),
         "invalid"
     );
-    let comment = remark(None, "why?", None);
-    assert_eq!(
-        lab.unit(|tx| review::remark(tx, patch, comment)).unwrap(),
-        1
-    );
-    assert_eq!(lab.state(task), REVIEW, "a comment decides nothing");
+    let note = Remark {
+        rework: false,
+        ..remark(None, "why?", None)
+    };
+    assert_eq!(lab.unit(|tx| review::remark(tx, patch, note)).unwrap(), 1);
+    assert_eq!(lab.state(task), REVIEW, "a note decides nothing");
+}
+
+fn comment(lab: &mut Lab, task: TaskId, words: &str) {
+    let patch = lab.patch_of(task).id;
+    let remark = Remark {
+        author: "ada".into(),
+        body: words.into(),
+        verdict: None,
+        head: None,
+        rework: true,
+    };
+    lab.unit(|tx| review::remark(tx, patch, remark)).unwrap();
+}
+
+#[test]
+fn a_comment_goes_back_to_work_and_another_one_is_told_to_who_works() {
+    let mut lab = Lab::new(1);
+    let agent = lab.able();
+    let task = in_review(&mut lab, agent);
+    let head = lab.task(task).head.clone();
+    comment(&mut lab, task, "why?");
+    assert_eq!(lab.state(task), State::Ready);
+    let attempt = lab.take(agent);
+    assert_eq!(attempt.prior, head);
+    comment(&mut lab, task, "and the docs?");
+    let to: Vec<_> = lab.tx.feedback[&task]
+        .iter()
+        .map(|one| match one {
+            Feedback::Message { attempt, .. } => *attempt,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(to, [None, Some(attempt.id)]);
+    assert_eq!(lab.pass(&attempt), State::Ready, "the second was not heard");
+    let attempt = lab.take(agent);
+    lab.pass(&attempt);
+    let main = lab.main();
+    lab.run_train(&main, agent);
+    assert_eq!(lab.state(task), REVIEW);
+}
+
+#[test]
+fn a_comment_on_a_composite_is_answered_by_a_child() {
+    let mut lab = Lab::new(1);
+    let agent = lab.able();
+    let mut new = composite("goal", &[], vec![leaf("a", &[])]);
+    new.review = Some(true);
+    let goal = lab.goal(&new);
+    lab.start_all();
+    let attempt = lab.take(agent);
+    lab.pass(&attempt);
+    let branch = lab.target(RefName::of_composite(goal.id));
+    lab.run_train(&branch, agent);
+    let main = lab.main();
+    lab.run_train(&main, agent);
+    assert_eq!(lab.state(goal.id), REVIEW);
+    comment(&mut lab, goal.id, "why?");
+    assert_eq!(lab.state(goal.id), State::Running);
+    let attempt = lab.take(agent);
+    let child = lab.task(attempt.task).clone();
+    assert_eq!(child.parent, Some(goal.id));
+    assert!(child.told, "its first attempt is told");
+    let title = lab.tx.specs[&child.id].title.clone();
+    assert!(title.starts_with("Answer the review of"), "{title}");
+    comment(&mut lab, goal.id, "and the docs?");
+    assert_eq!(lab.tx.feedback[&child.id].len(), 2);
 }
 
 #[test]
@@ -508,6 +575,7 @@ fn a_change_of_protected_paths_needs_a_review() {
             result,
             checks,
             protected,
+            heard: 0,
         },
     )
     .unwrap();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use devlab_core::ask::Ask;
 use devlab_core::attempt::{Attempt, AttemptKind, AttemptState};
 use devlab_core::label::Labels;
 use devlab_core::patch::Verdict;
@@ -46,7 +47,9 @@ pub(crate) struct World {
     pub(crate) dice: Dice,
     pub(crate) agents: Vec<AgentId>,
     /// Completions that were acknowledged, to be repeated.
-    completed: Vec<(Attempt, Outcome)>,
+    pub(crate) completed: Vec<(Attempt, Outcome)>,
+    /// Answers that no attempt was told of yet.
+    pub(crate) answered: BTreeMap<TaskId, Ask>,
     pub(crate) last_claim: Option<(AgentId, String, Attempt)>,
     pub(crate) claims: u64,
     /// How often each thing happened.
@@ -72,6 +75,7 @@ impl World {
             dice,
             agents,
             completed: vec![],
+            answered: BTreeMap::new(),
             last_claim: None,
             claims: 0,
             counts: BTreeMap::new(),
@@ -154,7 +158,10 @@ impl World {
         all.filter(|task| keep(task)).map(|task| task.id).collect()
     }
 
-    fn pick_task(&mut self, keep: impl Fn(&devlab_core::task::Task) -> bool) -> Option<TaskId> {
+    pub(crate) fn pick_task(
+        &mut self,
+        keep: impl Fn(&devlab_core::task::Task) -> bool,
+    ) -> Option<TaskId> {
         let tasks = self.tasks(keep);
         self.dice.pick(&tasks)
     }
@@ -192,6 +199,7 @@ impl World {
                     result,
                     checks,
                     protected: true,
+                    heard: 0,
                 },
                 other => other,
             },
@@ -227,6 +235,7 @@ impl World {
             AttemptState::Cancelled,
             AttemptState::Succeeded,
             AttemptState::Failed,
+            AttemptState::Asked,
         ];
         let Some(attempt) = self.pick_attempt(&over) else {
             return;
@@ -552,11 +561,16 @@ impl World {
             99 => self.schedule(),
             100..103 => self.propose(),
             103..106 => self.set_policy(),
-            _ => self.decide(),
+            106..110 => self.decide(),
+            110..112 => self.ask(),
+            112..115 => self.answer(),
+            115..117 => self.tell(),
+            117..119 => self.hear(),
+            _ => self.comment(),
         }
         invariants::check(&self.lab.tx, seen);
     }
 }
 
 /// How many things [`World::act`] knows.
-pub(crate) const ACTS: u8 = 110;
+pub(crate) const ACTS: u8 = 121;

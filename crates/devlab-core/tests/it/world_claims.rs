@@ -55,6 +55,7 @@ impl World {
             AttemptKind::Work => "claim work",
             AttemptKind::Verify => "claim verify",
         });
+        self.check_answers(&attempt);
         self.last_claim = Some((agent, id, attempt));
     }
 

@@ -54,7 +54,8 @@ impl World {
             approvals: Approvals {
                 plan: flag(self),
                 tasks: self.dice.one_in(2).then_some(selectors),
-                publication: flag(self),
+                // Rarely reached, as it comes last.
+                publication: [None, Some(false), Some(true), Some(true)][self.dice.below(4)],
             },
             reviews: [None, Some(Reviews::Asked), Some(Reviews::Goals)][self.dice.below(3)],
             retries: Retries {

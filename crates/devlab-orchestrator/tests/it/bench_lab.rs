@@ -240,6 +240,7 @@ impl TestLab {
         let delivered = Delivered {
             commit: Some(head.clone()),
             checks: checks[..ran].to_vec(),
+            heard: 0,
         };
         self.lab
             .deliver(&self.who, got.attempt.task, got.attempt.id, delivered)

@@ -188,6 +188,7 @@ async fn judge(t: &TestLab, task: TaskId, verdict: Verdict, body: &str) {
                 body: body.clone(),
                 verdict: Some(verdict),
                 head: Some(patch.head),
+                rework: true,
             };
             review::remark(tx, patch.id, remark)
         })
@@ -282,6 +283,7 @@ async fn what_cannot_be_merged_is_not_taken() {
         let delivered = Delivered {
             commit: Some(wrong),
             checks: Vec::new(),
+            heard: 0,
         };
         let refused = t
             .lab

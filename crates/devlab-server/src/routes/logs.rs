@@ -219,7 +219,8 @@ async fn next(mut follow: Follow) -> Option<(SseEvent, Follow)> {
             AttemptState::Superseded
             | AttemptState::Succeeded
             | AttemptState::Failed
-            | AttemptState::Cancelled => {
+            | AttemptState::Cancelled
+            | AttemptState::Asked => {
                 follow.has_ended = true;
                 wait_for_growth(&mut follow, LINGER).await;
             }

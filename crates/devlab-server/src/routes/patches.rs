@@ -159,7 +159,8 @@ async fn diff(
 }
 
 /// Speaks on a patch. With a verdict it is a review: `accept` lets it go on into its target,
-/// `reject` sends its task back to work with these words.
+/// `reject` sends its task back to work with these words. Words without a verdict do the same, unless
+/// `rework` is false.
 #[utoipa::path(post, path = "/patches/{id}/comments", tag = "patches",
     operation_id = "patch.comment",
     params(("id" = String, Path, description = "The patch")), request_body = CreateComment,
@@ -179,6 +180,7 @@ async fn comment(
             body: body.body.clone(),
             verdict: body.verdict,
             head: head.clone(),
+            rework: body.rework.unwrap_or(true),
         };
         review::remark(tx, id, remark)?;
         let patch = scope::patch(tx, &who, id)?;

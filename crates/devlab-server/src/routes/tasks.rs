@@ -6,12 +6,14 @@ use axum::response::Response;
 use axum::{Extension, Json as AxumJson};
 use devlab_api::List;
 use devlab_api::task::{
-    Attempt, Candidate, Commit, CreateTask, Receipt, Task, TaskDetail, TellTask, UpdateTask,
+    AnswerTask, Attempt, Candidate, Commit, CreateTask, Receipt, Task, TaskDetail, TellTask,
+    UpdateTask,
 };
+use devlab_core::ask::Reply;
 use devlab_core::id::kind;
 use devlab_core::label::Labels;
 use devlab_core::rules::schedule::{self, NewTask, Place};
-use devlab_core::rules::{person, stuck};
+use devlab_core::rules::{ask, person, stuck, tell};
 use devlab_core::state::StateName;
 use devlab_core::task::TaskSpec;
 use devlab_core::tx::{Read, TaskFilter, Tx};
@@ -45,6 +47,7 @@ pub fn list(routes: Routes) -> Routes {
         .add(read, routes!(one))
         .add(change.at_home(), routes!(update))
         .add(change, routes!(tell))
+        .add(change, routes!(answer))
         .add(change, routes!(cancel))
         .add(change, routes!(fail))
         .add(change, routes!(retry))
@@ -122,16 +125,10 @@ async fn all(
             archived: query.archived,
         };
         let tasks = view.tasks(&filter, page)?;
-        let specs = tasks.iter().map(|task| spec_of(view, task.id));
-        let specs = specs.collect::<devlab_core::Result<Vec<_>>>()?;
-        Ok(tasks.into_iter().zip(specs).collect::<Vec<_>>())
+        let tasks = tasks.iter().map(|task| shown(view, task));
+        tasks.collect::<devlab_core::Result<Vec<Task>>>()
     });
-    let list = support::list(
-        found.await?,
-        page,
-        |(task, _)| task.id.uuid(),
-        |(task, spec)| convert::task(&task, &spec),
-    );
+    let list = support::list(found.await?, page, |task| task.id.uuid(), |task| task);
     Ok(AxumJson(list))
 }
 
@@ -140,10 +137,16 @@ pub(super) fn spec_of<R: Read + ?Sized>(view: &mut R, id: TaskId) -> devlab_core
         .ok_or_else(|| Refusal::NotFound("task").into())
 }
 
+/// A task, with what its agent asks.
+fn shown(view: &mut dyn Read, task: &devlab_core::task::Task) -> devlab_core::Result<Task> {
+    let mut one = convert::task(task, &spec_of(view, task.id)?);
+    one.question = ask::open_question(view, task)?.map(convert::ask);
+    Ok(one)
+}
+
 fn view_of(tx: &mut dyn Tx, id: TaskId) -> devlab_core::Result<Task> {
     let task = tx.task(id)?.ok_or(Refusal::NotFound("task"))?;
-    let spec = spec_of(tx, id)?;
-    Ok(convert::task(&task, &spec))
+    shown(tx, &task)
 }
 
 /// Makes one task: a goal, or a child of a composite.
@@ -262,7 +265,10 @@ async fn one(
         {
             parts.target = Some(task.target(&project.default_branch));
         }
-        Ok(convert::task_detail(&task, spec, parts))
+        let question = ask::open_question(view, &task)?;
+        let mut detail = convert::task_detail(&task, spec, parts);
+        detail.task.question = question.map(convert::ask);
+        Ok(detail)
     });
     Ok(AxumJson(found.await?))
 }
@@ -297,7 +303,8 @@ async fn update(
     .await
 }
 
-/// Says something to whoever does a task. The next attempt hears it.
+/// Says something to whoever does a task. A driver that can take it hears it while it works;
+/// otherwise the next attempt does, and there is one.
 #[utoipa::path(post, path = "/tasks/{id}/messages", tag = "tasks", operation_id = "task.tell",
     params(("id" = String, Path, description = "The task")), request_body = TellTask,
     responses((status = 200, description = "The task", body = Task)))]
@@ -308,8 +315,31 @@ async fn tell(
     Mutation { body, idempotency }: Mutation<TellTask>,
 ) -> Result<Response> {
     let by = caller.principal.display();
-    let rule = move |tx: &mut dyn Tx, id| person::tell(tx, id, &by, &body.message);
+    let rule = move |tx: &mut dyn Tx, id| tell::tell(tx, id, &by, &body.message);
     act(&lab, &caller, "task.tell", id, idempotency, rule).await
+}
+
+/// Answers what a task's agent asks. The next attempt hears it, and goes on with the work so far.
+#[utoipa::path(post, path = "/tasks/{id}/answer", tag = "tasks", operation_id = "task.answer",
+    params(("id" = String, Path, description = "The task")), request_body = AnswerTask,
+    responses((status = 200, description = "The task", body = Task)))]
+async fn answer(
+    Extension(lab): Extension<Arc<Lab>>,
+    caller: Caller,
+    PathId(id): PathId<kind::Task>,
+    Mutation { body, idempotency }: Mutation<AnswerTask>,
+) -> Result<Response> {
+    let reply = match (body.choice, body.text) {
+        (Some(choice), None) => Reply::Choice(choice),
+        (None, Some(text)) => Reply::Words(text),
+        (Some(_), Some(_)) | (None, None) => {
+            let problem = "give either choice or text";
+            return Err(Refusal::invalid("choice", problem).into());
+        }
+    };
+    let (by, number) = (caller.principal.display(), body.number);
+    let rule = move |tx: &mut dyn Tx, id| ask::answer(tx, id, &by, number, &reply);
+    act(&lab, &caller, "task.answer", id, idempotency, rule).await
 }
 
 /// Does something to one task and answers with it.

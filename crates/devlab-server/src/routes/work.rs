@@ -7,12 +7,13 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json as AxumJson};
 use devlab_api::agent::{
-    Agent, Claim, Claimed, Completion, Control, Delivery, Logged, RegisterAgent, Update, Updated,
+    Agent, Claim, Claimed, Completion, Control, Delivery, Logged, Message, RegisterAgent, Update,
+    Updated,
 };
 use devlab_core::id::kind;
 use devlab_core::label::Labels;
 use devlab_core::limits::LOG_TAIL_BYTES_MAX;
-use devlab_core::rules::agents::{self, Registration};
+use devlab_core::rules::agents::{self, Holding, Registration};
 use devlab_core::rules::complete::Outcome;
 use devlab_core::state::State as TaskState;
 use devlab_core::{AttemptId, Oid, Refusal, TaskId};
@@ -79,12 +80,17 @@ struct ControlQuery {
     /// Attempts that the agent holds, separated by commas.
     #[serde(default)]
     held: String,
+    /// How many messages it has got for each of them, in their order; left out by an agent that
+    /// wants none.
+    #[serde(default)]
+    seen: Option<String>,
     /// How long to wait for something to say, in seconds; at most 30.
     #[serde(default)]
     wait_secs: u32,
 }
 
-/// Tells an agent which of its attempts to stop, and whether to drain. Waits for something to say.
+/// Tells an agent which of its attempts to stop, what people said to the others, and whether to
+/// drain. Waits for something to say.
 #[utoipa::path(get, path = "/agents/{id}/control", tag = "agents", operation_id = "agent.control",
     params(("id" = String, Path, description = "The agent"), ControlQuery),
     responses((status = 200, description = "What to do", body = Control)))]
@@ -104,9 +110,43 @@ async fn control(
     if held.len() > HELD_MAX {
         return Err(Refusal::invalid("held", format!("at most {HELD_MAX} attempts")).into());
     }
+    let held = holdings(&held, query.seen.as_deref())?;
     let wait = Duration::from_secs(u64::from(query.wait_secs));
-    let (stop, drain) = lab.control(&caller.principal, id, held, wait).await?;
-    Ok(AxumJson(Control { stop, drain }))
+    let orders = lab.control(&caller.principal, id, held, wait).await?;
+    let messages = orders.messages.into_iter().map(|told| Message {
+        attempt: told.attempt,
+        number: told.number,
+        by: told.by,
+        message: told.message,
+    });
+    Ok(AxumJson(Control {
+        messages: messages.collect(),
+        stop: orders.stop,
+        drain: orders.drain,
+    }))
+}
+
+/// What an agent holds, with how many messages it has got for each.
+fn holdings(held: &[AttemptId], seen: Option<&str>) -> Result<Vec<Holding>> {
+    let seen: Vec<Option<u32>> = match seen.filter(|_| !held.is_empty()) {
+        None => vec![None; held.len()],
+        Some(seen) => seen
+            .split(',')
+            .map(|count| count.parse().ok())
+            .take(held.len() + 1)
+            .collect(),
+    };
+    let is_wrong = seen.len() != held.len();
+    if is_wrong {
+        let problem = "has a number for each id of held, separated by commas";
+        return Err(Refusal::invalid("seen", problem).into());
+    }
+    let each = held.iter().zip(seen);
+    let each = each.map(|(attempt, seen)| Holding {
+        attempt: *attempt,
+        seen,
+    });
+    Ok(each.collect())
 }
 
 /// Gives an agent work, waiting for it.
@@ -175,6 +215,12 @@ async fn update(
             lab.end_attempt(who, body.task, body.attempt, outcome)
                 .await?
         }
+        Some(Completion::Asked(asked)) => {
+            let commit = commit_id("complete.asked.commit", asked.commit)?;
+            let question = asked.question.into();
+            lab.ask(who, body.task, body.attempt, commit, question)
+                .await?
+        }
         Some(Completion::GivenUp(_) | Completion::Cancelled(_)) => {
             lab.end_attempt(who, body.task, body.attempt, Outcome::GivenUp)
                 .await?
@@ -195,18 +241,23 @@ fn bounded(field: &str, text: String) -> Result<String> {
     Ok(text)
 }
 
+fn commit_id(field: &str, text: Option<String>) -> Result<Option<Oid>> {
+    let parsed = text.map(|text| text.parse());
+    let parsed = parsed.transpose();
+    Ok(parsed.map_err(|_| Refusal::invalid(field, "is not the id of a commit"))?)
+}
+
 fn delivered(delivery: Delivery) -> Result<Delivered> {
-    let commit: Option<Oid> = match delivery.commit {
-        None => None,
-        Some(text) => Some(text.parse().map_err(|_| {
-            Refusal::invalid("complete.delivered.commit", "is not the id of a commit")
-        })?),
-    };
+    let commit = commit_id("complete.delivered.commit", delivery.commit)?;
     let runs = delivery.receipts.into_iter().enumerate();
     let checks = runs
         .map(|(i, receipt)| convert::check_run(i, receipt))
         .collect::<std::result::Result<_, _>>()?;
-    Ok(Delivered { commit, checks })
+    Ok(Delivered {
+        commit,
+        checks,
+        heard: delivery.heard,
+    })
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

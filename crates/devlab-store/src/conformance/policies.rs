@@ -119,6 +119,10 @@ pub(super) async fn asks(lab: Lab) {
         attempt: (number > 1).then(|| id(number)),
         head: (number > 2).then(|| oid(number)),
         text: "wh\u{e4}t?".into(),
+        choices: match kind {
+            AskKind::Question => vec!["t\u{e4}bs".into(), "\"sp\"".into()],
+            AskKind::Start | AskKind::Publication | AskKind::Permission => Vec::new(),
+        },
         asked_at: at(number),
         answer: None,
     };

@@ -167,10 +167,11 @@ fn tasks_of(n: u32) -> Vec<(&'static str, Vec<Value>)> {
             vec![
                 json!({"task": task(0), "number": 1, "kind": "question",
                     "attempt": name::<kind::Attempt>(n), "head": oid(1), "words": "?",
-                    "asked_at": 52, "answer": "!", "answered_by": "a", "answered_at": 53}),
+                    "asked_at": 52, "answer": "!", "answered_by": "a", "answered_at": 53,
+                    "choices": ["\u{fc}", "b"]}),
                 json!({"task": task(0), "number": 2, "kind": "start", "attempt": null,
                     "head": null, "words": "", "asked_at": 54, "answer": null,
-                    "answered_by": null, "answered_at": null}),
+                    "answered_by": null, "answered_at": null, "choices": null}),
             ],
         ),
         (

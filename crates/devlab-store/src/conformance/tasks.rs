@@ -286,6 +286,7 @@ pub(super) async fn feedback(lab: Lab) {
         Feedback::Message {
             by: "operator:1".into(),
             message: "mind the \"gap\"".into(),
+            attempt: Some(id(7)),
         },
     ];
     lab.store

@@ -33,6 +33,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "V7__policies",
         include_str!("../../migrations/postgres/V7__policies.sql"),
     ),
+    (
+        "V8__questions",
+        include_str!("../../migrations/postgres/V8__questions.sql"),
+    ),
 ];
 /// Key of the lock that is held while a schema is brought up to date: `devlab` as bytes.
 const LOCK: i64 = 0x6465_766c_6162;

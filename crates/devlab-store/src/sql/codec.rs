@@ -129,6 +129,7 @@ impl Code for AttemptState {
         Self::Succeeded,
         Self::Failed,
         Self::Cancelled,
+        Self::Asked,
     ];
     fn code(self) -> i64 {
         match self {
@@ -138,6 +139,7 @@ impl Code for AttemptState {
             Self::Succeeded => 3,
             Self::Failed => 4,
             Self::Cancelled => 5,
+            Self::Asked => 6,
         }
     }
 }
@@ -265,6 +267,8 @@ impl Code for EventKind {
             Self::ProjectMoved => 14,
             Self::PlanState => 15,
             Self::PolicySet => 16,
+            Self::TaskAsked => 17,
+            Self::TaskAnswered => 18,
         }
     }
 }

@@ -143,27 +143,34 @@ fn read_ask(cols: &mut Cols<'_>) -> DbResult<Ask> {
         head: cols.opt_parsed::<Oid>()?,
         text: cols.text()?,
         asked_at: cols.time()?,
+        choices: Vec::new(),
         answer: None,
     };
     let (text, by, at) = (cols.opt_text()?, cols.opt_text()?, cols.opt_time()?);
     if let (Some(text), Some(by), Some(at)) = (text, by, at) {
         ask.answer = Some(AskAnswer { by, at, text });
     }
+    ask.choices = cols.opt_json()?.unwrap_or_default();
     Ok(ask)
 }
 
 pub(crate) fn asks(conn: &dyn Sql, task: TaskId) -> DbResult<Vec<Ask>> {
     const SQL: &str = "SELECT task, number, kind, attempt, head, words, asked_at, answer, \
-        answered_by, answered_at FROM asks WHERE task = ?1 ORDER BY number";
+        answered_by, answered_at, choices FROM asks WHERE task = ?1 ORDER BY number";
     all(conn, SQL, params![task], read_ask)
 }
 
 pub(crate) fn put_ask(conn: &dyn Sql, ask: &Ask) -> DbResult<()> {
     const SQL: &str = "INSERT INTO asks (task, number, kind, attempt, head, words, asked_at, \
-        answer, answered_by, answered_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
+        answer, answered_by, answered_at, choices) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
         ON CONFLICT (task, number) DO UPDATE SET answer = excluded.answer, \
         answered_by = excluded.answered_by, answered_at = excluded.answered_at";
     let answer = ask.answer.as_ref();
+    let choices = match ask.choices.is_empty() {
+        true => None,
+        false => Some(json(&ask.choices)?),
+    };
     change(
         conn,
         SQL,
@@ -178,6 +185,7 @@ pub(crate) fn put_ask(conn: &dyn Sql, ask: &Ask) -> DbResult<()> {
             answer.map(|answer| answer.text.as_str()),
             answer.map(|answer| answer.by.as_str()),
             answer.map(|answer| answer.at.as_millis()),
+            choices,
         ],
     )?;
     Ok(())

@@ -38,6 +38,10 @@ const MAIN_MIGRATIONS: &[(&str, &str)] = &[
         "V7__policies",
         include_str!("../../migrations/main/V7__policies.sql"),
     ),
+    (
+        "V8__questions",
+        include_str!("../../migrations/main/V8__questions.sql"),
+    ),
 ];
 const LOGS_MIGRATIONS: &[(&str, &str)] = &[
     (

@@ -99,6 +99,7 @@ async fn a_discussion_is_read_in_pages_and_its_end_comes_with_its_patch() {
             body: format!("remark {number}"),
             verdict: None,
             head: None,
+            rework: Some(false),
         };
         admin.comment_patch(patch, &remark).await.unwrap();
     }

@@ -142,7 +142,10 @@ async fn a_cancellation_reaches_the_agent_and_its_result_comes_too_late() {
         let work = agent.claim().await;
         let held = [work.attempt];
         let control = async {
-            let told = agent.client.agent_control(agent.agent.id, &held, 15).await;
+            let told = agent
+                .client
+                .agent_control(agent.agent.id, &[(held[0], 0)], 15)
+                .await;
             (told.unwrap(), Instant::now())
         };
         let cancel = async {
@@ -206,7 +209,10 @@ async fn an_agent_that_comes_back_after_its_successor_changes_nothing() {
         .append_log(work.task, work.attempt, 0, "x".into());
     assert_eq!(code(log.await), "stale_attempt");
     let held = [work.attempt];
-    let told = first.client.agent_control(first.agent.id, &held, 0).await;
+    let told = first
+        .client
+        .agent_control(first.agent.id, &[(held[0], 0)], 0)
+        .await;
     assert_eq!(told.unwrap().stop, held);
     assert_eq!(state(&server, made.id).await, StateName::Running);
     assert_eq!(

@@ -15,8 +15,9 @@ pub(crate) use lab::{
     AgentArgs, Demo, Down, Logs, ServerArgs, SuperviseArgs, SuperviseExecArgs, Up,
 };
 pub(crate) use nouns::{
-    AgentsCommand, ArtifactCommand, GoalCommand, OrgCommand, Paging, PatchCommand, ProjectCommand,
-    ProjectNamed, RetentionCommand, Run, TaskCommand, TaskNew, TaskUpdate, TokenCommand,
+    AgentsCommand, Answer, ArtifactCommand, GoalCommand, OrgCommand, Paging, PatchCommand,
+    ProjectCommand, ProjectNamed, RetentionCommand, Run, TaskCommand, TaskNew, TaskUpdate,
+    TokenCommand,
 };
 pub(crate) use plans::{OnRunning, PlanCommand, PlanFrom, PlanOfGoal, RevisionOf};
 pub(crate) use policies::{PolicyCommand, PolicyLevel};

@@ -220,13 +220,15 @@ pub(crate) enum TaskCommand {
     Create(Box<TaskNew>),
     /// Change it; its words and its command only until work on it starts
     Update(Box<TaskUpdate>),
-    /// Say something to whoever does it; the next attempt hears it
+    /// Say something to whoever does it; if its driver cannot hear it now, the next attempt does
     Tell {
         /// Id of the task
         name: String,
         #[command(flatten)]
         words: Words,
     },
+    /// Answer what its agent asks; the next attempt hears it, and goes on
+    Answer(Answer),
     /// Call it off
     Cancel(Named),
     /// Let it be tried again
@@ -411,12 +413,15 @@ pub(crate) enum PatchCommand {
     Show(Named),
     /// Its diff
     Diff(Named),
-    /// Say something
+    /// Say something; a result that waits for its review goes back to work with it
     Comment {
         /// Id of the patch
         name: String,
         #[command(flatten)]
         words: Words,
+        /// For people only: nothing goes back to work
+        #[arg(long)]
+        note: bool,
     },
     /// Let its head in
     Accept {
@@ -432,6 +437,30 @@ pub(crate) enum PatchCommand {
         #[command(flatten)]
         words: Words,
     },
+}
+
+/// An answer to what an agent asks.
+#[derive(Debug, Args)]
+pub(crate) struct Answer {
+    /// Id of the task
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) reply: Reply,
+    /// Only if this is still what is asked
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) number: Option<u32>,
+}
+
+/// Words, or one of the choices.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Reply {
+    /// The answer in words
+    #[arg(value_name = "TEXT")]
+    pub(crate) text: Option<String>,
+    /// The choice with this number, as `devlab task show` numbers them
+    #[arg(long, value_name = "N")]
+    pub(crate) choice: Option<u32>,
 }
 
 /// What a person says of a patch.

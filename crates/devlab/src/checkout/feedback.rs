@@ -34,7 +34,7 @@ pub(crate) fn words(feedback: &Feedback) -> String {
         Feedback::DriverFailed {
             reason, log_tail, ..
         } => with_log(&format!("the command failed: {reason}"), log_tail),
-        Feedback::Message { by, message } => {
+        Feedback::Message { by, message, .. } => {
             show::printable(&format!("{by} says: {}", message.trim()))
         }
         Feedback::ChangesRequested { by, message } => {

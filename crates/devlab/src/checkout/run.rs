@@ -206,6 +206,9 @@ fn unfinished(detail: &TaskDetail) -> String {
         other => other.as_str(),
     };
     let next = match detail.task.state {
+        _ if detail.task.question.is_some() => {
+            format!("`devlab task show {id}` shows it; `devlab task answer {id} TEXT` answers it")
+        }
         StateName::Blocked => format!(
             "it goes on by itself once that is settled; `devlab task cancel {id}` calls it off"
         ),
@@ -223,6 +226,9 @@ pub(super) fn why(detail: &TaskDetail) -> Option<String> {
     let stuck = detail.stuck.as_deref();
     let stuck = stuck.map(|why| show::printable(why.trim()));
     let attention = detail.task.waiting_for == Some(WaitReason::Attention);
+    if let Some(ask) = &detail.task.question {
+        return Some(format!("it asks: {}", show::printable(ask.text.trim())));
+    }
     if attention || detail.task.state == StateName::Failed {
         return last.or(stuck);
     }

@@ -44,32 +44,40 @@ pub(crate) async fn run(context: &Context, command: PatchCommand) -> anyhow::Res
             let id = find::patch(&client, &named.name).await?;
             show::diff(context.output, &id, &client.patch_diff(id).await?)
         }
-        PatchCommand::Comment { name, words } => {
-            speak(context, &client, &name, words.text(), None).await
+        PatchCommand::Comment { name, words, note } => {
+            let comment = CreateComment {
+                body: words.text(),
+                rework: note.then_some(false),
+                ..CreateComment::default()
+            };
+            let id = find::patch(&client, &name).await?;
+            let patch = client.comment_patch(id, &comment).await?;
+            show_patch(context, &client, patch).await
         }
         PatchCommand::Accept { name, words } => {
-            speak(context, &client, &name, words.text(), Some(Verdict::Accept)).await
+            judge(context, &client, &name, words.text(), Verdict::Accept).await
         }
         PatchCommand::Reject { name, words } => {
-            speak(context, &client, &name, words.text(), Some(Verdict::Reject)).await
+            judge(context, &client, &name, words.text(), Verdict::Reject).await
         }
     }
 }
 
 /// A verdict is about the head that is shown now; the server refuses it if another came meanwhile.
-async fn speak(
+async fn judge(
     context: &Context,
     client: &Client,
     name: &str,
     body: String,
-    verdict: Option<Verdict>,
+    verdict: Verdict,
 ) -> anyhow::Result<()> {
     let id = find::patch(client, name).await?;
     let head = client.patch_by_id(id).await?.head;
     let comment = CreateComment {
         body,
-        verdict,
-        head: verdict.is_some().then_some(head),
+        verdict: Some(verdict),
+        head: Some(head),
+        rework: None,
     };
     show_patch(context, client, client.comment_patch(id, &comment).await?).await
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use devlab_api::client::{Client, TaskQuery};
 use devlab_api::task::{
-    Ask, Attempt, Command, CreateTask, Driver, Receipt, Task, TaskDetail, TellTask, UpdateTask,
+    AnswerTask, Ask, Attempt, Command, CreateTask, Driver, Receipt, Task, TaskDetail, TellTask,
+    UpdateTask,
 };
 use devlab_core::ask::AskKind;
 use devlab_core::attempt::AttemptState;
@@ -14,7 +15,7 @@ use devlab_core::{AgentId, TaskId};
 
 use super::find::brief;
 use super::{all, checks, find, logs};
-use crate::args::{Output, TaskCommand, TaskNew, TaskUpdate};
+use crate::args::{Answer, Output, TaskCommand, TaskNew, TaskUpdate};
 use crate::context::Context;
 use crate::show::{self, time};
 
@@ -35,6 +36,7 @@ pub(crate) async fn run(context: &Context, command: TaskCommand) -> anyhow::Resu
             let message = words.text();
             said(context, &client.tell_task(id, &TellTask { message }).await?)
         }
+        TaskCommand::Answer(given) => answer(context, client, given).await,
         TaskCommand::Cancel(named) => {
             let id = find::task(client, &named.name).await?;
             said(context, &client.cancel_task(id).await?)
@@ -83,6 +85,16 @@ pub(crate) async fn run(context: &Context, command: TaskCommand) -> anyhow::Resu
     }
 }
 
+async fn answer(context: &Context, client: &Client, given: Answer) -> anyhow::Result<()> {
+    let id = find::task(client, &given.name).await?;
+    let answer = AnswerTask {
+        number: given.number,
+        choice: given.reply.choice,
+        text: given.reply.text,
+    };
+    said(context, &client.answer_task(id, &answer).await?)
+}
+
 async fn list_tasks(context: &Context, client: &Client, list: TaskCommand) -> anyhow::Result<()> {
     let TaskCommand::List {
         org,
@@ -128,12 +140,23 @@ pub(crate) fn table(context: &Context, tasks: &[Task]) -> anyhow::Result<()> {
         vec![
             brief(&task.id),
             state(task),
-            show::short(&task.title, 60),
+            title(task),
             task.attempts.to_string(),
             proof(task).to_owned(),
             time::ago(context.now(), task.updated_at),
         ]
     })
+}
+
+/// The title, or what its agent asks: that is what somebody has to read first.
+fn title(task: &Task) -> String {
+    match &task.question {
+        Some(ask) => {
+            let line = ask.text.trim().lines().next().unwrap_or_default();
+            show::short(&format!("{}: {line}", task.title), 100)
+        }
+        None => show::short(&task.title, 60),
+    }
 }
 
 /// The state, with what is waited for.
@@ -206,7 +229,8 @@ pub(crate) fn show_task(context: &Context, detail: &TaskDetail) -> anyhow::Resul
         | StateName::Cancelled => &detail.feedback,
     };
     let feedback = feedback.iter().map(crate::checkout::feedback::words);
-    let asked = detail.asks.iter().map(ask_words);
+    let open = task.question.as_ref().map(|ask| ask.number);
+    let asked = detail.asks.iter().map(|ask| ask_words(ask, open));
     let optional = |text: &Option<String>| text.clone().unwrap_or_default();
     let fields = [
         ("title", show::printable(&task.title)),
@@ -239,13 +263,18 @@ pub(crate) fn show_task(context: &Context, detail: &TaskDetail) -> anyhow::Resul
 }
 
 /// What was asked, and what somebody said.
-fn ask_words(ask: &Ask) -> String {
-    let what = match ask.kind {
-        AskKind::Start => "may it start?",
-        AskKind::Publication => "may its result be published?",
-        AskKind::Question | AskKind::Permission => ask.text.trim_end(),
+fn ask_words(ask: &Ask, open: Option<u32>) -> String {
+    let is_agents = matches!(ask.kind, AskKind::Question | AskKind::Permission);
+    let mut what = match ask.kind {
+        AskKind::Start => "may it start?".to_owned(),
+        AskKind::Publication => "may its result be published?".to_owned(),
+        AskKind::Question | AskKind::Permission => ask.text.trim_end().to_owned(),
     };
+    for (number, choice) in (1..).zip(&ask.choices) {
+        what.push_str(&format!("\n  {number}) {choice}"));
+    }
     let answer = match &ask.answer {
+        None if is_agents && open != Some(ask.number) => "nobody has answered it".to_owned(),
         None => "nobody has answered yet".to_owned(),
         Some(answer) if answer.text.is_empty() => format!("{}: yes", answer.by),
         Some(answer) => format!("{}: {}", answer.by, answer.text.trim_end()),
@@ -388,7 +417,8 @@ fn phase(attempt: &Attempt) -> String {
         | AttemptState::Superseded
         | AttemptState::Succeeded
         | AttemptState::Failed
-        | AttemptState::Cancelled => String::new(),
+        | AttemptState::Cancelled
+        | AttemptState::Asked => String::new(),
     }
 }
 

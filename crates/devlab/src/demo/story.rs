@@ -46,6 +46,8 @@ pub(super) fn line(key: &str, killed: &[String], event: &Event) -> Option<String
         | EventKind::ProjectMoved
         | EventKind::TaskCreated
         | EventKind::TaskUpdated
+        | EventKind::TaskAsked
+        | EventKind::TaskAnswered
         | EventKind::PlanState
         | EventKind::PolicySet
         | EventKind::AttemptPhase

@@ -1,12 +1,14 @@
 //! The `devlab` executable, as people and scripts use it: real processes, real repositories.
 
 mod archive;
+mod asks;
 mod bench;
 mod chaos;
 mod cli;
 mod dashboard;
 mod demo;
 mod failover;
+mod feedback;
 mod nouns;
 mod pair;
 mod plans;

@@ -243,6 +243,7 @@ pub(crate) const TABLES: &[Table] = &[
             ("answer", TEXT),
             ("answered_by", TEXT),
             ("answered_at", TIME),
+            ("choices", JSON),
         ],
         order: "task, number",
         of_org: Some("task IN (SELECT id FROM tasks WHERE org = ?1)"),

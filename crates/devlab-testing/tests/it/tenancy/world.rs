@@ -152,6 +152,30 @@ impl World {
         archive
     }
 
+    /// A new task of org `a`, without a project, whose agent asks something.
+    pub(crate) async fn asking(&self) -> TaskId {
+        let org = &self.a.org_name;
+        let task = CreateTask {
+            org: Some(org.clone()),
+            title: "Ask".to_owned(),
+            // Before everything else that is ready here.
+            priority: 1_000,
+            driver: Some(crate::driver()),
+            ..CreateTask::default()
+        };
+        let task = self.admin().create_task(&task).await.unwrap();
+        let name = format!("asks-{}", task.id);
+        let agent = self.server.agent(org, &name.replace('_', "-"), 1).await;
+        let mut work = agent.claim().await;
+        // Those that were answered come first.
+        while work.task != task.id {
+            agent.finish(&work).await.unwrap();
+            work = agent.claim().await;
+        }
+        agent.ask(&work, None, "Which?", &["a", "b"]).await.unwrap();
+        task.id
+    }
+
     /// A new task of org `a`, without a project.
     pub(crate) async fn task(&self, draft: bool) -> Task {
         let task = CreateTask {

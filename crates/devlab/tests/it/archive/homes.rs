@@ -76,16 +76,21 @@ fn a_backup_has_the_repositories_of_all_servers() {
     assert!(original.contains("refs/heads/main"), "{original}");
     assert_eq!(good_tokens(&pair), [] as [Value; 0]);
 
-    // Without a home there is no archive, and the reason names the project and the server.
+    without_the_home(&mut pair, &to);
+}
+
+/// There is no archive then, and the reason names the project and the server.
+fn without_the_home(pair: &mut Pair, to: &std::path::Path) {
+    let backup = ["backup", to.to_str().unwrap()];
     pair.kill("two");
-    std::fs::remove_file(&to).unwrap();
+    std::fs::remove_file(to).unwrap();
     let refused = pair.ask("one", &backup).fails_with(1);
     assert!(
         refused.err.contains("notes") && refused.err.contains("from its server"),
         "{refused:#?}"
     );
     assert!(!to.exists());
-    assert_eq!(good_tokens(&pair), [] as [Value; 0]);
+    assert_eq!(good_tokens(pair), [] as [Value; 0]);
     let left = std::fs::read_dir(pair.home("one")).unwrap().flatten();
     let left = left.filter(|entry| entry.file_name().to_string_lossy().starts_with(".archive"));
     assert_eq!(left.count(), 0);

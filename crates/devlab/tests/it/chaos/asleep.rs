@@ -99,7 +99,7 @@ async fn is_refused(
         phase: None,
         complete: Some(Completion::Delivered(Delivery {
             commit: before.as_ref().and_then(|found| found.base.clone()),
-            receipts: Vec::new(),
+            ..Delivery::default()
         })),
     };
     let answer = insist(|| world.agent_client.update_attempt(&update)).await;

@@ -177,7 +177,7 @@ async fn repeat_completions(world: &World, known: &Known) -> Vec<String> {
             phase: None,
             complete: Some(Completion::Delivered(Delivery {
                 commit: attempt.commit.clone().or_else(|| attempt.base.clone()),
-                receipts: Vec::new(),
+                ..Delivery::default()
             })),
         };
         let answer = insist(|| world.agent_client.update_attempt(&update)).await;
