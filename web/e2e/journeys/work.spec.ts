@@ -73,6 +73,20 @@ test("a task that failed is given another script, and tried again", async ({ bro
   await expect(page.locator("header").getByText("Done", { exact: true })).toBeVisible();
 });
 
+test("a question of a driver is answered, and its task goes on", async ({ browser, world }) => {
+  const ask = `printf '{"text":"Tabs or spaces?","choices":["tabs","spaces"]}' >"$DEVLAB_QUESTION"; exit 75`;
+  const { goal } = await world.api.post<{ goal: string }>("/schedule", {
+    org: "default",
+    task: "Indent",
+    driver: script(`[ -e "$DEVLAB_CONTEXT/answers.json" ] && exit 0; ${ask}`),
+  });
+  const page = await world.open(browser);
+  await page.goto(`${world.origin}/ui/o/default/tasks/${goal}`);
+  await expect(page.getByText("Tabs or spaces?")).toBeVisible({ timeout: 30_000 });
+  await page.getByRole("button", { name: "spaces" }).click();
+  await expect(page.locator("header").getByText("Done", { exact: true })).toBeVisible();
+});
+
 test("new work is previewed, started, and done", async ({ browser, world }) => {
   const page = await world.open(browser);
   await page.keyboard.press("c");

@@ -200,7 +200,7 @@ function VerdictDialog({
     try {
       await api.POST("/v1/patches/{id}/comments", {
         params: { path: { id: patch.id } },
-        body: { body, head: patch.head, ...(kind === "comment" ? {} : { verdict: kind }) },
+        body: { body, head: patch.head, ...(kind === "comment" ? { rework: false } : { verdict: kind }) },
       });
       review.clear();
       tell(kind === "accept" ? "Accepted" : kind === "reject" ? "Sent back to work" : "Said");

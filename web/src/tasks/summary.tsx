@@ -7,6 +7,7 @@ import { Skeleton } from "../ui/empty";
 import { Code, Fact, Facts, Section } from "../ui/page";
 import { Tag } from "../ui/state";
 import { Ago } from "../ui/time";
+import { Answer } from "./answer";
 import { AttemptList } from "./attempts";
 import { FeedbackList } from "./feedback";
 import { Priority } from "./priority";
@@ -25,7 +26,10 @@ export function TaskSummary({
   return (
     <div className="grid items-start gap-4 p-4 md:px-6 lg:grid-cols-[minmax(0,1fr)_300px]">
       <div className="flex min-w-0 flex-col gap-4">
-        {task.stuck && task.state !== "draft" && task.waiting_for !== "review" && (
+        {task.question && !task.question.answer && (
+          <Answer key={task.question.number} org={org} task={task.id} question={task.question} />
+        )}
+        {task.stuck && task.state !== "draft" && task.waiting_for !== "review" && !task.question && (
           <div className="flex gap-2.5 rounded-lg bg-amber-soft px-4 py-3">
             <Hourglass className="mt-0.5 size-4 shrink-0 text-amber" aria-hidden="true" />
             <p className="min-w-0">
