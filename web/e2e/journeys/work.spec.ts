@@ -82,7 +82,7 @@ test("a question of a driver is answered, and its task goes on", async ({ browse
   });
   const page = await world.open(browser);
   await page.goto(`${world.origin}/ui/o/default/tasks/${goal}`);
-  await expect(page.getByText("Tabs or spaces?")).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByText("Tabs or spaces?", { exact: true })).toBeVisible({ timeout: 30_000 });
   await page.getByRole("button", { name: "spaces" }).click();
   await expect(page.locator("header").getByText("Done", { exact: true })).toBeVisible();
 });
