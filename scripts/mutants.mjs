@@ -147,7 +147,14 @@ function cargo(lab, args, limitSecs) {
       cwd: lab.tree,
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, CARGO_TARGET_DIR: lab.target, CARGO_TERM_COLOR: "never", RUST_BACKTRACE: "0" },
+      // A mutant changes one function: with incremental builds little more than that is compiled.
+      env: {
+        ...process.env,
+        CARGO_TARGET_DIR: lab.target,
+        CARGO_INCREMENTAL: "1",
+        CARGO_TERM_COLOR: "never",
+        RUST_BACKTRACE: "0",
+      },
     });
     children.add(child);
     let output = "";
