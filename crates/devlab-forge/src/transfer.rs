@@ -155,8 +155,13 @@ impl BareRepo {
         let specs = refs
             .iter()
             .map(|FetchRef { from, to }| format!("+{from}:{to}"));
-        let command = self
-            .cmd("fetch")
+        let command = self.fetch(remote, &[]).args(specs);
+        Ok(remote.allow(command))
+    }
+
+    /// A fetch that takes nothing but what is named, and tells nobody.
+    fn fetch(&self, remote: &Remote, flags: &[&str]) -> Cmd {
+        self.cmd("fetch")
             .args([
                 "--quiet",
                 "--no-tags",
@@ -164,9 +169,17 @@ impl BareRepo {
                 "--no-recurse-submodules",
                 "--no-show-forced-updates",
             ])
+            .args(flags)
             .args(["--refmap=", "--", remote.url.as_str()])
-            .args(specs);
-        Ok(remote.allow(command))
+    }
+
+    /// Runs a fetch that may bring everything: as long as the server says something, it goes on.
+    async fn fetch_whole(&self, remote: &Remote, command: Cmd) -> Result<()> {
+        let command = command
+            .config("http.lowSpeedLimit", "1")
+            .config("http.lowSpeedTime", SILENCE_MAX.as_secs().to_string());
+        self.fetched(remote.allow(command).timeout(WHOLE_TIMEOUT))
+            .await
     }
 
     /// Makes this repository's refs those of another server's, with all their history. About four
@@ -175,21 +188,8 @@ impl BareRepo {
     /// # Errors
     /// [`Error::Denied`], [`Error::Unreachable`], such as for a server that falls silent.
     pub async fn mirror(&self, remote: &Remote) -> Result<()> {
-        let command = self
-            .cmd("fetch")
-            .args([
-                "--quiet",
-                "--prune",
-                "--no-tags",
-                "--no-write-fetch-head",
-                "--no-recurse-submodules",
-                "--no-show-forced-updates",
-            ])
-            .args(["--refmap=", "--", remote.url.as_str(), "+refs/*:refs/*"])
-            .config("http.lowSpeedLimit", "1")
-            .config("http.lowSpeedTime", SILENCE_MAX.as_secs().to_string());
-        self.fetched(remote.allow(command).timeout(WHOLE_TIMEOUT))
-            .await
+        let command = self.fetch(remote, &["--prune"]).arg("+refs/*:refs/*");
+        self.fetch_whole(remote, command).await
     }
 
     /// Fetches commits by their ids, with all their history; no ref names them here. Nothing to
@@ -201,26 +201,9 @@ impl BareRepo {
         if commits.is_empty() {
             return Ok(());
         }
-        let command = self
-            .cmd("fetch")
-            .args([
-                "--quiet",
-                "--no-tags",
-                "--no-write-fetch-head",
-                "--no-recurse-submodules",
-                "--stdin",
-            ])
-            .args(["--refmap=", "--", remote.url.as_str()])
-            .stdin(
-                commits
-                    .iter()
-                    .map(|oid| format!("{oid}\n"))
-                    .collect::<String>(),
-            )
-            .config("http.lowSpeedLimit", "1")
-            .config("http.lowSpeedTime", SILENCE_MAX.as_secs().to_string());
-        self.fetched(remote.allow(command).timeout(WHOLE_TIMEOUT))
-            .await
+        let named: String = commits.iter().map(|oid| format!("{oid}\n")).collect();
+        let command = self.fetch(remote, &["--stdin"]).stdin(named);
+        self.fetch_whole(remote, command).await
     }
 
     async fn fetched(&self, command: Cmd) -> Result<()> {
