@@ -83,7 +83,7 @@ fn first(limit: u32) -> Page {
     Page { after: None, limit }
 }
 
-fn state_of<R: Read + ?Sized>(view: &mut R, org: Org) -> devlab_core::Result<OrgState> {
+fn state_of(view: &mut dyn Read, org: Org) -> devlab_core::Result<OrgState> {
     let id = org.id;
     let mut counts: BTreeMap<_, u64> = StateName::ALL.map(|state| (state.to_string(), 0)).into();
     let known = view.task_counts(Some(id))?;
@@ -102,17 +102,14 @@ fn state_of<R: Read + ?Sized>(view: &mut R, org: Org) -> devlab_core::Result<Org
     })
 }
 
-fn goals<R: Read + ?Sized>(view: &mut R, org: OrgId) -> devlab_core::Result<Vec<Task>> {
+fn goals(view: &mut dyn Read, org: OrgId) -> devlab_core::Result<Vec<Task>> {
     let filter = TaskFilter {
         org: Some(org),
         goals_only: true,
         ..TaskFilter::default()
     };
-    let goals = view.tasks(&filter, first(GOALS_MAX))?.into_iter();
-    let goals = goals.map(|goal| {
-        let spec = tasks::spec_of(view, goal.id)?;
-        Ok(convert::task(&goal, &spec))
-    });
+    let goals = view.tasks(&filter, first(GOALS_MAX))?;
+    let goals = goals.iter().map(|goal| tasks::shown(view, goal));
     goals.collect()
 }
 

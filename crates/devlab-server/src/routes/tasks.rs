@@ -132,13 +132,16 @@ async fn all(
     Ok(AxumJson(list))
 }
 
-pub(super) fn spec_of<R: Read + ?Sized>(view: &mut R, id: TaskId) -> devlab_core::Result<TaskSpec> {
+fn spec_of<R: Read + ?Sized>(view: &mut R, id: TaskId) -> devlab_core::Result<TaskSpec> {
     view.task_spec(id)?
         .ok_or_else(|| Refusal::NotFound("task").into())
 }
 
 /// A task, with what its agent asks.
-fn shown(view: &mut dyn Read, task: &devlab_core::task::Task) -> devlab_core::Result<Task> {
+pub(super) fn shown(
+    view: &mut dyn Read,
+    task: &devlab_core::task::Task,
+) -> devlab_core::Result<Task> {
     let mut one = convert::task(task, &spec_of(view, task.id)?);
     one.question = ask::open_question(view, task)?.map(convert::ask);
     Ok(one)

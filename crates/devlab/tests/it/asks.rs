@@ -45,6 +45,17 @@ fn errand(bench: &Bench, script: &str) -> String {
     made["id"].as_str().unwrap().to_owned()
 }
 
+/// What `GET /v1/state` says of the org.
+fn state(bench: &Bench) -> Value {
+    let own = std::fs::read(bench.home().join("credentials.json")).unwrap();
+    let own: Value = serde_json::from_slice(&own).unwrap();
+    let (url, token) = (own["url"].as_str().unwrap(), own["token"].as_str().unwrap());
+    let address = url.trim_start_matches("http://").parse().unwrap();
+    let request = devlab_testing::raw::Request::get("/v1/state").token(token);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(request.send(address)).json()["orgs"][0].clone()
+}
+
 fn attempt_states(bench: &Bench, id: &str) -> Vec<String> {
     let attempts = json(bench, &["task", "attempts", id]);
     let states = attempts.as_array().unwrap().iter();
@@ -66,6 +77,7 @@ fn a_question_outlives_the_lab_and_its_answer_goes_on_with_the_work_elsewhere() 
     let goal = json(&bench, &["goal", "list"])[0].clone();
     let id = goal["id"].as_str().unwrap().to_owned();
     assert_eq!(goal["question"]["text"], "Tabs or spaces?");
+    assert_eq!(state(&bench)["goals"][0]["question"], goal["question"]);
     let list = bench.run(&["task", "list"]).ok().out;
     assert!(list.contains("waiting: question"), "{list}");
     assert!(list.contains("Tabs or spaces?"), "{list}");
