@@ -21,8 +21,8 @@ pub struct LabReport {
     pub ok: bool,
     /// Projects, and so repositories, that were looked at.
     pub projects: u64,
-    /// Projects that were not looked at, because another server has their repositories: ask that
-    /// one too.
+    /// Projects that were not looked at, because other servers have their repositories and could not
+    /// be asked: they are not there, or the lab does not run.
     pub elsewhere: u64,
     /// Tasks.
     pub tasks: u64,

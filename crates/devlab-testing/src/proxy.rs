@@ -1,5 +1,6 @@
 //! A TCP proxy that breaks connections on request.
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -25,7 +26,7 @@ pub struct Faults {
     pub delay: Duration,
 }
 
-/// A proxy in front of a server. Ends when it is dropped.
+/// A proxy in front of a server, or of several that take turns at random. Ends when it is dropped.
 #[derive(Debug)]
 pub struct CutProxy {
     addr: SocketAddr,
@@ -35,20 +36,38 @@ pub struct CutProxy {
 
 #[derive(Debug)]
 struct Shared {
-    upstream: SocketAddr,
+    /// One of them for each connection.
+    upstreams: Vec<SocketAddr>,
     faults: Mutex<Faults>,
     /// Cancelled to cut the connections there are; replaced by a new one then.
     live: Mutex<CancellationToken>,
     tracker: TaskTracker,
 }
 
+impl Shared {
+    fn any(&self) -> SocketAddr {
+        let lot = RandomState::new().build_hasher().finish() as usize;
+        self.upstreams[lot % self.upstreams.len()]
+    }
+}
+
 impl CutProxy {
     /// A proxy to `upstream` on a free port, which passes everything until told otherwise.
     pub async fn new(upstream: SocketAddr) -> Self {
+        Self::among(vec![upstream]).await
+    }
+
+    /// A proxy whose connections go each to one of several servers, drawn anew: an address with
+    /// servers behind it, of which nobody looks whether they are well.
+    ///
+    /// # Panics
+    /// There are none.
+    pub async fn among(upstreams: Vec<SocketAddr>) -> Self {
+        assert!(!upstreams.is_empty(), "a proxy needs a server");
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
-            upstream,
+            upstreams,
             faults: Mutex::default(),
             live: Mutex::new(stop.child_token()),
             tracker: TaskTracker::new(),
@@ -110,7 +129,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, stop: CancellationTo
             continue;
         }
         let live = lock(&shared.live).clone();
-        let upstream = shared.upstream;
+        let upstream = shared.any();
         shared.tracker.spawn(async move {
             tokio::select! {
                 () = live.cancelled() => {}

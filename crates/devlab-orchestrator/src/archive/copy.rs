@@ -1,11 +1,11 @@
-//! Repositories that other servers have, copied for an archive.
+//! Repositories that other servers have, copied for an archive or to be looked at.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use devlab_core::server::Server;
-use devlab_core::{Oid, ProjectId, Refusal};
+use devlab_core::{Oid, ProjectId, Refusal, ServerId};
 use devlab_forge::BareRepo;
 use devlab_store::dump::Scope;
 
@@ -15,11 +15,23 @@ use crate::error::{Error, Result};
 use crate::lab::Lab;
 use crate::source::Source;
 
-/// The homes, other than this server, of what goes into an archive.
+/// Commits that are asked for one by one, after a call for all of them has failed.
+const ALONE_MAX: usize = 100;
+
+/// The homes, other than this server, of what is copied.
 pub(super) struct Elsewhere {
     homes: HashMap<ProjectId, Server>,
     /// `None` if there are none.
     lab: Option<Arc<Lab>>,
+}
+
+/// What a copy has to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// All that the records need.
+    Whole,
+    /// What its home has of that: what is missing is looked for later.
+    Whatever,
 }
 
 /// A copy of a repository.
@@ -63,6 +75,29 @@ impl Elsewhere {
         Ok(Self { homes, lab })
     }
 
+    /// Looks for the homes of all that other servers have, and says where those are that are not
+    /// there. None is found unless the lab runs here.
+    pub(super) async fn there(estate: &Estate) -> Result<(Self, HashMap<ProjectId, ServerId>)> {
+        let (mut homes, mut away) = (HashMap::new(), HashMap::new());
+        for (project, home) in estate.elsewhere(None).await? {
+            let server = match &estate.lab {
+                Some(lab) => lab.peer(home).await?,
+                None => None,
+            };
+            match server {
+                Some(server) => drop(homes.insert(project.id, server)),
+                None => drop(away.insert(project.id, home)),
+            }
+        }
+        let lab = estate.lab.clone();
+        Ok((Self { homes, lab }, away))
+    }
+
+    /// Whether another server has it, which is there.
+    pub(super) fn has(&self, id: ProjectId) -> bool {
+        self.homes.contains_key(&id)
+    }
+
     /// Copies a repository into a folder; `None` for one that is here.
     ///
     /// # Errors
@@ -72,15 +107,16 @@ impl Elsewhere {
         id: ProjectId,
         project: &Project,
         scratch: &Path,
+        wanted: Wanted,
     ) -> Result<Option<Copied>> {
         let (Some(home), Some(lab)) = (self.homes.get(&id), &self.lab) else {
             return Ok(None);
         };
-        let why = format!("a copy of {} for a backup", project.name);
+        let why = format!("a copy of {} to read it whole", project.name);
         let source = lab.source_at(home, project.org, &project.name, &why);
         let source = source.await?;
         let dir = scratch.join(format!("{id}.git"));
-        let copied = fetched(lab, project, &source, &dir).await;
+        let copied = fetched(lab, project, &source, &dir, wanted).await;
         source.leave().await;
         match copied {
             Ok(repo) => Ok(Some(Copied { repo, dir })),
@@ -105,7 +141,13 @@ impl Copied {
 
 /// Everything that its refs hold, and what else the records need of it. Commits that were given up
 /// and that no ref holds are left to their home, which may let go of them at any time.
-async fn fetched(lab: &Lab, project: &Project, source: &Source, dir: &Path) -> Result<BareRepo> {
+async fn fetched(
+    lab: &Lab,
+    project: &Project,
+    source: &Source,
+    dir: &Path,
+    wanted: Wanted,
+) -> Result<BareRepo> {
     let repo = BareRepo::init(&lab.git, dir, &project.default_branch).await?;
     repo.mirror(&source.remote).await?;
     let needed = project.named.iter().filter(|(_, need)| need.required);
@@ -116,6 +158,17 @@ async fn fetched(lab: &Lab, project: &Project, source: &Source, dir: &Path) -> R
     let found = needed.into_iter().zip(repo.look_up(&names).await?);
     let missing = found.filter(|(_, found)| found.is_none());
     let missing: Vec<Oid> = missing.map(|(oid, _)| oid.clone()).collect();
-    repo.fetch_commits(&source.remote, &missing).await?;
+    match repo.fetch_commits(&source.remote, &missing).await {
+        Err(_) if wanted == Wanted::Whatever => {
+            // One that is not there keeps back all of one call.
+            for one in missing.iter().take(ALONE_MAX) {
+                let got = repo.fetch_commits(&source.remote, std::slice::from_ref(one));
+                if let Err(error) = got.await {
+                    tracing::debug!(%error, commit = %one, "its home does not give a commit");
+                }
+            }
+        }
+        got => got?,
+    }
     Ok(repo)
 }

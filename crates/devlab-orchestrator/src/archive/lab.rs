@@ -110,12 +110,16 @@ impl Lab {
     ///
     /// # Errors
     /// As [`verify`]; [`Refusal::Conflict`] while somebody else looks.
-    pub async fn look(&self) -> Result<Report> {
+    pub async fn look(self: &Arc<Self>) -> Result<Report> {
         let Ok(Ok(_turn)) = tokio::time::timeout(TURN_WAIT, self.looks.acquire()).await else {
             let text = "the lab is being verified: try again when that is done";
             return Err(Refusal::Conflict(text.to_owned()).into());
         };
-        verify(&self.estate()).await
+        let estate = Estate {
+            lab: Some(Arc::clone(self)),
+            ..self.estate()
+        };
+        verify(&estate).await
     }
 
     /// Takes an org in, under its own name or another.

@@ -11,7 +11,7 @@ use devlab_store::StoreExt;
 use devlab_store::dump::{self, Scope};
 use tokio::sync::mpsc;
 
-use super::copy::Elsewhere;
+use super::copy::{Elsewhere, Wanted};
 use super::facts::{Facts, Project};
 use super::manifest::{FORMAT, MANIFEST, Manifest, Of, Part, bundle_name};
 use super::records::{Hashing, Writer};
@@ -70,15 +70,21 @@ async fn holding<T>(estate: &Estate, work: impl Future<Output = Result<T>>) -> R
 
 async fn send(estate: &Estate, scope: Scope, now: Timestamp, to: &tar::Sender) -> Result<Manifest> {
     let scratch = estate.scratch()?;
-    let elsewhere = Elsewhere::of(estate, scope).await?;
+    drop(Elsewhere::of(estate, scope).await?);
     let (mut parts, facts) = records(estate, scope, scratch.path()).await?;
+    // Again: what has moved before the records were read is where it is now, and what moves after
+    // that takes all that they name along.
+    let elsewhere = Elsewhere::of(estate, scope).await?;
     for part in &parts {
         let file = scratch.path().join(part.name.trim_start_matches("db/"));
         to.file(part, &file).await?;
         remove(&file).await?;
     }
     for (id, project) in &facts.projects {
-        let (repo, copied) = match elsewhere.copy(*id, project, scratch.path()).await? {
+        let (repo, copied) = match elsewhere
+            .copy(*id, project, scratch.path(), Wanted::Whole)
+            .await?
+        {
             Some(copy) => (copy.repo.clone(), Some(copy)),
             None => (repo_of(estate, *id, project).await?, None),
         };

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use devlab_core::{Oid, ProjectId, TaskId};
+use devlab_core::{Oid, ProjectId, Refusal, TaskId};
 use devlab_forge::BareRepo;
 use devlab_forge::bundle::{Found, MergeCommit};
 use devlab_store::StoreExt;
@@ -12,11 +12,12 @@ use devlab_store::blobs::BlobErrorKind;
 use devlab_store::dump::{Record, Scope};
 
 use super::Estate;
+use super::copy::{Elsewhere, Wanted};
 use super::facts::{Facts, Project, Published};
 use super::merges::{Why, Wrong};
 use super::restore::head_of;
 use super::take::repo_of;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Most problems that are listed.
 const PROBLEMS_MAX: usize = 1_000;
@@ -24,6 +25,8 @@ const PROBLEMS_MAX: usize = 1_000;
 const RESTORE: &str = "restore the lab from a backup that has it";
 const OTHER_GIT: &str = "git of another version may merge otherwise: look at it with `git show \
                          --remerge-diff`";
+const HOME: &str = "start its server again, or take what another one has of it with `devlab project \
+                    move --lost`";
 const REPORT: &str = "a rule of devlab was broken: keep a copy of the lab, and report it";
 
 /// Something that does not hold.
@@ -42,7 +45,8 @@ pub struct Problem {
 pub struct Counted {
     /// Projects, and so repositories.
     pub projects: u64,
-    /// Projects that were not looked at, because another server has their repositories.
+    /// Projects that were not looked at: other servers have their repositories, and no lab runs here
+    /// that could ask them.
     pub elsewhere: u64,
     /// Tasks.
     pub tasks: u64,
@@ -82,7 +86,7 @@ impl Report {
 }
 
 /// Looks at a lab, which may run meanwhile: its records are read in one view, and what repositories
-/// had then they still have.
+/// had then they still have. What other servers have is copied and looked at here, if the lab runs.
 ///
 /// # Errors
 /// The store or git cannot be used at all. What does not hold is in the report.
@@ -94,30 +98,46 @@ pub async fn verify(estate: &Estate) -> Result<Report> {
     }
     report.counted.projects = facts.projects.len() as u64;
     report.counted.tasks = facts.tasks.len() as u64;
-    let elsewhere = estate.elsewhere(None).await?;
-    let elsewhere: HashSet<ProjectId> = elsewhere.into_iter().map(|(p, _)| p.id).collect();
+    let (elsewhere, away) = Elsewhere::there(estate).await?;
     let scratch = estate.scratch()?;
     for (id, project) in &facts.projects {
-        if elsewhere.contains(id) {
+        let place = format!("{} ({id})", project.name);
+        if let Some(home) = away.get(id) {
             report.counted.elsewhere += 1;
+            if estate.lab.is_some() {
+                let what = format!("its home, {home}, is not there");
+                report.add(&place, what, HOME);
+            }
             continue;
         }
-        let place = format!("{} ({id})", project.name);
-        match repo_of(estate, *id, project).await {
-            Ok(repo) => {
-                let look = Look {
-                    repo: &repo,
-                    project,
-                    facts: &facts,
-                    place: &place,
-                    scratch: scratch.path(),
-                };
-                Box::pin(look.at(*id, &mut report)).await?;
-            }
-            Err(error) => {
+        let found = match elsewhere
+            .copy(*id, project, scratch.path(), Wanted::Whatever)
+            .await
+        {
+            Ok(Some(copied)) => Ok((copied.repo.clone(), Some(copied))),
+            Ok(None) => repo_of(estate, *id, project).await.map(|repo| (repo, None)),
+            Err(error) => Err(error),
+        };
+        let help = if elsewhere.has(*id) { HOME } else { RESTORE };
+        let (repo, copied) = match found {
+            Ok(found) => found,
+            Err(error @ (Error::Git(_) | Error::Refused(Refusal::Conflict(_)))) => {
                 let what = format!("its repository cannot be used: {error}");
-                report.add(&place, what, RESTORE);
+                report.add(&place, what, help);
+                continue;
             }
+            Err(error) => return Err(error),
+        };
+        let look = Look {
+            repo: &repo,
+            project,
+            facts: &facts,
+            place: &place,
+            scratch: scratch.path(),
+        };
+        Box::pin(look.at(*id, &mut report)).await?;
+        if let Some(copied) = copied {
+            copied.remove().await?;
         }
     }
     blobs(estate, &facts, &mut report).await?;

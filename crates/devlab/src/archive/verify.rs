@@ -69,7 +69,7 @@ pub(crate) fn table(report: &LabReport) -> anyhow::Result<()> {
     }
     if report.elsewhere > 0 {
         show::line(&format!(
-            "{} on the disks of other servers: verify there too",
+            "{} on the disks of other servers: start the lab, which then looks at them too",
             match report.elsewhere {
                 1 => "1 repository is".to_owned(),
                 many => format!("{many} repositories are"),

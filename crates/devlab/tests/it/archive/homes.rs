@@ -55,6 +55,7 @@ fn a_backup_has_the_repositories_of_all_servers() {
         pair.bench.git(&repository, &["update-ref", "-d", name]);
     }
 
+    sees_what_others_have(&pair, &repository);
     let to = pair.bench.path().join("lab.tar");
     let backup = ["backup", to.to_str().unwrap()];
     pair.ask("one", &backup).ok();
@@ -79,6 +80,28 @@ fn a_backup_has_the_repositories_of_all_servers() {
     without_the_home(&mut pair, &to);
 }
 
+/// A server that runs looks at the repositories of the others too.
+fn sees_what_others_have(pair: &Pair, repository: &std::path::Path) {
+    let report = pair.asked("one", &["verify"]);
+    let counted = (&report["projects"], &report["elsewhere"], &report["merges"]);
+    assert_eq!(counted, (&2.into(), &0.into(), &3.into()), "{report}");
+
+    let head = pair.bench.git(repository, &["rev-parse", "main"]);
+    let move_to = |commit: &str| {
+        pair.bench
+            .git(repository, &["update-ref", "refs/heads/main", commit])
+    };
+    move_to("main~1");
+    let wrong = pair.ask("one", &["verify"]).fails_with(1);
+    let said = format!("{}{}", wrong.out, wrong.err);
+    assert!(
+        said.contains("notes") && said.contains("does not come after"),
+        "{said}"
+    );
+    move_to(&head);
+    assert_eq!(good_tokens(pair), [] as [Value; 0]);
+}
+
 /// There is no archive then, and the reason names the project and the server.
 fn without_the_home(pair: &mut Pair, to: &std::path::Path) {
     let backup = ["backup", to.to_str().unwrap()];
@@ -90,6 +113,8 @@ fn without_the_home(pair: &mut Pair, to: &std::path::Path) {
         "{refused:#?}"
     );
     assert!(!to.exists());
+    let wrong = pair.ask("one", &["verify"]).fails_with(1);
+    assert!(wrong.out.contains("notes"), "{wrong:#?}");
     assert_eq!(good_tokens(pair), [] as [Value; 0]);
     let left = std::fs::read_dir(pair.home("one")).unwrap().flatten();
     let left = left.filter(|entry| entry.file_name().to_string_lossy().starts_with(".archive"));

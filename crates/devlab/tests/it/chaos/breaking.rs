@@ -14,7 +14,7 @@ use rustix::process::Signal;
 use super::plan::{Blow, Who};
 use super::project::RESOLVING;
 use super::world::{World, within};
-use super::{asleep, cutting, side};
+use super::{asleep, cutting, moving, side};
 
 /// Longest wait for the moment of a blow; the goal may be done before it comes.
 pub(super) const MOMENT_MAX: Duration = Duration::from_secs(20);
@@ -78,6 +78,15 @@ pub(super) async fn deal(world: &World, blow: &Blow) -> Result<String, Miss> {
             tokio::time::sleep(CLOCK_LASTS).await;
             std::fs::write(world.clock_file(), "0").unwrap();
             format!("moved the clock by {hours} h, and back")
+        }
+        Blow::Move { after } => {
+            tokio::time::sleep(*after).await;
+            moving::to_the_other(world).await?
+        }
+        Blow::Database { after, lasts } => {
+            tokio::time::sleep(*after).await;
+            world.without_database(*lasts).await;
+            format!("the database was gone for {lasts:?}")
         }
         Blow::FillDisk { who, after, lasts } => {
             let folder = world.data_of(*who);

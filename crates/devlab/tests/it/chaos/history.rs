@@ -11,7 +11,7 @@ use super::world::World;
 
 /// Runs git on the project's repository.
 async fn git(world: &World, args: &[&str]) -> Result<String, String> {
-    git_in(&world.repository(), args).await
+    git_in(&world.repository().await?, args).await
 }
 
 /// Runs git on a repository.

@@ -8,14 +8,20 @@ use devlab_testing::Faults;
 
 use super::plan::{Arm, Blow, PUSHED, Round, SYNCED, Who, all_points, full, kill, round};
 
+/// Points of a move.
+const MOVES: &str = "move.";
 /// Reached only if a lease ends.
 const EXPIRE: &str = "server.before_expire";
 
 /// A round that depends on its seed alone.
-pub(super) fn round_of(seed: u64) -> Round {
-    let mut dice = Dice(seed);
+pub(super) fn round_of(seed: u64, on_postgres: bool) -> Round {
+    let mut dice = Dice {
+        state: seed,
+        points: all_points(on_postgres),
+    };
     let mut made = round(&format!("seed {seed}"), vec![], vec![]);
     made.is_exact = false;
+    made.on_postgres = on_postgres;
     made.agents = 2 + dice.below(2);
     made.hard_end = dice.below(2) == 0;
     made.slow_restart = dice.below(4) == 0;
@@ -30,6 +36,9 @@ pub(super) fn round_of(seed: u64) -> Round {
     let turn = dice.turn(seed, made.agents);
     made.arms.push(turn);
     bring_about(&mut made);
+    if on_postgres {
+        dice.of_two_servers(&mut made);
+    }
     made
 }
 
@@ -49,12 +58,15 @@ fn bring_about(made: &mut Round) {
 }
 
 /// SplitMix64 (Steele, Lea, Flood 2014): small, and the same everywhere.
-struct Dice(u64);
+struct Dice {
+    state: u64,
+    points: Vec<String>,
+}
 
 impl Dice {
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.state;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
@@ -77,15 +89,15 @@ impl Dice {
 
     /// Every point has its turn, each in one of so many rounds as there are points.
     fn turn(&mut self, seed: u64, agents: usize) -> Arm {
-        let points = all_points();
-        let point = &points[usize::try_from(seed % points.len() as u64).unwrap()];
-        self.at(point, agents, 1)
+        let turn = usize::try_from(seed % self.points.len() as u64).unwrap();
+        let point = self.points[turn].clone();
+        self.at(&point, agents, 1)
     }
 
     fn arm(&mut self, agents: usize) -> Arm {
-        let points = all_points();
-        let point = &points[self.below(points.len())];
-        self.at(point, agents, 4)
+        let any = self.below(self.points.len());
+        let point = self.points[any].clone();
+        self.at(&point, agents, 4)
     }
 
     fn at(&mut self, point: &str, agents: usize, most: usize) -> Arm {
@@ -97,6 +109,7 @@ impl Dice {
         };
         let most = match point {
             SYNCED => 1,
+            _ if point.starts_with(MOVES) => 1,
             PUSHED => most.min(2),
             _ if point.starts_with("store.") => most * 15,
             _ => most,
@@ -157,6 +170,21 @@ impl Dice {
                 lasts: self.millis(200, 1_000),
             },
             _ => self.cut(agents),
+        }
+    }
+
+    /// What can only happen where there are two.
+    fn of_two_servers(&mut self, made: &mut Round) {
+        let is_moved = made.arms.iter().any(|arm| arm.point.starts_with(MOVES));
+        for _ in 0..self.below(3).max(usize::from(is_moved)) {
+            let after = self.millis(0, 4_000);
+            made.blows.push(Blow::Move { after });
+        }
+        if self.below(3) == 0 {
+            made.blows.push(Blow::Database {
+                after: self.millis(0, 4_000),
+                lasts: self.millis(0, 1_500),
+            });
         }
     }
 

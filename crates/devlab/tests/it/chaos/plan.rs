@@ -11,6 +11,8 @@ use devlab_testing::Faults;
 pub(super) const PUSHED: &str = "push.after_ref";
 /// A sync has moved a branch; the database does not know.
 pub(super) const SYNCED: &str = "sync.after_ref";
+/// Points of a server that a repository moves to, reached where there are two.
+const MOVE_POINTS: [&str; 3] = ["move.after_copy", "move.after_begin", "move.before_finish"];
 /// Points of the server, besides those of its store.
 const SERVER_POINTS: [&str; 21] = [
     "server.before_complete",
@@ -40,7 +42,7 @@ const SERVER_POINTS: [&str; 21] = [
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Who {
     Server,
-    /// A server without repositories beside it, on the same database.
+    /// A second server beside it, on the same database and with a disk of its own.
     Other,
     Agent(usize),
 }
@@ -88,6 +90,10 @@ pub(super) enum Blow {
     LoseClaim { agent: usize },
     /// The server's clock jumps by hours, and back again.
     Clock { hours: i64, after: Duration },
+    /// The goal's repository moves to the other of two servers. One after the other.
+    Move { after: Duration },
+    /// The database is gone for a while, without a word: as when its machine fails.
+    Database { after: Duration, lasts: Duration },
     /// The disk of a process, a small one of its own, is full for a while.
     FillDisk {
         who: Who,
@@ -114,10 +120,12 @@ pub(super) struct Round {
 }
 
 /// Names of all points.
-pub(super) fn all_points() -> Vec<String> {
+pub(super) fn all_points(on_postgres: bool) -> Vec<String> {
+    let of_moves = if on_postgres { &MOVE_POINTS[..] } else { &[] };
     let of_store = FaultPoint::ALL.into_iter().map(FaultPoint::as_str);
     let all = SERVER_POINTS
         .into_iter()
+        .chain(of_moves.iter().copied())
         .chain(of_store)
         .chain(points::ALL)
         .chain([FAULT_WRITE]);

@@ -29,8 +29,8 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn of(outcomes: &[Outcome]) -> Self {
-        let known = plan::all_points();
+    pub(super) fn of(outcomes: &[Outcome], on_postgres: bool) -> Self {
+        let known = plan::all_points(on_postgres);
         let mut points: BTreeMap<String, Row> = known
             .iter()
             .map(|point| (point.clone(), Row::default()))

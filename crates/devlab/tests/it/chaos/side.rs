@@ -90,7 +90,7 @@ async fn fetch(checkout: &Checkout, from: &str) -> Result<(), String> {
 async fn agree(world: &World, project: &Project, wanted: Option<&str>) -> Result<String, String> {
     let heads = || async {
         let stored = world.client.project(project.id).await.ok()?.head;
-        let repository = world.repository_of(project);
+        let repository = world.repository_of(project.id).await.ok()?;
         let actual = git_in(&repository, &["rev-parse", "refs/heads/main"]).await;
         Some((stored, actual.ok()))
     };
@@ -137,7 +137,7 @@ async fn everything_is_there(
     project: &Project,
     known: [&str; 3],
 ) -> Result<(), String> {
-    let repository = world.repository_of(project);
+    let repository = world.repository_of(project.id).await?;
     let git = |args: &'static [&'static str]| git_in(&repository, args);
     git(&["fsck", "--full", "--strict", "--no-dangling"]).await?;
     let side = git(&["show", "refs/heads/main:side.txt"]).await?;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use devlab_api::client::{Client, ClientError, Timeouts};
 use devlab_api::project::{CreateProject, Project};
 use devlab_api::token::CreateToken;
-use devlab_core::TaskId;
+use devlab_core::{ProjectId, TaskId};
 use devlab_store::conformance::postgres::Server as Postgres;
 use devlab_testing::CutProxy;
 use devlab_testing::git::Checkout;
@@ -40,7 +40,7 @@ const CALL_MAX: Duration = Duration::from_secs(5);
 /// Everything of a round.
 pub(super) struct World {
     /// The database, if it is PostgreSQL.
-    postgres: Option<Postgres>,
+    postgres: Option<Mutex<Postgres>>,
     /// Unmounted before the folder is removed.
     _disks: Vec<Disk>,
     folder: Option<TempDir>,
@@ -53,6 +53,8 @@ pub(super) struct World {
     pub(super) url: String,
     pub(super) admin: String,
     pub(super) client: Client,
+    /// The same for calls that may take long.
+    pub(super) slow_client: Client,
     pub(super) agent_client: Client,
     pub(super) project: Project,
     /// Head of the project before the goal.
@@ -61,6 +63,10 @@ pub(super) struct World {
     pub(super) keys: BTreeMap<String, TaskId>,
     /// The goal is done: nothing comes any more that could be broken.
     pub(super) is_over: AtomicBool,
+    /// Held by who moves the goal's repository.
+    pub(super) moving: Mutex<()>,
+    /// In front of both servers, if there are two.
+    _front: Option<CutProxy>,
     /// Held by who cuts the network of an agent.
     pub(super) cutting: Vec<Mutex<()>>,
     /// Folders that should have a small disk of their own and have none, and why.
@@ -90,30 +96,29 @@ impl World {
         let token = agent_token(&client, &project).await;
         let addr = address(&url);
         let mut procs = vec![server];
-        // On a shared database a second server answers every other agent, and the one who asks.
-        let other = match &postgres {
-            Some(postgres) => {
-                let mut other = Proc::new(other(&path, postgres));
-                other.start();
-                procs.push(other);
-                Some(credentials(&data_of(&path, Who::Other)).await.0)
-            }
-            None => None,
+        let mut addrs = vec![addr];
+        if let Some(postgres) = &postgres {
+            let mut other = Proc::new(other(&path, postgres));
+            other.start();
+            procs.push(other);
+            let (url, _) = credentials(&data_of(&path, Who::Other)).await;
+            addrs.push(address(&url));
+        }
+        // Where there are two, every connection of everybody goes to either, at random.
+        let front = match addrs.len() {
+            1 => None,
+            _ => Some(CutProxy::among(addrs.clone()).await),
         };
-        let asked = other.clone().unwrap_or_else(|| url.clone());
+        let asked = front.as_ref().map_or_else(|| url.clone(), CutProxy::url);
         let mut proxies = Vec::new();
         for number in 0..round.agents {
-            let server = match &other {
-                Some(other) if number % 2 == 0 => address(other),
-                Some(_) | None => addr,
-            };
-            let proxy = CutProxy::new(server).await;
+            let proxy = CutProxy::among(addrs.clone()).await;
             procs.push(Proc::new(agent(&path, number, round, &proxy.url(), &token)));
             proxies.push(proxy);
         }
         let client = self::client(&asked, &admin);
         let procs = Procs::new(procs);
-        break_in(&procs, round, addr);
+        break_in(&procs, round, &addrs);
         let mut keeper = JoinSet::new();
         keeper.spawn(procs.clone().keep());
         let mark = path.display().to_string();
@@ -122,7 +127,7 @@ impl World {
         let once = client.clone().with_idempotency_key("the-goal").unwrap();
         let scheduled = insist(|| once.schedule(&goal)).await.unwrap();
         Self {
-            postgres,
+            postgres: postgres.map(Mutex::new),
             _disks: disks,
             folder: Some(folder),
             path,
@@ -130,6 +135,7 @@ impl World {
             keeper,
             proxies,
             agent_client: self::client(&asked, &token),
+            slow_client: self::slow_client(&asked, &admin),
             url: asked,
             admin,
             client,
@@ -138,6 +144,8 @@ impl World {
             goal: scheduled.goal,
             keys: scheduled.tasks,
             is_over: AtomicBool::new(false),
+            moving: Mutex::default(),
+            _front: front,
             cutting: (0..round.agents).map(|_| Mutex::new(())).collect(),
             not_small,
         }
@@ -153,16 +161,37 @@ impl World {
     }
 
     /// The project's repository.
-    pub(super) fn repository(&self) -> PathBuf {
-        self.repository_of(&self.project)
+    pub(super) async fn repository(&self) -> Result<PathBuf, String> {
+        self.repository_of(self.project.id).await
     }
 
-    pub(super) fn repository_of(&self, project: &Project) -> PathBuf {
-        let (org, project) = (project.org, project.id);
-        self.path
-            .join("home/repos")
-            .join(org.to_string())
-            .join(format!("{project}.git"))
+    /// The repository of a project, at the server that is its home now.
+    pub(super) async fn repository_of(&self, id: ProjectId) -> Result<PathBuf, String> {
+        let project = insist(|| self.client.project(id)).await;
+        let project = project.map_err(|error| format!("{id} cannot be read: {error}"))?;
+        let home = project.home.map(|home| home.to_string());
+        let at_other = self.has_other() && home == Some(self.server_id(Who::Other));
+        let home = if at_other { Who::Other } else { Who::Server };
+        let repos = self.data_of(home).join("repos");
+        let org = repos.join(project.org.to_string());
+        Ok(org.join(format!("{id}.git")))
+    }
+
+    /// Id of a server.
+    pub(super) fn server_id(&self, who: Who) -> String {
+        let id = std::fs::read_to_string(self.data_of(who).join("server-id")).unwrap();
+        id.trim().to_owned()
+    }
+
+    /// Nothing reaches the database for a while.
+    pub(super) async fn without_database(&self, lasts: Duration) {
+        let Some(postgres) = &self.postgres else {
+            panic!("a round on SQLite has no database that could be stopped");
+        };
+        let mut postgres = postgres.lock().await;
+        tokio::task::block_in_place(|| postgres.stop());
+        tokio::time::sleep(lasts).await;
+        tokio::task::block_in_place(|| postgres.run());
     }
 
     /// Folder of a process's data.
@@ -197,18 +226,20 @@ impl Drop for World {
 }
 
 /// From here on nothing is safe.
-fn break_in(procs: &Procs, round: &Round, addr: SocketAddr) {
-    let of_server = round
+fn break_in(procs: &Procs, round: &Round, addrs: &[SocketAddr]) {
+    let of_server: Vec<_> = round
         .arms
         .iter()
         .filter(|arm| arm.who == Who::Server)
         .cloned()
         .collect();
-    procs.with(Who::Server, |server| {
-        server.set_env("DEVLAB_BIND", &addr.to_string());
-        server.arm(of_server);
-        server.signal(Signal::KILL);
-    });
+    for (who, addr) in [Who::Server, Who::Other].into_iter().zip(addrs) {
+        procs.with(who, |server| {
+            server.set_env("DEVLAB_BIND", &addr.to_string());
+            server.arm(of_server.clone());
+            server.signal(Signal::KILL);
+        });
+    }
     for number in 0..round.agents {
         procs.with(Who::Agent(number), Proc::start);
     }
@@ -244,14 +275,13 @@ fn address(url: &str) -> SocketAddr {
     url.trim_start_matches("http://").parse().unwrap()
 }
 
-/// A server that has no repositories: what needs one, it passes on.
+/// A server beside the first, which takes repositories too: what needs one of the other's, it
+/// passes on.
 fn other(path: &Path, postgres: &Postgres) -> Spec {
     let mut spec = server(path, Some(postgres));
     spec.who = Who::Other;
     let home = text(&data_of(path, Who::Other));
     spec.env.insert("DEVLAB_HOME".to_owned(), home);
-    spec.env
-        .insert("DEVLAB_ROLES".to_owned(), "api,loops".to_owned());
     spec
 }
 
@@ -323,6 +353,10 @@ pub(super) fn client(url: &str, secret: &str) -> Client {
         ..Timeouts::default()
     };
     Client::new(url, Some(SecretString::from(secret)), timeouts).unwrap()
+}
+
+fn slow_client(url: &str, secret: &str) -> Client {
+    Client::new(url, Some(SecretString::from(secret)), Timeouts::default()).unwrap()
 }
 
 /// Address and administrator's token of a server that has just started for the first time.
@@ -455,6 +489,8 @@ fn disks(round: &Round, path: &Path) -> (Vec<Disk>, BTreeMap<PathBuf, String>) {
         | Blow::Cut { .. }
         | Blow::LoseClaim { .. }
         | Blow::Side
+        | Blow::Move { .. }
+        | Blow::Database { .. }
         | Blow::Clock { .. } => None,
     });
     let small: BTreeSet<PathBuf> = small.collect();
