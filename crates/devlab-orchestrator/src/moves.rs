@@ -9,6 +9,7 @@
 //!
 //! If this stops half-way, the repository stays where it was.
 
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
 use devlab_core::org::Project;
@@ -33,8 +34,6 @@ const NAMED_MAX: usize = 5;
 const TRAINS_MAX: u32 = 10_000;
 /// Open patches that the forge is told of again.
 const PATCHES_MAX: u32 = 500;
-/// Branches of what ended without landing that one move forgets, because nothing has their commits.
-const GONE_MAX: usize = 10_000;
 
 /// A move to this server.
 #[derive(Debug, Clone, Copy)]
@@ -122,28 +121,23 @@ impl Lab {
         };
         copy(&repo, source, wanted.is_lost).await?;
         // Nothing has been stopped yet, however long this takes.
-        self.expect_whole(&repo, wanted, project).await?;
+        self.expect_whole(&repo, project).await?;
         self.fault("move.after_copy")?;
         let begun = move |tx: &mut dyn Tx| servers::begin_move(tx, id, own);
         arriving.epoch = Some(self.store().write(begun).await?);
         self.fault("move.after_begin")?;
         copy(&repo, source, wanted.is_lost).await?;
         repo.set_head(&project.default_branch).await?;
-        arriving.gone = self.expect_whole(&repo, wanted, project).await?;
+        self.expect_whole(&repo, project).await?;
         self.fault("move.before_finish")
     }
 
     /// Refuses a copy without a commit that the store names, and brings branches to where the store
-    /// has them. Returns those of composites that ended and whose commits are not there: nothing
-    /// came of them, and nobody needs them.
-    async fn expect_whole(
-        &self,
-        repo: &BareRepo,
-        wanted: &Move,
-        project: &Project,
-    ) -> Result<Vec<RefName>> {
-        let (mut missing, mut gone) = (Vec::new(), Vec::new());
+    /// has them.
+    async fn expect_whole(&self, repo: &BareRepo, project: &Project) -> Result<()> {
+        let mut missing = Vec::new();
         let mut after = None;
+        let refs: HashMap<RefName, Oid> = repo.all_refs().await?.into_iter().collect();
         loop {
             let page = Page {
                 after,
@@ -156,30 +150,17 @@ impl Lab {
             let named = named.await?;
             missing.extend(repo.missing_objects(&named.commits).await?);
             if missing.is_empty() {
-                // What a home has that answers, the copy has too.
-                let ended = named.ended.into_iter().filter(|_| wanted.is_lost);
-                let ended: Vec<_> = ended.collect();
                 for (branch, head) in &named.heads {
-                    bring(repo, branch, head).await?;
-                }
-                let heads: Vec<_> = ended.iter().map(|(_, head)| head.clone()).collect();
-                let lost = repo.missing_objects(&heads).await?;
-                for (branch, head) in ended {
-                    match lost.contains(&head) {
-                        true => gone.push(branch),
-                        false => bring(repo, &branch, &head).await?,
-                    }
+                    bring(repo, branch, refs.get(branch), head).await?;
                 }
             }
             match named.last {
-                Some(last) if missing.len() < NAMED_MAX && gone.len() < GONE_MAX => {
-                    after = Some(last.uuid())
-                }
+                Some(last) if missing.len() < NAMED_MAX => after = Some(last.uuid()),
                 Some(_) | None => break,
             }
         }
-        if missing.is_empty() && gone.len() < GONE_MAX {
-            return Ok(gone);
+        if missing.is_empty() {
+            return Ok(());
         }
         missing.truncate(NAMED_MAX);
         let missing: Vec<_> = missing.iter().map(Oid::short).collect();
@@ -199,8 +180,6 @@ pub struct Arriving {
     project: ProjectId,
     /// Once it has left its home.
     epoch: Option<u64>,
-    /// Branches that came to nothing, and whose commits are lost.
-    gone: Vec<RefName>,
 }
 
 impl Arriving {
@@ -218,7 +197,6 @@ impl Arriving {
             lab: Arc::clone(lab),
             project,
             epoch: None,
-            gone: Vec::new(),
         })
     }
 
@@ -226,12 +204,6 @@ impl Arriving {
     #[must_use]
     pub fn epoch(&self) -> u64 {
         self.epoch.unwrap_or_default()
-    }
-
-    /// Branches of composites that ended, whose commits did not come: [`arrive`] forgets them.
-    #[must_use]
-    pub fn gone(&self) -> &[RefName] {
-        &self.gone
     }
 
     /// The move does not come about, unless it has already.
@@ -267,12 +239,8 @@ pub fn arrive(
     wanted: &Move,
     own: ServerId,
     epoch: u64,
-    gone: &[RefName],
 ) -> devlab_core::Result<Project> {
     let project = servers::finish_move(tx, wanted.project, own, epoch)?;
-    for branch in gone {
-        tx.set_branch_head(project.id, branch, None)?;
-    }
     if wanted.is_lost {
         // What came is older than what the store knows.
         for target in tx.trains(own, TRAINS_MAX)? {
@@ -319,8 +287,6 @@ struct Named {
     commits: Vec<Oid>,
     /// Branches, and where they are.
     heads: Vec<(RefName, Oid)>,
-    /// Those of composites that have ended.
-    ended: Vec<(RefName, Oid)>,
     last: Option<TaskId>,
 }
 
@@ -338,18 +304,16 @@ impl Named {
         };
         let tasks = view.tasks(&filter, page)?;
         let mut branches = vec![default.clone()];
-        let (mut commits, mut ended) = (Vec::new(), Vec::new());
+        let mut commits = Vec::new();
         for task in &tasks {
             commits.extend(task.published.clone());
+            if task.kind == TaskKind::Composite {
+                branches.push(RefName::of_composite(task.id));
+            }
             // Of what has ended, only what landed has to be there.
             if !task.state.is_end() {
                 let own = [&task.head, &task.prior, &task.merges];
                 commits.extend(own.into_iter().flatten().cloned());
-                branches.push(RefName::of_composite(task.id));
-            } else if task.kind == TaskKind::Composite {
-                let branch = RefName::of_composite(task.id);
-                let head = view.branch_head(project, &branch)?;
-                ended.extend(head.map(|head| (branch, head)));
             }
         }
         let mut heads = Vec::new();
@@ -364,23 +328,21 @@ impl Named {
         Ok(Self {
             commits,
             heads,
-            ended,
             last: tasks.last().map(|task| task.id),
         })
     }
 }
 
 /// Brings a branch to where the store has it, unless it is there or further.
-async fn bring(repo: &BareRepo, branch: &RefName, head: &Oid) -> Result<()> {
-    let actual = repo.resolve(branch).await?;
-    if let Some(actual) = &actual
+async fn bring(repo: &BareRepo, branch: &RefName, actual: Option<&Oid>, head: &Oid) -> Result<()> {
+    if let Some(actual) = actual
         && (actual == head || repo.is_ancestor(head, actual).await?)
     {
         return Ok(());
     }
     let moved = RefUpdate {
         name: branch.clone(),
-        old: actual,
+        old: actual.cloned(),
         new: Some(head.clone()),
     };
     Ok(repo.update_refs(&[moved]).await?)

@@ -472,9 +472,9 @@ async fn move_to_its_end(
 ) -> Result<Response> {
     let (id, own) = (wanted.project, lab.this_server().id);
     let arriving = lab.move_here(&wanted).await?;
-    let (epoch, gone) = (arriving.epoch(), arriving.gone().to_vec());
+    let epoch = arriving.epoch();
     let answer = mutate(&lab, &caller, "project.move", idempotency, move |tx| {
-        let project = arrive(tx, &wanted, own, epoch, &gone)?;
+        let project = arrive(tx, &wanted, own, epoch)?;
         done(
             Some(project.org),
             id,

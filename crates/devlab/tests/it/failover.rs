@@ -200,6 +200,52 @@ fn a_completion_that_a_lost_home_was_taking_counts_once() {
 }
 
 #[test]
+fn a_lost_home_takes_no_branch_along_that_the_records_know() {
+    let mut pair = Pair::new().on_a_moved_clock();
+    pair.start("one", ALL, "");
+    pair.start("two", ALL, "");
+    let checkout = pair.bench.checkout("tally");
+    let project = pair.asked("one", &["project", "create", "tally"]);
+    Ended::of(push(&pair, "one", &checkout).output().unwrap()).ok();
+    pair.there_and_back("tally");
+    // Goals whose branches the copy does not have; one of them has come to nothing already.
+    let graph = json!({
+        "title": "Nobody does this",
+        "project": "tally",
+        "tasks": [{ "key": "a", "title": "Wait", "labels": ["nobody-has-this"],
+                    "driver": { "command": { "script": "true" } } }],
+    });
+    let file = pair.bench.path().join("graph.json");
+    std::fs::write(&file, graph.to_string()).unwrap();
+    let schedule = ["goal", "schedule", file.to_str().unwrap()];
+    let (old, new) = (pair.git_dir("one", &project), pair.git_dir("two", &project));
+    let goals = [(); 2].map(|()| pair.asked("one", &schedule)["goal"].clone());
+    let branches = goals
+        .each_ref()
+        .map(|goal| format!("refs/heads/devlab/{}", goal.as_str().unwrap()));
+    for branch in &branches {
+        until("its branch", || {
+            refs(&pair, &old).contains(branch).then_some(())
+        });
+        assert!(!refs(&pair, &new).contains(branch));
+    }
+    pair.ask("one", &["goal", "cancel", goals[0].as_str().unwrap()])
+        .ok();
+    pair.kill("one");
+    pair.take_for_lost("tally");
+    let there = refs(&pair, &new);
+    for branch in &branches {
+        assert!(there.contains(branch), "{branch} is not in {there}");
+    }
+    let report = pair.asked("two", &["verify"]);
+    assert_eq!(
+        (&report["ok"], &report["elsewhere"]),
+        (&json!(true), &json!(0)),
+        "{report:#}"
+    );
+}
+
+#[test]
 fn goals_go_on_when_a_standby_of_the_database_takes_over() {
     let (mut pair, standby) = Pair::with_standby();
     pair.start("one", ALL, "");
