@@ -63,9 +63,9 @@ e2e: preflight-e2e build ## Drive the dashboard in Chromium: journeys, axe, pict
 	cd web && npm run budgets --silent
 	cd web && npm run e2e --silent -- $(ARGS)
 
-interop-s3: preflight-test ## Try blobs at a real S3 server, with restarts (needs Go)
+interop-s3: preflight-test web ## Try blobs, and a whole lab with a backup, at a real S3 server, with restarts (needs Go)
 	gateway=$$(scripts/tool versitygw) && \
-	DEVLAB_VERSITYGW=$$gateway cargo test --locked -p devlab-store --test it interop -- --ignored --test-threads=1
+	DEVLAB_VERSITYGW=$$gateway cargo test --locked -p devlab-store -p devlab --test it interop -- --ignored --test-threads=1
 
 lint: lint-fmt lint-clippy lint-deny lint-files lint-links lint-shell lint-diagrams lint-web ## Check format, lints, licences, links, scripts
 

@@ -11,6 +11,7 @@ mod accounts;
 mod bytes;
 pub mod dump;
 mod fixtures;
+pub mod gateway;
 pub mod history;
 mod lists;
 mod logs;

@@ -20,6 +20,8 @@ pub(crate) struct Bench {
     dir: TempDir,
     /// Whether logs are sealed at once, however short.
     seals: bool,
+    /// Variables besides.
+    env: Vec<(String, String)>,
 }
 
 impl Bench {
@@ -30,6 +32,7 @@ impl Bench {
                 .tempdir()
                 .unwrap(),
             seals: false,
+            env: Vec::new(),
         }
     }
 
@@ -38,6 +41,15 @@ impl Bench {
         let mut bench = Self::new();
         bench.seals = true;
         bench
+    }
+
+    /// The same with more variables for everything that it runs.
+    pub(crate) fn with_env(mut self, env: &[(&str, String)]) -> Self {
+        let env = env
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()));
+        self.env.extend(env);
+        self
     }
 
     /// Moves the clock of everything that this bench runs, and has started after the first move.
@@ -76,6 +88,7 @@ impl Bench {
         if self.clock().exists() {
             command.env("DEVLAB_TEST_CLOCK_FILE", self.clock());
         }
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
         if self.seals {
             command
                 .env("DEVLAB_SEAL_AFTER_SECS", "0")

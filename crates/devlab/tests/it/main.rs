@@ -3,6 +3,7 @@
 mod archive;
 mod asks;
 mod bench;
+mod bucket;
 mod chaos;
 mod cli;
 mod dashboard;

@@ -1,136 +1,63 @@
 //! Blobs at a real S3 server: Versity's gateway on a folder. `make interop-s3` builds it and says
 //! where it is.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use devlab_store::blobs::{BlobErrorKind, BlobPlace, BlobStore, S3Keys, S3Options};
-use rustix::process::{Pid, Signal, kill_process};
+use devlab_store::conformance::gateway::Gateway;
+use rustix::process::Signal;
 
 use super::s3::options;
 use super::{digest, noise, pieces, suite, text};
 
-/// Where the gateway's program is.
-const PROGRAM: &str = "DEVLAB_VERSITYGW";
+/// Where the blobs are in the bucket.
+const PREFIX: &str = "some/prefix";
 
-/// A gateway; its objects stay when it ends.
-struct Gateway {
-    program: PathBuf,
-    dir: tempfile::TempDir,
-    addr: SocketAddr,
-    process: Option<Child>,
+/// A gateway that answers.
+async fn gateway() -> Gateway {
+    let gateway = Gateway::start();
+    answers(&gateway).await;
+    gateway
 }
 
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        self.kill();
+/// Starts it again.
+async fn again(gateway: &mut Gateway) {
+    gateway.run();
+    answers(gateway).await;
+}
+
+async fn answers(gateway: &Gateway) {
+    let blobs = open_at(gateway);
+    let until = tokio::time::Instant::now() + Duration::from_secs(30);
+    while let Err(error) = blobs.probe().await {
+        let is_over = tokio::time::Instant::now() > until;
+        assert!(!is_over, "the gateway does not answer: {error}");
     }
 }
 
-impl Gateway {
-    async fn start() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "make says where the program is")]
-        let program = std::env::var_os(PROGRAM)
-            .unwrap_or_else(|| panic!("{PROGRAM} names no program: run `make interop-s3`"));
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(dir.path().join("objects/lab")).unwrap();
-        std::fs::create_dir_all(dir.path().join("meta")).unwrap();
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let addr = free.local_addr().unwrap();
-        drop(free);
-        let mut gateway = Self {
-            program: program.into(),
-            dir,
-            addr,
-            process: None,
-        };
-        gateway.run().await;
-        gateway
-    }
-
-    /// Starts the process and waits until it answers.
-    async fn run(&mut self) {
-        let path = |name: &str| self.dir.path().join(name);
-        let log = std::fs::File::create(path("log")).unwrap();
-        let process = Command::new(&self.program)
-            .args(["--access", "key", "--secret", "hush", "--quiet", "--port"])
-            .arg(self.addr.to_string())
-            .args(["posix", "--sidecar"])
-            .arg(path("meta"))
-            .arg(path("objects"))
-            .env_clear()
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        self.process = Some(process);
-        let blobs = self.open();
-        for _ in 0..100 {
-            if blobs.probe().await.is_ok() {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        let log = std::fs::read_to_string(path("log")).unwrap_or_default();
-        panic!(
-            "the gateway does not answer: {:?}\n{log}",
-            blobs.probe().await
-        );
-    }
-
-    fn url(&self) -> String {
-        format!("http://{}", self.addr)
-    }
-
-    fn open(&self) -> Arc<BlobStore> {
-        open(options(self.url()))
-    }
-
-    fn signal(&self, signal: Signal) {
-        let id = i32::try_from(self.process.as_ref().unwrap().id()).unwrap();
-        kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
-    }
-
-    fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.kill().ok();
-            process.wait().ok();
-        }
-    }
+fn open_at(gateway: &Gateway) -> Arc<BlobStore> {
+    open(options(gateway.url()))
 }
 
 fn open(options: S3Options) -> Arc<BlobStore> {
     BlobStore::open(&BlobPlace::S3(Box::new(options))).unwrap()
 }
 
-fn objects(dir: &Path) -> usize {
-    let folder = dir.join("objects/lab/some/prefix/sha256");
-    let below = |dir: &Path| {
-        std::fs::read_dir(dir)
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-    };
-    below(&folder).map(|folder| below(&folder).count()).sum()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a gateway: make interop-s3"]
 async fn interop_a_real_server_does_what_every_place_does() {
-    let gateway = Gateway::start().await;
-    suite::run(&gateway.open()).await;
-    assert!(objects(gateway.dir.path()) > 0);
+    let gateway = gateway().await;
+    suite::run(&open_at(&gateway)).await;
+    assert!(gateway.blobs(PREFIX) > 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a gateway: make interop-s3"]
 async fn interop_a_restart_loses_nothing() {
-    let mut gateway = Gateway::start().await;
-    let blobs = gateway.open();
+    let mut gateway = gateway().await;
+    let blobs = open_at(&gateway);
     let content = text(700_000);
     let name = digest(&content);
     let put = blobs.put(&name, pieces(&content)).await.unwrap();
@@ -138,7 +65,7 @@ async fn interop_a_restart_loses_nothing() {
     // It is away for longer than a call waits.
     let away = blobs.verify(&name).await.unwrap_err();
     assert_eq!(away.kind, BlobErrorKind::Unreachable, "{away}");
-    gateway.run().await;
+    again(&mut gateway).await;
     assert_eq!(blobs.verify(&name).await.unwrap(), put);
     assert_eq!(blobs.health().trouble, None);
 }
@@ -146,11 +73,11 @@ async fn interop_a_restart_loses_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a gateway: make interop-s3"]
 async fn interop_an_upload_that_is_killed_half_way_is_whole_or_absent() {
-    let mut gateway = Gateway::start().await;
+    let mut gateway = gateway().await;
     let content = noise(40 * 1024 * 1024);
     let name = digest(&content);
     for after_ms in [5, 40, 120, 300] {
-        let blobs = gateway.open();
+        let blobs = open_at(&gateway);
         let (uploader, content) = (Arc::clone(&blobs), content.clone());
         let wanted = name.clone();
         let upload = async move { uploader.put(&wanted, pieces(&content)).await };
@@ -158,7 +85,7 @@ async fn interop_an_upload_that_is_killed_half_way_is_whole_or_absent() {
         let upload = tracker.spawn(upload);
         tokio::time::sleep(Duration::from_millis(after_ms)).await;
         gateway.kill();
-        gateway.run().await;
+        again(&mut gateway).await;
         let outcome = upload.await.unwrap();
         match blobs.stat(&name).await.unwrap() {
             Some(_) => drop(blobs.verify(&name).await.unwrap()),
@@ -176,8 +103,8 @@ async fn interop_an_upload_that_is_killed_half_way_is_whole_or_absent() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a gateway: make interop-s3"]
 async fn interop_a_server_that_pauses_is_waited_for_within_a_bound() {
-    let gateway = Gateway::start().await;
-    let blobs = gateway.open();
+    let gateway = gateway().await;
+    let blobs = open_at(&gateway);
     let put = blobs
         .put_bytes(Bytes::from_static(b"content"))
         .await
@@ -199,7 +126,7 @@ async fn interop_a_server_that_pauses_is_waited_for_within_a_bound() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a gateway: make interop-s3"]
 async fn interop_a_wrong_key_and_a_wrong_bucket_are_said() {
-    let gateway = Gateway::start().await;
+    let gateway = gateway().await;
     let wrong = S3Options {
         keys: Some(S3Keys {
             access_key: "key".to_owned(),
