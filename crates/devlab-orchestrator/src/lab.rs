@@ -25,6 +25,7 @@ use crate::error::{Error, Result};
 use crate::homes::{self, Place, ThisServer};
 use crate::loops::Loops;
 use crate::secrets;
+use crate::standing::Standings;
 use crate::wakes::Wakes;
 
 /// Called at every named point at which a test may break the lab.
@@ -124,6 +125,7 @@ pub struct Lab {
     pub(crate) place: Place,
     faults: FaultHook,
     attempt_key: String,
+    pub(crate) standings: Standings,
     settings: Mutex<HashMap<ProjectId, (Oid, Arc<ProjectSettings>)>>,
     pub(crate) imports: Semaphore,
     pub(crate) archives: Arc<Semaphore>,
@@ -177,6 +179,7 @@ impl Lab {
             repos: parts.repos,
             config: parts.config,
             faults: parts.faults,
+            standings: Standings::default(),
             settings: Mutex::default(),
             imports: Semaphore::new(IMPORTS_MAX),
             archives: Arc::new(Semaphore::new(ARCHIVES_MAX)),

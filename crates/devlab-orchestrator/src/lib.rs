@@ -28,6 +28,7 @@ pub mod scope;
 mod secrets;
 pub mod sessions;
 mod source;
+mod standing;
 pub mod tokens;
 mod upstream;
 mod wakes;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use devlab_core::ask::{Ask, Question};
-use devlab_core::attempt::{Agent, Attempt, AttemptKind, AttemptState, Phase};
+use devlab_core::attempt::{Attempt, AttemptKind, AttemptState, Phase};
 use devlab_core::auth::{Principal, Role};
 use devlab_core::check::{CheckSet, Sha256Hex};
 use devlab_core::limits::{LOG_TAIL_BYTES_MAX, LONG_POLL_MAX};
@@ -23,6 +23,7 @@ use devlab_store::StoreExt;
 use crate::error::Result;
 use crate::lab::Lab;
 use crate::scope;
+use crate::standing::Standing;
 use crate::wakes::Ticket;
 
 /// How often a waiting agent looks again by itself, in case a wake was lost.
@@ -81,31 +82,41 @@ impl Lab {
         let deadline = tokio::time::Instant::now() + wait.min(LONG_POLL_MAX);
         // Without waiting there is no need to know who asks before the one transaction.
         if wait.is_zero() {
-            return self.try_claim(who, agent, &claim_id).await;
+            let (_, found) = self.try_claim(who, agent, &claim_id).await?;
+            return Ok(found);
         }
         // The wake that the next look uses up. It is passed on if that look cannot use it.
         let mut wake: Option<Ticket> = None;
         // An answer that was lost is given again, even to an agent that takes no new work.
         let mut is_first = true;
+        let mut known = self.standings.get(agent);
         loop {
             let orders = self.wakes.orders(agent);
             let ordered = orders.notified();
             tokio::pin!(ordered);
             // Registered before looking at the agent, so that no order is missed in between.
             ordered.as_mut().enable();
-            let known = self.agent_of(who, agent).await?;
+            let standing = match known.take() {
+                Some(known) => known,
+                None => self.standing_of(who, agent).await?,
+            };
             // In line before looking: what becomes ready after the look wakes this place. An agent
             // that takes no work stands in nobody's way.
-            let in_line = |known: &Agent| self.wakes.get_in_line(known.org, &known.labels);
-            let mut ticket = (!known.draining).then(|| in_line(&known));
+            let in_line = |agent: &Standing| self.wakes.get_in_line(agent.org, &agent.labels);
+            let mut ticket = (!standing.draining).then(|| in_line(&standing));
             if ticket.is_some() || is_first {
                 is_first = false;
-                let found = self.try_claim(who, agent, &claim_id).await?;
+                let (now, found) = self.try_claim(who, agent, &claim_id).await?;
                 if let Some(mut used) = wake.take() {
                     used.used();
                 }
                 if found.is_some() {
                     return Ok(found);
+                }
+                // It stands in the wrong line, or in one where it should not be.
+                if now != standing {
+                    known = Some(now);
+                    continue;
                 }
             }
             wake = None;
@@ -124,34 +135,42 @@ impl Lab {
             };
             if is_told {
                 wake = ticket;
+                known = Some(standing);
             }
         }
     }
 
-    async fn agent_of(&self, who: &Principal, agent: AgentId) -> Result<Agent> {
+    async fn standing_of(&self, who: &Principal, agent: AgentId) -> Result<Standing> {
         let who = who.clone();
-        Ok(self
+        let found = self
             .store()
-            .read(move |view| scope::agent(view, &who, agent))
-            .await?)
+            .read(move |view| scope::agent(view, &who, agent));
+        Ok(Standing::of(&found.await?))
     }
 
+    /// Looks for work, in one transaction, and at the agent.
     async fn try_claim(
         &self,
         who: &Principal,
         agent: AgentId,
         claim_id: &str,
-    ) -> Result<Option<Assignment>> {
+    ) -> Result<(Standing, Option<Assignment>)> {
         let rules = self.config.rules;
         let (who, claim_id) = (who.clone(), claim_id.to_owned());
         let claimed = self.store().write(move |tx| {
-            scope::agent(tx, &who, agent)?;
-            let Some(attempt) = claim::claim(tx, &rules, agent, &claim_id)? else {
-                return Ok(None);
+            let standing = Standing::of(&scope::agent(tx, &who, agent)?);
+            let found = match claim::claim(tx, &rules, agent, &claim_id)? {
+                Some(attempt) => Some(assignment(tx, attempt)?),
+                None => None,
             };
-            assignment(tx, attempt).map(Some)
+            Ok((standing, found))
         });
-        Ok(claimed.await?)
+        let claimed = claimed.await;
+        match &claimed {
+            Ok((standing, _)) => self.standings.put(agent, standing),
+            Err(_) => self.standings.forget(agent),
+        }
+        Ok(claimed?)
     }
 
     /// What an agent has to do about the attempts it holds; waits up to `wait` for something.

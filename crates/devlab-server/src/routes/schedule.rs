@@ -12,11 +12,11 @@ use devlab_core::label::Labels;
 use devlab_core::limits::TITLE_CHARS_MAX;
 use devlab_core::rules::schedule::{self, NewTask, Place};
 use devlab_core::task::TaskSpec;
-use devlab_orchestrator::{Lab, scope};
+use devlab_orchestrator::Lab;
 use hyper::StatusCode;
 use utoipa_axum::routes;
 
-use super::support::{self, done, mutate};
+use super::support::{self, Site, done, mutate};
 use crate::extract::{Caller, Mutation};
 use crate::openapi::Routes;
 use crate::policy::{Policy, Roles};
@@ -44,44 +44,28 @@ async fn schedule_it(
     if let Some(answer) = support::replayed(&lab, idempotency.as_ref()).await? {
         return Ok(answer);
     }
-    let place = place(&lab, &caller, &body).await?;
+    let (org, project) = (body.org.clone(), body.project.clone());
+    let site = Site::find(&lab, &caller, org, project, None).await?;
+    let depends_on = body.depends_on.clone();
     let new = goal(body)?;
     mutate(&lab, &caller, "schedule", idempotency, move |tx| {
+        let (org, project) = site.org_and_project(tx)?;
+        let place = Place {
+            org,
+            project,
+            parent: None,
+            depends_on: depends_on.clone(),
+            draft: false,
+        };
         let made = schedule::create(tx, &place, &new)?;
         let tasks: BTreeMap<_, _> = made.below.into_iter().collect();
         let answer = Scheduled {
             goal: made.id,
             tasks,
         };
-        done(Some(place.org), made.id, StatusCode::CREATED, &answer)
+        done(Some(org), made.id, StatusCode::CREATED, &answer)
     })
     .await
-}
-
-async fn place(lab: &Arc<Lab>, caller: &Caller, body: &Schedule) -> Result<Place> {
-    let who = caller.principal.clone();
-    let (org, project) = (body.org.clone(), body.project.clone());
-    let found = lab.read(move |view| {
-        let org = scope::org(view, &who, org.as_deref())?.id;
-        let project = match project {
-            Some(given) => Some(scope::project_named(view, &who, org, &given)?),
-            None => None,
-        };
-        Ok((org, project))
-    });
-    let (org, project) = found.await?;
-    let project = match project {
-        Some(project) => Some(lab.project_place(&project).await?),
-        None => None,
-    };
-    let depends_on = body.depends_on.clone();
-    Ok(Place {
-        org,
-        project,
-        parent: None,
-        depends_on,
-        draft: false,
-    })
 }
 
 fn goal(body: Schedule) -> Result<NewTask> {

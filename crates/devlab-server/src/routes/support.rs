@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use devlab_core::auth::Principal;
 use devlab_core::limits::{PAGE_DEFAULT, PAGE_MAX};
+use devlab_core::org::ProjectSettings;
 use devlab_core::tx::{Page, Tx};
-use devlab_core::{OrgId, Refusal};
-use devlab_orchestrator::{Answer, Done, IdempotencyKey, Lab, Mutation};
+use devlab_core::{OrgId, ProjectId, Refusal, TaskId};
+use devlab_orchestrator::{Answer, Done, IdempotencyKey, Lab, Mutation, scope};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
@@ -47,6 +49,71 @@ impl From<devlab_orchestrator::Error> for ApiError {
                 Self::new(Kind::PLAN_INVALID, detail).problems(problems)
             }
             Error::Io { .. } | Error::Injected(_) => Self::internal(error.to_string()),
+        }
+    }
+}
+
+/// A project with the settings of its repository.
+type Settled = (ProjectId, ProjectSettings);
+
+/// Where new work goes, as far as that has to be read before the transaction that makes it: the
+/// settings of a project are in its repository. Without a project there is nothing to read, so that
+/// the usual task costs one transaction.
+#[derive(Debug, Clone)]
+pub(super) struct Site {
+    who: Principal,
+    org: Option<String>,
+    known: Option<(OrgId, Option<Settled>)>,
+}
+
+impl Site {
+    /// Looks for the project that was named, or that of a parent.
+    pub(super) async fn find(
+        lab: &Arc<Lab>,
+        caller: &Caller,
+        org: Option<String>,
+        project: Option<String>,
+        parent: Option<TaskId>,
+    ) -> Result<Self> {
+        let mut site = Self {
+            who: caller.principal.clone(),
+            org,
+            known: None,
+        };
+        if project.is_none() && parent.is_none() {
+            return Ok(site);
+        }
+        let (who, org) = (site.who.clone(), site.org.clone());
+        let found = lab.read(move |view| {
+            let parent = parent.map(|id| scope::task(view, &who, id)).transpose()?;
+            let org = match &parent {
+                Some(parent) if org.is_none() => parent.org,
+                Some(_) | None => scope::org(view, &who, org.as_deref())?.id,
+            };
+            let project = match (project, parent.and_then(|parent| parent.project)) {
+                (Some(given), _) => Some(scope::project_named(view, &who, org, &given)?),
+                (None, Some(id)) => view.project(id)?,
+                (None, None) => None,
+            };
+            Ok((org, project))
+        });
+        let (org, project) = found.await?;
+        let project = match project {
+            Some(project) => Some(lab.project_place(&project).await?),
+            None => None,
+        };
+        site.known = Some((org, project));
+        Ok(site)
+    }
+
+    /// The org, and the project if there is one.
+    pub(super) fn org_and_project(
+        &self,
+        tx: &mut dyn Tx,
+    ) -> devlab_core::Result<(OrgId, Option<Settled>)> {
+        match &self.known {
+            Some(known) => Ok(known.clone()),
+            None => Ok((scope::org(tx, &self.who, self.org.as_deref())?.id, None)),
         }
     }
 }

@@ -24,7 +24,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::routes;
 
-use super::support::{self, PartQuery, done, mutate};
+use super::support::{self, PartQuery, Site, done, mutate};
 use crate::convert::{self, TaskParts};
 use crate::extract::{Caller, Idempotency, Mutation, PathId, Query};
 use crate::openapi::Routes;
@@ -175,7 +175,8 @@ pub(super) async fn make(
     if let Some(answer) = support::replayed(lab, idempotency.as_ref()).await? {
         return Ok(answer);
     }
-    let place = place(lab, caller, &body).await?;
+    let site = Site::find(lab, caller, body.org, body.project, body.parent).await?;
+    let (parent, depends_on, draft) = (body.parent, body.depends_on, body.draft);
     let new = NewTask {
         key: String::new(),
         requires: Labels::new(&body.labels)?,
@@ -193,46 +194,23 @@ pub(super) async fn make(
         },
     };
     mutate(lab, caller, "task.create", idempotency, move |tx| {
+        let (org, project) = site.org_and_project(tx)?;
+        let place = Place {
+            org,
+            project,
+            parent,
+            depends_on: depends_on.clone(),
+            draft,
+        };
         let made = schedule::create(tx, &place, &new)?;
         done(
-            Some(place.org),
+            Some(org),
             made.id,
             StatusCode::CREATED,
             &view_of(tx, made.id)?,
         )
     })
     .await
-}
-
-async fn place(lab: &Arc<Lab>, caller: &Caller, body: &CreateTask) -> Result<Place> {
-    let who = caller.principal.clone();
-    let (org, project, parent) = (body.org.clone(), body.project.clone(), body.parent);
-    let found = lab.read(move |view| {
-        let parent = parent.map(|id| scope::task(view, &who, id)).transpose()?;
-        let org = match &parent {
-            Some(parent) if org.is_none() => parent.org,
-            Some(_) | None => scope::org(view, &who, org.as_deref())?.id,
-        };
-        let project = match (project, parent.and_then(|parent| parent.project)) {
-            (Some(given), _) => Some(scope::project_named(view, &who, org, &given)?),
-            (None, Some(id)) => view.project(id)?,
-            (None, None) => None,
-        };
-        Ok((org, project))
-    });
-    let (org, project) = found.await?;
-    let project = match project {
-        Some(project) => Some(lab.project_place(&project).await?),
-        None => None,
-    };
-    let depends_on = body.depends_on.clone();
-    Ok(Place {
-        org,
-        project,
-        parent: body.parent,
-        depends_on,
-        draft: body.draft,
-    })
 }
 
 /// A task with everything that belongs to it.

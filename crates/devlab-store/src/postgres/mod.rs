@@ -201,7 +201,8 @@ impl PostgresStore {
         })
     }
 
-    /// Runs reads on one view of the database, off the async threads.
+    /// Runs reads on one view of the database, off the async threads. Nobody waits for the end of the
+    /// view.
     async fn reading<T: Send + 'static>(
         &self,
         reads: impl FnOnce(&PgConn<'_>, Timestamp, &RandomSource) -> Result<T> + Send + 'static,
@@ -209,6 +210,7 @@ impl PostgresStore {
         let client = self.reader().await?;
         let (clock, random) = (self.clock.clone(), Arc::clone(&self.random));
         let handle = Handle::current();
+        let (answer, receiver) = oneshot::channel();
         let work = move || {
             let conn = PgConn {
                 wait: Wait::Shared(&handle),
@@ -226,15 +228,17 @@ impl PostgresStore {
                     Ok(())
                 })
             });
+            let outcome = outcome.and_then(|()| result.ok_or_else(|| closed().into()));
+            // Whoever asked may have gone.
+            drop(answer.send(outcome));
             // A connection that fails to end its transaction is not used again.
             let ended = handle.block_on(client.batch_execute("ROLLBACK"));
             if conn.lost.get() || ended.is_err() {
                 drop(Object::take(client));
             }
-            outcome?;
-            result.ok_or_else(|| closed().into())
         };
-        tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| {
+        drop(tokio::task::spawn_blocking(work));
+        receiver.await.unwrap_or_else(|_| {
             Err(Error::Storage(StorageError::new(
                 StorageErrorKind::Other,
                 "a read panicked",

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use devlab_api::agent::{Claim, Claimed};
+use devlab_api::agent::{Claim, Claimed, RegisterAgent};
 use devlab_api::client::ClientError;
-use devlab_api::task::{CreateTask, Task};
+use devlab_api::task::{CreateTask, Schedule, Task};
 use devlab_core::TaskId;
 use devlab_core::state::StateName;
 use devlab_testing::{CutProxy, Faults, HandClock, ScriptedAgent, Setup, TestServer, until};
@@ -366,6 +366,38 @@ async fn a_draining_agent_finishes_and_takes_nothing_new() {
     assert_eq!(code(held), "conflict");
     agent.finish(&work).await.unwrap();
     server.admin().delete_agent(agent.agent.id).await.unwrap();
+    server.stop().await;
+}
+
+/// A server remembers those who ask for work, as a hint.
+#[tokio::test]
+async fn an_agent_that_comes_back_with_other_labels_stands_in_their_line() {
+    const FAR_LESS_THAN_A_SLOW_LOOK: Duration = Duration::from_secs(5);
+    let server = TestServer::start().await;
+    let agent = server.agent("default", "one", 1).await;
+    assert!(agent.claim_now().await.is_none());
+    let with_labels = RegisterAgent {
+        org: None,
+        name: "one".to_owned(),
+        labels: vec!["gpu".to_owned()],
+        capacity: 1,
+        runtime: "local".to_owned(),
+    };
+    let again = agent.client.register_agent(&with_labels).await.unwrap();
+    assert_eq!(again.id, agent.agent.id);
+    let render = Schedule {
+        org: Some("default".to_owned()),
+        task: Some("Render".to_owned()),
+        driver: Some(crate::driver()),
+        labels: vec!["gpu".to_owned()],
+        ..Schedule::default()
+    };
+    let began = Instant::now();
+    let (work, made) = tokio::join!(agent.claim(), async {
+        server.admin().schedule(&render).await.unwrap()
+    });
+    assert_eq!(work.task, made.goal);
+    assert!(began.elapsed() < FAR_LESS_THAN_A_SLOW_LOOK);
     server.stop().await;
 }
 
