@@ -104,11 +104,7 @@ impl World {
             let (url, _) = credentials(&data_of(&path, Who::Other)).await;
             addrs.push(address(&url));
         }
-        // Where there are two, every connection of everybody goes to either, at random.
-        let front = match addrs.len() {
-            1 => None,
-            _ => Some(CutProxy::among(addrs.clone()).await),
-        };
+        let front = in_front(&addrs).await;
         let asked = front.as_ref().map_or_else(|| url.clone(), CutProxy::url);
         let mut proxies = Vec::new();
         for number in 0..round.agents {
@@ -222,6 +218,14 @@ impl Drop for World {
     fn drop(&mut self) {
         // Of a failed round: supervisors end what their agents leave.
         drop(self.procs.each(|proc| proc.retire(Signal::KILL)));
+    }
+}
+
+/// Where there are two servers, every connection of everybody goes to either, at random.
+async fn in_front(addrs: &[SocketAddr]) -> Option<CutProxy> {
+    match addrs {
+        [] | [_] => None,
+        several => Some(CutProxy::among(several.to_vec()).await),
     }
 }
 
