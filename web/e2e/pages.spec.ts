@@ -24,6 +24,7 @@ function pagesOf(seeded: Seeded): Array<[name: string, path: string, ready: stri
     ["overview", org, "Waiting for you"],
     ["board-columns", `${org}/board`, "Accept comments"],
     ["board-table", `${org}/board?view=table`, "Accept comments"],
+    ["board-groups", `${org}/board?view=table&group=goal`, "Accept comments"],
     ["goal-graph", `${goal}?view=graph`, "Write the changelog"],
     ["goal-list", `${goal}?view=list&task=${seeded.goal}`, "Write the changelog"],
     ["goal-timeline", `${goal}?view=timeline`, "Parse dates"],

@@ -17,11 +17,12 @@ pub fn parse_all(text: &str) -> Vec<(String, String)> {
 const CHANGE = `
 printf '\\033[1mreading\\033[0m src/parser.rs\\n'
 sleep 1
-python3 - <<'END'
-text = open("src/parser.rs").read()
-text = text.replace("    let (key, value)", "    // A comment says nothing.\\n    let line = line.split('#').next()?;\\n    if line.trim().is_empty() {\\n        return None;\\n    }\\n    let (key, value)")
-text = text.replace("text.lines()", "text.lines().map(str::trim_end)")
-open("src/parser.rs", "w").write(text)
+'${process.execPath}' - <<'END'
+const { readFileSync, writeFileSync } = require("node:fs");
+const text = readFileSync("src/parser.rs", "utf8")
+  .replace("    let (key, value)", "    // A comment says nothing.\\n    let line = line.split('#').next()?;\\n    if line.trim().is_empty() {\\n        return None;\\n    }\\n    let (key, value)")
+  .replace("text.lines()", "text.lines().map(str::trim_end)");
+writeFileSync("src/parser.rs", text);
 END
 mkdir -p docs
 printf '# Comments\\n\\nA line that begins with \`#\` is a comment.\\n\\n\`\`\`ini\\nname = value # why\\n\`\`\`\\n' > docs/comments.md
@@ -60,17 +61,26 @@ export async function seedReview(lab: Lab, name: string): Promise<{ review: stri
 /** Draws pictures of two sizes, and leaves a report besides. */
 const PICTURES = `
 mkdir -p shots
-python3 - <<'END'
-import struct, zlib
-def png(path, width, height, colour):
-    def chunk(kind, data):
-        body = kind + data
-        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
-    rows = b"".join(b"\\0" + bytes(c for x in range(width) for c in colour(x, y)) for y in range(height))
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    open(path, "wb").write(b"\\x89PNG\\r\\n\\x1a\\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
-png("shots/before.png", 320, 180, lambda x, y: (40 + x // 3, 60 + y // 2, 150))
-png("shots/after.png", 640, 240, lambda x, y: (200 - x // 5, 90 + y // 3, 60))
+'${process.execPath}' - <<'END'
+const { writeFileSync } = require("node:fs");
+const { crc32, deflateSync } = require("node:zlib");
+const word = (n) => { const four = Buffer.alloc(4); four.writeUInt32BE(n); return four; };
+const chunk = (kind, data) => {
+  const body = Buffer.concat([Buffer.from(kind), data]);
+  return Buffer.concat([word(data.length), body, word(crc32(body))]);
+};
+const png = (path, width, height, colour) => {
+  const rows = [];
+  for (let y = 0; y < height; y += 1) {
+    rows.push(0);
+    for (let x = 0; x < width; x += 1) rows.push(...colour(x, y).map(Math.floor));
+  }
+  const head = Buffer.concat([word(width), word(height), Buffer.from([8, 2, 0, 0, 0])]);
+  const parts = [chunk("IHDR", head), chunk("IDAT", deflateSync(Buffer.from(rows))), chunk("IEND", Buffer.alloc(0))];
+  writeFileSync(path, Buffer.concat([Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]), ...parts]));
+};
+png("shots/before.png", 320, 180, (x, y) => [40 + x / 3, 60 + y / 2, 150]);
+png("shots/after.png", 640, 240, (x, y) => [200 - x / 5, 90 + y / 3, 60]);
 END
 printf '# Report\\n\\n2 pictures, no errors.\\n' > shots/report.md
 `;

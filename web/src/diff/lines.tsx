@@ -1,7 +1,8 @@
 import { Plus } from "lucide-react";
+import type { Token } from "../code/colours";
 import { cx } from "../ui/cx";
 import type { DiffLine, Hunk, Side } from "./model";
-import type { HunkTokens, Token } from "./tokens";
+import type { HunkTokens } from "./tokens";
 
 interface Shared {
   hunk: Hunk;
