@@ -63,7 +63,8 @@ test: preflight-test web ## Run every test: Rust, web, the demo's own, the journ
 
 e2e: preflight-e2e build ## Drive the dashboard in Chromium: journeys, axe, pictures, budgets
 	cd web && npm run budgets --silent
-	cd web && npm run e2e --silent -- $(ARGS)
+	cd web && npm run e2e --silent -- --pass-with-no-tests $(ARGS)
+	cd web && npm run measure --silent -- --pass-with-no-tests $(ARGS)
 
 interop-s3: preflight-test web ## Try blobs, and a whole lab with a backup, at a real S3 server, with restarts (needs Go)
 	gateway=$$(scripts/tool versitygw) && \

@@ -13,6 +13,8 @@ export default defineConfig({
     { name: "pages", testMatch: "pages.spec.ts", fullyParallel: true },
     // What is measured has the machine for itself: it is run on its own.
     { name: "budgets", testMatch: "budgets.spec.ts", workers: 1 },
+    // Writes the pictures of the documents: run it when a page looks different.
+    { name: "pictures", testMatch: "pictures.spec.ts", workers: 1 },
   ],
   timeout: 60_000,
   expect: { timeout: 15_000 },

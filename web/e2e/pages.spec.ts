@@ -43,6 +43,7 @@ function pagesOf(seeded: Seeded): Array<[name: string, path: string, ready: stri
     ["project-patches", `${org}/projects/settings?tab=patches`, "Accept comments"],
     ["project-train", `${org}/projects/settings?tab=train`, "In the train"],
     ["new-work", `${org}/new?mode=graph`, "Checks besides"],
+    ["new-work-planner", `${org}/new?mode=plan`, "Why it is wanted"],
     ["policy", `${org}/admin/policy`, "What is in force"],
     ["policy-project", `${org}/admin/policy?project=${seeded.project}`, "What is in force"],
     ["policy-goal", `${org}/admin/policy?goal=${seeded.goal}`, "What is in force"],

@@ -30,7 +30,7 @@ printf '\\033[32mdone\\033[0m: 2 files\\n'
 `;
 
 /** Writes lines with colours, errors and progress, as build tools do. */
-const noisy = (lines: number) => `
+export const noisy = (lines: number) => `
 i=0
 while [ $i -lt ${lines} ]; do
   i=$((i+1))

@@ -80,7 +80,7 @@ export function newSearch(raw: Raw) {
   return some({
     project: text(raw, "project"),
     title: text(raw, "title"),
-    mode: oneOf(raw, "mode", ["task", "graph", "json"] as const),
+    mode: oneOf(raw, "mode", ["task", "graph", "plan", "json"] as const),
   });
 }
 

@@ -51,6 +51,7 @@ test("the palette does things to tasks from anywhere, and asks first before it e
   const page = await world.open(browser);
   await world.api.post("/schedule", { org: "default", task: "Quagga census", labels: ["nobody"] });
   await page.keyboard.press("Control+k");
+  await expect(page.getByRole("combobox")).toBeFocused();
   await page.keyboard.type("cancel quagga");
   await expect(page.getByRole("option", { name: /Cancel “Quagga census”/ })).toBeVisible();
   await page.keyboard.press("Enter");

@@ -58,12 +58,12 @@ function Plot({
     <figure className="min-w-0">
       <figcaption className="mb-1 flex justify-between text-xs text-ink-3">
         <span className="font-medium text-ink-2">{title}</span>
-        <span>per {span(per)}</span>
+        <span>per {span(per).replace(/^1 /, "")}</span>
       </figcaption>
       <div ref={place} aria-hidden="true" className="h-36 [&_.u-wrap]:w-full" />
       <table className="sr-only">
         <caption>
-          {title} per {span(per)}
+          {title} per {span(per).replace(/^1 /, "")}
         </caption>
         <tbody>
           {series.times.map((time, index) => (

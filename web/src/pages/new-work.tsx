@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
-import { FileJson, Network, Type } from "lucide-react";
-import { type FormEvent, useState } from "react";
+import { FileJson, GitBranch, Network, Type } from "lucide-react";
+import { type FormEvent, type ReactNode, useState } from "react";
 import { Problem } from "../api/problem";
 import { projects } from "../api/queries";
 import { useLab } from "../shell/lab";
@@ -12,6 +12,7 @@ import { Checkbox, Field, Input, Select, Textarea } from "../ui/field";
 import { PageHead, Section } from "../ui/page";
 import { Segments } from "../ui/segments";
 import { EMPTY, type Faults, type Form, faultsOf, type Mode, type Step } from "../work/form";
+import { Planned } from "../work/planned";
 import { Preview } from "../work/preview";
 import { Rows } from "../work/rows";
 
@@ -71,33 +72,38 @@ export function NewWorkPage() {
       />
     );
   }
+  const head = (submit: ReactNode) => (
+    <PageHead
+      title="New work"
+      meta={<span>Say what is wanted. You see what will happen before anything starts.</span>}
+      actions={submit}
+    >
+      <div className="px-4 pb-3 md:px-6">
+        <Segments<Mode>
+          label="Form"
+          value={form.mode}
+          onChange={(mode) => {
+            change({ mode });
+            void navigate({ search: (before) => ({ ...before, mode }), replace: true });
+          }}
+          options={[
+            { value: "task", label: "One task", icon: <Type /> },
+            { value: "graph", label: "Graph", icon: <Network /> },
+            { value: "plan", label: "Planner", icon: <GitBranch /> },
+            { value: "json", label: "File", icon: <FileJson /> },
+          ]}
+        />
+      </div>
+    </PageHead>
+  );
+  if (form.mode === "plan") return <Planned chosen={form.project} head={head} />;
   return (
     <form onSubmit={look} noValidate>
-      <PageHead
-        title="New work"
-        meta={<span>Say what is wanted. You see what will happen before anything starts.</span>}
-        actions={
-          <Button look="primary" type="submit">
-            Preview
-          </Button>
-        }
-      >
-        <div className="px-4 pb-3 md:px-6">
-          <Segments<Mode>
-            label="Form"
-            value={form.mode}
-            onChange={(mode) => {
-              change({ mode });
-              void navigate({ search: (before) => ({ ...before, mode }), replace: true });
-            }}
-            options={[
-              { value: "task", label: "One task", icon: <Type /> },
-              { value: "graph", label: "Graph", icon: <Network /> },
-              { value: "json", label: "File", icon: <FileJson /> },
-            ]}
-          />
-        </div>
-      </PageHead>
+      {head(
+        <Button look="primary" type="submit">
+          Preview
+        </Button>,
+      )}
       <div className="flex max-w-xl flex-col gap-5 p-4 md:px-6">
         {form.mode === "json" ? (
           <Json form={form} change={change} faults={faults} />

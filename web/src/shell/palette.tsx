@@ -141,7 +141,7 @@ export default function Palette({ onClose, onHelp }: { onClose: () => void; onHe
               <>
                 <Entry
                   icon={<KeyRound />}
-                  label="Tokens"
+                  label="Members and tokens"
                   onSelect={run(() => void navigate({ to: "/o/$org/admin/tokens", params }))}
                 />
                 <Entry

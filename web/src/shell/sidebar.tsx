@@ -89,7 +89,7 @@ export function Sidebar({
         {!notAdmin && (
           <>
             <Item to="/o/$org/admin/tokens" params={params} icon={<KeyRound />}>
-              Tokens
+              Members
             </Item>
             <Item to="/o/$org/admin/audit" params={params} icon={<ScrollText />}>
               Audit log

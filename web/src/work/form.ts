@@ -2,7 +2,7 @@ import type { GraphTask, Schedule } from "../api/types";
 import { circleOf, type Edge, type GraphNode } from "../graph/model";
 import { graphOf } from "../plans/graph";
 
-export type Mode = "task" | "graph" | "json";
+export type Mode = "task" | "graph" | "plan" | "json";
 
 export interface Step {
   key: string;
