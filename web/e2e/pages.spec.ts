@@ -24,7 +24,7 @@ function pagesOf(seeded: Seeded): Array<[name: string, path: string, ready: stri
     ["overview", org, "Waiting for you"],
     ["board-columns", `${org}/board`, "Accept comments"],
     ["board-table", `${org}/board?view=table`, "Accept comments"],
-    ["board-groups", `${org}/board?view=table&group=goal`, "Accept comments"],
+    ["board-groups", `${org}/board?view=table&group=goal`, "A faster parser"],
     ["goal-graph", `${goal}?view=graph`, "Write the changelog"],
     ["goal-list", `${goal}?view=list&task=${seeded.goal}`, "Write the changelog"],
     ["goal-timeline", `${goal}?view=timeline`, "Parse dates"],
@@ -147,7 +147,7 @@ for (const look of LOOKS) {
     await logIn(page, world.origin, world.lab.token);
     for (const [name, path, ready] of pagesOf(seeded)) {
       await page.goto(`${world.origin}/ui${path}`);
-      await page.getByText(ready).locator("visible=true").first().waitFor();
+      await page.getByText(ready).locator("visible=true").first().waitFor({ timeout: 20_000 });
       await page.waitForLoadState("networkidle", { timeout: 500 }).catch(() => {});
       await page.waitForFunction(() => document.querySelector("[role=status] .skeleton") === null);
       await judge(name);

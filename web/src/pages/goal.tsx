@@ -129,7 +129,7 @@ function Page({
                 : []),
             ]}
           />
-          {tasks && <Progress tasks={tasks} />}
+          {tasks?.some((task) => task.kind === "leaf") && <Progress tasks={tasks} />}
         </div>
         {goal.stuck && (
           <p className="flex items-start gap-2 border-t border-line bg-amber-soft px-4 py-2 md:px-6">
