@@ -160,6 +160,7 @@ export async function seedGraph(
   lab: Pick<Lab, "url" | "token">,
   tasks: number,
   layers: number,
+  org = "default",
 ): Promise<string> {
   const width = Math.ceil(tasks / layers);
   const list = Array.from({ length: tasks }, (_, at) => {
@@ -173,7 +174,7 @@ export async function seedGraph(
     };
   });
   const made = await client(lab).post<{ goal: string }>("/schedule", {
-    org: "default",
+    org,
     title: `Migrate ${tasks} modules`,
     tasks: list,
   });
@@ -181,7 +182,11 @@ export async function seedGraph(
 }
 
 /** Thousands of tasks, for the board. */
-export async function seedMany(lab: Pick<Lab, "url" | "token">, count: number): Promise<void> {
+export async function seedMany(
+  lab: Pick<Lab, "url" | "token">,
+  count: number,
+  org = "default",
+): Promise<void> {
   const verbs = ["Mend", "Describe", "Measure", "Rename", "Split", "Remove", "Test"];
   const things = ["the parser", "the index", "settings", "the log reader", "retries", "the cache", "errors"];
   for (let done = 0; done < count; ) {
@@ -196,7 +201,84 @@ export async function seedMany(lab: Pick<Lab, "url" | "token">, count: number): 
         depends_on: at % 4 === 3 ? [`t${at - 1}`] : [],
       };
     });
-    await client(lab).post("/schedule", { org: "default", title: `Campaign ${done / 1000 + 1}`, tasks });
+    await client(lab).post("/schedule", { org, title: `Campaign ${done / 1000 + 1}`, tasks });
     done += size;
   }
+}
+
+const LONG =
+  "Explain in the handbook why the configuration of the deployment pipeline is read twice, and what that means for teams whose repositories have more than one default branch";
+
+const GUIDE = `# Handbook
+
+How this service is *configured*, and **why**. See the [notes](notes.md), ~~the wiki~~ and <https://example.org>.
+
+1. Read the [first chapter](chapters/one.md).
+2. Write what is missing:
+   - a table, and
+   - a picture: ![the plan](plan.png)
+
+- [x] described
+- [ ] translated
+
+| field | default | meaning |
+|---|---:|---|
+| \`retries\` | 3 | how often what is tried again |
+| \`timeout\` | 30 s | the longest that it may take |
+
+> A line that is quoted.
+
+\`\`\`rust
+/// Parses one line.
+pub fn parse(line: &str) -> Option<(&str, &str)> {
+    line.split_once('=')
+}
+\`\`\`
+`;
+
+/** An org with much of everything, and with long names. Nobody works on it. */
+export async function seedCrowd(lab: Lab, org: string): Promise<{ graph: string; long: string }> {
+  const api = client(lab);
+  await api.post("/orgs", { name: org });
+  const deep =
+    "crates/configuration-of-the-deployment-pipeline/src/very_long_module_name_without_any_break_in_it";
+  await makeProject(
+    lab,
+    "configuration-of-the-deployment-pipeline-and-its-handbook",
+    {
+      "README.md": GUIDE,
+      [`${deep}.rs`]: `${PARSER}// ${"x".repeat(300)}\n`,
+      ...Object.fromEntries(
+        Array.from({ length: 40 }, (_, at) => [`notes/${at}-${LONG.slice(0, 80)}.md`, "# Note\n"]),
+      ),
+    },
+    org,
+  );
+  for (let at = 0; at < 12; at += 1)
+    await makeProject(lab, `service-${at}`, { "README.md": `# ${at}\n` }, org);
+  for (let at = 0; at < 20; at += 1) {
+    await api.post("/tokens", {
+      role: at % 3 ? "operator" : "viewer",
+      org,
+      note: at % 4 ? `Person ${at}` : LONG,
+    });
+  }
+  for (let at = 0; at < 15; at += 1) {
+    await api.post("/tasks", {
+      org,
+      title: at % 3 ? `Decide on proposal ${at}` : LONG,
+      driver: script("true"),
+      draft: true,
+    });
+  }
+  const { id } = await api.post<{ id: string }>("/tasks", {
+    org,
+    title: `${"Pneumono".repeat(12)} ${LONG.slice(0, 90)}`,
+    goal: `${LONG}.\n\n${"x".repeat(400)}`,
+    labels: Array.from({ length: 12 }, (_, at) => `label-that-is-rather-long-${at}`),
+    driver: script(`echo ${"y".repeat(300)}`),
+    draft: true,
+  });
+  await seedMany(lab, 3_000, org);
+  return { long: id, graph: await seedGraph(lab, 300, 20, org) };
 }

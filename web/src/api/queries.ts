@@ -206,10 +206,12 @@ export const clusters = (org: string) =>
 export const projects = (org: string) =>
   queryOptions({
     queryKey: keys.projects(org),
-    queryFn: ({ signal }) =>
-      everything<Project>((cursor) =>
+    queryFn: async ({ signal }) => {
+      const all = await everything<Project>((cursor) =>
         body(api.GET("/v1/projects", { params: { query: { org, cursor, limit: PAGE_MAX } }, signal })),
-      ),
+      );
+      return all.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
+    },
   });
 
 export const projectSettings = (id: string) =>

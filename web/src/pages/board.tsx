@@ -200,6 +200,7 @@ function Filters({
       <SearchBox value={search.q ?? ""} onChange={(q) => change({ q: q || undefined })} />
       <Select
         aria-label="Project"
+        className="max-w-56"
         value={search.project ?? ""}
         onChange={(event) => change({ project: event.target.value || undefined })}
       >

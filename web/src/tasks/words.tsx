@@ -37,7 +37,7 @@ export function TaskName({ org, id, plain = false }: { org: string; id: string; 
         <TaskLink
           org={org}
           task={task}
-          className="truncate font-medium underline decoration-line-strong underline-offset-2 hover:decoration-current"
+          className="truncate py-0.5 leading-6 font-medium underline decoration-line-strong underline-offset-2 hover:decoration-current"
         />
       )}
     </span>

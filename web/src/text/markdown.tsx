@@ -49,6 +49,9 @@ function partsFor(beside: Beside | undefined): Components {
       if (typeof src === "string" && !ELSEWHERE.test(src) && beside) return beside.picture(decoded(src), alt);
       return <span className="text-ink-3">[picture{alt && `: ${alt}`}]</span>;
     },
+    input: ({ checked }) => (
+      <input type="checkbox" checked={checked ?? false} disabled aria-label={checked ? "done" : "to do"} />
+    ),
     table: ({ children }) => (
       <div className="table" tabIndex={0} role="group" aria-label="Table">
         <table>{children}</table>
