@@ -156,12 +156,12 @@ function Filters({ search }: { search: AuditSearch }) {
           </option>
         ))}
       </Select>
-      <span className="inline-flex items-center gap-2 text-xs text-ink-3">
+      <span className="flex min-w-0 items-center gap-2 text-xs text-ink-3 max-sm:basis-full">
         from
         <Input
           type="date"
           aria-label="From this day"
-          className="w-36"
+          className="min-w-0 flex-1 sm:w-36 sm:flex-none"
           value={search.since ?? ""}
           onChange={(event) => change({ since: event.target.value })}
         />
@@ -169,7 +169,7 @@ function Filters({ search }: { search: AuditSearch }) {
         <Input
           type="date"
           aria-label="To this day"
-          className="w-36"
+          className="min-w-0 flex-1 sm:w-36 sm:flex-none"
           value={search.until ?? ""}
           onChange={(event) => change({ until: event.target.value })}
         />

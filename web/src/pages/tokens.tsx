@@ -187,7 +187,7 @@ function Row({
 function Roles() {
   return (
     <Section title="Roles" note="a role is fixed when its token is made" flush>
-      <div className="focus-inset overflow-x-auto" tabIndex={0} role="group" aria-label="Roles">
+      <div className="focus-inset relative overflow-x-auto" tabIndex={0} role="group" aria-label="Roles">
         <table className="w-full text-left">
           <thead className="text-xs text-ink-3">
             <tr className="border-b border-line [&_th]:px-3 [&_th]:py-2 [&_th]:font-medium [&_th]:first:pl-4">
