@@ -62,7 +62,7 @@ const TOLD_MAX = 2;
 
 /** Says what begins to wait, unless the page shows it anyway: the inbox, or the task itself. */
 function tellInPage(fresh: readonly InboxItem[], pathname: string): void {
-  if (/^\/o\/[^/]+\/?$/.test(pathname)) return;
+  if (/\/o\/[^/]+\/?$/.test(pathname)) return;
   const news = fresh.filter(({ task }) => !pathname.includes(task.id) && !pathname.includes(task.goal_id));
   if (news.length > TOLD_MAX) {
     tell(`${count(news.length, "task")} began to wait for you`);
