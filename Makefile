@@ -53,12 +53,12 @@ web/node_modules/.package-lock.json: web/package.json web/package-lock.json web/
 	cd web && npm ci --ignore-scripts --no-progress
 	touch $@
 
+# The journeys use the binary that cargo has built for the tests of its crate.
 test: preflight-test web ## Run every test: Rust, web, the demo's own, the journeys in a browser
 	cd web && npm test --silent
 	scripts/mutants.mjs --self-test
 	cargo test --workspace --locked --no-fail-fast
 	examples/demo/test.sh
-	cargo build --locked -p devlab
 	cd web && DEVLAB_BINARY=$(CARGO_TARGET_DIR)/debug/devlab npm run journeys --silent
 
 e2e: preflight-e2e build ## Drive the dashboard in Chromium: journeys, axe, pictures, budgets
