@@ -274,7 +274,7 @@ function How({ form, change, faults }: Part) {
           onChange={(checks) => change({ checks })}
         />
       </Section>
-      <div className="grid gap-5 sm:grid-cols-3">
+      <div className="grid gap-5 sm:grid-cols-2">
         <Field label="Labels an agent needs" hint="With commas between them.">
           {(control) => (
             <Input
@@ -292,6 +292,20 @@ function How({ form, change, faults }: Part) {
               inputMode="numeric"
               value={form.priority}
               onChange={(event) => change({ priority: event.target.value })}
+            />
+          )}
+        </Field>
+        <Field
+          label="Time limit of a script, in minutes"
+          hint="Left empty: half an hour. A policy may allow less."
+          error={faults["minutes"]}
+        >
+          {(control) => (
+            <Input
+              {...control}
+              inputMode="numeric"
+              value={form.minutes}
+              onChange={(event) => change({ minutes: event.target.value })}
             />
           )}
         </Field>
