@@ -339,7 +339,11 @@ function Json({ form, change, faults }: Part) {
     <>
       <Field
         label="Goal as JSON"
-        hint="The same that `devlab goal schedule FILE` takes."
+        hint={
+          <>
+            The same that <code className="font-mono">devlab goal schedule FILE</code> takes.
+          </>
+        }
         error={faults["json"]}
       >
         {(control) => (
@@ -360,7 +364,7 @@ function Json({ form, change, faults }: Part) {
             {...control}
             type="file"
             accept="application/json,.json"
-            className="text-sm"
+            className="text-sm file:mr-3 file:h-8 file:rounded-md file:border file:border-line-strong file:bg-surface file:px-3 file:font-medium file:text-ink"
             onChange={(event) => void event.target.files?.[0]?.text().then((json) => change({ json }))}
           />
         )}

@@ -148,7 +148,14 @@ const HINT: Record<Planner, string> = {
 function PlanText({ text, onText }: { text: string; onText: (text: string) => void }) {
   return (
     <>
-      <Field label="Plan" hint="The same that `devlab goal create --plan FILE` takes.">
+      <Field
+        label="Plan"
+        hint={
+          <>
+            The same that <code className="font-mono">devlab goal create --plan FILE</code> takes.
+          </>
+        }
+      >
         {(control) => (
           <Textarea
             {...control}
@@ -167,7 +174,7 @@ function PlanText({ text, onText }: { text: string; onText: (text: string) => vo
             {...control}
             type="file"
             accept=".yaml,.yml,.json"
-            className="text-sm"
+            className="text-sm file:mr-3 file:h-8 file:rounded-md file:border file:border-line-strong file:bg-surface file:px-3 file:font-medium file:text-ink"
             onChange={(event) => void event.target.files?.[0]?.text().then(onText)}
           />
         )}
