@@ -116,7 +116,8 @@ export function EditPolicy({
           label="Document"
           hint={
             <>
-              JSON, which is YAML too: <code className="font-mono">devlab policy set FILE</code> takes the same.
+              JSON, which is YAML too: <code className="font-mono">devlab policy set FILE</code> takes the
+              same.
             </>
           }
           error={error}
