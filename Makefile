@@ -53,15 +53,18 @@ web/node_modules/.package-lock.json: web/package.json web/package-lock.json web/
 	cd web && npm ci --ignore-scripts --no-progress
 	touch $@
 
-test: preflight-test web ## Run every test: Rust, web, and the demo's own
+# The journeys use the binary that cargo has built for the tests of its crate.
+test: preflight-test web ## Run every test: Rust, web, the demo's own, the journeys in a browser
 	cd web && npm test --silent
 	scripts/mutants.mjs --self-test
 	cargo test --workspace --locked --no-fail-fast
 	examples/demo/test.sh
+	cd web && DEVLAB_BINARY=$(CARGO_TARGET_DIR)/debug/devlab npm run journeys --silent
 
 e2e: preflight-e2e build ## Drive the dashboard in Chromium: journeys, axe, pictures, budgets
 	cd web && npm run budgets --silent
-	cd web && npm run e2e --silent -- $(ARGS)
+	cd web && npm run e2e --silent -- --pass-with-no-tests $(ARGS)
+	cd web && npm run measure --silent -- --pass-with-no-tests $(ARGS)
 
 interop-s3: preflight-test web ## Try blobs, and a whole lab with a backup, at a real S3 server, with restarts (needs Go)
 	gateway=$$(scripts/tool versitygw) && \

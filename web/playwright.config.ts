@@ -13,13 +13,17 @@ export default defineConfig({
     { name: "pages", testMatch: "pages.spec.ts", fullyParallel: true },
     // What is measured has the machine for itself: it is run on its own.
     { name: "budgets", testMatch: "budgets.spec.ts", workers: 1 },
+    // Writes the pictures of the documents: run it when a page looks different.
+    { name: "pictures", testMatch: "pictures.spec.ts", workers: 1 },
   ],
   timeout: 60_000,
   expect: { timeout: 15_000 },
   reporter: [["list"]],
   use: {
     viewport: { width: 1440, height: 900 },
-    trace: "retain-on-failure",
+    // A recording of everything, for whoever looks for a cause: it takes nearly as long again.
+    trace: process.env["E2E_TRACE"] ? "retain-on-failure" : "off",
+    screenshot: "only-on-failure",
     launchOptions: { executablePath: chromium, args: ["--no-sandbox"] },
   },
 });

@@ -12,6 +12,13 @@ const say = (what: string, ms: number) => console.log(`    ${what}: ${Math.round
 /** What else the machine does is no property of a page, so the best of some tries counts. */
 const TRIES = 3;
 
+/** The least of some measurements. */
+async function leastOf(measure: () => Promise<number>): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let turn = 0; turn < TRIES; turn += 1) least = Math.min(least, await measure());
+  return least;
+}
+
 /** Milliseconds from the beginning of a navigation until something can be seen. */
 async function opening(page: Page, url: string, seen: () => Promise<void>): Promise<number> {
   let best = Number.POSITIVE_INFINITY;
@@ -29,13 +36,21 @@ async function opening(page: Page, url: string, seen: () => Promise<void>): Prom
 async function longest(page: Page, run: () => Promise<void>): Promise<number> {
   await page.evaluate(() => {
     const found: number[] = [];
-    Object.assign(window, { longTasks: found });
-    new PerformanceObserver((list) => {
+    const observer = new PerformanceObserver((list) => {
       for (const entry of list.getEntries()) found.push(entry.duration);
-    }).observe({ entryTypes: ["longtask"] });
+    });
+    observer.observe({ entryTypes: ["longtask"] });
+    Object.assign(window, { longTasks: { found, observer } });
   });
   await run();
-  return page.evaluate(() => Math.max(0, ...(window as unknown as { longTasks: number[] }).longTasks));
+  return page.evaluate(() => {
+    const { longTasks } = window as unknown as {
+      longTasks: { found: number[]; observer: PerformanceObserver };
+    };
+    for (const entry of longTasks.observer.takeRecords()) longTasks.found.push(entry.duration);
+    longTasks.observer.disconnect();
+    return Math.max(0, ...longTasks.found);
+  });
 }
 
 test("a board of 10,000 tasks is there within 1.5 s, and stays fluid", async ({ browser, world }) => {
@@ -128,19 +143,24 @@ test("a log of a million lines opens within a second, scrolls and is searched", 
   const began = performance.now();
   await expect(page.getByText(/^1,000,000 lines/)).toBeVisible({ timeout: 60_000 });
   say("all of it read", performance.now() - began);
-  const worst = await longest(page, async () => {
-    const lines = page.getByRole("region", { name: "Lines of the log" });
-    await lines.hover();
-    for (let turn = 0; turn < 40; turn += 1) await page.mouse.wheel(0, 3_000);
-    await lines.focus();
-    await page.keyboard.press("End");
-    await expect(page.getByText("module_1000000 v0.1.27")).toBeVisible();
-    const asked = performance.now();
-    await page.getByLabel("Search the log").fill("module_777777 ");
-    await expect(page.getByText("1 of 1", { exact: true })).toBeVisible();
-    say("search in it", performance.now() - asked);
-    await expect(page.getByRole("button", { name: "Link to line 777777" })).toBeVisible();
-  });
+  const lines = page.getByRole("region", { name: "Lines of the log" });
+  const search = page.getByLabel("Search the log");
+  const worst = await leastOf(() =>
+    longest(page, async () => {
+      await lines.focus();
+      await page.keyboard.press("Home");
+      await lines.hover();
+      for (let turn = 0; turn < 40; turn += 1) await page.mouse.wheel(0, 3_000);
+      await page.keyboard.press("End");
+      await expect(page.getByText("module_1000000 v0.1.27")).toBeVisible();
+      const asked = performance.now();
+      await search.fill("module_777777 ");
+      await expect(page.getByText("1 of 1", { exact: true })).toBeVisible();
+      say("search in it", performance.now() - asked);
+      await expect(page.getByRole("button", { name: "Link to line 777777" })).toBeVisible();
+      await search.fill("");
+    }),
+  );
   say("longest task while scrolling and searching", worst);
   expect(worst).toBeLessThan(100);
 });

@@ -1,10 +1,10 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import AxeBuilder from "@axe-core/playwright";
-import type { Page } from "@playwright/test";
+import type { Browser, Page } from "@playwright/test";
 import { test as base, expect, logIn, type World } from "./fixtures";
 import { until } from "./lab";
-import { seedSmall } from "./seed";
+import { seedCrowd, seedSmall } from "./seed";
 
 /** Every page is drawn here, for a person to look at. */
 const SHOTS = join(import.meta.dirname, "../dist/screenshots");
@@ -24,6 +24,7 @@ function pagesOf(seeded: Seeded): Array<[name: string, path: string, ready: stri
     ["overview", org, "Waiting for you"],
     ["board-columns", `${org}/board`, "Accept comments"],
     ["board-table", `${org}/board?view=table`, "Accept comments"],
+    ["board-groups", `${org}/board?view=table&group=goal`, "A faster parser"],
     ["goal-graph", `${goal}?view=graph`, "Write the changelog"],
     ["goal-list", `${goal}?view=list&task=${seeded.goal}`, "Write the changelog"],
     ["goal-timeline", `${goal}?view=timeline`, "Parse dates"],
@@ -42,6 +43,7 @@ function pagesOf(seeded: Seeded): Array<[name: string, path: string, ready: stri
     ["project-patches", `${org}/projects/settings?tab=patches`, "Accept comments"],
     ["project-train", `${org}/projects/settings?tab=train`, "In the train"],
     ["new-work", `${org}/new?mode=graph`, "Checks besides"],
+    ["new-work-planner", `${org}/new?mode=plan`, "Why it is wanted"],
     ["policy", `${org}/admin/policy`, "What is in force"],
     ["policy-project", `${org}/admin/policy?project=${seeded.project}`, "What is in force"],
     ["policy-goal", `${org}/admin/policy?goal=${seeded.goal}`, "What is in force"],
@@ -107,6 +109,61 @@ const test = base.extend<object, { seeded: Seeded }>({
   seeded: [async ({ world }, use) => use(await seed(world)), { scope: "worker", timeout: 120_000 }],
 });
 
+/** Opens pages one after the other, judges each, and draws it. What is wrong everywhere is told once. */
+class Judge {
+  private readonly wrong = new Map<string, string>();
+
+  private constructor(
+    readonly page: Page,
+    private readonly look: (typeof LOOKS)[number],
+  ) {}
+
+  static async open(browser: Browser, look: (typeof LOOKS)[number]): Promise<Judge> {
+    mkdirSync(SHOTS, { recursive: true });
+    const context = await browser.newContext({
+      viewport: look.viewport,
+      colorScheme: look.colorScheme,
+      reducedMotion: "reduce",
+      hasTouch: look.name === "phone",
+    });
+    const judge = new Judge(await context.newPage(), look);
+    judge.page.on("pageerror", (error) => judge.complain(String(error)));
+    judge.page.on("console", (message) => {
+      const text = message.text();
+      if (message.type() === "error" && !/status of 40[134]/.test(text)) judge.complain(text);
+    });
+    return judge;
+  }
+
+  private complain(what: string): void {
+    if (!this.wrong.has(what)) this.wrong.set(what, `${this.look.name} ${this.page.url()}: ${what}`);
+  }
+
+  /** What is on the screen now. */
+  async draw(name: string): Promise<void> {
+    const { page, look } = this;
+    // The telephone has the same elements and colours.
+    if (look.name !== "phone") for (const one of await violations(page)) this.complain(one);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    if (wide > 0) this.complain(`${name} is ${wide} px wider than the screen`);
+    await page.screenshot({ path: join(SHOTS, `${name}-${look.name}.png`) });
+  }
+
+  async visit(name: string, url: string, ready: string): Promise<void> {
+    const { page } = this;
+    await page.goto(url);
+    await page.getByText(ready).locator("visible=true").first().waitFor({ timeout: 20_000 });
+    await page.waitForLoadState("networkidle", { timeout: 500 }).catch(() => {});
+    await page.waitForFunction(() => document.querySelector("[role=status] .skeleton") === null);
+    await this.draw(name);
+  }
+
+  async close(): Promise<void> {
+    await this.page.context().close();
+    expect([...this.wrong.values()].join("\n\n")).toBe("");
+  }
+}
+
 for (const look of LOOKS) {
   test(`every page is right for assistive technology, keeps the policy, fits its width, and is drawn: ${look.name}`, async ({
     browser,
@@ -114,53 +171,72 @@ for (const look of LOOKS) {
     seeded,
   }) => {
     test.setTimeout(300_000);
-    mkdirSync(SHOTS, { recursive: true });
-    // What is wrong on every page is told once, with the first that has it.
-    const wrong = new Map<string, string>();
-    const context = await browser.newContext({
-      viewport: look.viewport,
-      colorScheme: look.colorScheme,
-      reducedMotion: "reduce",
-      hasTouch: look.name === "phone",
-    });
-    const page = await context.newPage();
-    const complain = (what: string) => {
-      if (!wrong.has(what)) wrong.set(what, `${look.name} ${page.url()}: ${what}`);
-    };
-    page.on("pageerror", (error) => complain(String(error)));
-    page.on("console", (message) => {
-      const text = message.text();
-      if (message.type() === "error" && !/status of 40[134]/.test(text)) complain(text);
-    });
-    const judge = async (name: string) => {
-      // The telephone has the same elements and colours.
-      if (look.name !== "phone") for (const one of await violations(page)) complain(one);
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-      if (wide > 0) complain(`${name} is ${wide} px wider than the screen`);
-      await page.screenshot({ path: join(SHOTS, `${name}-${look.name}.png`) });
-    };
-    await page.goto(`${world.origin}/ui/login`);
-    await page.getByLabel("Token").waitFor();
-    await judge("login");
+    const judge = await Judge.open(browser, look);
+    const { page } = judge;
+    await judge.visit("login", `${world.origin}/ui/login`, "Token");
     await logIn(page, world.origin, world.lab.token);
     for (const [name, path, ready] of pagesOf(seeded)) {
-      await page.goto(`${world.origin}/ui${path}`);
-      await page.getByText(ready).locator("visible=true").first().waitFor();
-      await page.waitForLoadState("networkidle", { timeout: 500 }).catch(() => {});
-      await page.waitForFunction(() => document.querySelector("[role=status] .skeleton") === null);
-      await judge(name);
+      await judge.visit(name, `${world.origin}/ui${path}`, ready);
     }
     await page.goto(`${world.origin}/ui/o/default`);
     await page.getByRole("heading", { name: "Waiting for you" }).waitFor();
     await page.keyboard.press("Control+k");
     await page.getByRole("combobox").waitFor();
-    await judge("palette");
+    await judge.draw("palette");
     await page.keyboard.press("Escape");
     await page.getByRole("dialog").waitFor({ state: "detached" });
     await page.keyboard.press("?");
     await page.getByRole("dialog").waitFor();
-    await judge("shortcuts");
-    await context.close();
-    expect([...wrong.values()].join("\n\n")).toBe("");
+    await judge.draw("shortcuts");
+    await judge.close();
   });
 }
+
+/** Pages of an org that has nothing yet. */
+const BARE: Array<[name: string, path: string, ready: string]> = [
+  ["bare-overview", "", "Nothing runs"],
+  ["bare-board", "/board", "No tasks yet"],
+  ["bare-agents", "/agents", "No agents yet"],
+  ["bare-projects", "/projects", "No projects yet"],
+  ["bare-policy", "/admin/policy", "Nothing: the defaults hold"],
+  ["bare-tokens", "/admin/tokens", "Nobody has a token"],
+  ["bare-audit", "/admin/audit", "Nothing was done yet"],
+];
+
+test("pages say what to do where there is nothing, and hold where there is much", async ({
+  browser,
+  world,
+}) => {
+  test.setTimeout(400_000);
+  await world.api.post("/orgs", { name: "bare" });
+  const { graph, long } = await seedCrowd(world.lab, "crowd");
+  const crowd: typeof BARE = [
+    ["crowd-overview", "", "Waiting for you"],
+    ["crowd-board-columns", "/board", "Draft"],
+    ["crowd-board-table", "/board?view=table", "Migrate module"],
+    ["crowd-board-groups", "/board?view=table&group=goal", "Migrate 300 modules"],
+    ["crowd-goal-graph", `/goals/${graph}?view=graph`, "Migrate module 0 "],
+    ["crowd-goal-list", `/goals/${graph}?view=list`, "Migrate module 0 "],
+    ["crowd-task", `/tasks/${long}`, "What is wanted"],
+    ["crowd-projects", "/projects", "service-1"],
+    [
+      "crowd-project",
+      "/projects/configuration-of-the-deployment-pipeline-and-its-handbook?tab=files",
+      "Handbook",
+    ],
+    ["crowd-tokens", "/admin/tokens", "Person 1"],
+    ["crowd-audit", "/admin/audit", "schedule"],
+    ["crowd-new-work", "/new?mode=task", "What is wanted"],
+  ];
+  for (const look of LOOKS) {
+    const judge = await Judge.open(browser, look);
+    await logIn(judge.page, world.origin, world.lab.token);
+    for (const [name, path, ready] of BARE) {
+      await judge.visit(name, `${world.origin}/ui/o/bare${path}`, ready);
+    }
+    for (const [name, path, ready] of crowd) {
+      await judge.visit(name, `${world.origin}/ui/o/crowd${path}`, ready);
+    }
+    await judge.close();
+  }
+});

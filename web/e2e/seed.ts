@@ -17,11 +17,12 @@ pub fn parse_all(text: &str) -> Vec<(String, String)> {
 const CHANGE = `
 printf '\\033[1mreading\\033[0m src/parser.rs\\n'
 sleep 1
-python3 - <<'END'
-text = open("src/parser.rs").read()
-text = text.replace("    let (key, value)", "    // A comment says nothing.\\n    let line = line.split('#').next()?;\\n    if line.trim().is_empty() {\\n        return None;\\n    }\\n    let (key, value)")
-text = text.replace("text.lines()", "text.lines().map(str::trim_end)")
-open("src/parser.rs", "w").write(text)
+'${process.execPath}' - <<'END'
+const { readFileSync, writeFileSync } = require("node:fs");
+const text = readFileSync("src/parser.rs", "utf8")
+  .replace("    let (key, value)", "    // A comment says nothing.\\n    let line = line.split('#').next()?;\\n    if line.trim().is_empty() {\\n        return None;\\n    }\\n    let (key, value)")
+  .replace("text.lines()", "text.lines().map(str::trim_end)");
+writeFileSync("src/parser.rs", text);
 END
 mkdir -p docs
 printf '# Comments\\n\\nA line that begins with \`#\` is a comment.\\n\\n\`\`\`ini\\nname = value # why\\n\`\`\`\\n' > docs/comments.md
@@ -29,7 +30,7 @@ printf '\\033[32mdone\\033[0m: 2 files\\n'
 `;
 
 /** Writes lines with colours, errors and progress, as build tools do. */
-const noisy = (lines: number) => `
+export const noisy = (lines: number) => `
 i=0
 while [ $i -lt ${lines} ]; do
   i=$((i+1))
@@ -60,17 +61,26 @@ export async function seedReview(lab: Lab, name: string): Promise<{ review: stri
 /** Draws pictures of two sizes, and leaves a report besides. */
 const PICTURES = `
 mkdir -p shots
-python3 - <<'END'
-import struct, zlib
-def png(path, width, height, colour):
-    def chunk(kind, data):
-        body = kind + data
-        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
-    rows = b"".join(b"\\0" + bytes(c for x in range(width) for c in colour(x, y)) for y in range(height))
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    open(path, "wb").write(b"\\x89PNG\\r\\n\\x1a\\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
-png("shots/before.png", 320, 180, lambda x, y: (40 + x // 3, 60 + y // 2, 150))
-png("shots/after.png", 640, 240, lambda x, y: (200 - x // 5, 90 + y // 3, 60))
+'${process.execPath}' - <<'END'
+const { writeFileSync } = require("node:fs");
+const { crc32, deflateSync } = require("node:zlib");
+const word = (n) => { const four = Buffer.alloc(4); four.writeUInt32BE(n); return four; };
+const chunk = (kind, data) => {
+  const body = Buffer.concat([Buffer.from(kind), data]);
+  return Buffer.concat([word(data.length), body, word(crc32(body))]);
+};
+const png = (path, width, height, colour) => {
+  const rows = [];
+  for (let y = 0; y < height; y += 1) {
+    rows.push(0);
+    for (let x = 0; x < width; x += 1) rows.push(...colour(x, y).map(Math.floor));
+  }
+  const head = Buffer.concat([word(width), word(height), Buffer.from([8, 2, 0, 0, 0])]);
+  const parts = [chunk("IHDR", head), chunk("IDAT", deflateSync(Buffer.from(rows))), chunk("IEND", Buffer.alloc(0))];
+  writeFileSync(path, Buffer.concat([Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]), ...parts]));
+};
+png("shots/before.png", 320, 180, (x, y) => [40 + x / 3, 60 + y / 2, 150]);
+png("shots/after.png", 640, 240, (x, y) => [200 - x / 5, 90 + y / 3, 60]);
 END
 printf '# Report\\n\\n2 pictures, no errors.\\n' > shots/report.md
 `;
@@ -150,6 +160,7 @@ export async function seedGraph(
   lab: Pick<Lab, "url" | "token">,
   tasks: number,
   layers: number,
+  org = "default",
 ): Promise<string> {
   const width = Math.ceil(tasks / layers);
   const list = Array.from({ length: tasks }, (_, at) => {
@@ -163,7 +174,7 @@ export async function seedGraph(
     };
   });
   const made = await client(lab).post<{ goal: string }>("/schedule", {
-    org: "default",
+    org,
     title: `Migrate ${tasks} modules`,
     tasks: list,
   });
@@ -171,7 +182,11 @@ export async function seedGraph(
 }
 
 /** Thousands of tasks, for the board. */
-export async function seedMany(lab: Pick<Lab, "url" | "token">, count: number): Promise<void> {
+export async function seedMany(
+  lab: Pick<Lab, "url" | "token">,
+  count: number,
+  org = "default",
+): Promise<void> {
   const verbs = ["Mend", "Describe", "Measure", "Rename", "Split", "Remove", "Test"];
   const things = ["the parser", "the index", "settings", "the log reader", "retries", "the cache", "errors"];
   for (let done = 0; done < count; ) {
@@ -186,7 +201,84 @@ export async function seedMany(lab: Pick<Lab, "url" | "token">, count: number): 
         depends_on: at % 4 === 3 ? [`t${at - 1}`] : [],
       };
     });
-    await client(lab).post("/schedule", { org: "default", title: `Campaign ${done / 1000 + 1}`, tasks });
+    await client(lab).post("/schedule", { org, title: `Campaign ${done / 1000 + 1}`, tasks });
     done += size;
   }
+}
+
+const LONG =
+  "Explain in the handbook why the configuration of the deployment pipeline is read twice, and what that means for teams whose repositories have more than one default branch";
+
+const GUIDE = `# Handbook
+
+How this service is *configured*, and **why**. See the [notes](notes.md), ~~the wiki~~ and <https://example.org>.
+
+1. Read the [first chapter](chapters/one.md).
+2. Write what is missing:
+   - a table, and
+   - a picture: ![the plan](plan.png)
+
+- [x] described
+- [ ] translated
+
+| field | default | meaning |
+|---|---:|---|
+| \`retries\` | 3 | how often what is tried again |
+| \`timeout\` | 30 s | the longest that it may take |
+
+> A line that is quoted.
+
+\`\`\`rust
+/// Parses one line.
+pub fn parse(line: &str) -> Option<(&str, &str)> {
+    line.split_once('=')
+}
+\`\`\`
+`;
+
+/** An org with much of everything, and with long names. Nobody works on it. */
+export async function seedCrowd(lab: Lab, org: string): Promise<{ graph: string; long: string }> {
+  const api = client(lab);
+  await api.post("/orgs", { name: org });
+  const deep =
+    "crates/configuration-of-the-deployment-pipeline/src/very_long_module_name_without_any_break_in_it";
+  await makeProject(
+    lab,
+    "configuration-of-the-deployment-pipeline-and-its-handbook",
+    {
+      "README.md": GUIDE,
+      [`${deep}.rs`]: `${PARSER}// ${"x".repeat(300)}\n`,
+      ...Object.fromEntries(
+        Array.from({ length: 40 }, (_, at) => [`notes/${at}-${LONG.slice(0, 80)}.md`, "# Note\n"]),
+      ),
+    },
+    org,
+  );
+  for (let at = 0; at < 12; at += 1)
+    await makeProject(lab, `service-${at}`, { "README.md": `# ${at}\n` }, org);
+  for (let at = 0; at < 20; at += 1) {
+    await api.post("/tokens", {
+      role: at % 3 ? "operator" : "viewer",
+      org,
+      note: at % 4 ? `Person ${at}` : LONG,
+    });
+  }
+  for (let at = 0; at < 15; at += 1) {
+    await api.post("/tasks", {
+      org,
+      title: at % 3 ? `Decide on proposal ${at}` : LONG,
+      driver: script("true"),
+      draft: true,
+    });
+  }
+  const { id } = await api.post<{ id: string }>("/tasks", {
+    org,
+    title: `${"Pneumono".repeat(12)} ${LONG.slice(0, 90)}`,
+    goal: `${LONG}.\n\n${"x".repeat(400)}`,
+    labels: Array.from({ length: 12 }, (_, at) => `label-that-is-rather-long-${at}`),
+    driver: script(`echo ${"y".repeat(300)}`),
+    draft: true,
+  });
+  await seedMany(lab, 3_000, org);
+  return { long: id, graph: await seedGraph(lab, 300, 20, org) };
 }

@@ -12,6 +12,7 @@ import { follow, unfollow } from "./live/live";
 import { onEventsOf } from "./live/wire";
 import { NotFound, RouteFailed } from "./pages/lost";
 import {
+  auditSearch,
   boardSearch,
   goalSearch,
   newSearch,
@@ -161,8 +162,7 @@ const policy = createRoute({
 const audit = createRoute({
   getParentRoute: () => org,
   path: "admin/audit",
-  validateSearch: (search: Record<string, unknown>): { q?: string } =>
-    typeof search["q"] === "string" && search["q"] ? { q: search["q"] } : {},
+  validateSearch: auditSearch,
   component: lazyRouteComponent(() => import("./pages/audit"), "AuditPage"),
 });
 

@@ -23,6 +23,7 @@ function some<T extends object>(search: T): { [K in keyof T]?: Exclude<T[K], und
 
 const BOARD_VIEWS = ["columns", "table"] as const;
 export const BOARD_SORTS = ["newest", "updated", "priority", "title"] as const;
+const BOARD_GROUPS = ["state", "goal", "project"] as const;
 const BOARD_KINDS = ["goals", "leaves"] as const;
 
 export function boardSearch(raw: Raw) {
@@ -33,6 +34,7 @@ export function boardSearch(raw: Raw) {
     view: oneOf(raw, "view", BOARD_VIEWS),
     sort: oneOf(raw, "sort", BOARD_SORTS),
     kind: oneOf(raw, "kind", BOARD_KINDS),
+    group: oneOf(raw, "group", BOARD_GROUPS),
     states: states && states.length > 0 ? states.join(",") : undefined,
     project: text(raw, "project"),
     q: text(raw, "q"),
@@ -70,6 +72,7 @@ export function patchesSearch(raw: Raw) {
     commit: text(raw, "commit"),
     path: text(raw, "path"),
     file: raw["file"] === true ? true : undefined,
+    plain: raw["plain"] === true ? true : undefined,
   });
 }
 
@@ -77,7 +80,7 @@ export function newSearch(raw: Raw) {
   return some({
     project: text(raw, "project"),
     title: text(raw, "title"),
-    mode: oneOf(raw, "mode", ["task", "graph", "json"] as const),
+    mode: oneOf(raw, "mode", ["task", "graph", "plan", "json"] as const),
   });
 }
 
@@ -93,3 +96,14 @@ export function policySearch(raw: Raw) {
     edit: oneOf(raw, "edit", ["form", "document"] as const),
   });
 }
+
+/** A day of the calendar: `2026-01-31`. */
+function day(raw: Raw, name: string): string | undefined {
+  const value = text(raw, name);
+  return value && /^\d{4}-\d{2}-\d{2}$/.test(value) && !Number.isNaN(Date.parse(value)) ? value : undefined;
+}
+
+export function auditSearch(raw: Raw) {
+  return some({ q: text(raw, "q"), since: day(raw, "since"), until: day(raw, "until") });
+}
+export type AuditSearch = ReturnType<typeof auditSearch>;

@@ -156,6 +156,19 @@ pub struct TaskFilter {
     pub archived: bool,
 }
 
+/// Which audit entries a list shows. All given conditions hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// Of this org; `None` is every org and the lab itself.
+    pub org: Option<OrgId>,
+    /// Each stands in the action, target, actor or request id, ignoring ASCII case.
+    pub words: Vec<String>,
+    /// At this time or later.
+    pub since: Option<Timestamp>,
+    /// Before this time.
+    pub until: Option<Timestamp>,
+}
+
 /// A page of a list: newest first, by id. `after` is the last id of the page before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Page {
@@ -332,7 +345,7 @@ pub trait Read: ReadBytes {
     /// Audit entries, newest first, with their sequence numbers, before `before` if given.
     fn audit_log(
         &mut self,
-        org: Option<OrgId>,
+        filter: &AuditFilter,
         before: Option<u64>,
         limit: u32,
     ) -> Result<Vec<(u64, StoredAudit)>>;

@@ -23,6 +23,7 @@ use std::process::ExitCode;
 
 use args::{Args, Command, DbCommand, Output, ProjectCommand, ServerArgs};
 use context::Context;
+use devlab_api::client::AuditQuery;
 use environment::Environment;
 use settings::{Key, Settings};
 
@@ -164,7 +165,22 @@ async fn run(context: &Context, command: Command) -> anyhow::Result<()> {
         Command::Events { follow, after, org } => {
             client::lab::events(context, follow, after, org).await
         }
-        Command::Audit { org, paging } => client::lab::audit(context, org, &paging).await,
+        Command::Audit {
+            org,
+            text,
+            since,
+            until,
+            paging,
+        } => {
+            let query = AuditQuery {
+                org,
+                text,
+                since,
+                until,
+                ..AuditQuery::default()
+            };
+            client::lab::audit(context, query, &paging).await
+        }
         Command::Whoami => client::lab::whoami(context).await,
         Command::Peers => client::lab::peers(context).await,
         Command::Clusters => client::lab::clusters(context).await,

@@ -43,3 +43,34 @@ test("the palette finds a task and goes to it", async ({ browser, world }) => {
   await page.keyboard.press("Enter");
   await expect(page.getByRole("heading", { name: "Zebra crossing" })).toBeVisible();
 });
+
+test("the palette does things to tasks from anywhere, and asks first before it ends work", async ({
+  browser,
+  world,
+}) => {
+  const page = await world.open(browser);
+  await world.api.post("/schedule", { org: "default", task: "Quagga census", labels: ["nobody"] });
+  await page.keyboard.press("Control+k");
+  await expect(page.getByRole("combobox")).toBeFocused();
+  await page.keyboard.type("cancel quagga");
+  await expect(page.getByRole("option", { name: /Cancel “Quagga census”/ })).toBeVisible();
+  await page.keyboard.press("Enter");
+  await expect(page.getByText("Once more to be sure")).toBeVisible();
+  await page.keyboard.press("Enter");
+  await expect(page.getByText("“Quagga census” cancelled")).toBeVisible();
+});
+
+test("the table is grouped, and a group is selected as one", async ({ browser, world }) => {
+  await world.api.post("/schedule", {
+    org: "default",
+    title: "Okapi",
+    tasks: ["one", "two"].map((key) => ({ key, title: `Okapi ${key}`, labels: ["nobody"] })),
+  });
+  const page = await world.open(browser);
+  await page.goto(`${world.origin}/ui/o/default/board?view=table&q=okapi`);
+  await page.getByLabel("Group by").selectOption("goal");
+  await expect(page).toHaveURL(/group=goal/);
+  await page.getByLabel("Select the tasks of Okapi").check();
+  const bar = page.getByRole("toolbar", { name: "Selected tasks" });
+  await expect(bar.getByText("3 tasks selected")).toBeVisible();
+});

@@ -22,8 +22,8 @@ test("pictures that an attempt left are shown in place, and can be taken along",
 
 test("a repository is looked through, at its head and at a commit", async ({ browser, world }) => {
   await makeProject(world.lab, "browsed", {
-    "README.md": "Read me first.\n",
-    "src/deep/lib.rs": "//! A library.\n",
+    "README.md": "# Read me first\n\nThen the [library](src/deep/lib.rs).\n\n<b onclick=alert(1)>raw</b>\n",
+    "src/deep/lib.rs": "//! A library.\npub fn name() {}\n",
     ".devlab/project.toml": '[[check]]\nname = "there"\nrun = "test -e README.md"\n',
   });
   const page = await world.open(browser);
@@ -31,7 +31,16 @@ test("a repository is looked through, at its head and at a commit", async ({ bro
   await page.getByRole("button", { name: "Show the file" }).click();
   await expect(page.getByRole("region", { name: /Text of/ })).toContainText('name = "there"');
   await page.getByRole("button", { name: "Files" }).click();
-  await expect(page.getByText("Read me first.")).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Read me first" })).toBeVisible();
+  await expect(page.getByText("<b onclick=alert(1)>raw</b>")).toBeVisible();
+  await page.getByRole("link", { name: "library" }).click();
+  await expect(page.getByText("//! A library.")).toBeVisible();
+  await expect(page.locator(".hljs-keyword", { hasText: "pub" })).toBeVisible();
+  await page.getByRole("navigation", { name: "Path" }).getByRole("link", { name: "browsed" }).click();
+  await page.getByRole("link", { name: "README.md" }).click();
+  await page.getByRole("button", { name: "Lines" }).click();
+  await expect(page.getByText("Then the [library](src/deep/lib.rs).")).toBeVisible();
+  await page.getByRole("navigation", { name: "Path" }).getByRole("link", { name: "browsed" }).click();
   await page.getByRole("link", { name: "src" }).click();
   await page.getByRole("link", { name: "deep" }).click();
   await page.getByRole("link", { name: "lib.rs" }).click();
@@ -89,4 +98,34 @@ test("a policy is set by the form and by the document, and what is in force says
   await page.getByRole("button", { name: "Set the policy" }).click();
   await expect(force.getByText("1 time", { exact: true })).toBeVisible();
   await expect(force.getByText("goal 1")).toBeVisible();
+});
+
+test("the audit log is filtered by the server, restored by its address, and exported", async ({
+  browser,
+  world,
+}) => {
+  const { goal } = await world.api.post<{ goal: string }>("/schedule", {
+    org: "default",
+    task: "Audited",
+    labels: ["nobody"],
+  });
+  await world.api.post(`/tasks/${goal}/cancel`);
+  const page = await world.open(browser);
+  await page.goto(`${world.origin}/ui/o/default/admin/audit`);
+  await page.getByLabel("Filter").fill(`cancel ${goal}`);
+  await expect(page).toHaveURL(/q=cancel/);
+  const rows = page.getByRole("table").getByRole("row");
+  await expect(rows).toHaveCount(2);
+  await page.reload();
+  await expect(rows).toHaveCount(2);
+  await expect(rows.last()).toContainText("task.cancel");
+  const download = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Export" }).click();
+  const stream = await (await download).createReadStream();
+  let text = "";
+  for await (const chunk of stream) text += String(chunk);
+  expect(text.trim().split("\n")).toHaveLength(1);
+  expect(JSON.parse(text)).toMatchObject({ action: "task.cancel", target: goal });
+  await page.getByLabel("From this day").fill("2200-01-01");
+  await expect(page.getByText("Nothing fits this filter")).toBeVisible();
 });

@@ -152,3 +152,26 @@ test("a project shows how its work is judged", async ({ browser, world }) => {
   await expect(page.getByText("unit tests")).toBeVisible();
   await expect(page.getByText("make test")).toBeVisible();
 });
+
+test("a planner's plan is shown, changed as a text, and carried out", async ({ browser, world }) => {
+  const page = await world.open(browser);
+  await page.goto(`${world.origin}/ui/o/default/new?mode=plan`);
+  const plan = page.getByLabel("Plan", { exact: true });
+  await plan.fill("title: Typed plan\ntasks:\n  - key: a\n    titel: One\n");
+  await page.getByRole("button", { name: "Show the plan" }).first().click();
+  await expect(page.getByRole("alert").getByRole("listitem").first()).toContainText("titel");
+  await plan.fill(
+    "title: Typed plan\ndriver: { command: { script: 'true' } }\ntasks:\n  - key: a\n    title: One\n",
+  );
+  await page.getByRole("button", { name: "Show the plan" }).first().click();
+  await expect(page.getByText("It waits for an approval.")).toBeVisible();
+  await page.getByRole("button", { name: "Change", exact: true }).click();
+  const text = page.getByRole("dialog").getByLabel("Plan", { exact: true });
+  await text.fill((await text.inputValue()).replace('"One"', '"Only one"'));
+  await page.getByRole("button", { name: "Propose" }).click();
+  await expect(page.getByRole("button", { name: /Revision 2/ })).toContainText("proposed");
+  await expect(page.getByRole("region", { name: "What it changes" })).toContainText("Only one");
+  await page.getByRole("button", { name: "Approve", exact: true }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Approve" }).click();
+  await expect(page.getByText("1 of 1 task done")).toBeVisible();
+});

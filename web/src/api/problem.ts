@@ -1,3 +1,5 @@
+import type { components } from "./schema";
+
 /** What the server says when it refuses: an RFC 9457 problem document. */
 export interface ProblemBody {
   status: number;
@@ -7,7 +9,11 @@ export interface ProblemBody {
   help: string;
   request_id: string;
   field?: string | null;
+  problems?: PlanProblem[];
 }
+
+/** What is wrong with the input of a plan, and where. */
+type PlanProblem = components["schemas"]["PlanProblem"];
 
 /** An answer that is not a success, or no answer at all (`code` is then `offline`). */
 export class Problem extends Error {
@@ -17,6 +23,7 @@ export class Problem extends Error {
   readonly help: string;
   readonly requestId: string;
   readonly field: string | undefined;
+  readonly problems: readonly PlanProblem[];
 
   constructor(body: ProblemBody) {
     super(body.detail || body.title);
@@ -27,6 +34,7 @@ export class Problem extends Error {
     this.help = body.help;
     this.requestId = body.request_id;
     this.field = body.field ?? undefined;
+    this.problems = body.problems ?? [];
   }
 
   /** The server cannot be reached. */

@@ -63,7 +63,7 @@ export const keys = {
   projects: (org: string) => ["org", org, "projects"] as const,
   patches: (org: string) => ["org", org, "patches"] as const,
   tokens: (org: string) => ["org", org, "tokens"] as const,
-  audit: (org: string) => ["org", org, "audit"] as const,
+  audit: (org: string, filter: AuditFilter) => ["org", org, "audit", filter] as const,
   board: (org: string) => ["board", org] as const,
   goal: (id: string) => ["goal", id] as const,
   /** Dependencies among the tasks of a goal; of every goal, if none is named. */
@@ -114,11 +114,18 @@ export const tasksOfProject = (org: string, project: string, states: readonly St
   });
 
 /** Tasks whose title has these words. */
-export const tasksByText = (org: string, text: string) =>
+export const tasksByText = (org: string, text: string, states: readonly State[] = []) =>
   queryOptions({
-    queryKey: [...keys.tasks(org), { text }],
-    queryFn: async ({ signal }) =>
-      head<Task>(await body(api.GET("/v1/tasks", { params: { query: { org, text, limit: 30 } }, signal }))),
+    queryKey: [...keys.tasks(org), { text, states }],
+    queryFn: async ({ signal }) => {
+      const query = {
+        org,
+        limit: 30,
+        ...(text ? { text } : {}),
+        ...(states.length > 0 ? { state: states.join(",") } : {}),
+      };
+      return head<Task>(await body(api.GET("/v1/tasks", { params: { query }, signal })));
+    },
   });
 
 /** Everything that serves a goal, the goal included. */
@@ -199,10 +206,12 @@ export const clusters = (org: string) =>
 export const projects = (org: string) =>
   queryOptions({
     queryKey: keys.projects(org),
-    queryFn: ({ signal }) =>
-      everything<Project>((cursor) =>
+    queryFn: async ({ signal }) => {
+      const all = await everything<Project>((cursor) =>
         body(api.GET("/v1/projects", { params: { query: { org, cursor, limit: PAGE_MAX } }, signal })),
-      ),
+      );
+      return all.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
+    },
   });
 
 export const projectSettings = (id: string) =>
@@ -281,8 +290,20 @@ export const tokens = (org: string) =>
   });
 
 /** A page of the audit log, newest first. */
-export async function auditPage(org: string, cursor: string | undefined): Promise<Page<AuditEntry>> {
-  return body(api.GET("/v1/audit", { params: { query: { org, cursor, limit: PAGE_MAX } } }));
+export async function auditPage(
+  org: string,
+  filter: AuditFilter,
+  cursor: string | undefined,
+  limit = PAGE_MAX,
+): Promise<Page<AuditEntry>> {
+  return body(api.GET("/v1/audit", { params: { query: { org, ...filter, cursor, limit } } }));
+}
+
+/** Which entries of the audit log: words that all stand in them, and times of the wire. */
+export interface AuditFilter {
+  text?: string;
+  since?: string;
+  until?: string;
 }
 
 /** Revisions of a composite's plan, oldest first. */

@@ -4249,6 +4249,12 @@ export interface operations {
             query?: {
                 /** @description Org, by id or name. Default: the caller's, or every org for a global token. */
                 org?: string;
+                /** @description Words, at most eight: each stands in the action, the target, the actor or the request id. */
+                text?: string;
+                /** @description At this time or later: `2026-01-31T12:00:00Z`. */
+                since?: string;
+                /** @description Before this time. */
+                until?: string;
                 /** @description `next` of the page before. */
                 cursor?: string;
                 /** @description Most items: 1 to 500, default 50. */

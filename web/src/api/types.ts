@@ -100,7 +100,7 @@ export type GraphTask = Schemas["GraphTask"];
 
 export type PlanState = "proposed" | "current" | "superseded" | "rejected";
 export type PlanRevision = Narrow<Schemas["PlanRevision"], { state: PlanState }>;
-type PlannedTask = Schemas["PlannedTask"];
+export type PlannedTask = Schemas["PlannedTask"];
 export type PlanDetail = Narrow<Schemas["PlanDetail"], { state: PlanState; tasks: PlannedTask[] }>;
 export type PlanChange = "kept" | "added" | "removed" | "changed";
 export type PlanTaskDiff = Narrow<Schemas["PlanTaskDiff"], { change: PlanChange; tasks?: PlanTaskDiff[] }>;

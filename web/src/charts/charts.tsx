@@ -58,12 +58,12 @@ function Plot({
     <figure className="min-w-0">
       <figcaption className="mb-1 flex justify-between text-xs text-ink-3">
         <span className="font-medium text-ink-2">{title}</span>
-        <span>per {span(per)}</span>
+        <span>per {span(per).replace(/^1 /, "")}</span>
       </figcaption>
       <div ref={place} aria-hidden="true" className="h-36 [&_.u-wrap]:w-full" />
       <table className="sr-only">
         <caption>
-          {title} per {span(per)}
+          {title} per {span(per).replace(/^1 /, "")}
         </caption>
         <tbody>
           {series.times.map((time, index) => (
@@ -116,7 +116,11 @@ function draw(
       padding: [8, 8, 0, 0],
       legend: { show: false },
       cursor: { x: false, y: false, points: { show: false }, drag: { x: false, y: false } },
-      scales: { y: { range: (_plot, _min, max) => [0, Math.max(1, max * 1.1)] } },
+      scales: {
+        // Half an interval more at each side: the first and the last bar are whole.
+        x: { range: (_plot, min, max) => [min - series.width / 2_000, max + series.width / 2_000] },
+        y: { range: (_plot, _min, max) => [0, Math.max(1, max * 1.1)] },
+      },
       series: [
         {},
         kind === "bars" && bars
@@ -143,7 +147,13 @@ function draw(
           splits: undefined,
           values: (_plot, splits) =>
             splits.map((value) =>
-              kind === "line" ? span(value * 1000) : Number.isInteger(value) ? String(value) : "",
+              value === 0
+                ? "0"
+                : kind === "line"
+                  ? span(value * 1000)
+                  : Number.isInteger(value)
+                    ? String(value)
+                    : "",
             ),
         } as uPlot.Axis,
       ],

@@ -1,3 +1,4 @@
+import "../code/code.css";
 import "./diff.css";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useMemo, useReducer, useRef, useState } from "react";
@@ -149,7 +150,7 @@ export function DiffView({
   };
 
   return (
-    <div className="diff grid min-h-0 flex-1 lg:grid-cols-[240px_minmax(0,1fr)]">
+    <div className="diff code grid min-h-0 flex-1 lg:grid-cols-[240px_minmax(0,1fr)]">
       <FileList files={diff.files} current={current} folded={folded} onGo={goTo} />
       <div
         ref={box}

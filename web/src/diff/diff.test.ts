@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
+import { languageOf } from "../code/colours";
 import { parseDiff, rowsOf, spot } from "./model";
 import { bodyOf, remarksOf } from "./remarks";
-import { languageOf } from "./tokens";
 
 const DIFF = `diff --git a/src/a.rs b/src/a.rs
 index 1111111..2222222 100644

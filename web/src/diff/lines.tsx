@@ -1,7 +1,8 @@
-import { Plus } from "lucide-react";
+import { MessageSquarePlus } from "lucide-react";
+import type { Token } from "../code/colours";
 import { cx } from "../ui/cx";
 import type { DiffLine, Hunk, Side } from "./model";
-import type { HunkTokens, Token } from "./tokens";
+import type { HunkTokens } from "./tokens";
 
 interface Shared {
   hunk: Hunk;
@@ -93,7 +94,7 @@ function RemarkButton({ line, onRemark }: { line: DiffLine; onRemark: Shared["on
       onClick={() => onRemark(side, number)}
       className="my-px grid w-5 shrink-0 place-items-center rounded-sm bg-accent text-accent-ink opacity-0 group-hover:opacity-100 focus-visible:opacity-100 pointer-coarse:bg-transparent pointer-coarse:text-ink-3 pointer-coarse:opacity-100"
     >
-      <Plus className="size-3" aria-hidden="true" />
+      <MessageSquarePlus className="size-3" aria-hidden="true" />
     </button>
   );
 }

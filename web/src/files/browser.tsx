@@ -1,16 +1,19 @@
 import { useQuery } from "@tanstack/react-query";
-import { getRouteApi, Link } from "@tanstack/react-router";
+import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { Download, File, FileCode2, FileSymlink, FolderGit2, Folder as FolderIcon } from "lucide-react";
 import type { ReactNode } from "react";
 import { folder } from "../api/queries";
 import type { Folder, FolderEntry, Project } from "../api/types";
+import type { Beside } from "../text/markdown";
 import { bytes, count } from "../text/words";
 import { Ask } from "../ui/ask";
 import { Button } from "../ui/button";
 import { CommitId } from "../ui/copy";
 import { Empty, Skeleton } from "../ui/empty";
 import { Section } from "../ui/page";
-import { Content } from "./content";
+import { Segments } from "../ui/segments";
+import { Beheld, Content } from "./content";
+import { isDocument, placeBeside } from "./kind";
 import { save } from "./save";
 
 const route = getRouteApi("/o/$org/projects/$project");
@@ -136,6 +139,7 @@ function Entries({ folder, path }: { folder: Folder; path: string }) {
               search={(before) => ({
                 ...before,
                 path: path ? `${path}/${entry.name}` : entry.name,
+                plain: undefined,
                 file: entry.kind === "folder" ? undefined : true,
               })}
               className="tap flex min-w-0 flex-1 items-center truncate after:absolute after:inset-0"
@@ -173,25 +177,82 @@ function ReadMe({ project, folder }: { project: Project; folder: Folder }) {
   const path = folder.path ? `${folder.path}/${found.name}` : found.name;
   return (
     <Section title={found.name} flush>
-      <Content path={address(project, folder.commit, path)} name={found.name} />
+      <Content
+        path={address(project, folder.commit, path)}
+        name={found.name}
+        beside={besideOf(project, folder.commit, path)}
+      />
     </Section>
   );
+}
+
+/** Links and pictures of a document are files of its repository, at its commit. */
+function besideOf(project: Project, commit: string, from: string): Beside {
+  return {
+    link: (link, children) => {
+      const path = placeBeside(from, link);
+      if (path === undefined) return <span>{children}</span>;
+      return (
+        <Link
+          from="/o/$org/projects/$project"
+          to="."
+          search={(before) => ({
+            ...before,
+            tab: "files" as const,
+            path: path || undefined,
+            file: path && !link.endsWith("/") ? true : undefined,
+            plain: undefined,
+          })}
+        >
+          {children}
+        </Link>
+      );
+    },
+    picture: (link, alt) => {
+      const path = placeBeside(from, link);
+      return path ? (
+        <Beheld path={address(project, commit, path)} alt={alt} />
+      ) : (
+        <span>[picture: {alt}]</span>
+      );
+    },
+  };
 }
 
 function OneFile({ project, commit, path }: { project: Project; commit: string; path: string }) {
   const name = path.split("/").at(-1) ?? path;
   const from = address(project, commit, path);
+  const { plain = false } = route.useSearch();
+  const navigate = useNavigate({ from: "/o/$org/projects/$project" });
   return (
     <Section
       title={name}
       flush
       actions={
-        <Button size="sm" icon={<Download className="size-3.5" />} onClick={() => void save(from, name)}>
-          Download
-        </Button>
+        <>
+          {isDocument(name) && (
+            <Segments
+              label="As"
+              value={plain ? "lines" : "document"}
+              options={[
+                { value: "document", label: "Document" },
+                { value: "lines", label: "Lines" },
+              ]}
+              onChange={(next) =>
+                void navigate({
+                  search: (before) => ({ ...before, plain: next === "lines" ? true : undefined }),
+                  replace: true,
+                })
+              }
+            />
+          )}
+          <Button size="sm" icon={<Download className="size-3.5" />} onClick={() => void save(from, name)}>
+            Download
+          </Button>
+        </>
       }
     >
-      <Content path={from} name={name} />
+      <Content path={from} name={name} plain={plain} beside={besideOf(project, commit, path)} />
     </Section>
   );
 }

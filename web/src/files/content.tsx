@@ -1,9 +1,14 @@
 import { queryOptions, useQuery } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { lazy, Suspense, useEffect, useState } from "react";
 import { call } from "../api/client";
+import { languageOf } from "../code/colours";
+import { Coloured, useColours } from "../code/lines";
+import type { Beside } from "../text/markdown";
 import { Ask } from "../ui/ask";
 import { Skeleton } from "../ui/empty";
-import { shownAs, textOf } from "./kind";
+import { isDocument, shownAs, textOf } from "./kind";
+
+const Markdown = lazy(() => import("../text/markdown"));
 
 /** Longest text that is shown, in characters: more is for an editor. */
 const CHARS_MAX = 400_000;
@@ -17,18 +22,54 @@ const content = (path: string) =>
     gcTime: 60_000,
   });
 
-/** A file in place: a picture, a text with numbered lines, or a word on why it is not shown. */
-export function Content({ path, name }: { path: string; name: string }) {
+/**
+ * A file in place: a picture, a document, a text with numbered lines, or a word on why it is not shown.
+ * A document is read as what it means, unless `plain` asks for its lines.
+ */
+export function Content({
+  path,
+  name,
+  plain = false,
+  beside,
+}: {
+  path: string;
+  name: string;
+  plain?: boolean;
+  beside?: Beside | undefined;
+}) {
   const kind = shownAs(name);
   const query = useQuery({ ...content(path), enabled: kind !== "nothing" });
   if (kind === "nothing") return <NotShown />;
   return (
     <Ask query={query} loading={<Skeleton rows={4} />}>
       {(blob) =>
-        kind === "picture" ? <Picture blob={blob} name={name} /> : <Text blob={blob} name={name} />
+        kind === "picture" ? (
+          <Picture blob={blob} name={name} />
+        ) : (
+          <Text blob={blob} name={name} plain={plain} beside={beside} />
+        )
       }
     </Ask>
   );
+}
+
+/** A picture within a document. */
+export function Beheld({ path, alt }: { path: string; alt: string }) {
+  const { data, isError } = useQuery(content(path));
+  const url = useAddress(data);
+  if (isError) return <span className="text-ink-3">[picture: {alt}]</span>;
+  return url ? <img src={url} alt={alt} className="inline-block max-w-full" /> : null;
+}
+
+function useAddress(blob: Blob | undefined): string | undefined {
+  const [url, setUrl] = useState<string>();
+  useEffect(() => {
+    if (!blob) return undefined;
+    const made = URL.createObjectURL(blob);
+    setUrl(made);
+    return () => URL.revokeObjectURL(made);
+  }, [blob]);
+  return url;
 }
 
 function NotShown() {
@@ -36,13 +77,8 @@ function NotShown() {
 }
 
 function Picture({ blob, name }: { blob: Blob; name: string }) {
-  const [url, setUrl] = useState<string>();
+  const url = useAddress(blob);
   const [broken, setBroken] = useState(false);
-  useEffect(() => {
-    const made = URL.createObjectURL(blob);
-    setUrl(made);
-    return () => URL.revokeObjectURL(made);
-  }, [blob]);
   if (broken)
     return <p className="px-4 py-6 text-center text-ink-3">This is no picture, whatever its name says.</p>;
   return (
@@ -59,7 +95,17 @@ function Picture({ blob, name }: { blob: Blob; name: string }) {
   );
 }
 
-function Text({ blob, name }: { blob: Blob; name: string }) {
+function Text({
+  blob,
+  name,
+  plain,
+  beside,
+}: {
+  blob: Blob;
+  name: string;
+  plain: boolean;
+  beside: Beside | undefined;
+}) {
   const [text, setText] = useState<string | null>();
   useEffect(() => {
     let over = false;
@@ -73,13 +119,27 @@ function Text({ blob, name }: { blob: Blob; name: string }) {
   if (text === undefined) return <Skeleton rows={4} />;
   if (text === null) return <NotShown />;
   if (text === "") return <p className="px-4 py-6 text-center text-ink-3">It is empty.</p>;
+  if (isDocument(name) && !plain && text.length <= CHARS_MAX) {
+    return (
+      <div className="px-4 py-4 md:px-6">
+        <Suspense fallback={<Skeleton rows={4} />}>
+          <Markdown text={text} beside={beside} />
+        </Suspense>
+      </div>
+    );
+  }
+  return <Lines text={text} name={name} />;
+}
+
+function Lines({ text, name }: { text: string; name: string }) {
   const shown = text.slice(0, CHARS_MAX).replace(/\n$/, "");
+  const colours = useColours(languageOf(name), shown);
   return (
     <>
       <section
         tabIndex={0}
         aria-label={`Text of ${name}`}
-        className="focus-inset flex max-h-[70vh] rounded-b-lg overflow-auto font-mono text-xs leading-relaxed"
+        className="code focus-inset flex max-h-[70vh] rounded-b-lg overflow-auto font-mono text-xs leading-relaxed"
       >
         <pre
           aria-hidden="true"
@@ -87,7 +147,9 @@ function Text({ blob, name }: { blob: Blob; name: string }) {
         >
           {Array.from({ length: shown.split("\n").length }, (_, at) => at + 1).join("\n")}
         </pre>
-        <pre className="px-3 py-2 whitespace-pre">{shown}</pre>
+        <pre className="px-3 py-2 whitespace-pre">
+          <Coloured text={shown} lines={colours} />
+        </pre>
       </section>
       {text.length > CHARS_MAX && (
         <p className="border-t border-line px-4 py-2 text-xs text-ink-3">

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { shownAs, textOf } from "./kind";
+import { isDocument, placeBeside, shownAs, textOf } from "./kind";
 
 test("a file is shown by what its name says", () => {
   expect(["a/shot.PNG", "notes.md", "Makefile", "x.tar.gz", ".gitignore"].map(shownAs)).toEqual([
@@ -14,4 +14,13 @@ test("a file is shown by what its name says", () => {
 test("bytes with a NUL are no text", () => {
   expect(textOf(new TextEncoder().encode("grün\n"))).toBe("grün\n");
   expect(textOf(new Uint8Array([0x7f, 0x45, 0]))).toBeUndefined();
+});
+
+test("a link in a document leads to a place in its repository, and to none outside", () => {
+  expect(placeBeside("docs/guide/start.md", "next.md")).toBe("docs/guide/next.md");
+  expect(placeBeside("docs/guide/start.md", "./../images/a b.png")).toBe("docs/images/a b.png");
+  expect(placeBeside("docs/guide/start.md", "/README.md")).toBe("README.md");
+  expect(placeBeside("README.md", "src/")).toBe("src");
+  expect(placeBeside("docs/start.md", "../../etc/passwd")).toBeUndefined();
+  expect(isDocument("a/README.MD") && !isDocument("md")).toBe(true);
 });

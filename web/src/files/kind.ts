@@ -30,6 +30,22 @@ export function shownAs(path: string): Shown {
   return BINARY.includes(end) ? "nothing" : "text";
 }
 
+/** Whether a file is written to be read, and is drawn as what it means. */
+export function isDocument(path: string): boolean {
+  return ["md", "markdown"].includes(ending(path));
+}
+
+/** The place that a link in the file `from` names, in the same repository; `undefined` if it is outside. */
+export function placeBeside(from: string, link: string): string | undefined {
+  const parts = link.startsWith("/") ? [] : from.split("/").slice(0, -1);
+  for (const part of link.split("/")) {
+    if (part === "..") {
+      if (parts.pop() === undefined) return undefined;
+    } else if (part !== "" && part !== ".") parts.push(part);
+  }
+  return parts.join("/");
+}
+
 /** Text of these bytes, or `undefined` if they are none: a NUL among the first is in no text. */
 export function textOf(bytes: Uint8Array): string | undefined {
   if (bytes.subarray(0, 8_000).includes(0)) return undefined;

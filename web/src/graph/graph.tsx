@@ -35,6 +35,9 @@ interface Data extends Record<string, unknown> {
   onFold: (id: string) => void;
 }
 
+/** A graph runs down a telephone, and across everything wider. */
+const NARROW = matchMedia("(max-width: 640px)");
+
 /** A plan with more tasks is not shrunk to the screen. */
 const LARGE = 60;
 const LARGE_AT = { x: 8, y: 8, zoom: 0.7 };
@@ -166,7 +169,7 @@ function useLayout(nodes: readonly GraphNode[], edges: readonly Edge[], folded: 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the form stands for all three
   useEffect(() => {
     let old = false;
-    void layout(nodes, edges, folded).then((next) => {
+    void layout(nodes, edges, folded, NARROW.matches).then((next) => {
       if (!old) setPlaced(next);
     });
     return () => {

@@ -37,11 +37,13 @@ export async function layout(
   nodes: readonly GraphNode[],
   edges: readonly Edge[],
   folded: ReadonlySet<string>,
+  /** From top to bottom, for a screen that is higher than wide. */
+  down = false,
 ): Promise<Layout> {
   elk ??= make();
   const options = {
     "elk.algorithm": "layered",
-    "elk.direction": "RIGHT",
+    "elk.direction": down ? "DOWN" : "RIGHT",
     "elk.layered.spacing.nodeNodeBetweenLayers": "44",
     "elk.spacing.nodeNode": "14",
     "elk.layered.thoroughness": nodes.length > MANY ? "1" : "7",

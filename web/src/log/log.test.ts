@@ -32,6 +32,11 @@ describe("the buffer", () => {
     expect([...log.find(ERROR_WORDS)]).toEqual([1, 3, 5]);
     expect([...log.find(["ERR"])]).toEqual([1, 4]);
     expect([...log.find([""])]).toEqual([]);
+    const other = new LogBuffer();
+    other.append(new TextEncoder().encode("grün\nGRÜN\ngrun\nein Ü\nun\ud83d\ude00ter\n"));
+    expect([...other.find(["GRün"])]).toEqual([0, 1]);
+    expect([...other.find(["ü"])]).toEqual([0, 1, 3]);
+    expect([...other.find(["n\ud83d\ude00T"])]).toEqual([4]);
   });
 
   test("grows past its first size, and finds what is far down", () => {

@@ -1,4 +1,5 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { Bot, Pause, Play, Trash2 } from "lucide-react";
 import { useMemo, useState } from "react";
 import { api } from "../api/client";
@@ -251,6 +252,14 @@ function Work({ org, task, attempt }: { org: string; task: Task; attempt: string
       <StateIcon state={task.state} className="size-3" />
       <TaskLink org={org} task={task} className="truncate hover:underline" />
       {live && <span className="shrink-0 text-ink-3">{attemptWords(live)}</span>}
+      <Link
+        to="/o/$org/tasks/$task"
+        params={{ org, task: task.id }}
+        search={{ tab: "log", attempt }}
+        className="tap inline-flex min-h-6 shrink-0 items-center font-medium text-accent hover:underline"
+      >
+        Log
+      </Link>
     </li>
   );
 }

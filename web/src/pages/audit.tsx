@@ -1,10 +1,11 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { Download, ScrollText } from "lucide-react";
-import { useState } from "react";
-import { auditPage, keys } from "../api/queries";
+import { useEffect, useState } from "react";
+import { type AuditFilter, auditPage, keys } from "../api/queries";
 import type { AuditEntry } from "../api/types";
 import { saveBlob } from "../files/save";
+import type { AuditSearch } from "../search";
 import { useLab } from "../shell/lab";
 import { useTitle } from "../shell/title";
 import { Person } from "../tasks/person";
@@ -12,54 +13,48 @@ import { shortId } from "../text/words";
 import { Ask } from "../ui/ask";
 import { Button } from "../ui/button";
 import { Empty } from "../ui/empty";
-import { Input } from "../ui/field";
+import { Input, Select } from "../ui/field";
 import { PageHead } from "../ui/page";
 import { Ago } from "../ui/time";
 import { tellProblem } from "../ui/toast";
 
 const route = getRouteApi("/o/$org/admin/audit");
 
+/** How many entries are read at a time. */
+const SHOWN = 100;
+
 /** Who did what, newest first. */
 export function AuditPage() {
   useTitle("Audit log");
   const { org } = useLab();
-  const { q = "" } = route.useSearch();
-  const navigate = useNavigate({ from: "/o/$org/admin/audit" });
+  const search = route.useSearch();
+  const filter = filterOf(search);
   const query = useInfiniteQuery({
-    queryKey: keys.audit(org),
-    queryFn: ({ pageParam }) => auditPage(org, pageParam),
+    queryKey: keys.audit(org, filter),
+    queryFn: ({ pageParam }) => auditPage(org, filter, pageParam, SHOWN),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next ?? undefined,
+    placeholderData: (before) => before,
     staleTime: 0,
   });
-  const all = query.data?.pages.flatMap((page) => page.items) ?? [];
-  const found = filterAudit(all, q);
+  const found = query.data?.pages.flatMap((page) => page.items) ?? [];
+  const filtered = Object.keys(search).length > 0;
   return (
     <>
       <PageHead
         title="Audit log"
         meta={<span>Every change and every log-in, with who asked for it.</span>}
-        actions={<Export org={org} q={q} />}
+        actions={<Export org={org} filter={filter} />}
       >
-        <div className="px-4 pb-3 md:px-6">
-          <Input
-            type="search"
-            aria-label="Filter"
-            placeholder="Filter: task.cancel, tok_…, task_…"
-            className="max-w-sm"
-            value={q}
-            onChange={(event) =>
-              void navigate({ search: event.target.value ? { q: event.target.value } : {}, replace: true })
-            }
-          />
-        </div>
+        <Filters search={search} />
       </PageHead>
       <Ask query={query}>
         {() =>
           found.length === 0 ? (
-            <Empty icon={<ScrollText />} title={q ? "Nothing fits this filter" : "Nothing was done yet"}>
-              {q && query.hasNextPage && "Only what was read so far is filtered; read more below."}
-            </Empty>
+            <Empty
+              icon={<ScrollText />}
+              title={filtered ? "Nothing fits this filter" : "Nothing was done yet"}
+            />
           ) : (
             <div className="overflow-x-auto">
               <table className="w-full text-left">
@@ -124,18 +119,97 @@ function Target({ org, id }: { org: string; id: string }) {
   );
 }
 
-/** Entries that have every word somewhere. */
-function filterAudit(entries: readonly AuditEntry[], q: string): AuditEntry[] {
-  const words = q.toLowerCase().split(/\s+/).filter(Boolean);
-  if (words.length === 0) return [...entries];
-  return entries.filter((entry) => {
-    const text = `${entry.action} ${entry.target} ${entry.actor} ${entry.request_id}`.toLowerCase();
-    return words.every((word) => text.includes(word));
+/** Filters as they are kept in the address: words, and days as the reader's calendar has them. */
+function Filters({ search }: { search: AuditSearch }) {
+  const navigate = useNavigate({ from: "/o/$org/admin/audit" });
+  const change = (next: Partial<Record<keyof AuditSearch, string>>) =>
+    void navigate({
+      search: (before) =>
+        Object.fromEntries(Object.entries({ ...before, ...next }).filter(([, value]) => value)),
+      replace: true,
+    });
+  const [text, setText] = useState(search.q ?? "");
+  useEffect(() => {
+    if (text === (search.q ?? "")) return undefined;
+    const timer = setTimeout(() => change({ q: text }), TYPING_MS);
+    return () => clearTimeout(timer);
   });
+  return (
+    <div className="flex flex-wrap items-center gap-2 px-4 pb-3 md:px-6">
+      <Input
+        type="search"
+        aria-label="Filter"
+        placeholder="Filter: task.cancel, tok_…, task_…"
+        className="min-w-0 flex-1 basis-56 sm:max-w-sm"
+        value={text}
+        onChange={(event) => setText(event.target.value)}
+      />
+      <Select
+        aria-label="Kind of change"
+        value={KINDS.find(([word]) => word === text)?.[0] ?? ""}
+        onChange={(event) => setText(event.target.value)}
+      >
+        <option value="">{text && !KINDS.some(([word]) => word === text) ? "As typed" : "Everything"}</option>
+        {KINDS.map(([word, label]) => (
+          <option key={word} value={word}>
+            {label}
+          </option>
+        ))}
+      </Select>
+      <span className="flex min-w-0 items-center gap-2 text-xs text-ink-3 max-sm:basis-full">
+        from
+        <Input
+          type="date"
+          aria-label="From this day"
+          className="min-w-0 flex-1 sm:w-36 sm:flex-none"
+          value={search.since ?? ""}
+          onChange={(event) => change({ since: event.target.value })}
+        />
+        to
+        <Input
+          type="date"
+          aria-label="To this day"
+          className="min-w-0 flex-1 sm:w-36 sm:flex-none"
+          value={search.until ?? ""}
+          onChange={(event) => change({ until: event.target.value })}
+        />
+      </span>
+    </div>
+  );
+}
+
+/** The address follows this long after the last key, in milliseconds. */
+const TYPING_MS = 250;
+
+/** Beginnings of actions, by what they change. */
+const KINDS = [
+  ["login", "Log-ins"],
+  ["schedule", "Scheduled work"],
+  ["token.", "Tokens"],
+  ["policy.", "Policies"],
+  ["plan.", "Plans"],
+  ["task.", "Tasks"],
+  ["patch.", "Reviews"],
+  ["agent.", "Agents"],
+  ["project.", "Projects"],
+] as const;
+
+/** What the server is asked for: a day begins and ends where the reader is. */
+function filterOf(search: AuditSearch): AuditFilter {
+  const day = (text: string, add: number) => {
+    const at = new Date(`${text}T00:00:00`);
+    at.setDate(at.getDate() + add);
+    return at.toISOString();
+  };
+  return {
+    ...(search.q ? { text: search.q } : {}),
+    ...(search.since ? { since: day(search.since, 0) } : {}),
+    ...(search.until ? { until: day(search.until, 1) } : {}),
+  };
 }
 
 /** The whole log that fits the filter, as lines of JSON. */
-function Export({ org, q }: { org: string; q: string }) {
+function Export({ org, filter }: { org: string; filter: AuditFilter }) {
   const [read, setRead] = useState<number>();
   const run = async () => {
     setRead(0);
@@ -143,12 +217,12 @@ function Export({ org, q }: { org: string; q: string }) {
       const entries: AuditEntry[] = [];
       let cursor: string | undefined;
       do {
-        const page = await auditPage(org, cursor);
+        const page = await auditPage(org, filter, cursor);
         entries.push(...page.items);
         cursor = page.next ?? undefined;
         setRead(entries.length);
       } while (cursor);
-      const lines = filterAudit(entries, q).map((entry) => JSON.stringify(entry));
+      const lines = entries.map((entry) => JSON.stringify(entry));
       const text = new Blob([`${lines.join("\n")}\n`], { type: "application/x-ndjson" });
       saveBlob(text, `audit-${org}.ndjson`);
     } catch (error) {

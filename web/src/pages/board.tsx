@@ -9,10 +9,10 @@ import { useLab } from "../shell/lab";
 import { useShortcuts } from "../shell/shortcuts";
 import { useTitle } from "../shell/title";
 import { BoardColumns } from "../tasks/board-columns";
-import { BoardTable } from "../tasks/board-table";
+import { BoardTable, useProjectNames } from "../tasks/board-table";
 import { BulkBar } from "../tasks/bulk-bar";
 import { BOARD_TASKS_MAX, boardTasks } from "../tasks/collection";
-import { columnsOf, filterTasks } from "../tasks/filter";
+import { columnsOf, filterTasks, groupTasks } from "../tasks/filter";
 import { count } from "../text/words";
 import { Ask } from "../ui/ask";
 import { Button, ButtonLink } from "../ui/button";
@@ -35,6 +35,17 @@ export function BoardPage() {
   const all = query.data?.tasks;
   const shown = useDeferredValue(search);
   const found = useMemo(() => (all ? filterTasks(all, shown) : []), [all, shown]);
+  const names = useProjectNames(org);
+  const groups = useMemo(() => {
+    if (!shown.group || !all) return undefined;
+    const titles = new Map(all.filter((task) => !task.parent).map((task) => [task.id, task.title]));
+    return groupTasks(found, shown.group, {
+      state: (state) => STATE_WORD[state],
+      goal: (id) => titles.get(id) ?? "A goal that is archived",
+      project: (id) => names.get(id) ?? "A project",
+    });
+  }, [all, found, shown.group, names]);
+  const inOrder = useMemo(() => groups?.flatMap((group) => group.tasks) ?? found, [groups, found]);
   const counts = useMemo(() => countStates(all, search), [all, search]);
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const chosen = useMemo(
@@ -113,7 +124,8 @@ export function BoardPage() {
           ) : view === "table" ? (
             <BoardTable
               org={org}
-              tasks={found}
+              tasks={inOrder}
+              groups={groups}
               selected={selected}
               onChoose={choose}
               sort={search.sort ?? "newest"}
@@ -188,6 +200,7 @@ function Filters({
       <SearchBox value={search.q ?? ""} onChange={(q) => change({ q: q || undefined })} />
       <Select
         aria-label="Project"
+        className="max-w-56"
         value={search.project ?? ""}
         onChange={(event) => change({ project: event.target.value || undefined })}
       >
@@ -207,6 +220,18 @@ function Filters({
         <option value="goals">Goals only</option>
         <option value="leaves">Tasks of agents only</option>
       </Select>
+      {search.view === "table" && (
+        <Select
+          aria-label="Group by"
+          value={search.group ?? ""}
+          onChange={(event) => change({ group: (event.target.value || undefined) as BoardSearch["group"] })}
+        >
+          <option value="">No groups</option>
+          <option value="state">By state</option>
+          <option value="goal">By goal</option>
+          <option value="project">By project</option>
+        </Select>
+      )}
       <fieldset className="no-bar flex min-w-0 max-w-full gap-1 overflow-x-auto py-1">
         <legend className="sr-only">States</legend>
         {STATES.map((state) => {

@@ -129,7 +129,7 @@ function Page({
                 : []),
             ]}
           />
-          {tasks && <Progress tasks={tasks} />}
+          {tasks?.some((task) => task.kind === "leaf") && <Progress tasks={tasks} />}
         </div>
         {goal.stuck && (
           <p className="flex items-start gap-2 border-t border-line bg-amber-soft px-4 py-2 md:px-6">
@@ -232,8 +232,11 @@ function Progress({ tasks }: { tasks: readonly Task[] }) {
   const done = counts.get("done") ?? 0;
   const order: State[] = ["done", "integrating", "running", "waiting", "failed"];
   return (
-    <div className="flex min-w-0 flex-1 flex-wrap items-center gap-x-4 gap-y-1.5">
-      <div className="flex h-1.5 w-full max-w-56 overflow-hidden rounded-full bg-sunken" aria-hidden="true">
+    <div className="flex min-w-0 flex-1 flex-wrap items-center gap-x-4 gap-y-1.5 max-sm:basis-full">
+      <div
+        className="flex h-1.5 w-full overflow-hidden sm:max-w-56 rounded-full bg-sunken"
+        aria-hidden="true"
+      >
         {order.map((state) => (
           <span
             key={state}

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
-import { FileJson, Network, Type } from "lucide-react";
-import { type FormEvent, useState } from "react";
+import { FileJson, GitBranch, Network, Type } from "lucide-react";
+import { type FormEvent, type ReactNode, useState } from "react";
 import { Problem } from "../api/problem";
 import { projects } from "../api/queries";
 import { useLab } from "../shell/lab";
@@ -12,6 +12,7 @@ import { Checkbox, Field, Input, Select, Textarea } from "../ui/field";
 import { PageHead, Section } from "../ui/page";
 import { Segments } from "../ui/segments";
 import { EMPTY, type Faults, type Form, faultsOf, type Mode, type Step } from "../work/form";
+import { Planned } from "../work/planned";
 import { Preview } from "../work/preview";
 import { Rows } from "../work/rows";
 
@@ -71,33 +72,38 @@ export function NewWorkPage() {
       />
     );
   }
+  const head = (submit: ReactNode) => (
+    <PageHead
+      title="New work"
+      meta={<span>Say what is wanted. You see what will happen before anything starts.</span>}
+      actions={submit}
+    >
+      <div className="px-4 pb-3 md:px-6">
+        <Segments<Mode>
+          label="Form"
+          value={form.mode}
+          onChange={(mode) => {
+            change({ mode });
+            void navigate({ search: (before) => ({ ...before, mode }), replace: true });
+          }}
+          options={[
+            { value: "task", label: "One task", icon: <Type /> },
+            { value: "graph", label: "Graph", icon: <Network /> },
+            { value: "plan", label: "Planner", icon: <GitBranch /> },
+            { value: "json", label: "File", icon: <FileJson /> },
+          ]}
+        />
+      </div>
+    </PageHead>
+  );
+  if (form.mode === "plan") return <Planned chosen={form.project} head={head} />;
   return (
     <form onSubmit={look} noValidate>
-      <PageHead
-        title="New work"
-        meta={<span>Say what is wanted. You see what will happen before anything starts.</span>}
-        actions={
-          <Button look="primary" type="submit">
-            Preview
-          </Button>
-        }
-      >
-        <div className="px-4 pb-3 md:px-6">
-          <Segments<Mode>
-            label="Form"
-            value={form.mode}
-            onChange={(mode) => {
-              change({ mode });
-              void navigate({ search: (before) => ({ ...before, mode }), replace: true });
-            }}
-            options={[
-              { value: "task", label: "One task", icon: <Type /> },
-              { value: "graph", label: "Graph", icon: <Network /> },
-              { value: "json", label: "File", icon: <FileJson /> },
-            ]}
-          />
-        </div>
-      </PageHead>
+      {head(
+        <Button look="primary" type="submit">
+          Preview
+        </Button>,
+      )}
       <div className="flex max-w-xl flex-col gap-5 p-4 md:px-6">
         {form.mode === "json" ? (
           <Json form={form} change={change} faults={faults} />
@@ -268,7 +274,7 @@ function How({ form, change, faults }: Part) {
           onChange={(checks) => change({ checks })}
         />
       </Section>
-      <div className="grid gap-5 sm:grid-cols-3">
+      <div className="grid gap-5 sm:grid-cols-2">
         <Field label="Labels an agent needs" hint="With commas between them.">
           {(control) => (
             <Input
@@ -286,6 +292,20 @@ function How({ form, change, faults }: Part) {
               inputMode="numeric"
               value={form.priority}
               onChange={(event) => change({ priority: event.target.value })}
+            />
+          )}
+        </Field>
+        <Field
+          label="Time limit of a script, in minutes"
+          hint="Left empty: half an hour. A policy may allow less."
+          error={faults["minutes"]}
+        >
+          {(control) => (
+            <Input
+              {...control}
+              inputMode="numeric"
+              value={form.minutes}
+              onChange={(event) => change({ minutes: event.target.value })}
             />
           )}
         </Field>
@@ -319,7 +339,11 @@ function Json({ form, change, faults }: Part) {
     <>
       <Field
         label="Goal as JSON"
-        hint="The same that `devlab goal schedule FILE` takes."
+        hint={
+          <>
+            The same that <code className="font-mono">devlab goal schedule FILE</code> takes.
+          </>
+        }
         error={faults["json"]}
       >
         {(control) => (
@@ -340,7 +364,7 @@ function Json({ form, change, faults }: Part) {
             {...control}
             type="file"
             accept="application/json,.json"
-            className="text-sm"
+            className="text-sm file:mr-3 file:h-8 file:rounded-md file:border file:border-line-strong file:bg-surface file:px-3 file:font-medium file:text-ink"
             onChange={(event) => void event.target.files?.[0]?.text().then((json) => change({ json }))}
           />
         )}

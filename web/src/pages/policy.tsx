@@ -5,7 +5,7 @@ import { policy, projects } from "../api/queries";
 import type { PolicyRevision, PolicyView } from "../api/types";
 import { EditPolicy } from "../policy/edit";
 import { GROUPS } from "../policy/fields";
-import { inWords, type Said, written } from "../policy/form";
+import { asRead, type Said, written } from "../policy/form";
 import { useLab } from "../shell/lab";
 import { useTitle } from "../shell/title";
 import { Person } from "../tasks/person";
@@ -211,10 +211,14 @@ function InForce({ view }: { view: PolicyView }) {
                   className="flex flex-wrap items-baseline gap-x-3 px-4 py-1 hover:bg-hover"
                   title={`${field.name}: ${field.about}`}
                 >
-                  <dt className="min-w-0 flex-1 basis-36 text-ink-2">{field.label}</dt>
+                  <dt
+                    className={cx("min-w-0 flex-1 basis-36 text-ink-2", field.name.endsWith("_ms") && "pl-4")}
+                  >
+                    {field.label}
+                  </dt>
                   <dd className="flex min-w-0 flex-1 basis-40 items-baseline justify-between gap-3">
                     <span className={found.from === "default" ? "text-ink-2" : "font-medium"}>
-                      {found.value === null ? openWords(field.name) : inWords(field, found.value)}
+                      {found.value === null ? openWords(field.name) : asRead(field, found.value)}
                     </span>
                     <span className="text-xs text-ink-3">
                       {found.from === "default" ? (

@@ -1,6 +1,6 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
-import { KeyRound, Plus } from "lucide-react";
+import { Check, KeyRound, Plus } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import { api, body } from "../api/client";
 import { asProblem } from "../api/problem";
@@ -30,9 +30,21 @@ const ROLES = [
   ["agent", "claims tasks and works on them, and nothing else"],
 ] as const;
 
+/** What each role may do, in the order of `ROLES`. */
+const MAY: ReadonlyArray<[what: string, viewer: boolean, operator: boolean, admin: boolean, agent: boolean]> =
+  [
+    ["See goals, tasks, logs, patches and files", true, true, true, false],
+    ["Schedule, approve, answer, cancel and retry", false, true, true, false],
+    ["Review patches; set policies of projects and goals", false, true, true, false],
+    ["Push to repositories", false, true, true, false],
+    ["Make and revoke tokens, drain and remove agents", false, false, true, false],
+    ["Read the audit log; set the org's policy; export it", false, false, true, false],
+    ["Claim tasks, and deliver their results", false, false, false, true],
+  ];
+
 /** Who may do what: tokens of the org. */
 export function TokensPage() {
-  useTitle("Tokens");
+  useTitle("Members and tokens");
   const { org, principal, notAdmin } = useLab();
   const { show } = route.useSearch();
   const navigate = useNavigate({ from: "/o/$org/admin/tokens" });
@@ -45,7 +57,7 @@ export function TokensPage() {
   return (
     <>
       <PageHead
-        title="Tokens"
+        title="Members and tokens"
         meta={
           <span>
             A token is who a person, a program or an agent is. Its secret is shown once, when it is made.
@@ -73,65 +85,151 @@ export function TokensPage() {
         <Ask query={query}>
           {(list) => {
             const shown = list.filter((token) => show === "all" || !ended(token));
-            return shown.length === 0 ? (
-              <Empty icon={<KeyRound />} title="No tokens of this org">
-                Make one for each person and program, so that the audit log tells them apart.
-              </Empty>
-            ) : (
-              <Section title="Tokens" flush>
-                <ul className="divide-y divide-line">
-                  {shown.map((token) => (
-                    <li
-                      key={token.id}
-                      className={cx(
-                        "flex flex-wrap items-center gap-x-3 gap-y-1 px-4 py-2.5",
-                        ended(token) && "text-ink-3",
-                      )}
-                    >
-                      <span className="w-20">
-                        <Tag hue={token.role === "admin" ? "amber" : "grey"}>{token.role}</Tag>
-                      </span>
-                      <span className="min-w-0 flex-1 basis-40 truncate">
-                        {token.note || <span className="text-ink-3">no note</span>}
-                        {token.id === principal.name && (
-                          <span className="ml-2 text-xs text-ink-3">this login</span>
-                        )}
-                      </span>
-                      <code className="font-mono text-xs text-ink-3" title={token.id}>
-                        {shortId(token.id)}
-                      </code>
-                      <span className="w-40 text-right text-xs text-ink-3">
-                        {token.revoked_at ? (
-                          <>
-                            revoked <Ago at={token.revoked_at} />
-                          </>
-                        ) : token.expires_at ? (
-                          `ends ${new Date(token.expires_at).toLocaleDateString()}`
-                        ) : (
-                          <>
-                            made <Ago at={token.created_at} />
-                          </>
-                        )}
-                      </span>
-                      <Button
-                        size="sm"
-                        look="danger"
-                        blocked={notAdmin || (ended(token) && "It has ended already.")}
-                        onClick={() => setRevoking(token)}
-                      >
-                        Revoke
-                      </Button>
-                    </li>
-                  ))}
-                </ul>
-              </Section>
+            const members = shown.filter((token) => token.role !== "agent");
+            const agents = shown.filter((token) => token.role === "agent");
+            const rows = (tokens: readonly Token[]) =>
+              tokens.map((token) => (
+                <Row
+                  key={token.id}
+                  token={token}
+                  own={token.id === principal.name}
+                  ended={ended(token)}
+                  blocked={notAdmin}
+                  onRevoke={() => setRevoking(token)}
+                />
+              ));
+            return (
+              <>
+                <Section title="Members" note="people, and programs that act for them" flush>
+                  {members.length === 0 ? (
+                    <Empty icon={<KeyRound />} title="Nobody has a token of this org" className="py-8">
+                      Make one for each person and program, so that the audit log tells them apart.
+                    </Empty>
+                  ) : (
+                    <ul className="divide-y divide-line">{rows(members)}</ul>
+                  )}
+                </Section>
+                {agents.length > 0 && (
+                  <Section title="Agents" note="they claim tasks" flush>
+                    <ul className="divide-y divide-line">{rows(agents)}</ul>
+                  </Section>
+                )}
+              </>
             );
           }}
         </Ask>
+        <Roles />
       </div>
       {making && <Make org={org} onClose={() => setMaking(false)} />}
       {revoking && <Revoke org={org} token={revoking} onClose={() => setRevoking(undefined)} />}
     </>
+  );
+}
+
+function Row({
+  token,
+  own,
+  ended,
+  blocked,
+  onRevoke,
+}: {
+  token: Token;
+  own: boolean;
+  ended: boolean;
+  blocked: string | false;
+  onRevoke: () => void;
+}) {
+  return (
+    <li
+      className={cx(
+        "grid grid-cols-[80px_minmax(0,1fr)_auto] items-center gap-x-3 gap-y-1 px-4 py-2.5 sm:grid-cols-[80px_minmax(0,1fr)_110px_150px_auto]",
+        ended && "text-ink-3",
+      )}
+    >
+      <span>
+        <Tag hue={token.role === "admin" ? "amber" : "grey"}>{token.role}</Tag>
+      </span>
+      <span className="min-w-0 truncate" title={token.note}>
+        {token.note || <span className="text-ink-3">no note</span>}
+        {own && <span className="ml-2 text-xs text-ink-3">this login</span>}
+      </span>
+      <span className="max-sm:row-span-2 sm:order-last">
+        <Button
+          size="sm"
+          look="danger"
+          blocked={blocked || (ended && "It has ended already.")}
+          onClick={onRevoke}
+        >
+          Revoke
+        </Button>
+      </span>
+      <code className="font-mono text-xs text-ink-3" title={token.id}>
+        {shortId(token.id)}
+      </code>
+      <span className="text-xs text-ink-3 sm:text-right">
+        {token.revoked_at ? (
+          <>
+            revoked <Ago at={token.revoked_at} />
+          </>
+        ) : token.expires_at ? (
+          `ends ${new Date(token.expires_at).toLocaleDateString()}`
+        ) : (
+          <>
+            made <Ago at={token.created_at} />
+          </>
+        )}
+      </span>
+    </li>
+  );
+}
+
+/** What each role may do. */
+function Roles() {
+  return (
+    <Section title="Roles" note="a role is fixed when its token is made" flush>
+      <div className="focus-inset relative overflow-x-auto" tabIndex={0} role="group" aria-label="Roles">
+        <table className="w-full text-left">
+          <thead className="text-xs text-ink-3">
+            <tr className="border-b border-line [&_th]:px-3 [&_th]:py-2 [&_th]:font-medium [&_th]:first:pl-4">
+              <th scope="col">
+                <span className="sr-only">What</span>
+              </th>
+              {ROLES.map(([role]) => (
+                <th key={role} scope="col" className="w-20 text-center">
+                  {role}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {MAY.map(([what, ...may]) => (
+              <tr key={what} className="border-b border-line last:border-b-0 [&>*]:px-3 [&>*]:py-1.5">
+                <th scope="row" className="min-w-56 pl-4! font-normal">
+                  {what}
+                </th>
+                {ROLES.map(([role], at) => (
+                  <td key={role} className="text-center">
+                    {may[at] ? (
+                      <>
+                        <Check className="mx-auto size-4 text-green" aria-hidden="true" />
+                        <span className="sr-only">yes</span>
+                      </>
+                    ) : (
+                      <>
+                        <span aria-hidden="true" className="text-ink-3">
+                          –
+                        </span>
+                        <span className="sr-only">no</span>
+                      </>
+                    )}
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </Section>
   );
 }
 

@@ -19,6 +19,7 @@ import { Section } from "../ui/page";
 import { type Hue, Tag } from "../ui/state";
 import { Ago } from "../ui/time";
 import { tell, tellProblem } from "../ui/toast";
+import { ChangePlan } from "./change";
 import { graphOf } from "./graph";
 
 const Graph = lazy(() => import("../graph/graph").then((loaded) => ({ default: loaded.Graph })));
@@ -84,14 +85,32 @@ export function PlanView({
           </ul>
         </Section>
         <Ask query={query} loading={<Skeleton rows={8} />}>
-          {({ detail, diff }) => <Revision key={detail.number} task={task} plan={detail} diff={diff} />}
+          {({ detail, diff }) => (
+            <Revision
+              key={detail.number}
+              task={task}
+              plan={detail}
+              diff={diff}
+              current={revisions.find((one) => one.state === "current")?.number}
+            />
+          )}
         </Ask>
       </div>
     </div>
   );
 }
 
-function Revision({ task, plan, diff }: { task: string; plan: PlanDetail; diff: PlanDiff }) {
+function Revision({
+  task,
+  plan,
+  diff,
+  current,
+}: {
+  task: string;
+  plan: PlanDetail;
+  diff: PlanDiff;
+  current: number | undefined;
+}) {
   const graph = useMemo(() => graphOf(plan.tasks), [plan]);
   const [folded, setFolded] = useState<ReadonlySet<string>>(new Set());
   const fold = (id: string) =>
@@ -105,7 +124,14 @@ function Revision({ task, plan, diff }: { task: string; plan: PlanDetail; diff: 
       <Section
         title={`Revision ${plan.number}`}
         note={plan.parent ? `made from revision ${plan.parent}` : "the first"}
-        actions={plan.state === "proposed" && <Decide task={task} plan={plan} />}
+        actions={
+          (plan.state === "proposed" || plan.state === "current") && (
+            <>
+              <ChangePlan task={task} plan={plan} current={current} />
+              {plan.state === "proposed" && <Decide task={task} plan={plan} />}
+            </>
+          )
+        }
       >
         <p className="text-ink-2">
           From {PLANNER[plan.origin.planner] ?? plan.origin.planner}

@@ -114,7 +114,12 @@ export function EditPolicy({
       ) : (
         <Field
           label="Document"
-          hint="JSON, which is YAML too: `devlab policy set FILE` takes the same."
+          hint={
+            <>
+              JSON, which is YAML too: <code className="font-mono">devlab policy set FILE</code> takes the
+              same.
+            </>
+          }
           error={error}
         >
           {(control) => (

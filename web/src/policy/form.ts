@@ -1,3 +1,4 @@
+import { span } from "../text/time";
 import { count } from "../text/words";
 import { FIELDS, type PolicyField } from "./fields";
 
@@ -130,4 +131,10 @@ export function inWords(field: PolicyField, value: unknown): string {
     case "limits":
       return textOf(field, value).replaceAll("\n", ", ") || "none";
   }
+}
+
+/** The same for one who only reads: times as people say them. */
+export function asRead(field: PolicyField, value: unknown): string {
+  const factor = field.kind === "number" ? { ms: 1, s: 1_000 }[field.unit ?? ""] : undefined;
+  return factor && typeof value === "number" ? span(value * factor) : inWords(field, value);
 }

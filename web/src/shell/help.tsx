@@ -2,9 +2,7 @@ import { useState, useSyncExternalStore } from "react";
 import { Dialog } from "../ui/dialog";
 import { Checkbox } from "../ui/field";
 import { Kbd } from "../ui/page";
-import { setShortcutsOn, shortcutStore, shortcutsOn } from "./shortcuts";
-
-const MAC = /Mac|iPhone|iPad/.test(navigator.userAgent);
+import { MAC, setShortcutsOn, shortcutStore, shortcutsOn } from "./shortcuts";
 
 /** The sheet of shortcuts: those of every page, and of the one behind it. */
 export default function Help({ onClose }: { onClose: () => void }) {

@@ -1,6 +1,8 @@
-import { useNavigate } from "@tanstack/react-router";
+import { useLocation, useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef } from "react";
-import { ASK_WORD, useInbox } from "../tasks/inbox";
+import { ASK_WORD, type InboxItem, useInbox } from "../tasks/inbox";
+import { count } from "../text/words";
+import { tell } from "../ui/toast";
 import { useLab } from "./lab";
 
 const KEY = "devlab.notices";
@@ -25,10 +27,11 @@ export async function turnNotices(on: boolean): Promise<boolean> {
   return true;
 }
 
-/** Tells, outside the page, of each task that begins to wait for a person. */
+/** Tells of each task that begins to wait for a person: in the page, or outside it while it is hidden. */
 export function NoticeWatcher() {
   const { org } = useLab();
   const navigate = useNavigate();
+  const pathname = useLocation({ select: (at) => at.pathname });
   const { items, query } = useInbox(org);
   const known = useRef<{ org: string; ids: Set<string> } | null>(null);
   useEffect(() => {
@@ -36,15 +39,34 @@ export function NoticeWatcher() {
     const ids = new Set(items.map((item) => item.task.id));
     const before = known.current;
     known.current = { org, ids };
-    if (before?.org !== org || !document.hidden || !noticesOn()) return;
-    for (const { task, ask } of items) {
-      if (before.ids.has(task.id)) continue;
+    if (before?.org !== org) return;
+    const fresh = items.filter(({ task }) => !before.ids.has(task.id));
+    if (!document.hidden) {
+      tellInPage(fresh, pathname);
+      return;
+    }
+    if (!noticesOn()) return;
+    for (const { task, ask } of fresh) {
       const notice = new Notification(`${ASK_WORD[ask]}: ${task.title}`, { tag: task.id });
       notice.onclick = () => {
         window.focus();
         void navigate({ to: "/o/$org/tasks/$task", params: { org, task: task.id } });
       };
     }
-  }, [items, query.data, org, navigate]);
+  }, [items, query.data, org, navigate, pathname]);
   return null;
+}
+
+/** More than so many are told as one. */
+const TOLD_MAX = 2;
+
+/** Says what begins to wait, unless the page shows it anyway: the inbox, or the task itself. */
+function tellInPage(fresh: readonly InboxItem[], pathname: string): void {
+  if (/\/o\/[^/]+\/?$/.test(pathname)) return;
+  const news = fresh.filter(({ task }) => !pathname.includes(task.id) && !pathname.includes(task.goal_id));
+  if (news.length > TOLD_MAX) {
+    tell(`${count(news.length, "task")} began to wait for you`);
+    return;
+  }
+  for (const { task, ask } of news) tell(`${ASK_WORD[ask]}: ${task.title}`);
 }

@@ -3,21 +3,28 @@ import { useNavigate } from "@tanstack/react-router";
 import { Command } from "cmdk";
 import {
   Bot,
+  Building2,
   FolderGit2,
   Inbox,
   Keyboard,
   KeyRound,
+  LogOut,
   Plus,
   Scale,
   ScrollText,
   Search,
   SquareKanban,
+  SunMoon,
 } from "lucide-react";
 import { type ReactNode, useDeferredValue, useState, useSyncExternalStore } from "react";
-import { projects, tasksByText } from "../api/queries";
+import { orgs, projects, tasksByText } from "../api/queries";
+import { sessionOver } from "../router";
+import { logOut } from "../session/session";
+import { ACTION, ACTIONS, type Action, blockedFor, useAct } from "../tasks/actions";
 import { Dialog } from "../ui/dialog";
 import { Kbd } from "../ui/page";
 import { StateIcon, stateWords } from "../ui/state";
+import { chooseTheme, type Theme, theme } from "../ui/theme";
 import { useLab } from "./lab";
 import { shortcutStore } from "./shortcuts";
 
@@ -28,7 +35,7 @@ const GROUP =
 
 /** Every page, task, project and action, by a few letters. */
 export default function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () => void }) {
-  const { org, notAdmin } = useLab();
+  const { org, principal, notAdmin } = useLab();
   const navigate = useNavigate();
   const [text, setText] = useState("");
   const words = useDeferredValue(text.trim());
@@ -38,6 +45,9 @@ export default function Palette({ onClose, onHelp }: { onClose: () => void; onHe
     placeholderData: (before) => before,
   });
   const known = useQuery(projects(org)).data ?? [];
+  const verb = verbOf(words);
+  const several = useQuery({ ...orgs, enabled: principal.org === null }).data ?? [];
+  const others = several.map((one) => one.name).filter((name) => name !== org);
   const sets = useSyncExternalStore(shortcutStore.subscribe, shortcutStore.get);
   // The page's own actions; those that go somewhere stand among the pages.
   const actions = sets
@@ -56,7 +66,7 @@ export default function Palette({ onClose, onHelp }: { onClose: () => void; onHe
           <Command.Input
             value={text}
             onValueChange={setText}
-            placeholder="A task, a project, a page, an action"
+            placeholder="A task, a page, an action; or: retry, cancel, approve …"
             className="h-12 flex-1 bg-transparent text-base outline-none"
           />
           <Kbd>Esc</Kbd>
@@ -66,7 +76,7 @@ export default function Palette({ onClose, onHelp }: { onClose: () => void; onHe
             {found.isFetching ? "Looking…" : "Nothing fits."}
           </Command.Empty>
           {words && found.data && found.data.items.length > 0 && (
-            <Command.Group heading="Tasks" className={GROUP}>
+            <Command.Group heading="Goals and tasks" className={GROUP}>
               {found.data.items.map((task) => (
                 <Command.Item
                   key={task.id}
@@ -90,6 +100,7 @@ export default function Palette({ onClose, onHelp }: { onClose: () => void; onHe
               ))}
             </Command.Group>
           )}
+          {verb && <Deeds verb={verb} words={words.slice(verb.length)} onClose={onClose} />}
           <Command.Group heading="Go to" className={GROUP}>
             <Entry
               icon={<Inbox />}
@@ -130,7 +141,7 @@ export default function Palette({ onClose, onHelp }: { onClose: () => void; onHe
               <>
                 <Entry
                   icon={<KeyRound />}
-                  label="Tokens"
+                  label="Members and tokens"
                   onSelect={run(() => void navigate({ to: "/o/$org/admin/tokens", params }))}
                 />
                 <Entry
@@ -167,9 +178,83 @@ export default function Palette({ onClose, onHelp }: { onClose: () => void; onHe
               ))}
             </Command.Group>
           )}
+          <Command.Group heading="This browser" className={GROUP}>
+            {THEMES.filter((one) => one !== theme()).map((one) => (
+              <Entry
+                key={one}
+                icon={<SunMoon />}
+                label={one === "system" ? "Colours of the system" : `Colours: ${one}`}
+                onSelect={run(() => chooseTheme(one))}
+              />
+            ))}
+            {others.map((name) => (
+              <Entry
+                key={name}
+                icon={<Building2 />}
+                label={`Switch to org ${name}`}
+                onSelect={run(() => void navigate({ to: "/o/$org", params: { org: name } }))}
+              />
+            ))}
+            <Entry
+              icon={<LogOut />}
+              label="Log out"
+              onSelect={run(() => void logOut().finally(sessionOver))}
+            />
+          </Command.Group>
         </Command.List>
       </Command>
     </Dialog>
+  );
+}
+
+const THEMES: readonly Theme[] = ["light", "dark", "system"];
+
+/** The action that the text begins with: `retry`, as in `retry parser`. */
+function verbOf(text: string): Action | undefined {
+  const first = text.split(/\s/)[0]?.toLowerCase();
+  return ACTIONS.find((one) => ACTION[one].label.toLowerCase() === first);
+}
+
+/** Tasks to which an action can be done, from any page. What ends work is asked for twice. */
+function Deeds({ verb, words, onClose }: { verb: Action; words: string; onClose: () => void }) {
+  const { org, readOnly } = useLab();
+  const act = useAct(org);
+  const [sure, setSure] = useState<string>();
+  const states = ACTION[verb].from;
+  const { data } = useQuery({
+    ...tasksByText(org, words.trim(), states),
+    enabled: !readOnly,
+    placeholderData: (before) => before,
+  });
+  const able = data?.items.filter((task) => !blockedFor(verb, task)) ?? [];
+  if (able.length === 0) return null;
+  const { label, danger, icon } = ACTION[verb];
+  return (
+    <Command.Group heading={label} className={GROUP}>
+      {able.map((task) => (
+        <Command.Item
+          key={task.id}
+          value={`${label} ${task.title} ${task.id}`}
+          className={ITEM}
+          onSelect={() => {
+            if (danger && sure !== task.id) {
+              setSure(task.id);
+              return;
+            }
+            onClose();
+            void act(verb, [task]);
+          }}
+        >
+          {icon}
+          <span className="min-w-0 flex-1 truncate">
+            {label} “{task.title}”
+          </span>
+          <span className={sure === task.id ? "shrink-0 text-xs text-red" : "shrink-0 text-xs text-ink-3"}>
+            {sure === task.id ? "Once more to be sure" : stateWords(task)}
+          </span>
+        </Command.Item>
+      ))}
+    </Command.Group>
   );
 }
 

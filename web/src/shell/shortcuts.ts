@@ -10,6 +10,9 @@ export interface Shortcut {
   motion?: boolean;
 }
 
+/** Where the command key is ⌘. */
+export const MAC = typeof navigator !== "undefined" && /Mac|iPhone|iPad/.test(navigator.userAgent);
+
 const KEY = "devlab.shortcuts";
 /** How long the second key of two may take, in milliseconds. */
 const SECOND_MS = 1_000;

@@ -16,7 +16,7 @@ import {
   SquareKanban,
   Sun,
 } from "lucide-react";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useSyncExternalStore } from "react";
 import { agents, orgs } from "../api/queries";
 import { sessionOver } from "../router";
 import { logOut } from "../session/session";
@@ -26,9 +26,10 @@ import { Button, ButtonLink } from "../ui/button";
 import { cx } from "../ui/cx";
 import { Select } from "../ui/field";
 import { Kbd } from "../ui/page";
-import { chooseTheme, type Theme, theme } from "../ui/theme";
+import { chooseTheme, type Theme, theme, watchTheme } from "../ui/theme";
 import { useLab } from "./lab";
 import { Mark } from "./mark";
+import { MAC } from "./shortcuts";
 
 export function Sidebar({
   onPalette,
@@ -58,7 +59,7 @@ export function Sidebar({
         >
           <Search className="size-3.5" aria-hidden="true" />
           <span className="flex-1 text-left">Find or do</span>
-          <Kbd>⌘K</Kbd>
+          <Kbd>{MAC ? "⌘K" : "Ctrl K"}</Kbd>
         </button>
         <ButtonLink
           to="/o/$org/new"
@@ -88,7 +89,7 @@ export function Sidebar({
         {!notAdmin && (
           <>
             <Item to="/o/$org/admin/tokens" params={params} icon={<KeyRound />}>
-              Tokens
+              Members
             </Item>
             <Item to="/o/$org/admin/audit" params={params} icon={<ScrollText />}>
               Audit log
@@ -194,17 +195,14 @@ const THEME_ICON: Record<Theme, ReactNode> = {
 };
 
 function ThemeSwitch() {
-  const [now, setNow] = useState(theme());
+  const now = useSyncExternalStore(watchTheme, theme);
   return (
     <Button
       look="quiet"
       size="sm"
       icon={THEME_ICON[now]}
       label={`Colours: ${now}`}
-      onClick={() => {
-        chooseTheme(NEXT[now]);
-        setNow(NEXT[now]);
-      }}
+      onClick={() => chooseTheme(NEXT[now])}
     />
   );
 }

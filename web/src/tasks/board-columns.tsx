@@ -1,5 +1,5 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, useRef } from "react";
+import { type KeyboardEvent, useLayoutEffect, useRef } from "react";
 import type { Task } from "../api/types";
 import { useShortcuts } from "../shell/shortcuts";
 import { cx } from "../ui/cx";
@@ -25,6 +25,17 @@ export function BoardColumns({
 }) {
   const place = useRef<HTMLDivElement>(null);
   const names = useProjectNames(org);
+  // A column that appears while tasks are read stands before those that are there: the browser would keep
+  // these in sight, and a board would open in its middle.
+  const touched = useRef(false);
+  const touch = () => {
+    touched.current = true;
+  };
+  const states = columns.map((column) => column.state).join();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: it is about columns that come and go
+  useLayoutEffect(() => {
+    if (place.current && !touched.current) place.current.scrollLeft = 0;
+  }, [states]);
   const cards = (column: number) => [
     ...(place.current?.querySelectorAll<HTMLElement>(`[data-column="${column}"] [data-card]`) ?? []),
   ];
@@ -78,8 +89,13 @@ export function BoardColumns({
   return (
     <div
       ref={place}
-      onKeyDown={onKey}
-      className="flex min-h-0 flex-1 snap-x snap-proximity scroll-px-3 gap-3 overflow-x-auto p-3 md:scroll-px-6 md:px-6"
+      onKeyDown={(event) => {
+        touch();
+        onKey(event);
+      }}
+      onWheel={touch}
+      onPointerDown={touch}
+      className="flex min-h-0 flex-1 snap-proximity max-md:snap-x scroll-px-3 gap-3 overflow-x-auto p-3 md:scroll-px-6 md:px-6"
     >
       {columns.map((column, index) => (
         <ColumnOf

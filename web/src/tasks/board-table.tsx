@@ -10,6 +10,7 @@ import { useShortcuts } from "../shell/shortcuts";
 import { cx } from "../ui/cx";
 import { StateIcon, stateWords, Tag } from "../ui/state";
 import { Ago } from "../ui/time";
+import type { Group } from "./filter";
 import { TaskLink } from "./row";
 
 type Sort = (typeof BOARD_SORTS)[number];
@@ -22,13 +23,16 @@ const GRID =
 export function BoardTable({
   org,
   tasks,
+  groups,
   selected,
   onChoose,
   sort,
   onSort,
 }: {
   org: string;
+  /** Group by group, if there are groups. */
   tasks: readonly Task[];
+  groups: readonly Group[] | undefined;
   selected: ReadonlySet<string>;
   onChoose: (ids: readonly string[], on: boolean) => void;
   sort: Sort;
@@ -40,18 +44,22 @@ export function BoardTable({
   const wantsFocus = useRef(false);
   const navigate = useNavigate();
   const names = useProjectNames(org);
+  const { lines, lineOf } = useMemo(() => linesOf(tasks, groups), [tasks, groups]);
   const rows = useVirtualizer({
-    count: tasks.length,
+    count: lines.length,
     getScrollElement: () => place.current,
     estimateSize: () => ROW_PX,
     overscan: 12,
-    getItemKey: (index) => tasks[index]?.id ?? index,
+    getItemKey: (index) => {
+      const line = lines[index];
+      return typeof line === "number" ? (tasks[line]?.id ?? index) : `group ${line?.key ?? index}`;
+    },
   });
   const at = Math.min(active, tasks.length - 1);
   const move = (to: number) => {
     const next = Math.min(tasks.length - 1, Math.max(0, to));
     setActive(next);
-    rows.scrollToIndex(next);
+    rows.scrollToIndex(lineOf(next));
     wantsFocus.current = true;
   };
   useEffect(() => {
@@ -119,7 +127,7 @@ export function BoardTable({
     <div
       role="grid"
       aria-label="Tasks"
-      aria-rowcount={tasks.length + 1}
+      aria-rowcount={lines.length + 1}
       aria-multiselectable="true"
       className="flex min-h-0 flex-1 flex-col"
     >
@@ -158,7 +166,21 @@ export function BoardTable({
       <div ref={place} className="min-h-0 flex-1 overflow-y-auto" onKeyDown={onKey}>
         <div className="relative" style={{ height: rows.getTotalSize() }}>
           {rows.getVirtualItems().map((item) => {
-            const task = tasks[item.index];
+            const line = lines[item.index];
+            if (line === undefined) return null;
+            if (typeof line !== "number") {
+              return (
+                <GroupHead
+                  key={item.key}
+                  group={line}
+                  row={item.index + 2}
+                  top={item.start}
+                  selected={selected}
+                  onChoose={onChoose}
+                />
+              );
+            }
+            const task = tasks[line];
             if (!task) return null;
             return (
               <div
@@ -166,9 +188,9 @@ export function BoardTable({
                 role="row"
                 aria-rowindex={item.index + 2}
                 aria-selected={selected.has(task.id)}
-                data-row={item.index}
-                tabIndex={item.index === at ? 0 : -1}
-                onFocus={() => setActive(item.index)}
+                data-row={line}
+                tabIndex={line === at ? 0 : -1}
+                onFocus={() => setActive(line)}
                 onDoubleClick={() => open(task)}
                 className={cx(
                   GRID,
@@ -184,7 +206,7 @@ export function BoardTable({
                     aria-label={`Select ${task.title}`}
                     checked={selected.has(task.id)}
                     onChange={() => {}}
-                    onClick={(event) => toggle(item.index, event.shiftKey)}
+                    onClick={(event) => toggle(line, event.shiftKey)}
                     className="size-3.5 accent-accent"
                   />
                 </div>
@@ -205,10 +227,10 @@ export function BoardTable({
                 <div role="gridcell" className="hidden truncate pr-2 text-xs text-ink-2 sm:block">
                   {task.project ? (names.get(task.project) ?? "") : ""}
                 </div>
-                <div role="gridcell" className="hidden text-xs text-ink-2 sm:block">
+                <div role="gridcell" className="hidden pr-6 text-right text-xs text-ink-2 sm:block">
                   {task.priority || ""}
                 </div>
-                <div role="gridcell" className="hidden text-xs text-ink-2 sm:block">
+                <div role="gridcell" className="hidden pr-8 text-right text-xs text-ink-2 sm:block">
                   {task.attempts || ""}
                 </div>
                 <div role="gridcell" className="text-xs text-ink-3">
@@ -218,6 +240,67 @@ export function BoardTable({
             );
           })}
         </div>
+      </div>
+    </div>
+  );
+}
+
+/** What stands in each line: the head of a group, or the place of a task. */
+function linesOf(tasks: readonly Task[], groups: readonly Group[] | undefined) {
+  const lines: Array<number | Group> = [];
+  if (!groups) {
+    for (let at = 0; at < tasks.length; at += 1) lines.push(at);
+    return { lines, lineOf: (task: number) => task };
+  }
+  const places: number[] = [];
+  for (const group of groups) {
+    lines.push(group);
+    for (const _ of group.tasks) {
+      places.push(lines.length);
+      lines.push(places.length - 1);
+    }
+  }
+  return { lines, lineOf: (task: number) => places[task] ?? 0 };
+}
+
+function GroupHead({
+  group,
+  row,
+  top,
+  selected,
+  onChoose,
+}: {
+  group: Group;
+  row: number;
+  top: number;
+  selected: ReadonlySet<string>;
+  onChoose: (ids: readonly string[], on: boolean) => void;
+}) {
+  const all = group.tasks.every((task) => selected.has(task.id));
+  return (
+    <div
+      role="row"
+      aria-rowindex={row}
+      className="absolute inset-x-0 flex items-center border-b border-line bg-sunken"
+      style={{ height: ROW_PX, transform: `translateY(${top}px)` }}
+    >
+      <div role="gridcell" className="flex w-10 shrink-0 justify-center">
+        <input
+          type="checkbox"
+          aria-label={`Select the tasks of ${group.label}`}
+          checked={all}
+          onChange={() =>
+            onChoose(
+              group.tasks.map((task) => task.id),
+              !all,
+            )
+          }
+          className="size-3.5 accent-accent"
+        />
+      </div>
+      <div role="gridcell" className="flex min-w-0 items-baseline gap-2 pr-3">
+        <span className="truncate text-sm font-semibold">{group.label}</span>
+        <span className="text-xs text-ink-3">{group.tasks.length.toLocaleString()}</span>
       </div>
     </div>
   );

@@ -27,6 +27,45 @@ export function filterTasks(tasks: readonly Task[], search: BoardSearch): Task[]
   }
 }
 
+/** Tasks that belong together, under one name. */
+export interface Group {
+  key: string;
+  label: string;
+  tasks: Task[];
+}
+
+export type GroupBy = "state" | "goal" | "project";
+
+/** Tasks in groups, each in the order they came; groups by their first task, states by a task's life. */
+export function groupTasks(
+  tasks: readonly Task[],
+  by: GroupBy,
+  labels: { state: (state: State) => string; goal: (id: string) => string; project: (id: string) => string },
+): Group[] {
+  const groups = new Map<string, Group>();
+  for (const task of tasks) {
+    const key = by === "state" ? task.state : by === "goal" ? task.goal_id : (task.project ?? "");
+    let group = groups.get(key);
+    if (!group) {
+      const label =
+        by === "state"
+          ? labels.state(task.state)
+          : by === "goal"
+            ? labels.goal(key)
+            : key
+              ? labels.project(key)
+              : "Without a project";
+      group = { key, label, tasks: [] };
+      groups.set(key, group);
+    }
+    group.tasks.push(task);
+  }
+  const all = [...groups.values()];
+  if (by !== "state") return all;
+  const place = (group: Group) => STATES.indexOf(group.key as State);
+  return all.sort((a, b) => place(a) - place(b));
+}
+
 /** States that always have a column, so that a board does not jump when one fills. */
 const ALWAYS: readonly State[] = ["blocked", "ready", "running", "integrating", "waiting", "done"];
 

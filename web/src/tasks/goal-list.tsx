@@ -90,7 +90,11 @@ export function GoalList({
               >
                 {node.title}
               </button>
-              {critical.has(node.id) && <Tag hue="blue">critical path</Tag>}
+              {critical.has(node.id) && (
+                <Tag hue="blue">
+                  critical<span className="max-sm:sr-only"> path</span>
+                </Tag>
+              )}
               <span className="hidden w-28 shrink-0 truncate text-xs text-ink-2 sm:block">
                 {node.kind === "composite" ? `${item.done} of ${item.leaves}` : stateWords(task)}
               </span>

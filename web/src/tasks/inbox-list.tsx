@@ -166,7 +166,7 @@ function Row({
       >
         <StateIcon state={task.state} />
         <span className="min-w-0 flex-1">
-          <span className="block truncate font-medium">{task.title}</span>
+          <span className="line-clamp-2 font-medium sm:line-clamp-1">{task.title}</span>
           <span className="block truncate text-xs text-ink-3">
             {stateWords(task)} · <Ago at={task.updated_at} />
             {task.attempts > 0 && ` · ${count(task.attempts, "attempt")}`}
@@ -179,7 +179,7 @@ function Row({
           look="quiet"
           blocked={readOnly}
           onClick={() => onAct(quick)}
-          className="hidden sm:inline-flex"
+          className="max-sm:hidden"
         >
           {ACTION[quick].label}
         </Button>

@@ -57,7 +57,13 @@ export function TaskProof({
             ) : (
               <ul className="divide-y divide-line">
                 {list.toReversed().map((candidate) => (
-                  <CandidateRow key={candidate.id} org={org} task={task} candidate={candidate} />
+                  <CandidateRow
+                    key={candidate.id}
+                    org={org}
+                    task={task}
+                    candidate={candidate}
+                    proven={passedOn(task, candidate, proven.data ?? [])}
+                  />
                 ))}
               </ul>
             )
@@ -116,11 +122,38 @@ function ReceiptRow({
   );
 }
 
-function CandidateRow({ org, task, candidate }: { org: string; task: TaskDetail; candidate: Candidate }) {
+/** Whether every check of the task has passed on the merge's own tree. */
+function passedOn(task: TaskDetail, candidate: Candidate, receipts: readonly Receipt[]): boolean {
+  return (
+    candidate.tree != null &&
+    task.checks.length > 0 &&
+    task.checks.every((check) =>
+      receipts.some((one) => one.passed && one.check === check.name && one.tree === candidate.tree),
+    )
+  );
+}
+
+function CandidateRow({
+  org,
+  task,
+  candidate,
+  proven,
+}: {
+  org: string;
+  task: TaskDetail;
+  candidate: Candidate;
+  proven: boolean;
+}) {
   const others = candidate.tasks.filter((id) => id !== task.id);
+  // A result that a person reviews is tried first: the merge is made anew when it is accepted.
+  const tried = candidate.state === "rejected" && task.review && proven;
   return (
     <li className="flex flex-wrap items-center gap-x-3 gap-y-1.5 px-4 py-2.5">
-      <Tag hue={CANDIDATE_HUE[candidate.state]}>{CANDIDATE_WORD[candidate.state]}</Tag>
+      {tried ? (
+        <Tag hue="green">proven for the review</Tag>
+      ) : (
+        <Tag hue={CANDIDATE_HUE[candidate.state]}>{CANDIDATE_WORD[candidate.state]}</Tag>
+      )}
       <span className="text-ink-2">
         into <code className="font-mono text-xs">{candidate.target.replace(/^refs\/heads\//, "")}</code>
       </span>
@@ -132,6 +165,11 @@ function CandidateRow({ org, task, candidate }: { org: string; task: TaskDetail;
       {candidate.tip && (
         <span className="inline-flex items-center gap-1 text-xs text-ink-3">
           as <CommitId id={candidate.tip} />
+        </span>
+      )}
+      {tried && (
+        <span className="text-xs text-ink-3">
+          Its checks pass on this merge. It is merged anew once a person has accepted it.
         </span>
       )}
       {candidate.verify_attempts > 0 && (

@@ -3,7 +3,7 @@ import type { Task } from "../api/types";
 import { seriesOf } from "../charts/series";
 import { blockedFor } from "./actions";
 import { withChanges } from "./collection";
-import { columnsOf, filterTasks } from "./filter";
+import { columnsOf, filterTasks, groupTasks } from "./filter";
 import { inboxOf } from "./inbox";
 
 let made = 0;
@@ -99,4 +99,30 @@ test("finished tasks are counted in intervals that fit their span", () => {
   expect(series.finished.reduce((sum, n) => sum + n, 0)).toBe(3);
   expect(series.median.filter((value) => value !== null).every((value) => value === 120)).toBe(true);
   expect(series.times.at(-1)).toBeLessThanOrEqual(now / 1000);
+});
+
+test("tasks are grouped in their own order, and groups of states in that of a task's life", () => {
+  const labels = { state: (one: string) => one, goal: (id: string) => `G${id}`, project: (id: string) => id };
+  const tasks = [
+    task({ state: "done", goal_id: "b", project: "p" }),
+    task({ state: "draft", goal_id: "a" }),
+    task({ state: "done", goal_id: "a", project: "p" }),
+  ];
+  const drawn = (by: "state" | "goal" | "project") =>
+    groupTasks(tasks, by, labels).map((group) => [
+      group.label,
+      ...group.tasks.map((one) => tasks.indexOf(one)),
+    ]);
+  expect(drawn("state")).toEqual([
+    ["draft", 1],
+    ["done", 0, 2],
+  ]);
+  expect(drawn("goal")).toEqual([
+    ["Gb", 0],
+    ["Ga", 1, 2],
+  ]);
+  expect(drawn("project")).toEqual([
+    ["p", 0, 2],
+    ["Without a project", 1],
+  ]);
 });

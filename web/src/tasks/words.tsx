@@ -26,7 +26,7 @@ export function TaskName({ org, id, plain = false }: { org: string; id: string; 
   const task = useQuery(taskQuery(id)).data;
   if (!task) return <code className="font-mono text-xs">{id}</code>;
   return (
-    <span className="inline-flex max-w-full items-center gap-1.5 align-bottom">
+    <span className="inline-flex max-w-full items-center gap-1.5 align-middle">
       <span title={stateWords(task)}>
         <StateIcon state={task.state} />
         <span className="sr-only">{stateWords(task)}: </span>
@@ -37,7 +37,7 @@ export function TaskName({ org, id, plain = false }: { org: string; id: string; 
         <TaskLink
           org={org}
           task={task}
-          className="truncate font-medium underline decoration-line-strong underline-offset-2 hover:decoration-current"
+          className="truncate leading-6 font-medium underline decoration-line-strong underline-offset-2 hover:decoration-current"
         />
       )}
     </span>

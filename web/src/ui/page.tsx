@@ -19,7 +19,12 @@ export function PageHead({
 }) {
   return (
     <header className="border-b border-line bg-surface">
-      <div className="flex flex-wrap items-start gap-x-4 gap-y-2 px-4 pt-3.5 pb-3 md:px-6">
+      <div
+        className={cx(
+          "flex flex-wrap gap-x-4 gap-y-2 px-4 pt-3.5 pb-3 md:px-6",
+          before || meta ? "items-start" : "items-center",
+        )}
+      >
         <div className="min-w-0 flex-1 basis-44">
           {before && (
             <div className="mb-0.5 flex min-w-0 items-center gap-1.5 text-xs text-ink-3">{before}</div>

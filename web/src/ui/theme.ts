@@ -9,6 +9,14 @@ export function theme(): Theme {
   return kept === "light" || kept === "dark" ? kept : "system";
 }
 
+const watchers = new Set<() => void>();
+
+/** Told when the choice changes. */
+export function watchTheme(watch: () => void): () => void {
+  watchers.add(watch);
+  return () => watchers.delete(watch);
+}
+
 function paint(): void {
   const chosen = theme();
   const shown = chosen === "system" ? (dark.matches ? "dark" : "light") : chosen;
@@ -25,4 +33,5 @@ export function chooseTheme(next: Theme): void {
   if (next === "system") localStorage.removeItem(KEY);
   else localStorage.setItem(KEY, next);
   paint();
+  for (const watch of watchers) watch();
 }

@@ -31,11 +31,12 @@ export function useNow(step = TICK_MS): number {
 /** How long ago; the exact time on hover. */
 export function Ago({ at, className }: { at: string; className?: string }) {
   const then = millis(at);
-  const step = Date.now() - then < 60_000 ? TICK_MS : 30_000;
-  const current = useNow(step);
+  const old = Date.now() - then >= 60_000;
+  const current = useNow(old ? 30_000 : TICK_MS);
+  // What is a minute old by the exact clock is so by the coarse one too: time never runs back.
   return (
     <time dateTime={at} title={exact(then)} className={className}>
-      {ago(then, Math.max(current, then))}
+      {ago(then, Math.max(current, old ? then + 60_000 : then))}
     </time>
   );
 }

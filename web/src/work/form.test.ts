@@ -83,3 +83,12 @@ test("what cannot work is said before the server is asked", () => {
   ).toMatch(/used above/);
   expect(faultsOf({ ...EMPTY, mode: "json", json: "{" })["json"]).toMatch(/not JSON/);
 });
+
+test("a time limit belongs to a script, in whole minutes", () => {
+  const form: Form = { ...EMPTY, goal: "Mend it", script: "make", minutes: "90" };
+  expect(scheduleOf(form, "lab").driver).toEqual({ command: { script: "make", timeout_secs: 5_400 } });
+  expect(scheduleOf({ ...form, script: "" }, "lab").driver).toBeUndefined();
+  for (const minutes of ["0", "1.5", "1441", "an hour"]) {
+    expect(Object.keys(faultsOf({ ...form, minutes }))).toEqual(["minutes"]);
+  }
+});

@@ -2,7 +2,7 @@ import type { GraphTask, Schedule } from "../api/types";
 import { circleOf, type Edge, type GraphNode } from "../graph/model";
 import { graphOf } from "../plans/graph";
 
-export type Mode = "task" | "graph" | "json";
+export type Mode = "task" | "graph" | "plan" | "json";
 
 export interface Step {
   key: string;
@@ -19,6 +19,8 @@ export interface Form {
   title: string;
   goal: string;
   script: string;
+  /** Minutes that a script may take; empty leaves it to the server. */
+  minutes: string;
   labels: string;
   priority: string;
   review: "" | "yes" | "no";
@@ -34,6 +36,7 @@ export const EMPTY: Form = {
   title: "",
   goal: "",
   script: "",
+  minutes: "",
   labels: "",
   priority: "0",
   review: "",
@@ -53,8 +56,13 @@ function list(text: string): string[] {
   return text.split(/[,\s]+/).filter(Boolean);
 }
 
-function driverOf(script: string) {
-  return script.trim() ? { driver: { command: { script } } } : {};
+/** Longest time that the server takes for a driver: a day. */
+const MINUTES_MAX = 24 * 60;
+
+function driverOf(script: string, minutes: string) {
+  if (!script.trim()) return {};
+  const limit = minutes.trim() ? { timeout_secs: Number(minutes) * 60 } : {};
+  return { driver: { command: { script, ...limit } } };
 }
 
 /** Checks what can be known before the server is asked. */
@@ -69,6 +77,10 @@ export function faultsOf(form: Form): Faults {
   if (form.mode === "graph" && !form.title.trim()) faults["title"] = "Give the goal a name.";
   if (!/^-?\d+$/.test(form.priority) || Math.abs(Number(form.priority)) > 32_767) {
     faults["priority"] = "A whole number, such as 0 or 10.";
+  }
+  const minutes = form.minutes.trim();
+  if (minutes && (!/^\d+$/.test(minutes) || Number(minutes) < 1 || Number(minutes) > MINUTES_MAX)) {
+    faults["minutes"] = `A whole number from 1 to ${MINUTES_MAX.toLocaleString()}.`;
   }
   form.checks.forEach((check, at) => {
     if (Boolean(check.name.trim()) !== Boolean(check.run.trim())) {
@@ -119,7 +131,7 @@ export function scheduleOf(form: Form, org: string): Schedule {
   const shared: Schedule = {
     org,
     ...(form.project ? { project: form.project } : {}),
-    ...driverOf(form.script),
+    ...driverOf(form.script, form.minutes),
     ...(checks.length > 0 ? { checks } : {}),
     priority: Number(form.priority),
     ...(form.review ? { review: form.review === "yes" } : {}),
@@ -138,7 +150,7 @@ export function scheduleOf(form: Form, org: string): Schedule {
       title: step.title.trim(),
       ...(step.goal.trim() ? { goal: step.goal.trim() } : {}),
       ...(list(step.after).length > 0 ? { depends_on: list(step.after) } : {}),
-      ...driverOf(step.script),
+      ...driverOf(step.script, form.minutes),
       ...(labels.length > 0 ? { labels } : {}),
     })) as GraphTask[],
   };

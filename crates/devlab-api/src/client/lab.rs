@@ -41,7 +41,7 @@ impl Client {
         self.get(&["clusters"]).fetch().await
     }
 
-    /// `GET /audit`: who changed what, oldest first.
+    /// `GET /audit`: who changed what, newest first.
     pub async fn audit(&self, query: &AuditQuery) -> Result<List<AuditEntry>> {
         self.get(&["audit"]).query(&query.params()).fetch().await
     }

@@ -117,14 +117,24 @@ impl PatchQuery {
 pub struct AuditQuery {
     /// Org, by id or name.
     pub org: Option<String>,
+    /// Words that all stand in an entry.
+    pub text: Option<String>,
+    /// At this time or later.
+    pub since: Option<String>,
+    /// Before this time.
+    pub until: Option<String>,
     /// Which part of them.
     pub page: Page,
 }
 
 impl AuditQuery {
     pub(super) fn params(&self) -> Params {
-        self.page
-            .params(Params::default().maybe("org", self.org.as_ref()))
+        let params = Params::default()
+            .maybe("org", self.org.as_ref())
+            .maybe("text", self.text.as_ref())
+            .maybe("since", self.since.as_ref())
+            .maybe("until", self.until.as_ref());
+        self.page.params(params)
     }
 }
 

@@ -19,7 +19,7 @@ use devlab_core::server::{LoopState, Server};
 use devlab_core::state::{State, StateName, TaskKind};
 use devlab_core::task::{Feedback, Task, TaskSpec};
 use devlab_core::train::{Candidate, Target, TrainEntry};
-use devlab_core::tx::{Edge, Page, Queued, Read, Remembered, StoredAudit, TaskFilter};
+use devlab_core::tx::{AuditFilter, Edge, Page, Queued, Read, Remembered, StoredAudit, TaskFilter};
 use devlab_core::{
     AgentId, AttemptId, CandidateId, Oid, OrgId, PatchId, ProjectId, RefName, Result, ServerId,
     TaskId, Timestamp, TokenId,
@@ -348,13 +348,17 @@ impl Read for MemTx {
     }
     fn audit_log(
         &mut self,
-        org: Option<OrgId>,
+        filter: &AuditFilter,
         before: Option<u64>,
         limit: u32,
     ) -> Result<Vec<(u64, StoredAudit)>> {
         let numbered = (1_u64..).zip(self.audits.iter().cloned());
         let kept = numbered.filter(|(seq, entry)| {
-            before.is_none_or(|before| *seq < before) && (org.is_none() || entry.org == org)
+            before.is_none_or(|before| *seq < before)
+                && (filter.org.is_none() || entry.org == filter.org)
+                && filter.since.is_none_or(|since| entry.at >= since)
+                && filter.until.is_none_or(|until| entry.at < until)
+                && filter.words.iter().all(|word| has_word(entry, word))
         });
         let mut kept: Vec<_> = kept.collect();
         kept.reverse();
@@ -392,4 +396,16 @@ impl Read for MemTx {
     fn setting(&mut self, key: &str) -> Result<Option<String>> {
         Ok(self.settings.get(key).cloned())
     }
+}
+
+fn has_word(entry: &StoredAudit, word: &str) -> bool {
+    let StoredAudit {
+        action,
+        target,
+        actor,
+        request_id,
+        ..
+    } = entry;
+    let text = format!("{action} {target} {actor} {request_id}").to_ascii_lowercase();
+    text.contains(&word.to_ascii_lowercase())
 }

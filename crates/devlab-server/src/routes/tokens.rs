@@ -7,12 +7,14 @@ use axum::response::Response;
 use axum::{Extension, Json as AxumJson};
 use devlab_api::token::{CreateToken, Login, NewToken, Token};
 use devlab_api::{AuditEntry, List, WhoAmI};
-use devlab_core::Refusal;
 use devlab_core::auth::Role;
 use devlab_core::id::kind;
+use devlab_core::tx::AuditFilter;
+use devlab_core::{Refusal, Timestamp};
 use devlab_orchestrator::{Lab, Secret, scope, tokens};
 use hyper::StatusCode;
 use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_axum::routes;
 
 use super::orgs::ListQuery;
@@ -164,25 +166,74 @@ async fn login(
     }))
 }
 
+/// Most words of a search.
+const WORDS_MAX: usize = 8;
+/// Longest search, in bytes.
+const TEXT_BYTES_MAX: usize = 400;
+
+/// Which entries of the audit log.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+struct AuditQuery {
+    /// Org, by id or name. Default: the caller's, or every org for a global token.
+    org: Option<String>,
+    /// Words, at most eight: each stands in the action, the target, the actor or the request id.
+    text: Option<String>,
+    /// At this time or later: `2026-01-31T12:00:00Z`.
+    since: Option<String>,
+    /// Before this time.
+    until: Option<String>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// Most items: 1 to 500, default 50.
+    limit: Option<u32>,
+}
+
+impl AuditQuery {
+    /// The filter, without the org.
+    fn filter(&self) -> std::result::Result<AuditFilter, Refusal> {
+        let time = |field: &str, text: &Option<String>| {
+            let parsed = text.as_deref().map(str::parse::<Timestamp>).transpose();
+            parsed.map_err(|_| Refusal::invalid(field, "is not a time like 2026-01-31T12:00:00Z"))
+        };
+        let text = self.text.as_deref().unwrap_or_default();
+        let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+        if words.len() > WORDS_MAX || text.len() > TEXT_BYTES_MAX {
+            return Err(Refusal::invalid(
+                "text",
+                format!("has more than {WORDS_MAX} words, or more than {TEXT_BYTES_MAX} bytes"),
+            ));
+        }
+        Ok(AuditFilter {
+            org: None,
+            words,
+            since: time("since", &self.since)?,
+            until: time("until", &self.until)?,
+        })
+    }
+}
+
 /// The audit log, newest first. `next` is the place that the next page begins before.
 #[utoipa::path(get, path = "/audit", tag = "tokens", operation_id = "audit.list",
-    params(ListQuery),
+    params(AuditQuery),
     responses((status = 200, description = "A page", body = List<AuditEntry>)))]
 async fn audit(
     Extension(lab): Extension<Arc<Lab>>,
     caller: Caller,
-    Query(query): Query<ListQuery>,
+    Query(query): Query<AuditQuery>,
 ) -> Result<AxumJson<List<AuditEntry>>> {
+    let mut filter = query.filter()?;
     let before = query.cursor.as_deref().map(str::parse::<u64>).transpose();
     let before = before.map_err(|_| Refusal::invalid("cursor", "is not the `next` of a page"))?;
     let limit = support::limit(query.limit)?;
     let who = caller.principal;
     let found = lab.read(move |view| {
-        let org = match &query.org {
+        filter.org = match &query.org {
             Some(org) => Some(scope::org(view, &who, Some(org))?.id),
             None => who.org,
         };
-        view.audit_log(org, before, limit)
+        view.audit_log(&filter, before, limit)
     });
     let found = found.await?;
     let is_full = u32::try_from(found.len()).unwrap_or(u32::MAX) >= limit;

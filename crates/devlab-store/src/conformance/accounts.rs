@@ -7,7 +7,7 @@ use devlab_core::bytes::Retention;
 use devlab_core::event::{EventKind, NewEvent};
 use devlab_core::org::{Org, Project};
 use devlab_core::server::Home;
-use devlab_core::tx::{Page, Remembered, StoredAudit};
+use devlab_core::tx::{AuditFilter, Page, Remembered, StoredAudit};
 use devlab_core::{OrgId, ProjectId};
 
 use super::Lab;
@@ -304,7 +304,11 @@ pub(super) async fn audit_log(lab: Lab) {
         .unwrap();
     lab.store
         .read(move |view| {
-            let all = view.audit_log(None, None, 100)?;
+            let of = |org| AuditFilter {
+                org,
+                ..AuditFilter::default()
+            };
+            let all = view.audit_log(&of(None), None, 100)?;
             let expected = |n: u32| StoredAudit {
                 org: entry(n).org,
                 at: at(0),
@@ -319,10 +323,31 @@ pub(super) async fn audit_log(lab: Lab) {
                     .eq([3, 2, 1, 0].map(expected))
             );
             assert!(all.is_sorted_by(|a, b| a.0 > b.0));
-            assert_eq!(view.audit_log(None, Some(all[1].0), 1)?, all[2..3]);
-            let of_org = view.audit_log(Some(id(1)), None, 100)?;
+            assert_eq!(view.audit_log(&of(None), Some(all[1].0), 1)?, all[2..3]);
+            let of_org = view.audit_log(&of(Some(id(1))), None, 100)?;
             assert_eq!(of_org, [all[1].clone(), all[3].clone()]);
-            assert_eq!(view.audit_log(Some(id(2)), None, 100)?, []);
+            assert_eq!(view.audit_log(&of(Some(id(2))), None, 100)?, []);
+            let mut with = |words: &[&str]| {
+                let words = words.iter().map(|word| (*word).to_owned()).collect();
+                let filter = AuditFilter { words, ..of(None) };
+                view.audit_log(&filter, None, 100)
+            };
+            assert_eq!(with(&["TASK.cancel", "admin:2"])?, all[1..2]);
+            assert_eq!(with(&["request 3"])?, all[..1]);
+            assert_eq!(with(&["%"])?, []);
+            assert_eq!(with(&["admin:2", "admin:3"])?, []);
+            let (now, later) = (Some(at(0)), Some(at(1)));
+            let mut within = |since, until| {
+                let filter = AuditFilter {
+                    since,
+                    until,
+                    ..of(None)
+                };
+                view.audit_log(&filter, None, 100)
+            };
+            assert_eq!(within(now, later)?, all);
+            assert_eq!(within(later, None)?, []);
+            assert_eq!(within(None, now)?, []);
             Ok(())
         })
         .await

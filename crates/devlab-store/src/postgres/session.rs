@@ -21,7 +21,8 @@ use devlab_core::state::StateName;
 use devlab_core::task::{Feedback, Task, TaskSpec};
 use devlab_core::train::{Candidate, Target, TrainEntry};
 use devlab_core::tx::{
-    Edge, Effect, Page, Queued, Read, Remembered, StoredAudit, TaskFilter, Tx, Work, parse_queue,
+    AuditFilter, Edge, Effect, Page, Queued, Read, Remembered, StoredAudit, TaskFilter, Tx, Work,
+    parse_queue,
 };
 use devlab_core::{
     AgentId, AttemptId, CandidateId, Error, Oid, OrgId, PatchId, ProjectId, RefName, Result,
@@ -284,7 +285,7 @@ impl Read for OverlaySession<'_> {
     }
     fn audit_log(
         &mut self,
-        _: Option<OrgId>,
+        _: &AuditFilter,
         _: Option<u64>,
         _: u32,
     ) -> Result<Vec<(u64, StoredAudit)>> {

@@ -1,14 +1,14 @@
 //! The event stream and the audit log.
 
-use super::{Number, Sql, params};
+use super::{Dialect, Number, Param, Sql, params};
 use devlab_core::auth::AuditEntry;
 use devlab_core::event::{Event, NewEvent};
-use devlab_core::tx::StoredAudit;
+use devlab_core::tx::{AuditFilter, StoredAudit};
 use devlab_core::{OrgId, Timestamp};
 
 use super::codec::{Code, Cols, int, json};
 use super::error::DbResult;
-use super::rows::{all, change, first};
+use super::rows::{Conditions, all, change, first};
 
 fn read_event(cols: &mut Cols<'_>) -> DbResult<Event> {
     Ok(Event {
@@ -68,15 +68,27 @@ pub(crate) fn append(conn: &dyn Sql, event: &NewEvent, at: Timestamp) -> DbResul
 
 pub(crate) fn audit_log(
     conn: &dyn Sql,
-    org: Option<OrgId>,
+    filter: &AuditFilter,
     before: Option<u64>,
     limit: u32,
 ) -> DbResult<Vec<(u64, StoredAudit)>> {
-    const ALL: &str = "SELECT seq, org, at, actor, action, target, request_id FROM audit \
-        WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2";
-    const OF_ORG: &str = "SELECT seq, org, at, actor, action, target, request_id FROM audit \
-        WHERE org = ?3 AND seq < ?1 ORDER BY seq DESC LIMIT ?2";
-    let before = before.map_or(i64::MAX, int);
+    let mut list = Conditions::new(
+        "SELECT seq, org, at, actor, action, target, request_id FROM audit WHERE seq < ?",
+        Param::Int(before.map_or(i64::MAX, int)),
+    );
+    if let Some(org) = filter.org {
+        list.and("org = ?", Param::Id(org.bytes()));
+    }
+    if let Some(since) = filter.since {
+        list.and("at >= ?", Param::Int(since.as_millis()));
+    }
+    if let Some(until) = filter.until {
+        list.and("at < ?", Param::Int(until.as_millis()));
+    }
+    for word in &filter.words {
+        list.and(has_word(conn.dialect()), Param::Text(word));
+    }
+    list.more(" ORDER BY seq DESC LIMIT ?", Param::Int(i64::from(limit)));
     let read = |cols: &mut Cols<'_>| {
         Ok((
             cols.int()?,
@@ -90,9 +102,20 @@ pub(crate) fn audit_log(
             },
         ))
     };
-    match org {
-        Some(org) => all(conn, OF_ORG, params![before, limit, org], read),
-        None => all(conn, ALL, params![before, limit], read),
+    all(conn, list.sql(), list.params(), read)
+}
+
+/// Whether an audit entry has a word somewhere. Letters of ASCII only, as SQLite does it.
+fn has_word(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => {
+            "instr(lower(action || ' ' || target || ' ' || actor || ' ' || request_id), \
+             lower(?)) > 0"
+        }
+        Dialect::Postgres => {
+            "strpos(lower((action || ' ' || target || ' ' || actor || ' ' || request_id) \
+             COLLATE \"C\"), lower(?::text COLLATE \"C\")) > 0"
+        }
     }
 }
 

@@ -18,7 +18,9 @@ use devlab_core::server::{LoopState, Server};
 use devlab_core::state::StateName;
 use devlab_core::task::{Feedback, Task, TaskSpec};
 use devlab_core::train::{Candidate, Target, TrainEntry};
-use devlab_core::tx::{Edge, Effect, Page, Queued, Read, Remembered, StoredAudit, TaskFilter, Tx};
+use devlab_core::tx::{
+    AuditFilter, Edge, Effect, Page, Queued, Read, Remembered, StoredAudit, TaskFilter, Tx,
+};
 use devlab_core::{
     AgentId, AttemptId, CandidateId, Error, Oid, OrgId, PatchId, ProjectId, RefName, Result,
     ServerId, StorageError, TaskId, Timestamp, TokenId,
@@ -324,11 +326,11 @@ impl Read for Session<'_> {
     }
     fn audit_log(
         &mut self,
-        org: Option<OrgId>,
+        filter: &AuditFilter,
         before: Option<u64>,
         limit: u32,
     ) -> Result<Vec<(u64, StoredAudit)>> {
-        self.look(|conn| events::audit_log(conn, org, before, limit))
+        self.look(|conn| events::audit_log(conn, filter, before, limit))
     }
     fn server(&mut self, id: ServerId) -> Result<Option<Server>> {
         self.look(|conn| servers::server(conn, id))

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use devlab_api::agent::{Claim, Claimed, RegisterAgent};
-use devlab_api::client::ClientError;
+use devlab_api::client::{AuditQuery, ClientError};
 use devlab_api::task::{CreateTask, Schedule, Task};
 use devlab_core::TaskId;
 use devlab_core::state::StateName;
@@ -464,6 +464,22 @@ async fn every_change_by_a_person_is_audited_and_no_work_of_agents_is() {
         "task.archive",
     ];
     assert_eq!(actions().await[expected.len()..], later);
+
+    // The log is filtered where it is kept, page by page.
+    let found = |text: String, since: Option<&str>| {
+        let query = AuditQuery {
+            text: Some(text),
+            since: since.map(str::to_owned),
+            ..AuditQuery::default()
+        };
+        let admin = admin.clone();
+        async move { admin.audit(&query).await.unwrap().items }
+    };
+    let cancelled = found(format!("Cancel {}", second.id), None).await;
+    assert_eq!(cancelled.len(), 2);
+    assert!(cancelled.iter().all(|entry| entry.action == "task.cancel"));
+    let later = Some("2200-01-01T00:00:00Z");
+    assert_eq!(found("cancel".to_owned(), later).await, []);
     server.stop().await;
 }
 

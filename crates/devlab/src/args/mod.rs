@@ -214,6 +214,15 @@ pub(crate) enum Command {
         /// Org, by id or name
         #[arg(long)]
         org: Option<String>,
+        /// Words that all stand in the action, target, actor or request id
+        #[arg(long)]
+        text: Option<String>,
+        /// At this time or later, like 2026-01-31T12:00:00Z
+        #[arg(long)]
+        since: Option<String>,
+        /// Before this time
+        #[arg(long)]
+        until: Option<String>,
         #[command(flatten)]
         paging: Paging,
     },

@@ -68,13 +68,16 @@ fn print_event(context: &Context, event: &Event) -> anyhow::Result<()> {
 /// `devlab audit`.
 pub(crate) async fn audit(
     context: &Context,
-    org: Option<String>,
+    query: AuditQuery,
     paging: &Paging,
 ) -> anyhow::Result<()> {
     let client = context.client()?;
     let list = async |page| {
-        let org = org.clone();
-        client.audit(&AuditQuery { org, page }).await
+        let query = AuditQuery {
+            page,
+            ..query.clone()
+        };
+        client.audit(&query).await
     };
     let entries = all(paging.limit, list).await?;
     let columns = ["seq", "at", "who", "what", "to", "request"];

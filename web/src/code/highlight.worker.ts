@@ -1,7 +1,7 @@
 /// <reference lib="webworker" />
 import type { ElementContent, Root } from "hast";
 import { common, createLowlight } from "lowlight";
-import type { FromHighlighter, ToHighlighter, Token } from "./tokens";
+import type { FromHighlighter, ToHighlighter, Token } from "./colours";
 
 declare const self: DedicatedWorkerGlobalScope;
 

@@ -1,0 +1,38 @@
+import type { PlanDetail, PlannedTask } from "../api/types";
+
+/** A revision as the plan file that means the same: what only a revision knows is left out. */
+export function planFile(
+  plan: Pick<PlanDetail, "title" | "goal" | "driver" | "checks" | "review" | "tasks">,
+) {
+  return some({
+    title: plan.title,
+    goal: plan.goal === plan.title ? undefined : plan.goal,
+    driver: plan.driver ?? undefined,
+    checks: plan.checks,
+    review: plan.review ?? undefined,
+    tasks: plan.tasks.map(fileTask),
+  });
+}
+
+function fileTask(task: PlannedTask): object {
+  return some({
+    key: task.key,
+    title: task.title,
+    goal: task.goal === task.title ? undefined : task.goal,
+    depends_on: task.depends_on,
+    driver: task.driver ?? undefined,
+    checks: task.checks,
+    labels: task.labels,
+    priority: task.priority || undefined,
+    review: task.review || undefined,
+    side_effects: task.side_effects || undefined,
+    tasks: task.tasks?.map(fileTask),
+  });
+}
+
+/** Without what is not there, and without empty lists. */
+function some<T extends object>(value: T): Partial<T> {
+  return Object.fromEntries(
+    Object.entries(value).filter(([, one]) => one !== undefined && !(Array.isArray(one) && one.length === 0)),
+  ) as Partial<T>;
+}

@@ -1,0 +1,39 @@
+import { expect, test } from "vitest";
+import type { PlanDetail } from "../api/types";
+import { planFile } from "./file";
+
+test("a revision becomes the plan file that means the same", () => {
+  const task = { done: false, priority: 0, review: false, side_effects: false };
+  const plan = {
+    title: "Release",
+    goal: "Release",
+    tasks: [
+      { ...task, key: "a", title: "First", goal: "First", line: 4, group: "Setup" },
+      {
+        ...task,
+        key: "b",
+        title: "Second",
+        goal: "In words",
+        depends_on: ["a"],
+        priority: 3,
+        driver: { command: { script: "true" } },
+        tasks: [{ ...task, key: "c", title: "Third", goal: "Third", labels: ["gpu"], review: true }],
+      },
+    ],
+  } as unknown as PlanDetail;
+  expect(planFile(plan)).toEqual({
+    title: "Release",
+    tasks: [
+      { key: "a", title: "First" },
+      {
+        key: "b",
+        title: "Second",
+        goal: "In words",
+        depends_on: ["a"],
+        driver: { command: { script: "true" } },
+        priority: 3,
+        tasks: [{ key: "c", title: "Third", labels: ["gpu"], review: true }],
+      },
+    ],
+  });
+});

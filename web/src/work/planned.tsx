@@ -1,0 +1,238 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { type ReactNode, useState } from "react";
+import { api, body } from "../api/client";
+import { asProblem, type Problem } from "../api/problem";
+import { folder, keys, projects } from "../api/queries";
+import type { Project } from "../api/types";
+import { Problems } from "../plans/problems";
+import { useLab } from "../shell/lab";
+import { Button } from "../ui/button";
+import { Field, Input, Select, Textarea } from "../ui/field";
+
+/** Where Spec-Kit keeps its features. */
+const SPECS = "specs";
+
+type Planner = "file" | "spec_kit";
+
+/**
+ * A goal that a planner makes a graph of. The server compiles it and keeps it as a draft: the plan is
+ * looked at there, and nothing of it starts before it is approved.
+ */
+export function Planned({ chosen, head }: { chosen: string; head: (submit: ReactNode) => ReactNode }) {
+  const { org } = useLab();
+  const client = useQueryClient();
+  const navigate = useNavigate();
+  const known = (useQuery(projects(org)).data ?? []).filter((one) => !one.archived);
+  const [project, setProject] = useState(chosen);
+  const [planner, setPlanner] = useState<Planner>("file");
+  const [text, setText] = useState("");
+  const [feature, setFeature] = useState("");
+  const [script, setScript] = useState("");
+  const [why, setWhy] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [refusal, setRefusal] = useState<Problem>();
+  const driver = script.trim() ? { driver: { command: { script } } } : {};
+  const compile = async () => {
+    setBusy(true);
+    setRefusal(undefined);
+    try {
+      const made = await body(
+        api.POST("/v1/goals", {
+          body: {
+            org,
+            ...(project ? { project } : {}),
+            why,
+            input:
+              planner === "file"
+                ? { file: { name: "plan.yaml", text } }
+                : { spec_kit: { folder: feature, ...driver } },
+          },
+        }),
+      );
+      await client.invalidateQueries({ queryKey: keys.tasks(org) });
+      await navigate({
+        to: "/o/$org/goals/$goal",
+        params: { org, goal: made.goal.id },
+        search: { view: "plan" },
+      });
+    } catch (error) {
+      setRefusal(asProblem(error));
+      setBusy(false);
+    }
+  };
+  const missing =
+    planner === "file"
+      ? !text.trim() && "Write the plan first."
+      : !project
+        ? "Choose the project that has the feature."
+        : !feature.trim() && "Choose a feature.";
+  const submit = (
+    <Button look="primary" type="submit" busy={busy} blocked={missing}>
+      Show the plan
+    </Button>
+  );
+  return (
+    <form
+      noValidate
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (!missing) void compile();
+      }}
+    >
+      {head(submit)}
+      <div className="flex max-w-xl flex-col gap-5 p-4 md:px-6">
+        {refusal && <Problems refusal={refusal} />}
+        <div className="grid gap-5 sm:grid-cols-2">
+          <Field label="Planner" hint={HINT[planner]}>
+            {(control) => (
+              <Select
+                {...control}
+                value={planner}
+                onChange={(event) => setPlanner(event.target.value as Planner)}
+              >
+                <option value="file">A plan file</option>
+                <option value="spec_kit">A Spec-Kit feature</option>
+              </Select>
+            )}
+          </Field>
+          <Field label="Project">
+            {(control) => (
+              <Select {...control} value={project} onChange={(event) => setProject(event.target.value)}>
+                <option value="">No project</option>
+                {known.map((one) => (
+                  <option key={one.id} value={one.name}>
+                    {one.name}
+                  </option>
+                ))}
+              </Select>
+            )}
+          </Field>
+        </div>
+        {planner === "file" ? (
+          <PlanText text={text} onText={setText} />
+        ) : (
+          <>
+            <Feature
+              project={known.find((one) => one.name === project)}
+              value={feature}
+              onValue={setFeature}
+            />
+            <Field label="Script" hint="Does each task. Left empty, agents with a driver of their own do.">
+              {(control) => (
+                <Textarea
+                  {...control}
+                  rows={4}
+                  className="font-mono text-xs"
+                  value={script}
+                  onChange={(event) => setScript(event.target.value)}
+                />
+              )}
+            </Field>
+          </>
+        )}
+        <Field label="Why it is wanted (not needed)" hint="Kept with the plan.">
+          {(control) => <Input {...control} value={why} onChange={(event) => setWhy(event.target.value)} />}
+        </Field>
+        <div>{submit}</div>
+      </div>
+    </form>
+  );
+}
+
+const HINT: Record<Planner, string> = {
+  file: "A graph of tasks, as YAML or JSON.",
+  spec_kit: "Its spec.md and tasks.md, in the project's repository.",
+};
+
+function PlanText({ text, onText }: { text: string; onText: (text: string) => void }) {
+  return (
+    <>
+      <Field
+        label="Plan"
+        hint={
+          <>
+            The same that <code className="font-mono">devlab goal create --plan FILE</code> takes.
+          </>
+        }
+      >
+        {(control) => (
+          <Textarea
+            {...control}
+            rows={18}
+            spellCheck={false}
+            className="font-mono text-xs"
+            value={text}
+            placeholder={EXAMPLE}
+            onChange={(event) => onText(event.target.value)}
+          />
+        )}
+      </Field>
+      <Field label="Or from a file">
+        {(control) => (
+          <input
+            {...control}
+            type="file"
+            accept=".yaml,.yml,.json"
+            className="text-sm file:mr-3 file:h-8 file:rounded-md file:border file:border-line-strong file:bg-surface file:px-3 file:font-medium file:text-ink"
+            onChange={(event) => void event.target.files?.[0]?.text().then(onText)}
+          />
+        )}
+      </Field>
+    </>
+  );
+}
+
+/** The features that the project's default branch has; any other folder can be typed. */
+function Feature({
+  project,
+  value,
+  onValue,
+}: {
+  project: Project | undefined;
+  value: string;
+  onValue: (value: string) => void;
+}) {
+  const found = useQuery({
+    ...folder(project?.id ?? "", project?.head ?? "", SPECS),
+    enabled: Boolean(project?.head),
+    retry: false,
+  });
+  const known = (found.data?.entries ?? []).filter((one) => one.kind === "folder");
+  return (
+    <Field
+      label="Feature"
+      hint={
+        project && found.isError
+          ? `There is no folder ${SPECS} on the default branch.`
+          : "Read at the head of the default branch."
+      }
+    >
+      {(control) => (
+        <>
+          <Input
+            {...control}
+            list="features"
+            className="font-mono"
+            value={value}
+            placeholder={`${SPECS}/001-login-page`}
+            onChange={(event) => onValue(event.target.value)}
+          />
+          <datalist id="features">
+            {known.map((one) => (
+              <option key={one.name} value={`${SPECS}/${one.name}`} />
+            ))}
+          </datalist>
+        </>
+      )}
+    </Field>
+  );
+}
+
+const EXAMPLE = `title: Release 1.1
+tasks:
+  - key: comments
+    title: Accept comments
+  - key: docs
+    title: Describe them
+    depends_on: [comments]`;
