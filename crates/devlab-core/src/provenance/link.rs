@@ -111,6 +111,8 @@ pub struct TaskLink {
     pub state: StateName,
     /// Whether a person had to accept its result.
     pub review: bool,
+    /// A commit that it brings in besides: of the upstream, or of its parent's target.
+    pub brought: Option<Oid>,
     /// Tasks that had to be done before it.
     pub after: Vec<TaskId>,
     /// Hash of what policy promised it.

@@ -149,6 +149,7 @@ fn task_link(task: &Task, spec: &TaskSpec, after: Vec<TaskId>) -> TaskLink {
         words: Sha256Hex::of(words.as_bytes()),
         state: task.state.name(),
         review: task.review,
+        brought: task.merges.clone(),
         after,
         policy: policy_of(task),
         check_set: task.check_set.clone(),

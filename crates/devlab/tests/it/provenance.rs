@@ -5,6 +5,7 @@
 
 mod altered;
 mod keys;
+mod owed;
 
 use std::path::{Path, PathBuf};
 

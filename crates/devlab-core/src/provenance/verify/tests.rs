@@ -74,6 +74,7 @@ fn task(n: u128, parent: Option<u128>) -> TaskLink {
         words: hash("words"),
         state: StateName::Done,
         review: n == GOAL,
+        brought: None,
         after: Vec::new(),
         policy: hash("policy"),
         check_set: Some(hash("set")),
@@ -257,6 +258,21 @@ fn a_result_has_to_be_what_was_attempted() {
         edit!(c, Merge, link, link.batch = vec![link.commit.clone()]);
     });
     assert!(told.contains("does not bring"), "{told}");
+}
+
+#[test]
+fn what_was_brought_in_needs_no_attempt_and_nothing_else_does_without_one() {
+    let told = after(|c| {
+        c.links.remove(3);
+    });
+    assert!(told.contains("is not the result of its task"), "{told}");
+    let mut brought = chain();
+    brought.links.remove(3);
+    let Link::Merge(merge) = brought.links[4].clone() else {
+        panic!("the merge of the task");
+    };
+    edit!(brought, Task, link, link.brought = Some(merge.head));
+    judged(&brought).unwrap();
 }
 
 #[test]

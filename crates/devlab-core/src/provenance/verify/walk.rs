@@ -322,7 +322,9 @@ impl<'a> Walk<'a> {
             return Err("its task cannot have it".to_owned());
         }
         let result = match seen.task.made_of {
-            TaskKind::Leaf => seen.result.clone(),
+            TaskKind::Leaf if seen.is_attempted => seen.result.clone(),
+            // Somebody brought it in from the upstream, and nobody had to work on it.
+            TaskKind::Leaf => seen.task.brought.clone(),
             // One without a merge below it has what it began with.
             TaskKind::Composite => of_children.or_else(|| Some(merge.head.clone())),
         };
