@@ -14,6 +14,7 @@ mod logs;
 mod patches;
 mod plans;
 mod policies;
+mod provenance;
 mod query;
 mod sse;
 mod tasks;

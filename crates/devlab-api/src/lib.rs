@@ -15,6 +15,7 @@ pub mod plan;
 pub mod policy;
 pub mod problem;
 pub mod project;
+pub mod provenance;
 pub mod scripts;
 pub mod task;
 pub mod token;

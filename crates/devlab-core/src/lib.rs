@@ -28,6 +28,7 @@ pub mod pattern;
 pub mod plan;
 pub mod policy;
 pub mod project_file;
+pub mod provenance;
 pub mod rules;
 pub mod server;
 pub mod state;

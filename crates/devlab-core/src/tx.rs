@@ -32,6 +32,7 @@ use crate::org::{Org, Project};
 use crate::patch::{Patch, PatchComment, PatchState};
 use crate::plan::{Plan, Revision};
 use crate::policy::{Level, PolicyRevision, Terms};
+use crate::provenance::OrgKey;
 use crate::server::{LoopState, Server};
 use crate::state::StateName;
 use crate::task::{Feedback, Task, TaskSpec};
@@ -129,6 +130,8 @@ pub enum Effect {
     Later(Timestamp),
     /// A forge has to be told of a patch.
     Forge,
+    /// A goal was published, and its provenance has to be attached.
+    Attest,
     /// Tokens changed: forget what was cached.
     Tokens,
     /// Other processes may have left things to do that were not heard of: everybody looks.
@@ -369,6 +372,11 @@ pub trait Read: ReadBytes {
     fn loop_state(&mut self, name: &str) -> Result<Option<LoopState>>;
     /// A setting of the lab, such as its signing key.
     fn setting(&mut self, key: &str) -> Result<Option<String>>;
+    /// The keys that an org has signed provenance with, oldest first.
+    fn org_keys(&mut self, org: OrgId) -> Result<Vec<OrgKey>>;
+    /// Goals that were published and have no provenance attached, and whose repository a server has,
+    /// oldest first.
+    fn unattested(&mut self, home: ServerId, limit: u32) -> Result<Vec<TaskId>>;
 }
 
 /// An audit entry as stored; see [`AuditEntry`].
@@ -503,6 +511,14 @@ pub trait Tx: Read + WriteBytes {
     fn forget_expired(&mut self, now: Timestamp, limit: u32) -> Result<u64>;
     /// Stores a setting of the lab.
     fn put_setting(&mut self, key: &str, value: &str) -> Result<()>;
+    /// Stores a new key of an org.
+    fn insert_org_key(&mut self, key: &OrgKey) -> Result<()>;
+    /// Remembers that a goal has no provenance attached; nothing if that is known.
+    fn put_unattested(&mut self, goal: TaskId) -> Result<()>;
+    /// The same for every goal of a project that was published.
+    fn put_all_unattested(&mut self, project: ProjectId) -> Result<()>;
+    /// Forgets that.
+    fn delete_unattested(&mut self, goal: TaskId) -> Result<()>;
 }
 
 /// What the rules are told by configuration.

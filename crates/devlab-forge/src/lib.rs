@@ -21,6 +21,7 @@ pub mod http;
 pub mod import;
 pub mod inspect;
 mod name;
+mod notes;
 mod objects;
 pub mod publish;
 pub mod refs;

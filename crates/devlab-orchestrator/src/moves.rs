@@ -257,6 +257,8 @@ pub fn arrive(
             patch.told_remarks = 0;
             tx.put_patch(&patch)?;
         }
+        // So may be the provenance that came with it.
+        tx.put_all_unattested(project.id)?;
     }
     Ok(project)
 }

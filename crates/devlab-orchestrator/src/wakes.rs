@@ -37,6 +37,7 @@ pub struct Wakes {
     pub(crate) start: Notify,
     pub(crate) due: Notify,
     pub(crate) forge: Notify,
+    pub(crate) attest: Notify,
     pub(crate) collect: Notify,
     pub(crate) tidy: Notify,
 }
@@ -79,6 +80,7 @@ impl Wakes {
             start: Notify::new(),
             due: Notify::new(),
             forge: Notify::new(),
+            attest: Notify::new(),
             collect: Notify::new(),
             tidy: Notify::new(),
         })
@@ -128,6 +130,7 @@ impl Wakes {
                 }
                 Effect::Later(_) => self.due.notify_one(),
                 Effect::Forge => self.forge.notify_one(),
+                Effect::Attest => self.attest.notify_one(),
                 Effect::Tokens => {
                     self.tokens.fetch_add(1, Ordering::Release);
                 }
@@ -149,9 +152,14 @@ impl Wakes {
         drop(idle);
         let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
         orders.values().for_each(|notify| notify.notify_waiters());
-        for notify in [&self.train, &self.start, &self.due, &self.forge] {
-            notify.notify_one();
-        }
+        let loops = [
+            &self.train,
+            &self.start,
+            &self.due,
+            &self.forge,
+            &self.attest,
+        ];
+        loops.into_iter().for_each(Notify::notify_one);
     }
 
     fn wake_one(&self, org: OrgId, required: &Labels) {

@@ -15,6 +15,7 @@ pub mod orgs;
 pub mod patches;
 pub mod plans;
 pub mod policies;
+pub mod provenance;
 pub mod retention;
 pub mod schedule;
 pub mod scripts;
@@ -42,6 +43,7 @@ pub fn all(app: &Arc<App>, lab: Arc<Lab>) -> Result<(Router, OpenApi), serde_jso
         meta::list,
         orgs::list,
         retention::list,
+        provenance::list,
         tasks::list,
         browse::list,
         edges::list,

@@ -15,6 +15,7 @@ mod environment;
 mod failure;
 mod home;
 mod lab;
+mod provenance;
 mod settings;
 mod show;
 
@@ -159,6 +160,7 @@ async fn run(context: &Context, command: Command) -> anyhow::Result<()> {
         Command::Policy(command) => client::policies::run(context, command).await,
         Command::Task(command) => client::tasks::run(context, command).await,
         Command::Patch(command) => client::patches::run(context, command).await,
+        Command::Provenance(command) => provenance::run(context, command).await,
         Command::Artifact(command) => client::artifacts::run(context, command).await,
         Command::Agents(command) => client::agents::run(context, command).await,
         Command::Token(command) => client::tokens::run(context, command).await,

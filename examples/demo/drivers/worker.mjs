@@ -1,18 +1,28 @@
 // The demo's agent: does one task on the tree in the current folder, the way the task's recipe says.
 //
-//     node worker.mjs RECIPE
+//     node worker.mjs [RECIPE]
+//
+// Without a recipe, it is that of the task of this title in goal.json: a feature of Spec-Kit has one command for all tasks.
 //
 // It knows the task's words (DEVLAB_TASK_TITLE, DEVLAB_TASK_GOAL), the tree, and the folder DEVLAB_CONTEXT with what happened
 // before. It keeps nothing anywhere else, and does not know whether it is the first to try.
 
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { readContext } from './context.mjs';
 import { resolveConflicts } from './markers.mjs';
 import { openTree } from './tree.mjs';
 
 const here = new URL('./', import.meta.url);
 const recipes = readdirSync(new URL('recipes/', here)).map((file) => file.replace(/\.mjs$/, ''));
+
+/** What goal.json calls the task with this title. */
+function byTitle(title) {
+  const { tasks } = JSON.parse(readFileSync(new URL('../goal.json', here), 'utf8'));
+  const task = tasks.find((known) => known.title === title);
+  if (!task) throw new Error(`goal.json has no task "${title}"`);
+  return task.key;
+}
 
 /** Runs one test file of the tree. As in life, an author who only tests what came to mind hands in what passes that. */
 function runTest(file) {
@@ -38,7 +48,7 @@ async function work(name) {
 }
 
 try {
-  await work(process.argv[2]);
+  await work(process.argv[2] ?? byTitle(process.env.DEVLAB_TASK_TITLE));
 } catch (error) {
   console.error(`cannot do it: ${error.message}`);
   process.exitCode = 1;

@@ -384,6 +384,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/orgs/{org}/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The public keys of an org, oldest first. `root` is what a verifier of provenance has to know; each
+         *     key after it is signed by the one before it.
+         */
+        get: operations["org.keys"];
+        put?: never;
+        /** Gives an org a new key, which signs from now on. The old one signs that, and nothing after it. */
+        post: operations["org.rotate_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/orgs/{org}/policy": {
         parameters: {
             query?: never;
@@ -1999,8 +2020,8 @@ export interface components {
             blobs: number;
             /**
              * Format: int64
-             * @description Projects that were not looked at, because another server has their repositories: ask that
-             *     one too.
+             * @description Projects that were not looked at, because other servers have their repositories and could not
+             *     be asked: they are not there, or the lab does not run.
              */
             elsewhere: number;
             /**
@@ -2825,6 +2846,34 @@ export interface components {
              *     or `forever`; absent: as the lab says.
              */
             retention?: string | null;
+        };
+        /** @description A public key of an org. */
+        OrgKey: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            created_at: string;
+            /** @description An ed25519 key, as 64 hexadecimal digits. */
+            key: string;
+            /** @description What envelopes call it: the SHA-256 of its bytes. */
+            keyid: string;
+            /**
+             * Format: int32
+             * @description From 1, without gaps.
+             */
+            number: number;
+            /** @description What the key before says of it, as a DSSE envelope; absent for a first one. */
+            rotation?: Record<string, never> | null;
+        };
+        /** @description The public keys of an org. */
+        OrgKeys: {
+            /** @description All of them, oldest first. The last one signs. */
+            keys: components["schemas"]["OrgKey"][];
+            /** @description Org. */
+            org: string;
+            /** @description The first one that this lab has made, as 64 hexadecimal digits: what a verifier has to know. */
+            root: string;
         };
         /** @description What happens in an org. */
         OrgState: {
@@ -4765,6 +4814,70 @@ export interface operations {
                 };
                 content: {
                     "application/x-tar": number[];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "org.keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The keys */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrgKeys"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "org.rotate_key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All keys */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrgKeys"];
                 };
             };
             /** @description A problem: `code` says which */

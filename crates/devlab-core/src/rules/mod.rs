@@ -16,6 +16,7 @@
 //! | [`agents`] | agents register, drain, go |
 //! | [`plan`] | plans are proposed, approved, rejected, and carried out |
 //! | [`policy`] | policies are set, and what they mean for tasks |
+//! | [`provenance`] | what is stated of published goals, and the keys that sign it |
 //! | [`bytes`] | blobs are put, named and removed |
 //! | [`retention`] | bytes of goals that ended long ago go |
 //! | [`servers`] | servers come and go, share the loops, and hold repositories |
@@ -34,6 +35,7 @@ mod path;
 pub mod person;
 pub mod plan;
 pub mod policy;
+pub mod provenance;
 mod replan;
 pub mod retention;
 pub mod review;

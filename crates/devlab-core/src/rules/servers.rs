@@ -315,6 +315,7 @@ pub fn finish_move(tx: &mut dyn Tx, id: ProjectId, to: ServerId, epoch: u64) -> 
         branch: project.default_branch.clone(),
     }));
     tx.effect(Effect::Forge);
+    tx.effect(Effect::Attest);
     Ok(project)
 }
 
@@ -338,6 +339,7 @@ pub fn cancel_move(tx: &mut dyn Tx, id: ProjectId, epoch: Option<u64>) -> Result
         branch: project.default_branch.clone(),
     }));
     tx.effect(Effect::Forge);
+    tx.effect(Effect::Attest);
     Ok(project)
 }
 

@@ -26,7 +26,7 @@ use crate::tx::{Effect, Queued, Tx, Work};
 
 use super::back::send_back;
 use super::step::{self, step};
-use super::{ask, finish, person, review, schedule};
+use super::{ask, finish, person, provenance, review, schedule};
 
 /// Most verify attempts of one candidate that agents may lose before a person has to look.
 const VERIFY_ATTEMPTS_MAX: u32 = 8;
@@ -453,6 +453,7 @@ pub fn published(tx: &mut dyn Tx, id: CandidateId, head: &Oid) -> Result<()> {
         step(tx, &mut task, Cause::Published, "its target has it", None)?;
         tx.put_task(&task)?;
         review::merged(tx, task.id)?;
+        provenance::owe(tx, &task)?;
         finish::done(tx, &task)?;
     }
     tx.effect(Effect::Train(target));

@@ -15,6 +15,7 @@ use devlab_core::org::{Org, Project};
 use devlab_core::patch::{Patch, PatchComment};
 use devlab_core::plan::{Plan, Revision};
 use devlab_core::policy::{Level, PolicyRevision, Terms};
+use devlab_core::provenance::OrgKey;
 use devlab_core::server::{LoopState, Server};
 use devlab_core::task::{Feedback, Task, TaskSpec};
 use devlab_core::train::{Candidate, TrainEntry};
@@ -71,6 +72,8 @@ pub(crate) struct MemTx {
     pub(crate) retired: BTreeMap<TaskId, Timestamp>,
     pub(crate) servers: BTreeMap<ServerId, Server>,
     pub(crate) loops: BTreeMap<String, LoopState>,
+    pub(crate) org_keys: BTreeMap<OrgId, Vec<OrgKey>>,
+    pub(crate) unattested: BTreeSet<TaskId>,
     pub(crate) effects: Vec<Effect>,
 }
 

@@ -15,6 +15,7 @@ use devlab_core::org::{Org, Project};
 use devlab_core::patch::{Patch, PatchComment, PatchState};
 use devlab_core::plan::{Plan, Revision};
 use devlab_core::policy::{Level, PolicyRevision, Terms};
+use devlab_core::provenance::OrgKey;
 use devlab_core::server::{LoopState, Server};
 use devlab_core::state::{State, StateName, TaskKind};
 use devlab_core::task::{Feedback, Task, TaskSpec};
@@ -395,6 +396,17 @@ impl Read for MemTx {
     }
     fn setting(&mut self, key: &str) -> Result<Option<String>> {
         Ok(self.settings.get(key).cloned())
+    }
+    fn org_keys(&mut self, org: OrgId) -> Result<Vec<OrgKey>> {
+        Ok(self.org_keys.get(&org).cloned().unwrap_or_default())
+    }
+    fn unattested(&mut self, home: ServerId, limit: u32) -> Result<Vec<TaskId>> {
+        let is_here = |goal: &&TaskId| {
+            let project = self.tasks[*goal].project.map(|id| &self.projects[&id]);
+            project.is_some_and(|project| project.home.server == Some(home))
+        };
+        let goals = self.unattested.iter().filter(is_here);
+        Ok(goals.take(limit as usize).copied().collect())
     }
 }
 

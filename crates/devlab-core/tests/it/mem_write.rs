@@ -13,6 +13,7 @@ use devlab_core::org::{Org, Project};
 use devlab_core::patch::{Patch, PatchComment};
 use devlab_core::plan::{Plan, Revision};
 use devlab_core::policy::{PolicyRevision, Terms};
+use devlab_core::provenance::OrgKey;
 use devlab_core::server::{LoopState, Server};
 use devlab_core::task::{Feedback, Task, TaskSpec};
 use devlab_core::train::{Candidate, TrainEntry};
@@ -310,6 +311,25 @@ impl Tx for MemTx {
     }
     fn put_setting(&mut self, key: &str, value: &str) -> Result<()> {
         self.settings.insert(key.to_owned(), value.to_owned());
+        Ok(())
+    }
+    fn insert_org_key(&mut self, key: &OrgKey) -> Result<()> {
+        self.org_keys.entry(key.org).or_default().push(key.clone());
+        Ok(())
+    }
+    fn put_unattested(&mut self, goal: TaskId) -> Result<()> {
+        self.unattested.insert(goal);
+        Ok(())
+    }
+    fn put_all_unattested(&mut self, project: ProjectId) -> Result<()> {
+        let published = self.tasks.values().filter(|task| {
+            task.project == Some(project) && task.is_goal() && task.published.is_some()
+        });
+        self.unattested.extend(published.map(|task| task.id));
+        Ok(())
+    }
+    fn delete_unattested(&mut self, goal: TaskId) -> Result<()> {
+        self.unattested.remove(&goal);
         Ok(())
     }
 }

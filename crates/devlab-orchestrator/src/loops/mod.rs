@@ -1,6 +1,7 @@
 //! Background loops. Each runs on a period and when it is woken, takes no input, looks only at
 //! stored state, and can be run twice without harm.
 
+mod attest;
 mod boxes;
 mod clock;
 mod collect;
@@ -68,6 +69,7 @@ impl Lab {
         if self.has_role(ServerRole::Git) {
             self.tracker.spawn(train::run(Arc::clone(self)));
             self.tracker.spawn(forge::run(Arc::clone(self)));
+            self.tracker.spawn(attest::run(Arc::clone(self)));
             self.tracker.spawn(tidy::run(Arc::clone(self)));
         }
         self.tracker.spawn(start::run(Arc::clone(self)));

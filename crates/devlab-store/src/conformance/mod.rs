@@ -18,6 +18,7 @@ mod logs;
 mod plans;
 mod policies;
 pub mod postgres;
+mod provenance;
 mod queues;
 pub mod sample;
 mod servers;
@@ -119,6 +120,8 @@ pub const CASES: &[(&str, Case)] = &[
     ("candidates", |lab| Box::pin(work::candidates(lab))),
     ("receipts", |lab| Box::pin(work::receipts(lab))),
     ("patches", |lab| Box::pin(work::patches(lab))),
+    ("org_keys", |lab| Box::pin(provenance::keys(lab))),
+    ("unattested", |lab| Box::pin(provenance::unattested(lab))),
     ("refused_units_leave_nothing", |lab| {
         Box::pin(transactions::refused_units_leave_nothing(lab))
     }),

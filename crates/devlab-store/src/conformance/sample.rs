@@ -277,6 +277,7 @@ fn bytes_of(n: u32) -> Vec<(&'static str, Vec<Value>)> {
             ],
         ),
         ("retired_goals", vec![json!({"goal": task, "at": 45})]),
+        ("unattested", vec![json!({"goal": task})]),
     ]
 }
 
@@ -303,6 +304,15 @@ fn words_of(n: u32) -> Vec<(&'static str, Vec<Value>)> {
                         "isolation": "process", "at": 30})
                 })
                 .collect(),
+        ),
+        (
+            "org_keys",
+            vec![
+                json!({"org": org, "number": 1, "public": digest(4),
+                    "rotation": null, "created_at": 46}),
+                json!({"org": org, "number": 2, "public": digest(6),
+                    "rotation": {"payload": "e30=", "signatures": []}, "created_at": 47}),
+            ],
         ),
         (
             "patches",
@@ -350,6 +360,10 @@ fn of_lab() -> Vec<(&'static str, Vec<Value>)> {
                     "org": name::<kind::Org>(1), "note": "", "expires_at": 37, "revoked_at": 38,
                     "created_at": 39}),
             ],
+        ),
+        (
+            "org_secrets",
+            vec![json!({"org": name::<kind::Org>(1), "number": 2, "secret": digest(7)})],
         ),
         (
             "remembered",

@@ -16,6 +16,7 @@ use devlab_core::org::{Org, Project};
 use devlab_core::patch::{Patch, PatchComment, PatchState};
 use devlab_core::plan::{Plan, Revision};
 use devlab_core::policy::{Level, PolicyRevision, Terms};
+use devlab_core::provenance::OrgKey;
 use devlab_core::server::{LoopState, Server};
 use devlab_core::state::StateName;
 use devlab_core::task::{Feedback, Task, TaskSpec};
@@ -329,6 +330,12 @@ impl Read for OverlaySession<'_> {
             known.ok_or_else(|| Need::Setting(key.to_owned()))
         })
     }
+    fn org_keys(&mut self, _: OrgId) -> Result<Vec<OrgKey>> {
+        self.direct()
+    }
+    fn unattested(&mut self, _: ServerId, _: u32) -> Result<Vec<TaskId>> {
+        self.direct()
+    }
 }
 
 impl Tx for OverlaySession<'_> {
@@ -527,6 +534,18 @@ impl Tx for OverlaySession<'_> {
         self.direct()
     }
     fn put_setting(&mut self, _: &str, _: &str) -> Result<()> {
+        self.direct()
+    }
+    fn insert_org_key(&mut self, _: &OrgKey) -> Result<()> {
+        self.direct()
+    }
+    fn put_unattested(&mut self, _: TaskId) -> Result<()> {
+        self.direct()
+    }
+    fn put_all_unattested(&mut self, _: ProjectId) -> Result<()> {
+        self.direct()
+    }
+    fn delete_unattested(&mut self, _: TaskId) -> Result<()> {
         self.direct()
     }
 }

@@ -15,6 +15,7 @@ mod param;
 pub(crate) mod patches;
 pub(crate) mod plans;
 pub(crate) mod policies;
+pub(crate) mod provenance;
 pub(crate) mod queues;
 pub(crate) mod rows;
 pub(crate) mod servers;

@@ -14,6 +14,7 @@ use devlab_core::org::{Org, Project};
 use devlab_core::patch::{Patch, PatchComment, PatchState};
 use devlab_core::plan::{Plan, Revision};
 use devlab_core::policy::{Level, PolicyRevision, Terms};
+use devlab_core::provenance::OrgKey;
 use devlab_core::server::{LoopState, Server};
 use devlab_core::state::StateName;
 use devlab_core::task::{Feedback, Task, TaskSpec};
@@ -29,7 +30,8 @@ use devlab_core::{
 use super::error::DbResult;
 use super::{Sql, params};
 use super::{
-    accounts, attempts, events, lists, patches, plans, policies, queues, servers, tasks, trains,
+    accounts, attempts, events, lists, patches, plans, policies, provenance, queues, servers,
+    tasks, trains,
 };
 use crate::RandomSource;
 
@@ -360,6 +362,12 @@ impl Read for Session<'_> {
     fn setting(&mut self, key: &str) -> Result<Option<String>> {
         self.look(|conn| accounts::setting(conn, key))
     }
+    fn org_keys(&mut self, org: OrgId) -> Result<Vec<OrgKey>> {
+        self.look(|conn| provenance::keys(conn, org))
+    }
+    fn unattested(&mut self, home: ServerId, limit: u32) -> Result<Vec<TaskId>> {
+        self.look(|conn| provenance::unattested(conn, home, limit))
+    }
 }
 
 impl Tx for Session<'_> {
@@ -515,5 +523,17 @@ impl Tx for Session<'_> {
     }
     fn put_setting(&mut self, key: &str, value: &str) -> Result<()> {
         self.change(|conn| accounts::put_setting(conn, key, value))
+    }
+    fn insert_org_key(&mut self, key: &OrgKey) -> Result<()> {
+        self.change(|conn| provenance::insert_key(conn, key))
+    }
+    fn put_unattested(&mut self, goal: TaskId) -> Result<()> {
+        self.change(|conn| provenance::put_unattested(conn, goal))
+    }
+    fn put_all_unattested(&mut self, project: ProjectId) -> Result<()> {
+        self.change(|conn| provenance::put_all_unattested(conn, project))
+    }
+    fn delete_unattested(&mut self, goal: TaskId) -> Result<()> {
+        self.change(|conn| provenance::delete_unattested(conn, goal))
     }
 }

@@ -42,6 +42,10 @@ const MAIN_MIGRATIONS: &[(&str, &str)] = &[
         "V8__questions",
         include_str!("../../migrations/main/V8__questions.sql"),
     ),
+    (
+        "V9__provenance",
+        include_str!("../../migrations/main/V9__provenance.sql"),
+    ),
 ];
 const LOGS_MIGRATIONS: &[(&str, &str)] = &[
     (

@@ -119,6 +119,9 @@ pub(crate) struct Demo {
     /// End by itself; the exit code says whether everything holds
     #[arg(long)]
     pub(crate) once: bool,
+    /// The same work as a Spec-Kit feature: compiled, carried out, and ticked off
+    #[arg(long)]
+    pub(crate) spec_kit: bool,
     /// Keep the folder afterwards, and what is in the database if DATABASE_URL names one
     #[arg(long)]
     pub(crate) keep: bool,

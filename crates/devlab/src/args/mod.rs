@@ -5,6 +5,7 @@ mod lab;
 mod nouns;
 mod plans;
 mod policies;
+mod provenance;
 
 use std::ffi::OsString;
 
@@ -21,6 +22,7 @@ pub(crate) use nouns::{
 };
 pub(crate) use plans::{OnRunning, PlanCommand, PlanFrom, PlanOfGoal, RevisionOf};
 pub(crate) use policies::{PolicyCommand, PolicyLevel};
+pub(crate) use provenance::{ProvenanceCommand, RepoHere};
 
 /// What `--help` says of exit codes.
 const EXIT_CODES: &str = "\
@@ -188,6 +190,9 @@ pub(crate) enum Command {
     /// Patches that wait for a review, and their discussion
     #[command(subcommand)]
     Patch(PatchCommand),
+    /// Signed statements of how a commit came to be
+    #[command(subcommand)]
+    Provenance(ProvenanceCommand),
     /// Files that attempts left
     #[command(subcommand)]
     Artifact(ArtifactCommand),

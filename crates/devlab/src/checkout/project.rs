@@ -153,7 +153,11 @@ fn place(lab: &Lab, checkout: Checkout, project: Project) -> Place {
     }
 }
 
-async fn remembered(client: &Client, checkout: &Checkout) -> anyhow::Result<Option<Project>> {
+/// The project that a checkout remembers, if the lab has it.
+pub(crate) async fn remembered(
+    client: &Client,
+    checkout: &Checkout,
+) -> anyhow::Result<Option<Project>> {
     let Some(text) = checkout.config(PROJECT_KEY).await? else {
         return Ok(None);
     };

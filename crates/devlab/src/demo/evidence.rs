@@ -5,13 +5,16 @@ use anyhow::Context as _;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use devlab_core::provenance::{NOTES_REF, Verified};
 use devlab_core::{Oid, RefName};
 use serde::Serialize;
 
 use super::facts::Known;
+use super::history::FEATURE;
 use super::stage::{Set, Stage};
 use crate::checkout::git::Checkout;
 use crate::checkout::project::short_branch;
+use crate::provenance::verify::check;
 
 /// Refs that keep what is not published yet; none is needed once everything is.
 const KEEP_REFS: &str = "refs/devlab/keep";
@@ -30,6 +33,9 @@ pub(super) struct Merge {
     /// The task that it says it is of.
     #[serde(rename = "task_id")]
     pub(super) trailer: String,
+    /// If its second parent only sets boxes of a feature: the commit that it sets them on.
+    #[serde(skip)]
+    pub(super) below_boxes: Option<String>,
     /// The tree that git makes when it merges the parents again; `None` if they conflict.
     #[serde(skip)]
     pub(super) remade: Option<String>,
@@ -51,6 +57,10 @@ pub(super) struct Evidence {
     pub(super) damage: Vec<String>,
     /// Refs that keep what is published anyway.
     pub(super) kept: Vec<String>,
+    /// The feature's tasks in the default branch, if there is a feature.
+    pub(super) feature: Option<String>,
+    /// How the goal's merge came to be, verified as anybody can.
+    pub(super) provenance: Option<Result<Verified, String>>,
 }
 
 /// Reads it.
@@ -81,6 +91,9 @@ pub(super) async fn gather(stage: &Stage, set: &Set, known: &Known) -> anyhow::R
             .damage
             .push(format!("the lab's repository is damaged: {error}"));
     }
+    let tasks = format!("refs/heads/{main}:{FEATURE}/tasks.md");
+    found.feature = clone.run(&["show", &tasks]).await.ok();
+    found.provenance = provenance(stage, set, known, &clone).await?;
     let named = known.receipts.iter().map(|receipt| &receipt.commit);
     let tips = known
         .candidates
@@ -105,6 +118,37 @@ pub(super) async fn gather(stage: &Stage, set: &Set, known: &Known) -> anyhow::R
     let kept = repo.list_refs(KEEP_REFS).await?;
     found.kept = kept.into_iter().map(|(name, _)| name.to_string()).collect();
     Ok(found)
+}
+
+/// Fetches the notes as any client would, and verifies the one of the goal's merge; `None` if it has
+/// no merge.
+async fn provenance(
+    stage: &Stage,
+    set: &Set,
+    known: &Known,
+    clone: &Checkout,
+) -> anyhow::Result<Option<Result<Verified, String>>> {
+    let goal = known.details.iter().find(|d| d.task.id == known.goal);
+    let Some(merge) = goal.and_then(|detail| detail.task.published.clone()) else {
+        return Ok(None);
+    };
+    let org = set.place.project.org.to_string();
+    let root = stage.client().org_keys(&org).await?.root;
+    let list = ["notes", "--ref", NOTES_REF, "list", &merge];
+    let attached = async {
+        let fetch = || clone.fetch(&set.place.repo, NOTES_REF, Some(NOTES_REF));
+        // There is no such ref before the first note.
+        while fetch().await.is_err() || !clone.holds(&list).await? {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        anyhow::Ok(())
+    };
+    match tokio::time::timeout(KEEP_MAX, attached).await {
+        Ok(attached) => attached?,
+        Err(_) => return Ok(Some(Err("there is none in good time".to_owned()))),
+    }
+    let verified = check(clone, &merge.parse()?, root).await?;
+    Ok(Some(verified.map_err(|broken| broken.to_string())))
 }
 
 /// The result of the goal; while it has none, where its branch is.
@@ -147,9 +191,20 @@ async fn merges(clone: &Checkout, base: &str, tip: &str) -> anyhow::Result<Vec<M
         if let [onto, head] = &merge.parents[..] {
             let again = clone.run(&["merge-tree", "--write-tree", onto, head]).await;
             merge.remade = again.ok();
+            merge.below_boxes = below_boxes(clone, head).await?;
         }
     }
     Ok(merges)
+}
+
+/// What a commit stands on, if it only sets boxes.
+async fn below_boxes(clone: &Checkout, commit: &str) -> anyhow::Result<Option<String>> {
+    let said = clone
+        .run(&["log", "-1", "--format=%P%x09%s", commit])
+        .await?;
+    let (parents, subject) = said.split_once('\t').unwrap_or_default();
+    let is_boxes = subject.starts_with("Tick what is done in ");
+    Ok(is_boxes.then(|| parents.to_owned()))
 }
 
 /// Reads a line of the log.
@@ -162,6 +217,7 @@ fn merge(line: &str) -> Merge {
         tree: part(),
         trailer: part(),
         subject: part(),
+        below_boxes: None,
         remade: None,
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use devlab_api::client::Page;
 use devlab_api::task::{Attempt, Candidate, Receipt, Task, TaskDetail};
+use devlab_core::provenance::Verified;
 use devlab_core::state::{StateName, TaskKind};
 use devlab_core::task::{Feedback, Proof};
 use devlab_core::{AgentId, TaskId};
@@ -22,6 +23,10 @@ pub(super) struct Facts {
     pub(super) receipts: Vec<ReceiptFact>,
     pub(super) merges: Vec<MergeFact>,
     pub(super) incidents: Incidents,
+    /// Boxes of the feature that are ticked in the default branch, if there is a feature.
+    pub(super) ticked: Option<usize>,
+    /// How the goal's merge came to be, if that holds.
+    pub(super) provenance: Option<Verified>,
     /// Agents that were killed, by name.
     pub(super) killed: Vec<String>,
     /// What does not hold. Empty is what the demo is about.
@@ -95,7 +100,12 @@ pub(super) struct Incidents {
 }
 
 /// Reads it all, and verifies it.
-pub(super) async fn gather(stage: &Stage, set: &Set, goal: TaskId) -> anyhow::Result<Facts> {
+pub(super) async fn gather(
+    stage: &Stage,
+    set: &Set,
+    goal: TaskId,
+    is_feature: bool,
+) -> anyhow::Result<Facts> {
     let agents = stage.client().agents(None, &Page::default()).await?.items;
     let agents: BTreeMap<AgentId, String> = agents
         .into_iter()
@@ -106,6 +116,18 @@ pub(super) async fn gather(stage: &Stage, set: &Set, goal: TaskId) -> anyhow::Re
     let incidents = incidents(&known, set.killed.len());
     let mut problems = verify::problems(&known, &evidence);
     problems.extend(missing(incidents));
+    let ticked = evidence.feature.as_deref().map(boxes);
+    if let (true, (ticked, open)) = (is_feature, ticked.unwrap_or_default())
+        && (ticked == 0 || open > 0)
+    {
+        problems.push(format!(
+            "{ticked} boxes of the feature are ticked, and {open} are not"
+        ));
+    }
+    let provenance = evidence.provenance.and_then(|verified| {
+        let broken = |why| problems.push(format!("the provenance does not hold: {why}"));
+        verified.map_err(broken).ok()
+    });
     let key = |id: TaskId| {
         set.keys
             .get(&id)
@@ -146,9 +168,17 @@ pub(super) async fn gather(stage: &Stage, set: &Set, goal: TaskId) -> anyhow::Re
             .collect(),
         merges: merges.collect(),
         incidents,
+        ticked: ticked.map(|(ticked, _)| ticked),
+        provenance,
         killed: set.killed.clone(),
         problems,
     })
+}
+
+/// How many boxes are ticked, and how many are not.
+fn boxes(tasks: &str) -> (usize, usize) {
+    let with = |mark: &str| tasks.lines().filter(|line| line.starts_with(mark)).count();
+    (with("- [X]") + with("- [x]"), with("- [ ]"))
 }
 
 async fn known(stage: &Stage, set: &Set, goal: TaskId) -> anyhow::Result<Known> {

@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use devlab_api::task::{Driver, Schedule};
+use devlab_api::plan::{CreateGoal, PlanInput, SpecKitInput};
+use devlab_api::task::{Command, Driver, Schedule};
+
+use super::history::FEATURE;
 
 /// Stands for the folder of the demo's files in the arguments of drivers.
 const FOLDER: &str = "{demo}";
@@ -24,6 +27,32 @@ pub(super) fn schedule(text: &str, demo: &Path, project: &str) -> anyhow::Result
     schedule.project = Some(project.to_owned());
     schedule.review = Some(false);
     Ok(schedule)
+}
+
+/// The same work as a goal that is planned from the feature. Its tasks have the titles of those of
+/// `goal.json`, which is how the driver knows what to do.
+pub(super) fn feature(demo: &Path, project: &str) -> anyhow::Result<CreateGoal> {
+    let worker = demo.join("drivers/worker.mjs");
+    let worker = worker
+        .to_str()
+        .context("the temporary folder's name is not UTF-8")?;
+    Ok(CreateGoal {
+        org: None,
+        project: Some(project.to_owned()),
+        input: PlanInput::SpecKit(SpecKitInput {
+            folder: FEATURE.to_owned(),
+            at: None,
+            stories_in_parallel: true,
+            driver: Some(Driver::Command(Command {
+                argv: vec!["node".to_owned(), worker.to_owned()],
+                ..Command::default()
+            })),
+        }),
+        depends_on: Vec::new(),
+        review: Some(false),
+        why: "the feature is described".to_owned(),
+        approve: true,
+    })
 }
 
 #[cfg(test)]
@@ -65,6 +94,40 @@ mod tests {
                     .iter()
                     .all(|argument| !argument.contains(FOLDER))
             );
+        }
+    }
+
+    #[test]
+    fn the_feature_is_the_same_graph() {
+        use devlab_core::plan::Planner as _;
+        use devlab_core::plan::spec_kit::SpecKit;
+
+        let text = |name: &str| files::text(name).unwrap();
+        let schedule = schedule(&text("goal.json"), Path::new("/d"), "tally").unwrap();
+        let feature = SpecKit {
+            folder: FEATURE.to_owned(),
+            spec: text("feature/spec.md"),
+            tasks: text("feature/tasks.md"),
+            stories_in_parallel: true,
+            driver: None,
+        };
+        let plan = feature.plan().unwrap();
+        let title_of = |key: &str| {
+            let known = schedule.tasks.iter().find(|task| task.key == key);
+            known.unwrap().title.clone()
+        };
+        assert_eq!(plan.tasks.len(), schedule.tasks.len());
+        for task in &schedule.tasks {
+            let same = plan.tasks.iter().find(|one| one.spec.title == task.title);
+            let same = same.unwrap_or_else(|| panic!("{} is not in the feature", task.title));
+            let of_plan = same.depends_on.iter().map(|key| {
+                let needed = plan.tasks.iter().find(|one| one.key == *key);
+                needed.unwrap().spec.title.clone()
+            });
+            let wanted = task.depends_on.iter().map(|key| title_of(key));
+            let (of_plan, wanted): (BTreeSet<_>, BTreeSet<_>) =
+                (of_plan.collect(), wanted.collect());
+            assert_eq!(of_plan, wanted, "{}", task.title);
         }
     }
 

@@ -73,6 +73,29 @@ pub(super) async fn make(demo: &Path, checkout: &Path, path_env: &OsStr) -> anyh
     Ok(())
 }
 
+/// Folder of the feature in the checkout.
+pub(super) const FEATURE: &str = "specs/001-release-1.1";
+
+/// Commits the feature, on top of the history.
+pub(super) async fn describe(demo: &Path, checkout: &Path, path_env: &OsStr) -> anyhow::Result<()> {
+    let folder = checkout.join(FEATURE);
+    std::fs::create_dir_all(&folder)?;
+    for name in ["spec.md", "tasks.md"] {
+        let from = demo.join("feature").join(name);
+        std::fs::copy(&from, folder.join(name))
+            .with_context(|| format!("cannot copy {}", from.display()))?;
+    }
+    let git = Git { checkout, path_env };
+    git.run(&["add", "--all"], &[]).await?;
+    git.commit(&Commit {
+        message: "Describe release 1.1".to_owned(),
+        author: "Ada Brandt <ada@tally.example>".to_owned(),
+        date: "2026-01-23T08:45:00+00:00".to_owned(),
+        files: Vec::new(),
+    })
+    .await
+}
+
 /// git with nothing of the person's configuration or environment, so that ids are the same
 /// everywhere.
 struct Git<'a> {

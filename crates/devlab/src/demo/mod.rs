@@ -118,7 +118,7 @@ async fn play(context: &Context, demo: &Demo, stage: &Stage) -> anyhow::Result<P
     let mut set = stage.fill(demo).await?;
     let began = context.clock.monotonic();
     let goal = stage
-        .schedule(&mut set)
+        .schedule(demo, &mut set)
         .await
         .context("cannot schedule the goal")?;
     let live = live::Live::new(context.output);
@@ -138,7 +138,7 @@ async fn play(context: &Context, demo: &Demo, stage: &Stage) -> anyhow::Result<P
             GOAL_MAX.as_secs()
         )),
     };
-    let mut facts = facts::gather(stage, &set, goal).await?;
+    let mut facts = facts::gather(stage, &set, goal, demo.spec_kit).await?;
     facts.problems.extend(late);
     Ok(Played {
         set,

@@ -31,6 +31,13 @@ pub(super) fn print(context: &Context, demo: &Demo, played: &Played) -> anyhow::
     let facts = &played.facts;
     tasks(facts)?;
     verdict(played)?;
+    if let Some(verified) = &facts.provenance {
+        let links = show::count(verified.links.len() as u64, "link");
+        let commit = show::commit(verified.commit.as_str());
+        show::line(&format!(
+            "  provenance of {commit} verified: {links}, each signed"
+        ))?;
+    }
     let rest = match &demo.report {
         Some(file) => file.display().to_string(),
         None => "FILE after `devlab demo --report FILE`".to_owned(),
@@ -53,6 +60,8 @@ fn whole(played: &Played) -> Value {
         "conflicts_resolved": facts.incidents.conflicts_resolved,
         "agents_killed": facts.incidents.agents_killed,
         "killed": facts.killed,
+        "ticked": facts.ticked,
+        "provenance": facts.provenance,
         "problems": facts.problems,
         "tasks": facts.tasks,
         "attempts": facts.attempts,

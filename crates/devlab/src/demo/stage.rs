@@ -21,6 +21,7 @@ use super::{database, files, goal, history};
 use crate::args::Demo;
 use crate::checkout::git::Checkout;
 use crate::checkout::project::{self, Place};
+use crate::client::goals::tasks_of;
 use crate::context::{Context, Lab};
 use crate::environment::Environment;
 use crate::failure::{Exit, Failure};
@@ -93,6 +94,9 @@ impl Stage {
         let path = folder.path().to_owned();
         files::write_to(&path.join("demo"))?;
         history::make(&path.join("demo"), &checkout(&path), path_env).await?;
+        if demo.spec_kit {
+            history::describe(&path.join("demo"), &checkout(&path), path_env).await?;
+        }
         let own = own_context(context, &path)?;
         database::expect_empty(&own).await?;
         telemetry::to_file(&context.settings, &own.home()?.lab_log())?;
@@ -167,10 +171,24 @@ impl Stage {
     }
 
     /// Schedules the goal.
-    pub(super) async fn schedule(&self, set: &mut Set) -> anyhow::Result<TaskId> {
+    pub(super) async fn schedule(&self, demo: &Demo, set: &mut Set) -> anyhow::Result<TaskId> {
         let text = files::text("goal.json")?;
         let project = set.place.project.id.to_string();
         let schedule = goal::schedule(&text, &self.path.join("demo"), &project)?;
+        if demo.spec_kit {
+            let goal = goal::feature(&self.path.join("demo"), &project)?;
+            let goal = self.client().create_goal(&goal).await?.goal.id;
+            for task in tasks_of(self.client(), goal).await? {
+                let known = schedule
+                    .tasks
+                    .iter()
+                    .find(|known| known.title == task.title);
+                set.keys
+                    .extend(known.map(|known| (task.id, known.key.clone())));
+            }
+            set.order = schedule.tasks.into_iter().map(|task| task.key).collect();
+            return Ok(goal);
+        }
         let scheduled = self.client().schedule(&schedule).await?;
         let keys = scheduled.tasks.iter().map(|(key, id)| (*id, key.clone()));
         set.keys = keys.collect();

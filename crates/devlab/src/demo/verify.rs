@@ -100,10 +100,11 @@ fn history(
         match (&merge.parents[..], of) {
             (_, None) => found.push(is("is of none of its tasks")),
             ([first, second], Some(detail)) => {
+                let brought = merge.below_boxes.as_ref().unwrap_or(second);
                 if first != onto {
                     found.push(is("does not follow the one before"));
                 }
-                if detail.task.head.as_ref() != Some(second) {
+                if detail.task.head.as_ref() != Some(brought) {
                     found.push(is("merges something else than the task's result"));
                 }
                 if detail.task.published.as_ref() != Some(commit) {
@@ -266,6 +267,7 @@ mod tests {
             subject: format!("Merge: t{task}"),
             trailer: id(task).to_string(),
             remade: Some(tree.to_owned()),
+            below_boxes: None,
         }
     }
 

@@ -100,6 +100,26 @@ fn the_demo_holds_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn the_demo_of_a_feature_is_compiled_done_ticked_off_and_its_provenance_holds() {
+    let _turn = turn();
+    let bench = Bench::new();
+    let report = once(&bench, &["--spec-kit"]).ok().json();
+    assert_holds(&report);
+    assert_eq!(report["ticked"], list(&report, "tasks").len() - 1);
+    let provenance = &report["provenance"];
+    assert_eq!(provenance["proven"], true, "{provenance:#}");
+    let goal = list(&report, "tasks")
+        .iter()
+        .find(|task| task["key"] == "goal");
+    assert_eq!(provenance["commit"], goal.unwrap()["merged_as"]);
+    let links = list(provenance, "links");
+    for kind in ["goal", "plan", "task", "attempt", "receipts", "merge"] {
+        assert!(links.iter().any(|link| link["kind"] == kind), "{kind}");
+    }
+    assert_gone(&bench);
+}
+
+#[test]
 fn the_demo_holds_on_postgresql_and_leaves_nothing_there() {
     let _turn = turn();
     let bench = Bench::new();

@@ -14,6 +14,7 @@ mod nouns;
 mod pair;
 mod plans;
 mod policies;
+mod provenance;
 mod roles;
 mod run;
 mod servers;

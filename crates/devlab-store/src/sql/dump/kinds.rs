@@ -523,6 +523,26 @@ pub(crate) const TABLES: &[Table] = &[
         shared: false,
     },
     Table {
+        kind: "org_keys",
+        columns: &[
+            ("org", id::<kind::Org>()),
+            ("number", INT),
+            ("public", TEXT),
+            ("rotation", JSON),
+            ("created_at", TIME),
+        ],
+        order: "org, number",
+        of_org: Some("org = ?1"),
+        shared: false,
+    },
+    Table {
+        kind: "unattested",
+        columns: &[("goal", id::<kind::Task>())],
+        order: "goal",
+        of_org: Some("goal IN (SELECT id FROM tasks WHERE org = ?1)"),
+        shared: false,
+    },
+    Table {
         kind: "tokens",
         columns: &[
             ("id", id::<kind::Token>()),
@@ -535,6 +555,17 @@ pub(crate) const TABLES: &[Table] = &[
             ("created_at", TIME),
         ],
         order: "id",
+        of_org: None,
+        shared: false,
+    },
+    Table {
+        kind: "org_secrets",
+        columns: &[
+            ("org", id::<kind::Org>()),
+            ("number", INT),
+            ("secret", TEXT),
+        ],
+        order: "org, number",
         of_org: None,
         shared: false,
     },

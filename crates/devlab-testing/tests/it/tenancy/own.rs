@@ -20,9 +20,8 @@ pub(crate) async fn request(
     let at = |id: &dyn ToString| path.replace("{id}", &id.to_string());
     let new = |target: String| Request::new(method, target);
     match operation {
-        "org.get" | "org.export" | "org.retention" | "org.retire" | "policy.org" => {
-            new(path.replace("{org}", &a.org_name))
-        }
+        "org.get" | "org.export" | "org.retention" | "org.retire" | "org.keys"
+        | "org.rotate_key" | "policy.org" => new(path.replace("{org}", &a.org_name)),
         "org.update" => new(path.replace("{org}", &a.org_name)).json(&json!({"retention": "60d"})),
         "org.import" => {
             let archive = world.elsewhere().await;

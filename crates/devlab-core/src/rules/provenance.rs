@@ -1,0 +1,354 @@
+//! Provenance: which goals have none attached yet, the keys of orgs, and what there is to state.
+
+use std::collections::BTreeMap;
+
+use crate::attempt::{Attempt, AttemptKind, AttemptState};
+use crate::check::{DriverSpec, Receipt, Sha256Hex};
+use crate::error::{Refusal, Result};
+use crate::git::Oid;
+use crate::id::{OrgId, TaskId};
+use crate::plan::PlanState;
+use crate::policy::Terms;
+use crate::provenance::link::{
+    About, AttemptLink, Link, MergeLink, PlanLink, ReceiptItem, ReceiptsLink, TaskLink, VerdictLink,
+};
+use crate::provenance::note::{self, OrgKey};
+use crate::provenance::{KEYS_MAX, LINKS_MAX, SecretKey};
+use crate::state::{State, TaskKind};
+use crate::task::{Task, TaskSpec};
+use crate::train::{Candidate, CandidateState};
+use crate::tx::{Effect, Read, Tx};
+
+/// Remembers that a goal is in its target and has no provenance attached yet.
+pub(super) fn owe(tx: &mut dyn Tx, task: &Task) -> Result<()> {
+    if task.is_goal() {
+        tx.put_unattested(task.id)?;
+        tx.effect(Effect::Attest);
+    }
+    Ok(())
+}
+
+/// The keys of an org, oldest first; the last one can sign. Makes a first one if there is none that
+/// can: another lab keeps those of an org that came from there.
+///
+/// # Errors
+/// [`Refusal::Limit`] after too many.
+pub fn keys(tx: &mut dyn Tx, org: OrgId) -> Result<Vec<OrgKey>> {
+    let mut keys = tx.org_keys(org)?;
+    if keys.last().is_none_or(|newest| newest.secret.is_none()) {
+        let first = fresh(tx, org, &keys)?;
+        tx.insert_org_key(&first)?;
+        keys.push(first);
+    }
+    Ok(keys)
+}
+
+/// Gives an org a new key, which the newest one signs. Returns all of them.
+///
+/// # Errors
+/// [`Refusal::Limit`] after too many.
+pub fn rotate(tx: &mut dyn Tx, org: OrgId) -> Result<Vec<OrgKey>> {
+    let mut known = tx.org_keys(org)?;
+    let Some(old) = known.last().filter(|newest| newest.secret.is_some()) else {
+        return keys(tx, org);
+    };
+    let mut new = fresh(tx, org, &known)?;
+    new.rotation = Some(note::rotate(old, new.public, new.created_at)?);
+    tx.insert_org_key(&new)?;
+    known.push(new);
+    Ok(known)
+}
+
+fn fresh(tx: &mut dyn Tx, org: OrgId, known: &[OrgKey]) -> Result<OrgKey> {
+    let number = known.last().map_or(1, |newest| newest.number + 1);
+    if number > KEYS_MAX {
+        let limit = u64::from(KEYS_MAX);
+        let what = "keys of an org";
+        return Err(Refusal::Limit { what, limit }.into());
+    }
+    let secret = SecretKey::new([tx.random(), tx.random()]);
+    Ok(OrgKey {
+        org,
+        number,
+        public: secret.public()?,
+        secret: Some(secret),
+        rotation: None,
+        created_at: tx.now(),
+    })
+}
+
+/// The merge commit that a goal's provenance is attached to, and the links of it; `None` if it was
+/// not published.
+///
+/// # Errors
+/// [`Refusal::Limit`] if there are too many.
+pub fn links<R: Read + ?Sized>(view: &mut R, goal: TaskId) -> Result<Option<(Oid, Vec<Link>)>> {
+    let Some(task) = view.task(goal)? else {
+        return Ok(None);
+    };
+    let Some(merge) = task.published.clone() else {
+        return Ok(None);
+    };
+    let mut links = Vec::new();
+    add(view, &task, &mut links)?;
+    Ok(Some((merge, links)))
+}
+
+/// Adds what there is to state of a task, and of those below it.
+fn add<R: Read + ?Sized>(view: &mut R, task: &Task, links: &mut Vec<Link>) -> Result<()> {
+    if links.len() > LINKS_MAX {
+        let limit = LINKS_MAX as u64;
+        let what = "links of a goal's provenance";
+        return Err(Refusal::Limit { what, limit }.into());
+    }
+    let spec = view.task_spec(task.id)?;
+    let spec = spec.ok_or(Refusal::NotFound("task"))?;
+    let after = view.dependencies(task.id)?;
+    let link = task_link(task, &spec, after);
+    links.push(match task.is_goal() {
+        true => Link::Goal(link),
+        false => Link::Task(link),
+    });
+    if task.kind == TaskKind::Composite {
+        plans(view, task, links)?;
+        for child in children(view, task.id)? {
+            add(view, &child, links)?;
+        }
+    }
+    if task.state != State::Done {
+        return Ok(());
+    }
+    let published = published(view, task.id)?;
+    let tree = published.as_ref().and_then(|c| c.tree.clone());
+    if task.kind == TaskKind::Leaf {
+        attempt(view, task, &spec, tree.as_ref(), links)?;
+    }
+    verdicts(view, task, links)?;
+    if let Some(candidate) = published {
+        merge(view, task, &candidate, links)?;
+    }
+    Ok(())
+}
+
+fn policy_of(task: &Task) -> Sha256Hex {
+    task.terms
+        .clone()
+        .unwrap_or_else(|| Terms::default().hash())
+}
+
+fn task_link(task: &Task, spec: &TaskSpec, after: Vec<TaskId>) -> TaskLink {
+    // It has maps with text keys only, and nothing that cannot be written.
+    let words = serde_json::to_string(spec).unwrap_or_default();
+    TaskLink {
+        org: task.org,
+        project: task.project,
+        task: task.id,
+        parent: task.parent,
+        made_of: task.kind,
+        title: spec.title.clone(),
+        words: Sha256Hex::of(words.as_bytes()),
+        state: task.state.name(),
+        review: task.review,
+        brought: task.merges.clone(),
+        after,
+        policy: policy_of(task),
+        check_set: task.check_set.clone(),
+        at: task.created_at,
+    }
+}
+
+/// The plans that were carried out, in their order.
+fn plans<R: Read + ?Sized>(view: &mut R, task: &Task, links: &mut Vec<Link>) -> Result<()> {
+    for revision in view.plan_revisions(task.id)? {
+        if !matches!(revision.state, PlanState::Current | PlanState::Superseded) {
+            continue;
+        }
+        let plan = view.plan(task.id, revision.number)?;
+        let plan = serde_json::to_string(&plan).unwrap_or_default();
+        links.push(Link::Plan(PlanLink {
+            task: task.id,
+            number: revision.number,
+            parent: revision.parent,
+            state: revision.state,
+            plan: Sha256Hex::of(plan.as_bytes()),
+            origin: revision.origin,
+            tasks: view.plan_tasks(task.id, revision.number)?,
+            proposed_by: revision.proposed_by,
+            proposed_at: revision.proposed_at,
+            decision: revision.decision,
+        }));
+    }
+    Ok(())
+}
+
+/// Children, in the order in which they went into their parent's branch; the others first.
+fn children<R: Read + ?Sized>(view: &mut R, parent: TaskId) -> Result<Vec<Task>> {
+    let mut children = Vec::new();
+    for id in view.children(parent)? {
+        let place = published(view, id)?.map(|candidate| {
+            let index = candidate.entries.iter().position(|entry| entry.task == id);
+            (candidate.stamp, candidate.updated_at, index)
+        });
+        if let Some(child) = view.task(id)? {
+            children.push((place, child));
+        }
+    }
+    children.sort_by_key(|(place, child)| (*place, child.seq));
+    Ok(children.into_iter().map(|(_, child)| child).collect())
+}
+
+fn published<R: Read + ?Sized>(view: &mut R, task: TaskId) -> Result<Option<Candidate>> {
+    let mut all = view.candidates_of(task)?;
+    all.retain(|candidate| candidate.state == CandidateState::Published);
+    Ok(all.pop())
+}
+
+/// The attempt whose result was adopted, with what its checks said.
+fn attempt<R: Read + ?Sized>(
+    view: &mut R,
+    task: &Task,
+    spec: &TaskSpec,
+    published: Option<&Oid>,
+    links: &mut Vec<Link>,
+) -> Result<()> {
+    let all = view.attempts(task.id)?;
+    let adopted = |attempt: &&Attempt| {
+        let is_adopted = attempt.commit.is_some() || attempt.state == AttemptState::Succeeded;
+        attempt.kind == AttemptKind::Work && is_adopted && attempt.commit == task.head
+    };
+    let Some(attempt) = all.iter().rev().find(adopted) else {
+        return Ok(());
+    };
+    let agent = view.agent(attempt.agent)?;
+    let mut receipts = view.receipts(task.id)?;
+    receipts.retain(|receipt| receipt.attempt == attempt.id);
+    links.push(Link::Attempt(AttemptLink {
+        task: task.id,
+        attempt: attempt.id,
+        number: attempt.number,
+        agent: attempt.agent,
+        agent_name: agent.as_ref().map(|agent| agent.name.clone()),
+        runtime: agent.map(|agent| agent.runtime),
+        driver: spec.driver.as_ref().map(|driver| match driver {
+            DriverSpec::Command(_) => "command".to_owned(),
+        }),
+        isolation: receipts.first().map(|receipt| receipt.isolation),
+        base: attempt.base.clone(),
+        commit: attempt.commit.clone(),
+        policy: policy_of(task),
+        at: attempt.created_at,
+        ended_at: attempt.ended_at,
+    }));
+    // Those about the tree that was published are told with its merge.
+    receipts.retain(|receipt| Some(&receipt.tree) != published);
+    by_tree(task.id, receipts, links);
+    Ok(())
+}
+
+fn by_tree(task: TaskId, receipts: Vec<Receipt>, links: &mut Vec<Link>) {
+    let mut trees: BTreeMap<Oid, Vec<ReceiptItem>> = BTreeMap::new();
+    for receipt in receipts {
+        let tree = receipt.tree.clone();
+        trees.entry(tree).or_default().push(item(receipt));
+    }
+    let of_tree = |(tree, receipts)| {
+        Link::Receipts(ReceiptsLink {
+            task,
+            tree,
+            receipts,
+        })
+    };
+    links.extend(trees.into_iter().map(of_tree));
+}
+
+fn item(receipt: Receipt) -> ReceiptItem {
+    ReceiptItem {
+        receipt: receipt.id,
+        check: receipt.check,
+        command: receipt.command,
+        check_hash: receipt.check_hash,
+        check_set: receipt.check_set,
+        commit: receipt.commit,
+        exit_code: receipt.exit_code,
+        passed: receipt.passed,
+        attempt: receipt.attempt,
+        verifier: receipt.agent,
+        isolation: receipt.isolation,
+        at: receipt.at,
+    }
+}
+
+/// What people decided about a task.
+fn verdicts<R: Read + ?Sized>(view: &mut R, task: &Task, links: &mut Vec<Link>) -> Result<()> {
+    for ask in view.asks(task.id)? {
+        if let Some(answer) = ask.answer {
+            links.push(Link::Verdict(VerdictLink {
+                task: task.id,
+                about: About::Asked(ask.kind),
+                by: answer.by,
+                commit: ask.head,
+                at: answer.at,
+            }));
+        }
+    }
+    let Some(patch) = view.patch_of_task(task.id)? else {
+        return Ok(());
+    };
+    for remark in view.patch_comments(patch.id)? {
+        if let Some(verdict) = remark.verdict {
+            links.push(Link::Verdict(VerdictLink {
+                task: task.id,
+                about: About::Review(verdict),
+                by: remark.author,
+                commit: Some(remark.head),
+                at: remark.at,
+            }));
+        }
+    }
+    Ok(())
+}
+
+/// The merge of a task, after the receipts of the tree that was published.
+fn merge<R: Read + ?Sized>(
+    view: &mut R,
+    task: &Task,
+    candidate: &Candidate,
+    links: &mut Vec<Link>,
+) -> Result<()> {
+    let entry = candidate.entries.iter().find(|entry| entry.task == task.id);
+    let (Some(entry), Some(base), Some(tree)) = (entry, &candidate.base, &candidate.tree) else {
+        return Ok(());
+    };
+    let Some(commit) = entry.merge.clone() else {
+        return Ok(());
+    };
+    let set = view.check_set(&candidate.check_set)?.unwrap_or_default();
+    let names = set.checks.iter().map(|check| check.name.clone());
+    let checks: BTreeMap<String, Sha256Hex> = names.zip(set.hashes()).collect();
+    // The newest of each check that passed: what let it in.
+    let mut proof: BTreeMap<Sha256Hex, Receipt> = BTreeMap::new();
+    for receipt in view.receipts_for_tree(candidate.target.project, tree)? {
+        let is_wanted = checks.values().any(|hash| *hash == receipt.check_hash);
+        if receipt.passed && is_wanted {
+            proof.entry(receipt.check_hash.clone()).or_insert(receipt);
+        }
+    }
+    by_tree(task.id, proof.into_values().collect(), links);
+    let batch = candidate.entries.iter().filter_map(|e| e.merge.clone());
+    links.push(Link::Merge(MergeLink {
+        task: task.id,
+        candidate: candidate.id,
+        target: candidate.target.branch.clone(),
+        head: entry.head.clone(),
+        commit,
+        base: base.clone(),
+        batch: batch.collect(),
+        tree: tree.clone(),
+        check_set: candidate.check_set.clone(),
+        checks,
+        proof: task.proof,
+        policy: policy_of(task),
+        at: candidate.stamp,
+    }));
+    Ok(())
+}
