@@ -30,6 +30,7 @@ pub mod policy;
 pub mod project_file;
 pub mod rules;
 pub mod server;
+pub mod share;
 pub mod state;
 pub mod task;
 pub mod time;

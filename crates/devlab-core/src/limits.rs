@@ -117,6 +117,8 @@ pub const POLICY_LIMITS_MAX: usize = 32;
 pub const CONCURRENCY_MAX: u32 = 1_000_000;
 /// Most limits of concurrency that the policies of an org, its projects and its goals may have.
 pub const LIMITS_MAX: usize = 1_000;
+/// Largest weight of an org.
+pub const SHARE_MAX: u32 = 1_000;
 /// Tasks that get new limits in one transaction.
 pub const LANES_BATCH: u32 = 200;
 /// How long a task waits whose label set has no room among the ready queues of its org.

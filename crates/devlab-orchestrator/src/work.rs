@@ -22,6 +22,7 @@ use devlab_store::StoreExt;
 
 use crate::error::Result;
 use crate::lab::Lab;
+use crate::pool::InTurn;
 use crate::scope;
 use crate::wakes::Ticket;
 
@@ -79,8 +80,9 @@ impl Lab {
         wait: Duration,
     ) -> Result<Option<Assignment>> {
         let deadline = tokio::time::Instant::now() + wait.min(LONG_POLL_MAX);
-        // Without waiting there is no need to know who asks before the one transaction.
-        if wait.is_zero() {
+        // Without waiting there is no need to know who asks before the one transaction, unless it may
+        // not be its turn.
+        if wait.is_zero() && self.wakes.pool.get().is_none() {
             return self.try_claim(who, agent, &claim_id).await;
         }
         // The wake that the next look uses up. It is passed on if that look cannot use it.
@@ -94,6 +96,16 @@ impl Lab {
             // Registered before looking at the agent, so that no order is missed in between.
             ordered.as_mut().enable();
             let known = self.agent_of(who, agent).await?;
+            if let Some(pool) = self.wakes.pool.get()
+                && let Some(slot) = pool.slot_of(known.org, &known.name)
+            {
+                let in_turn = InTurn {
+                    pool,
+                    slot,
+                    deadline,
+                };
+                return self.claim_in_turn(in_turn, who, &known, &claim_id).await;
+            }
             // In line before looking: what becomes ready after the look wakes this place. An agent
             // that takes no work stands in nobody's way.
             let in_line = |known: &Agent| self.wakes.get_in_line(known.org, &known.labels);
@@ -128,7 +140,7 @@ impl Lab {
         }
     }
 
-    async fn agent_of(&self, who: &Principal, agent: AgentId) -> Result<Agent> {
+    pub(crate) async fn agent_of(&self, who: &Principal, agent: AgentId) -> Result<Agent> {
         let who = who.clone();
         Ok(self
             .store()
@@ -136,7 +148,7 @@ impl Lab {
             .await?)
     }
 
-    async fn try_claim(
+    pub(crate) async fn try_claim(
         &self,
         who: &Principal,
         agent: AgentId,

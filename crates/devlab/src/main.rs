@@ -117,6 +117,7 @@ fn flags(args: &Args) -> BTreeMap<Key, String> {
         Command::Server(server) => Some(server),
         Command::Up(up) => {
             put(Key::Agents, up.agents.map(|agents| agents.to_string()));
+            put(Key::AgentOrgs, up.agent_orgs.clone());
             Some(&up.server)
         }
         _ => None,

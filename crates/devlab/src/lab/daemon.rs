@@ -42,6 +42,9 @@ pub(crate) async fn start(context: &Context, up: &Up) -> anyhow::Result<()> {
     if let Some(agents) = up.agents {
         command.args(["--agents", &agents.to_string()]);
     }
+    if let Some(orgs) = &up.agent_orgs {
+        command.args(["--agent-orgs", orgs]);
+    }
     if let Some(bind) = up.server.bind {
         command.args(["--bind", &bind.to_string()]);
     }

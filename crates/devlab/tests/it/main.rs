@@ -16,4 +16,5 @@ mod policies;
 mod roles;
 mod run;
 mod servers;
+mod shares;
 mod up;
