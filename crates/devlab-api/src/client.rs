@@ -17,6 +17,7 @@ mod policies;
 mod query;
 mod sse;
 mod tasks;
+mod templates;
 mod transport;
 
 use std::time::Duration;

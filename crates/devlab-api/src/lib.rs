@@ -17,6 +17,7 @@ pub mod problem;
 pub mod project;
 pub mod scripts;
 pub mod task;
+pub mod template;
 pub mod token;
 
 use devlab_core::{ServerId, Timestamp};

@@ -41,6 +41,7 @@ pub struct Wakes {
     pub(crate) start: Notify,
     pub(crate) due: Notify,
     pub(crate) forge: Notify,
+    pub(crate) schedules: Notify,
     pub(crate) collect: Notify,
     pub(crate) tidy: Notify,
 }
@@ -84,6 +85,7 @@ impl Wakes {
             start: Notify::new(),
             due: Notify::new(),
             forge: Notify::new(),
+            schedules: Notify::new(),
             collect: Notify::new(),
             tidy: Notify::new(),
         })

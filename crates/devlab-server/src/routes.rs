@@ -17,6 +17,7 @@ pub mod plans;
 pub mod policies;
 pub mod retention;
 pub mod schedule;
+pub mod schedules;
 pub mod scripts;
 mod support;
 pub mod tasks;
@@ -46,6 +47,7 @@ pub fn all(app: &Arc<App>, lab: Arc<Lab>) -> Result<(Router, OpenApi), serde_jso
         browse::list,
         edges::list,
         schedule::list,
+        schedules::list,
         plans::list,
         policies::list,
         work::list,

@@ -157,6 +157,7 @@ async fn run(context: &Context, command: Command) -> anyhow::Result<()> {
         Command::Goal(command) => client::goals::run(context, command).await,
         Command::Plan(command) => client::plans::run(context, command).await,
         Command::Policy(command) => client::policies::run(context, command).await,
+        Command::Schedule(command) => client::schedules::run(context, command).await,
         Command::Task(command) => client::tasks::run(context, command).await,
         Command::Patch(command) => client::patches::run(context, command).await,
         Command::Artifact(command) => client::artifacts::run(context, command).await,

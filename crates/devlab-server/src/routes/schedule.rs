@@ -84,7 +84,7 @@ async fn place(lab: &Arc<Lab>, caller: &Caller, body: &Schedule) -> Result<Place
     })
 }
 
-fn goal(body: Schedule) -> Result<NewTask> {
+pub(super) fn goal(body: Schedule) -> Result<NewTask> {
     let is_graph = !body.tasks.is_empty();
     let (title, text) = match (body.task, body.title) {
         (Some(_), Some(_)) => {

@@ -37,6 +37,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "V8__questions",
         include_str!("../../migrations/postgres/V8__questions.sql"),
     ),
+    (
+        "V10__schedules",
+        include_str!("../../migrations/postgres/V10__schedules.sql"),
+    ),
 ];
 /// Key of the lock that is held while a schema is brought up to date: `devlab` as bytes.
 const LOCK: i64 = 0x6465_766c_6162;

@@ -42,6 +42,10 @@ const MAIN_MIGRATIONS: &[(&str, &str)] = &[
         "V8__questions",
         include_str!("../../migrations/main/V8__questions.sql"),
     ),
+    (
+        "V10__schedules",
+        include_str!("../../migrations/main/V10__schedules.sql"),
+    ),
 ];
 const LOGS_MIGRATIONS: &[(&str, &str)] = &[
     (

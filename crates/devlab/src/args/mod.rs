@@ -5,6 +5,7 @@ mod lab;
 mod nouns;
 mod plans;
 mod policies;
+mod schedules;
 
 use std::ffi::OsString;
 
@@ -21,6 +22,7 @@ pub(crate) use nouns::{
 };
 pub(crate) use plans::{OnRunning, PlanCommand, PlanFrom, PlanOfGoal, RevisionOf};
 pub(crate) use policies::{PolicyCommand, PolicyLevel};
+pub(crate) use schedules::{ScheduleAdd, ScheduleCommand, ScheduleNamed};
 
 /// What `--help` says of exit codes.
 const EXIT_CODES: &str = "\
@@ -182,6 +184,9 @@ pub(crate) enum Command {
     /// Policies: approvals, retries, time and how much runs at one time
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Schedules and webhooks that start goals
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
     /// Tasks
     #[command(subcommand)]
     Task(TaskCommand),

@@ -15,6 +15,7 @@ mod plans;
 mod policies;
 mod roles;
 mod run;
+mod schedules;
 mod servers;
 mod shares;
 mod up;
