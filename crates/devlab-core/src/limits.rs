@@ -128,6 +128,8 @@ pub const FIRINGS_HOUR_MAX: u64 = 600;
 /// How long it is known what started a template: a delivery that comes again within that time is
 /// refused.
 pub const FIRINGS_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long it is known at which times a schedule started something.
+pub const TIMES_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Starts of a template that are shown with it.
 pub const FIRINGS_SHOWN: u32 = 20;
 /// Largest body of a webhook, in bytes.

@@ -10,6 +10,7 @@ use crate::error::{Error, Refusal, Result};
 use crate::id::{OrgId, ProjectId, TaskId, TemplateId};
 use crate::limits::{
     FIRINGS_HOUR_MAX, FIRINGS_KEPT, FIRINGS_PENDING_MAX, TEMPLATE_TASKS_MAX, TEMPLATES_MAX,
+    TIMES_KEPT,
 };
 use crate::name::Name;
 use crate::template::{Firing, Outcome, Template, Trigger, fill};
@@ -143,7 +144,9 @@ pub fn note_due(tx: &mut dyn Tx, limit: u32) -> Result<u64> {
         let (time, date) = cron.shown(at);
         let key = format!("at:{}", at.as_millis());
         let values = [("time", time), ("date", date)];
-        if note(tx, &template, key, None, values.into_iter())?.is_some() {
+        // While nobody can make its goals, as its project's home is down, one start waits.
+        let (waiting, _) = tx.count_firings(id, now)?;
+        if waiting == 0 && note(tx, &template, key, None, values.into_iter())?.is_some() {
             count += 1;
         }
         template.next_at = template.trigger.next_after(now);
@@ -164,7 +167,11 @@ fn note<'v>(
         return Ok(None);
     }
     let now = tx.now();
-    tx.forget_firings(template.id, now.minus(FIRINGS_KEPT))?;
+    let kept = match template.trigger {
+        Trigger::Cron(_) => TIMES_KEPT,
+        Trigger::Hook(_) => FIRINGS_KEPT,
+    };
+    tx.forget_firings(template.id, now.minus(kept))?;
     let mut values: BTreeMap<String, String> = values.map(|(n, v)| (n.to_owned(), v)).collect();
     values.insert("schedule".to_owned(), template.name.to_string());
     let firing = Firing {

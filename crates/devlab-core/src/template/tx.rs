@@ -38,6 +38,7 @@ pub trait WriteTemplates {
     fn delete_template(&mut self, id: TemplateId) -> Result<()>;
     /// Stores a start of a template, or replaces its outcome.
     fn put_firing(&mut self, firing: &Firing) -> Result<()>;
-    /// Forgets starts with an outcome that were noted before a time.
+    /// Forgets starts with an outcome that were noted before a time, and before the one that made
+    /// the last goal.
     fn forget_firings(&mut self, template: TemplateId, before: Timestamp) -> Result<()>;
 }

@@ -92,6 +92,9 @@ impl WriteTemplates for MemTx {
         Ok(())
     }
     fn forget_firings(&mut self, template: TemplateId, before: Timestamp) -> Result<()> {
+        let goals = self.newest(template).into_iter();
+        let mut goals = goals.filter(|f| matches!(f.outcome, Some(Outcome::Goal(_))));
+        let before = goals.next().map_or(before, |last| last.at.min(before));
         let is_old = |f: &Firing| f.template == template && f.at < before && f.outcome.is_some();
         self.firings.retain(|_, firing| !is_old(firing));
         Ok(())

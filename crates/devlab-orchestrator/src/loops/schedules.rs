@@ -20,6 +20,8 @@ use crate::lab::Lab;
 pub(super) const NAME: &str = "schedules";
 /// Starts noted in one transaction, and goals made in one look.
 const BATCH: u32 = 100;
+/// How long a start is tried whose goal cannot be made for a reason that may pass.
+const TRIED_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Longest rest.
 const REST_MAX: Duration = Duration::from_secs(1);
 
@@ -54,21 +56,29 @@ async fn pass(lab: &Lab) -> Result<u64> {
         }
         Ok(found)
     });
-    let mut count = 0;
+    let (mut count, mut failed) = (0, None);
     for firing in found.await? {
         if lab.stop.is_cancelled() {
             break;
         }
-        count += settle(lab, firing).await?;
+        let (id, key, at) = (firing.template, firing.key.clone(), firing.at);
+        match settle(lab, firing).await {
+            Ok(made) => count += made,
+            // One that fails is in nobody's way, and not for ever.
+            Err(error) if lab.clock.now().since(at) > TRIED_MAX => {
+                give_up(lab, id, key, &error.to_string()).await?;
+            }
+            Err(error) => failed = Some(error),
+        }
     }
-    Ok(count)
+    failed.map_or(Ok(count), Err)
 }
 
 /// Makes the goal of a start, or notes why there is none: what is refused now is not tried again.
 async fn settle(lab: &Lab, firing: Firing) -> Result<u64> {
     let (id, key) = (firing.template, firing.key);
     let place = match place(lab, id).await {
-        Err(Error::Refused(refusal)) => return give_up(lab, id, key, &refusal).await,
+        Err(Error::Refused(refusal)) => return give_up(lab, id, key, &refusal.to_string()).await,
         other => other?,
     };
     let name = key.clone();
@@ -81,14 +91,16 @@ async fn settle(lab: &Lab, firing: Firing) -> Result<u64> {
             Ok(1)
         }
         Ok(None) => Ok(0),
-        Err(devlab_core::Error::Refused(refusal)) => give_up(lab, id, key, &refusal).await,
+        Err(devlab_core::Error::Refused(refusal)) => {
+            give_up(lab, id, key, &refusal.to_string()).await
+        }
         Err(error) => Err(error.into()),
     }
 }
 
-async fn give_up(lab: &Lab, id: TemplateId, key: String, why: &Refusal) -> Result<u64> {
-    tracing::warn!(schedule = %id, start = key, error = %why, "a schedule made no goal");
-    let why = why.to_string();
+async fn give_up(lab: &Lab, id: TemplateId, key: String, why: &str) -> Result<u64> {
+    tracing::warn!(schedule = %id, start = key, error = why, "a schedule made no goal");
+    let why = why.to_owned();
     let noted = lab
         .store()
         .write(move |tx| start::give_up(tx, id, &key, &why));

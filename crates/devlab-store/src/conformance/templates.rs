@@ -126,7 +126,13 @@ pub(super) async fn firings(lab: Lab) {
             assert_eq!(tx.firings(id(1), 1)?, std::slice::from_ref(&over));
             assert_eq!(tx.last_goal(id(1))?, Some(id(5)));
             tx.forget_firings(id(1), at(3))?;
-            assert_eq!(tx.firings(id(1), 9)?, [over, second], "what waits stays");
+            let all = [over, second.clone(), first];
+            assert_eq!(tx.firings(id(1), 9)?, all, "the last goal's stays");
+            let mut last = firing(1, "at:9", 4);
+            last.outcome = Some(Outcome::Goal(id(6)));
+            tx.put_firing(&last)?;
+            tx.forget_firings(id(1), at(4))?;
+            assert_eq!(tx.firings(id(1), 9)?, [last, second], "what waits stays");
             tx.delete_template(id(1))?;
             assert_eq!((tx.template(id(1))?, tx.firings(id(1), 9)?), (None, vec![]));
             assert!(tx.template(id(2))?.is_some());

@@ -176,8 +176,12 @@ fn put_firing(conn: &dyn Sql, firing: &Firing) -> DbResult<()> {
 }
 
 fn forget(conn: &dyn Sql, template: TemplateId, before: Timestamp) -> DbResult<()> {
+    const LAST: &str = "SELECT at FROM firings WHERE template = ?1 AND goal IS NOT NULL \
+        ORDER BY at DESC LIMIT 1";
     const SQL: &str = "DELETE FROM firings WHERE template = ?1 AND at < ?2 \
         AND (goal IS NOT NULL OR reason IS NOT NULL)";
+    let last = first(conn, LAST, params![template], |cols| cols.time())?;
+    let before = last.map_or(before, |last| last.min(before));
     change(conn, SQL, params![template, before.as_millis()])?;
     Ok(())
 }
