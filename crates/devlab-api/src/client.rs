@@ -18,6 +18,7 @@ mod provenance;
 mod query;
 mod sse;
 mod tasks;
+mod templates;
 mod transport;
 
 use std::time::Duration;

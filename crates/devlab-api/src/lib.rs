@@ -18,6 +18,7 @@ pub mod project;
 pub mod provenance;
 pub mod scripts;
 pub mod task;
+pub mod template;
 pub mod token;
 
 use devlab_core::{ServerId, Timestamp};

@@ -38,6 +38,9 @@ pub struct Policy {
     /// What runs at one time. Limits of all levels hold together.
     #[serde(skip_serializing_if = "is_default")]
     pub concurrency: Concurrency,
+    /// An org's weight among those that share slots of a runtime. Only global admins set it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub share: Option<u32>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -262,6 +265,7 @@ impl From<core::Policy> for Policy {
                 labels: policy.concurrency.labels,
                 runtimes: policy.concurrency.runtimes,
             },
+            share: policy.share,
         }
     }
 }
@@ -297,6 +301,7 @@ impl TryFrom<Policy> for core::Policy {
                 labels: policy.concurrency.labels,
                 runtimes: policy.concurrency.runtimes,
             },
+            share: policy.share,
         })
     }
 }

@@ -56,6 +56,8 @@ pub mod kind {
     pub enum Token {}
     /// A server of the lab, with its disk.
     pub enum Server {}
+    /// A template of goals, started on a schedule or by a webhook.
+    pub enum Template {}
 
     impl Kind for Org {
         const PREFIX: &'static str = "org";
@@ -90,6 +92,9 @@ pub mod kind {
     impl Kind for Server {
         const PREFIX: &'static str = "srv";
     }
+    impl Kind for Template {
+        const PREFIX: &'static str = "sched";
+    }
 }
 
 /// Id of an organisation.
@@ -114,6 +119,8 @@ pub type ArtifactId = Id<kind::Artifact>;
 pub type TokenId = Id<kind::Token>;
 /// Id of a server: of its data folder, so that it outlives its process.
 pub type ServerId = Id<kind::Server>;
+/// Id of a template of goals.
+pub type TemplateId = Id<kind::Template>;
 
 /// Why a text is not an id of the wanted kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -31,8 +31,10 @@ pub mod project_file;
 pub mod provenance;
 pub mod rules;
 pub mod server;
+pub mod share;
 pub mod state;
 pub mod task;
+pub mod template;
 pub mod time;
 pub mod train;
 pub mod tx;
@@ -41,6 +43,6 @@ pub use error::{Error, Refusal, Result, StorageError};
 pub use git::{Oid, RefName};
 pub use id::{
     AgentId, ArtifactId, AttemptId, CandidateId, OrgId, PatchId, ProjectId, ReceiptId, ServerId,
-    TaskId, TokenId,
+    TaskId, TemplateId, TokenId,
 };
 pub use time::{Clock, SystemClock, Timestamp};

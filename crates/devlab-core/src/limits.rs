@@ -117,6 +117,25 @@ pub const POLICY_LIMITS_MAX: usize = 32;
 pub const CONCURRENCY_MAX: u32 = 1_000_000;
 /// Most limits of concurrency that the policies of an org, its projects and its goals may have.
 pub const LIMITS_MAX: usize = 1_000;
+/// Most templates of goals in an org.
+pub const TEMPLATES_MAX: u32 = 200;
+/// Most tasks that a template makes at one time.
+pub const TEMPLATE_TASKS_MAX: usize = 200;
+/// Most starts of a template whose goal is not made yet.
+pub const FIRINGS_PENDING_MAX: u64 = 100;
+/// Most starts of a template that others ask for in an hour.
+pub const FIRINGS_HOUR_MAX: u64 = 600;
+/// How long it is known what started a template: a delivery that comes again within that time is
+/// refused.
+pub const FIRINGS_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long it is known at which times a schedule started something.
+pub const TIMES_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Starts of a template that are shown with it.
+pub const FIRINGS_SHOWN: u32 = 20;
+/// Largest body of a webhook, in bytes.
+pub const HOOK_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Largest weight of an org.
+pub const SHARE_MAX: u32 = 1_000;
 /// Tasks that get new limits in one transaction.
 pub const LANES_BATCH: u32 = 200;
 /// How long a task waits whose label set has no room among the ready queues of its org.

@@ -36,6 +36,7 @@ use crate::provenance::OrgKey;
 use crate::server::{LoopState, Server};
 use crate::state::StateName;
 use crate::task::{Feedback, Task, TaskSpec};
+use crate::template::{ReadTemplates, WriteTemplates};
 use crate::time::Timestamp;
 use crate::train::{Candidate, Target, TrainEntry};
 
@@ -204,7 +205,7 @@ pub struct Remembered {
 }
 
 /// A consistent view of the stored state. `None` means that there is no such thing.
-pub trait Read: ReadBytes {
+pub trait Read: ReadBytes + ReadTemplates {
     /// The store's clock.
     fn now(&self) -> Timestamp;
 
@@ -397,7 +398,7 @@ pub struct StoredAudit {
 }
 
 /// A transaction that writes. `insert_*` fails if the key exists; `put_*` replaces the whole entity.
-pub trait Tx: Read + WriteBytes {
+pub trait Tx: Read + WriteBytes + WriteTemplates {
     /// 128 fresh random bits for an id. A repeated run of a unit may get others.
     fn random(&mut self) -> u128;
     /// Leaves something to do after the commit.

@@ -7,9 +7,10 @@ use devlab_core::name::Name;
 use devlab_core::org::{Org, Project};
 use devlab_core::patch::Patch;
 use devlab_core::task::Task;
+use devlab_core::template::Template;
 use devlab_core::tx::Read;
 use devlab_core::{
-    AgentId, ArtifactId, OrgId, PatchId, ProjectId, Refusal, Result, TaskId, TokenId,
+    AgentId, ArtifactId, OrgId, PatchId, ProjectId, Refusal, Result, TaskId, TemplateId, TokenId,
 };
 
 fn visible<T>(
@@ -81,6 +82,19 @@ pub fn artifact<R: Read + ?Sized>(
 pub fn token<R: Read + ?Sized>(view: &mut R, who: &Principal, id: TokenId) -> Result<Token> {
     let found = view.token(id)?;
     visible(who, found, |token| token.org, "token")
+}
+
+/// A schedule that the caller may see.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub fn template<R: Read + ?Sized>(
+    view: &mut R,
+    who: &Principal,
+    id: TemplateId,
+) -> Result<Template> {
+    let found = view.template(id)?;
+    visible(who, found, |template| Some(template.org), "schedule")
 }
 
 /// Whether a token still works: streams ask again before each look, so that they end with it.

@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use devlab_core::label::Labels;
 use devlab_core::train::Target;
@@ -15,6 +15,8 @@ use devlab_core::tx::Effect;
 use devlab_core::{AgentId, AttemptId, OrgId};
 use devlab_store::EffectSink;
 use tokio::sync::{Notify, broadcast, oneshot, watch};
+
+use crate::pool::Pool;
 
 /// Most targets that are remembered as having something to do; more are found by the slow look.
 const DIRTY_TRAINS_MAX: usize = 10_000;
@@ -33,11 +35,14 @@ pub struct Wakes {
     logs: broadcast::Sender<AttemptId>,
     /// Changes whenever a token does: what was cached before is void.
     tokens: AtomicU64,
+    /// Slots that orgs share here, if they do.
+    pub(crate) pool: OnceLock<Arc<Pool>>,
     pub(crate) train: Notify,
     pub(crate) start: Notify,
     pub(crate) due: Notify,
     pub(crate) forge: Notify,
     pub(crate) attest: Notify,
+    pub(crate) schedules: Notify,
     pub(crate) collect: Notify,
     pub(crate) tidy: Notify,
 }
@@ -76,11 +81,13 @@ impl Wakes {
             commits: watch::channel(0).0,
             logs: broadcast::channel(LOGS_BEHIND_MAX).0,
             tokens: AtomicU64::new(0),
+            pool: OnceLock::new(),
             train: Notify::new(),
             start: Notify::new(),
             due: Notify::new(),
             forge: Notify::new(),
             attest: Notify::new(),
+            schedules: Notify::new(),
             collect: Notify::new(),
             tidy: Notify::new(),
         })
@@ -119,7 +126,12 @@ impl Wakes {
     fn after_commit(&self, effects: &[Effect]) {
         for effect in effects {
             match effect {
-                Effect::Ready(org, labels) => self.wake_one(*org, labels),
+                Effect::Ready(org, labels) => {
+                    if let Some(pool) = self.pool.get() {
+                        pool.ready(*org, labels);
+                    }
+                    self.wake_one(*org, labels);
+                }
                 Effect::Train(target) => self.train_has_work(target.clone()),
                 Effect::Start(_) => self.start.notify_one(),
                 Effect::Control(agent) => {
@@ -143,6 +155,9 @@ impl Wakes {
 
     /// Wakes everybody who waits: something may have been said while nobody listened.
     fn everybody_looks(&self) {
+        if let Some(pool) = self.pool.get() {
+            pool.look_again();
+        }
         self.tokens.fetch_add(1, Ordering::Release);
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         for waiting in idle.drain().flat_map(|(_, line)| line) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use devlab_core::ask::{Ask, Question};
-use devlab_core::attempt::{Attempt, AttemptKind, AttemptState, Phase};
+use devlab_core::attempt::{Agent, Attempt, AttemptKind, AttemptState, Phase};
 use devlab_core::auth::{Principal, Role};
 use devlab_core::check::{CheckSet, Sha256Hex};
 use devlab_core::limits::{LOG_TAIL_BYTES_MAX, LONG_POLL_MAX};
@@ -22,6 +22,7 @@ use devlab_store::StoreExt;
 
 use crate::error::Result;
 use crate::lab::Lab;
+use crate::pool::InTurn;
 use crate::scope;
 use crate::standing::Standing;
 use crate::wakes::Ticket;
@@ -80,6 +81,17 @@ impl Lab {
         wait: Duration,
     ) -> Result<Option<Assignment>> {
         let deadline = tokio::time::Instant::now() + wait.min(LONG_POLL_MAX);
+        if let Some(pool) = self.wakes.pool.get() {
+            let known = self.agent_of(who, agent).await?;
+            if let Some(slot) = pool.slot_of(known.org, &known.name) {
+                let in_turn = InTurn {
+                    pool,
+                    slot,
+                    deadline,
+                };
+                return self.claim_in_turn(in_turn, who, &known, &claim_id).await;
+            }
+        }
         // Without waiting there is no need to know who asks before the one transaction.
         if wait.is_zero() {
             let (_, found) = self.try_claim(who, agent, &claim_id).await?;
@@ -98,7 +110,7 @@ impl Lab {
             ordered.as_mut().enable();
             let standing = match known.take() {
                 Some(known) => known,
-                None => self.standing_of(who, agent).await?,
+                None => Standing::of(&self.agent_of(who, agent).await?),
             };
             // In line before looking: what becomes ready after the look wakes this place. An agent
             // that takes no work stands in nobody's way.
@@ -140,16 +152,16 @@ impl Lab {
         }
     }
 
-    async fn standing_of(&self, who: &Principal, agent: AgentId) -> Result<Standing> {
+    pub(crate) async fn agent_of(&self, who: &Principal, agent: AgentId) -> Result<Agent> {
         let who = who.clone();
-        let found = self
+        Ok(self
             .store()
-            .read(move |view| scope::agent(view, &who, agent));
-        Ok(Standing::of(&found.await?))
+            .read(move |view| scope::agent(view, &who, agent))
+            .await?)
     }
 
     /// Looks for work, in one transaction, and at the agent.
-    async fn try_claim(
+    pub(crate) async fn try_claim(
         &self,
         who: &Principal,
         agent: AgentId,

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use devlab_core::attempt::Attempt;
 use devlab_core::auth::{Principal, Role, Token};
 use devlab_core::check::Sha256Hex;
-use devlab_core::{AttemptId, Clock, Timestamp, TokenId};
+use devlab_core::{AttemptId, Clock, TemplateId, Timestamp, TokenId};
 use devlab_orchestrator::Lab;
 use hyper::HeaderMap;
 use sha2::{Digest, Sha256};
@@ -99,6 +99,12 @@ impl Auth {
     #[must_use]
     pub fn attempt_token(&self, attempt: AttemptId) -> String {
         self.attempt_key.token(attempt)
+    }
+
+    /// The key that a webhook's deliveries are signed with: made from the lab's key, so that it is
+    /// stored nowhere.
+    pub(crate) fn hook_key(&self, id: TemplateId, number: u32) -> [u8; 32] {
+        self.attempt_key.hook_key(id, number)
     }
 
     /// What proves that a server of the lab has passed on the request with this id.

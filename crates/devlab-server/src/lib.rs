@@ -21,6 +21,7 @@ pub mod dashboard;
 pub mod extract;
 pub mod forward;
 pub mod guard;
+mod hooks;
 pub mod hosts;
 pub mod listen;
 pub mod metrics;

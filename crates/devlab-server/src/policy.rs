@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use devlab_core::auth::Role;
-use devlab_core::limits::LOG_CHUNK_BYTES_MAX;
+use devlab_core::limits::{HOOK_BYTES_MAX, LOG_CHUNK_BYTES_MAX};
 
 /// Largest body of an ordinary request, in bytes.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -152,6 +152,15 @@ impl Policy {
     pub const fn large(self) -> Self {
         Self {
             body_bytes_max: SCHEDULE_BYTES_MAX,
+            ..self
+        }
+    }
+
+    /// The same for what forges send.
+    #[must_use]
+    pub const fn hooks(self) -> Self {
+        Self {
+            body_bytes_max: HOOK_BYTES_MAX,
             ..self
         }
     }

@@ -18,6 +18,7 @@ pub mod policies;
 pub mod provenance;
 pub mod retention;
 pub mod schedule;
+pub mod schedules;
 pub mod scripts;
 mod support;
 pub mod tasks;
@@ -48,6 +49,7 @@ pub fn all(app: &Arc<App>, lab: Arc<Lab>) -> Result<(Router, OpenApi), serde_jso
         browse::list,
         edges::list,
         schedule::list,
+        schedules::list,
         plans::list,
         policies::list,
         work::list,

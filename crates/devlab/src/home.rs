@@ -86,6 +86,11 @@ impl Home {
         self.0.join("cache")
     }
 
+    /// The same for the agents of one org, where several share this machine.
+    pub(crate) fn cache_of(&self, org: &str) -> PathBuf {
+        self.0.join("caches").join(org)
+    }
+
     pub(crate) fn credentials_path(&self) -> PathBuf {
         self.0.join("credentials.json")
     }

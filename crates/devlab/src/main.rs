@@ -119,6 +119,7 @@ fn flags(args: &Args) -> BTreeMap<Key, String> {
         Command::Server(server) => Some(server),
         Command::Up(up) => {
             put(Key::Agents, up.agents.map(|agents| agents.to_string()));
+            put(Key::AgentOrgs, up.agent_orgs.clone());
             Some(&up.server)
         }
         _ => None,
@@ -158,6 +159,7 @@ async fn run(context: &Context, command: Command) -> anyhow::Result<()> {
         Command::Goal(command) => client::goals::run(context, command).await,
         Command::Plan(command) => client::plans::run(context, command).await,
         Command::Policy(command) => client::policies::run(context, command).await,
+        Command::Schedule(command) => client::schedules::run(context, command).await,
         Command::Task(command) => client::tasks::run(context, command).await,
         Command::Patch(command) => client::patches::run(context, command).await,
         Command::Provenance(command) => provenance::run(context, command).await,

@@ -45,6 +45,15 @@ impl std::fmt::Display for Source {
     }
 }
 
+/// Orgs that share local agents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum AgentOrgs {
+    /// Every one that there is, and that comes.
+    All,
+    /// Those with these names.
+    These(Vec<String>),
+}
+
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogFormat {
@@ -301,6 +310,18 @@ impl Settings {
             return Err(self.wrong(Key::Agents, &wanted));
         }
         Ok(count)
+    }
+
+    /// Orgs that share the local agents of `devlab up`; without any the default org has them all.
+    pub(crate) fn agent_orgs(&self) -> Option<AgentOrgs> {
+        let text = self.get(Key::AgentOrgs)?;
+        let names = text.split(',').map(str::trim);
+        let names: Vec<String> = names.filter(|n| !n.is_empty()).map(str::to_owned).collect();
+        match names.as_slice() {
+            [] => None,
+            [all] if all == "all" => Some(AgentOrgs::All),
+            _ => Some(AgentOrgs::These(names)),
+        }
     }
 
     /// What is logged.

@@ -3214,6 +3214,12 @@ export interface components {
              */
             running: string | null;
             /**
+             * Format: int32
+             * @description An org's weight among those that share slots of a runtime. Only global admins set it.
+             * @default null
+             */
+            share: number | null;
+            /**
              * @description How long things may take. A task's or check's own limit counts if it is shorter.
              * @default {}
              */

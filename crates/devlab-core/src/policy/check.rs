@@ -4,7 +4,7 @@ use crate::error::Refusal;
 use crate::limit::is_word;
 use crate::limits::{
     APPROVAL_SELECTORS_MAX, BACKOFF_POLICY_MAX, CONCURRENCY_MAX, POLICY_LIMITS_MAX,
-    RETRIES_POLICY_MAX, TIMEOUT_SECS_MAX,
+    RETRIES_POLICY_MAX, SHARE_MAX, TIMEOUT_SECS_MAX,
 };
 
 use super::{Level, Policy, RetryRule};
@@ -37,7 +37,8 @@ impl Policy {
                 return Err(Refusal::invalid(format!("time_limits.{name}"), problem));
             }
         }
-        self.concurrency(level)
+        self.concurrency(level)?;
+        self.share(level)
     }
 
     fn concurrency(&self, level: Level) -> Result<(), Refusal> {
@@ -65,6 +66,20 @@ impl Policy {
         if all.any(|most| *most > CONCURRENCY_MAX) {
             let problem = format!("a limit is at most {CONCURRENCY_MAX}");
             return Err(Refusal::invalid("concurrency", problem));
+        }
+        Ok(())
+    }
+
+    fn share(&self, level: Level) -> Result<(), Refusal> {
+        let Some(share) = self.share else {
+            return Ok(());
+        };
+        if !matches!(level, Level::Org(_)) {
+            return Err(Refusal::invalid("share", "is for an org's policy"));
+        }
+        if share == 0 || share > SHARE_MAX {
+            let problem = format!("must be between 1 and {SHARE_MAX}");
+            return Err(Refusal::invalid("share", problem));
         }
         Ok(())
     }

@@ -72,6 +72,7 @@ impl Policy {
             value(times.check_secs.as_ref()),
         ));
         all.push(("running".to_owned(), value(self.running.as_ref())));
+        all.push(("share".to_owned(), value(self.share.as_ref())));
         all
     }
 
@@ -85,6 +86,7 @@ impl Policy {
         };
         let mut policy = Self {
             running: Some(super::Running::default()),
+            share: Some(1),
             ..Self::default()
         };
         policy.approvals.tasks = Some(terms.approve_tasks);

@@ -97,6 +97,9 @@ pub struct Policy {
     /// What runs at one time.
     #[serde(skip_serializing_if = "is_default")]
     pub concurrency: Concurrency,
+    /// An org's weight among those that share slots of a runtime.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub share: Option<u32>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -222,7 +225,7 @@ impl Concurrency {
 
 impl Policy {
     /// What this says, and what a less specific one says where this says nothing. Limits of
-    /// concurrency are each level's own, and left out.
+    /// concurrency and the share are each level's own, and left out.
     #[must_use]
     pub fn over(self, below: Self) -> Self {
         Self {
@@ -247,6 +250,7 @@ impl Policy {
             },
             running: self.running.or(below.running),
             concurrency: Concurrency::default(),
+            share: None,
         }
     }
 
@@ -309,6 +313,7 @@ mod tests {
             "time_limits": { "driver_secs": 4, "check_secs": 5 },
             "running": "finish",
             "concurrency": { "total": 6, "labels": { "gpu": 7 }, "runtimes": { "local": 8 } },
+            "share": 9,
         })
     }
 

@@ -5,14 +5,15 @@ use serde_json::json;
 use crate::attempt::{Agent, Attempt, AttemptKind, AttemptState, Phase};
 use crate::error::{Refusal, Result};
 use crate::event::{EventKind, NewEvent};
-use crate::id::{AgentId, AttemptId, CandidateId, TaskId};
+use crate::id::{AgentId, AttemptId, CandidateId, OrgId, TaskId};
+use crate::label::Labels;
 use crate::limit::Lane;
 use crate::state::{Cause, ResumeTo, WaitReason};
 use crate::train::CandidateState;
-use crate::tx::{Effect, RuleConfig, Tx, Work};
+use crate::tx::{Effect, Read, RuleConfig, Tx, Work};
 
-use super::slots;
 use super::step::{self, step};
+use super::{policy, slots};
 
 /// How stale `seen_at` of an agent may become before a claim writes it.
 const SEEN_EVERY_MS: i64 = 10_000;
@@ -67,6 +68,20 @@ pub fn claim(
         }
     }
     Ok(None)
+}
+
+/// Whether there is something in an org's queues that an agent of a runtime with these labels could
+/// claim now.
+///
+/// # Errors
+/// Storage only.
+pub fn has_work(view: &mut dyn Read, org: OrgId, labels: &Labels, runtime: &str) -> Result<bool> {
+    let lane = policy::lane_of_runtime(view, org, runtime)?;
+    if !slots::full(view, org, &lane)?.is_empty() {
+        return Ok(false);
+    }
+    let heads = view.queue_heads(org, Some(labels))?;
+    Ok(slots::first(view, org, heads)?.is_some())
 }
 
 fn check_capacity(tx: &mut dyn Tx, agent: &Agent) -> Result<()> {

@@ -20,6 +20,7 @@
 //! | [`bytes`] | blobs are put, named and removed |
 //! | [`retention`] | bytes of goals that ended long ago go |
 //! | [`servers`] | servers come and go, share the loops, and hold repositories |
+//! | [`start`] | templates start goals: at times, by webhooks |
 //! | [`stuck`] | why a task does not move |
 
 pub mod agents;
@@ -42,6 +43,7 @@ pub mod review;
 pub mod schedule;
 pub mod servers;
 mod slots;
+pub mod start;
 mod step;
 pub mod stuck;
 pub mod tell;

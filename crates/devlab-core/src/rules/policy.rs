@@ -150,6 +150,20 @@ pub fn current(view: &mut dyn Read, level: Level) -> Result<Option<PolicyRevisio
     Ok(found.filter(|revision| revision.number > 0))
 }
 
+/// Leaves the share of a level's slots as it is, whatever a policy that is to be set leaves out.
+///
+/// # Errors
+/// [`Refusal::Forbidden`] if it says another one; storage.
+pub fn keep_share(view: &mut dyn Read, setting: &mut Setting) -> Result<()> {
+    let known = current(view, setting.level)?;
+    let share = known.and_then(|revision| revision.policy.share);
+    if setting.policy.share.is_some_and(|said| Some(said) != share) {
+        return Err(Refusal::Forbidden.into());
+    }
+    setting.policy.share = share;
+    Ok(())
+}
+
 fn check(view: &mut dyn Read, setting: &Setting) -> Result<u32> {
     setting.policy.validate(setting.level)?;
     name::check_text("why", &setting.why, COMMENT_BYTES_MAX)?;

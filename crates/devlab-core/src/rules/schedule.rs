@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::check::CheckSet;
@@ -29,9 +30,10 @@ use super::step::{self, step};
 pub const DEFAULT_DRIVER_LABEL: &str = "driver=default";
 
 /// A task to make, with everything below it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewTask {
     /// Name among its siblings; empty if nothing refers to it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub key: String,
     /// Words and commands.
     pub spec: TaskSpec,
@@ -45,8 +47,10 @@ pub struct NewTask {
     /// Whether it does things outside that must not be repeated.
     pub side_effects: bool,
     /// Keys of siblings that have to be done first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<String>,
     /// Children; a task with children is a composite.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub children: Vec<Self>,
 }
 

@@ -18,11 +18,12 @@ use devlab_core::policy::{Level, PolicyRevision, Terms};
 use devlab_core::provenance::OrgKey;
 use devlab_core::server::{LoopState, Server};
 use devlab_core::task::{Feedback, Task, TaskSpec};
+use devlab_core::template::{Firing, Template};
 use devlab_core::train::{Candidate, TrainEntry};
 use devlab_core::tx::{Effect, Queued, Remembered, StoredAudit};
 use devlab_core::{
     AgentId, AttemptId, CandidateId, Error, Oid, OrgId, PatchId, ProjectId, RefName, Result,
-    ServerId, StorageError, TaskId, Timestamp, TokenId, attempt, auth,
+    ServerId, StorageError, TaskId, TemplateId, Timestamp, TokenId, attempt, auth,
 };
 
 /// Everything that is stored. A unit of work runs on a clone of it, which replaces it on success.
@@ -46,6 +47,8 @@ pub(crate) struct MemTx {
     /// Policies of each level in their order.
     pub(crate) policies: BTreeMap<Level, Vec<PolicyRevision>>,
     pub(crate) terms: BTreeMap<Sha256Hex, Terms>,
+    pub(crate) templates: BTreeMap<TemplateId, Template>,
+    pub(crate) firings: BTreeMap<(TemplateId, String), Firing>,
     pub(crate) limits: BTreeMap<(OrgId, LimitKey), Slots>,
     pub(crate) queue: Vec<Queued>,
     /// Most ready queues of an org; the simulator makes them few.

@@ -348,12 +348,18 @@ fn what_makes_no_sense_is_refused_by_its_place() {
     odd.concurrency.labels = BTreeMap::from([("a,b".into(), 1)]);
     let mut never = Policy::default();
     never.time_limits.driver_secs = Some(0);
+    let share = |share| Policy {
+        share: Some(share),
+        ..Policy::default()
+    };
     for (level, policy, field) in [
         (org, long, "retries.check.longest_ms"),
         (org, retries(101), "retries.lost.most"),
         (project, runtimes, "concurrency.runtimes"),
         (org, odd, "concurrency.labels"),
         (org, never, "time_limits.driver_secs"),
+        (org, share(0), "share"),
+        (project, share(1), "share"),
     ] {
         let said = refusal(lab.set_policy(level, policy)).to_string();
         assert!(said.starts_with(&format!("{field}: ")), "{field}: {said}");

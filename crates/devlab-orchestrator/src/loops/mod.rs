@@ -11,6 +11,7 @@ mod forget;
 mod leases;
 mod presence;
 mod retire;
+mod schedules;
 mod seal;
 mod start;
 mod tidy;
@@ -51,7 +52,7 @@ pub struct LoopReport {
 }
 
 /// Loops that run in one place at a time. The others look after this server's own repositories.
-const ONE_PLACE: [&str; 3] = [leases::NAME, due::NAME, start::NAME];
+const ONE_PLACE: [&str; 4] = [leases::NAME, due::NAME, start::NAME, schedules::NAME];
 
 impl Lab {
     /// Starts the background loops of this server's roles. They end with [`Lab::shut_down`].
@@ -73,7 +74,13 @@ impl Lab {
             self.tracker.spawn(tidy::run(Arc::clone(self)));
         }
         self.tracker.spawn(start::run(Arc::clone(self)));
+        self.tracker.spawn(schedules::run(Arc::clone(self)));
         self.tracker.spawn(forget::run(Arc::clone(self)));
+    }
+
+    /// Looks soon whether a schedule or a webhook has to make a goal.
+    pub fn start_soon(&self) {
+        self.wakes.schedules.notify_one();
     }
 
     /// What the loops last did.

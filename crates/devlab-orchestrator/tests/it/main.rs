@@ -3,4 +3,5 @@
 #![expect(clippy::unwrap_used, reason = "a failing fixture fails its test")]
 
 mod bench_lab;
+mod shares;
 mod train;

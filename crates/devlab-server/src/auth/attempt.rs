@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use devlab_core::AttemptId;
+use devlab_core::{AttemptId, TemplateId};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -65,6 +65,12 @@ impl AttemptKey {
         let mac = URL_SAFE_NO_PAD.decode(mark).unwrap_or_default();
         let mark = self.mac(&format!("passed on {request}"));
         mark.verify_slice(&mac).is_ok()
+    }
+
+    /// The key of a webhook with its number.
+    pub(super) fn hook_key(&self, id: TemplateId, number: u32) -> [u8; 32] {
+        let mac = self.mac(&format!("webhook {number} {id}")).finalize();
+        mac.into_bytes().into()
     }
 
     fn mac(&self, attempt: &str) -> Hmac<Sha256> {

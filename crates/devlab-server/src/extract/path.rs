@@ -39,6 +39,9 @@ impl Noun for kind::Artifact {
 impl Noun for kind::Token {
     const NOUN: &'static str = "token";
 }
+impl Noun for kind::Template {
+    const NOUN: &'static str = "schedule";
+}
 
 /// The one id of a path. A text that is no id of this kind is a thing that does not exist.
 pub struct PathId<K>(pub Id<K>);

@@ -159,7 +159,13 @@ async fn set(
         instead_of: body.instead_of,
     };
     lab.prepare_policy(&setting).await?;
+    // Whoever is one of those that share slots does not say how.
+    let is_one = caller.principal.org.is_some();
     mutate(&lab, &caller, action, idempotency, move |tx| {
+        let mut setting = setting.clone();
+        if is_one {
+            policy::keep_share(tx, &mut setting)?;
+        }
         policy::set(tx, &setting)?;
         let answer = view_of(tx, &place)?;
         done(Some(place.org), &answer.level.id, StatusCode::OK, &answer)

@@ -68,7 +68,7 @@ async fn schedule_it(
     .await
 }
 
-fn goal(body: Schedule) -> Result<NewTask> {
+pub(super) fn goal(body: Schedule) -> Result<NewTask> {
     let is_graph = !body.tasks.is_empty();
     let (title, text) = match (body.task, body.title) {
         (Some(_), Some(_)) => {

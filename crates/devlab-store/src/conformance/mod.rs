@@ -23,6 +23,7 @@ mod queues;
 pub mod sample;
 mod servers;
 mod tasks;
+mod templates;
 mod transactions;
 mod work;
 
@@ -103,6 +104,8 @@ pub const CASES: &[(&str, Case)] = &[
     ("terms", |lab| Box::pin(policies::terms(lab))),
     ("limits", |lab| Box::pin(policies::limits(lab))),
     ("asks", |lab| Box::pin(policies::asks(lab))),
+    ("templates", |lab| Box::pin(templates::templates(lab))),
+    ("firings", |lab| Box::pin(templates::firings(lab))),
     ("check_sets", |lab| Box::pin(tasks::check_sets(lab))),
     ("startable", |lab| Box::pin(tasks::startable(lab))),
     ("list_filters", |lab| Box::pin(lists::filters(lab))),

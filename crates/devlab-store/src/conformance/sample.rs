@@ -25,6 +25,7 @@ pub(super) fn of_org(n: u32) -> impl Iterator<Item = (&'static str, Vec<Value>)>
         work_of(n),
         bytes_of(n),
         words_of(n),
+        starts_of(n),
     ];
     all.into_iter().flatten()
 }
@@ -112,6 +113,33 @@ fn policies_of(n: u32) -> Vec<(&'static str, Vec<Value>)> {
             vec![
                 json!({"org": org, "name": "org", "used": 3, "most": 4}),
                 json!({"org": org, "name": "org+gpu", "used": 0, "most": null}),
+            ],
+        ),
+    ]
+}
+
+fn starts_of(n: u32) -> Vec<(&'static str, Vec<Value>)> {
+    let (org, template) = (name::<kind::Org>(n), name::<kind::Template>);
+    vec![
+        (
+            "templates",
+            vec![
+                json!({"id": template(n), "org": org, "name": "nightly",
+                    "project": name::<kind::Project>(n), "goal": {"spec": {"title": "\u{fc}"}},
+                    "starts": {"cron": {"expression": "0 6 * * *"}}, "enabled": true,
+                    "next_at": 90, "secret": 1, "made_by": "a", "created_at": 89}),
+                json!({"id": template(n + 1), "org": org, "name": "on-push", "project": null,
+                    "goal": {}, "starts": {"hook": {"forge": "github"}}, "enabled": false,
+                    "next_at": null, "secret": 2, "made_by": "", "created_at": 91}),
+            ],
+        ),
+        (
+            "firings",
+            vec![
+                json!({"template": template(n), "key": "at:1", "at": 92, "delivery": null,
+                    "filled": {"date": "d"}, "goal": name::<kind::Task>(n), "reason": null}),
+                json!({"template": template(n), "key": "hook:2", "at": 93, "delivery": "\u{e9}",
+                    "filled": {}, "goal": null, "reason": "r"}),
             ],
         ),
     ]

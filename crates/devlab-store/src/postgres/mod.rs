@@ -25,6 +25,7 @@ mod overlay;
 mod rows;
 mod schema;
 mod session;
+mod templates;
 mod wake;
 mod writer;
 

@@ -41,6 +41,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "V9__provenance",
         include_str!("../../migrations/postgres/V9__provenance.sql"),
     ),
+    (
+        "V10__schedules",
+        include_str!("../../migrations/postgres/V10__schedules.sql"),
+    ),
 ];
 /// Key of the lock that is held while a schema is brought up to date: `devlab` as bytes.
 const LOCK: i64 = 0x6465_766c_6162;

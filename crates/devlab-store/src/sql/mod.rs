@@ -21,6 +21,7 @@ pub(crate) mod rows;
 pub(crate) mod servers;
 mod session;
 pub(crate) mod tasks;
+mod templates;
 pub(crate) mod trains;
 
 pub(crate) use param::{Param, ToParam, params};

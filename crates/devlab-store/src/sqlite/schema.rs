@@ -46,6 +46,10 @@ const MAIN_MIGRATIONS: &[(&str, &str)] = &[
         "V9__provenance",
         include_str!("../../migrations/main/V9__provenance.sql"),
     ),
+    (
+        "V10__schedules",
+        include_str!("../../migrations/main/V10__schedules.sql"),
+    ),
 ];
 const LOGS_MIGRATIONS: &[(&str, &str)] = &[
     (

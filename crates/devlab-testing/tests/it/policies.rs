@@ -116,9 +116,19 @@ async fn a_policy_says_who_set_it_and_which_level_each_value_comes_from() {
 }
 
 #[tokio::test]
-async fn what_makes_no_sense_is_refused() {
+async fn what_makes_no_sense_or_is_not_theirs_is_refused() {
     let server = TestServer::start().await;
     let own = server.client(&server.token(Role::Admin, "default").await);
+    let share = set(json!({"share": 5}));
+    let refused = own.set_policy(&org(), &share).await.unwrap_err();
+    assert_eq!(
+        refused.code(),
+        Some("forbidden"),
+        "who shares does not say how"
+    );
+    server.admin().set_policy(&org(), &share).await.unwrap();
+    let view = own.set_policy(&org(), &set(json!({}))).await.unwrap();
+    assert_eq!(view.own.unwrap().policy.share, Some(5), "nor takes it back");
     let odd = set(json!({"concurrency": {"labels": {"a,b": 1}}}));
     let refused = own.set_policy(&org(), &odd).await.unwrap_err();
     let problem = refused.problem().unwrap();

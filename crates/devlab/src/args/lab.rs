@@ -17,6 +17,9 @@ pub(crate) struct Up {
     /// Local agents
     #[arg(long, value_name = "N")]
     pub(crate) agents: Option<usize>,
+    /// Orgs that share them, by commas, or all; the default org has them if left out
+    #[arg(long, value_name = "ORGS")]
+    pub(crate) agent_orgs: Option<String>,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
     /// The background process itself

@@ -6,6 +6,7 @@ mod nouns;
 mod plans;
 mod policies;
 mod provenance;
+mod schedules;
 
 use std::ffi::OsString;
 
@@ -23,6 +24,7 @@ pub(crate) use nouns::{
 pub(crate) use plans::{OnRunning, PlanCommand, PlanFrom, PlanOfGoal, RevisionOf};
 pub(crate) use policies::{PolicyCommand, PolicyLevel};
 pub(crate) use provenance::{ProvenanceCommand, RepoHere};
+pub(crate) use schedules::{ScheduleAdd, ScheduleCommand, ScheduleNamed};
 
 /// What `--help` says of exit codes.
 const EXIT_CODES: &str = "\
@@ -184,6 +186,9 @@ pub(crate) enum Command {
     /// Policies: approvals, retries, time and how much runs at one time
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Schedules and webhooks that start goals
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
     /// Tasks
     #[command(subcommand)]
     Task(TaskCommand),

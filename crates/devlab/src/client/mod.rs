@@ -13,6 +13,7 @@ pub(crate) mod patches;
 pub(crate) mod plans;
 pub(crate) mod policies;
 pub(crate) mod retention;
+pub(crate) mod schedules;
 pub(crate) mod tasks;
 pub(crate) mod tokens;
 

@@ -119,7 +119,7 @@ impl Stage {
 
     /// Starts the agents, makes the project from the checkout, and waits for the agents.
     pub(super) async fn fill(&self, demo: &Demo) -> anyhow::Result<Set> {
-        let token = self.server.agent_token().await?;
+        let token = self.server.agent_token(self.server.org).await?;
         let mut env = BTreeMap::new();
         if let Some(withhold) = demo.withhold_context {
             env.insert(

@@ -23,6 +23,8 @@ const START_MAX: Duration = Duration::from_secs(60);
 const ANNOUNCED_MAX: Duration = Duration::from_secs(15);
 /// How often a file or process is looked at while waiting for it.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How often it is told so until it has.
+const TELL_EVERY: Duration = Duration::from_millis(500);
 /// How long a lab has to end after it was told to stop at once.
 const HARD_STOP: Duration = Duration::from_secs(15);
 /// Most of a failed start's output that is shown.
@@ -41,6 +43,9 @@ pub(crate) async fn start(context: &Context, up: &Up) -> anyhow::Result<()> {
     let mut command = base_command()?;
     if let Some(agents) = up.agents {
         command.args(["--agents", &agents.to_string()]);
+    }
+    if let Some(orgs) = &up.agent_orgs {
+        command.args(["--agent-orgs", orgs]);
     }
     if let Some(bind) = up.server.bind {
         command.args(["--bind", &bind.to_string()]);
@@ -183,8 +188,7 @@ pub(crate) async fn down(context: &Context, down: &Down) -> anyhow::Result<()> {
     let in_time = finished(context, &server, wait).await;
     if !in_time {
         show::note("it is told to stop at once");
-        server.process.signal(Signal::TERM);
-        if !gone(&server, HARD_STOP).await {
+        if !stops_at_once(&server).await {
             return Err(Failure::new(
                 Exit::Timeout,
                 format!(
@@ -216,6 +220,19 @@ async fn finished(context: &Context, server: &ServerFile, wait: Duration) -> boo
     };
     drain::clear();
     in_time
+}
+
+/// Tells it again and again: of two signals that come together a process hears one.
+async fn stops_at_once(server: &ServerFile) -> bool {
+    let told = async {
+        loop {
+            server.process.signal(Signal::TERM);
+            if gone(server, TELL_EVERY).await {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(HARD_STOP, told).await.is_ok()
 }
 
 async fn gone(server: &ServerFile, wait: Duration) -> bool {

@@ -6,6 +6,7 @@ pub(crate) mod drain;
 pub(crate) mod faults;
 pub(crate) mod logs;
 pub(crate) mod serve;
+pub(crate) mod share;
 pub(crate) mod signals;
 pub(crate) mod telemetry;
 pub(crate) mod up;

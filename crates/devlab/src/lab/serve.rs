@@ -132,10 +132,10 @@ impl Server {
         })
     }
 
-    /// A token for the local agents of this start.
-    pub(crate) async fn agent_token(&self) -> anyhow::Result<SecretString> {
+    /// A token for an org's local agents of this start.
+    pub(crate) async fn agent_token(&self, org: OrgId) -> anyhow::Result<SecretString> {
         let note = format!("local agents of process {}", own_pid());
-        let secret = self.lab.agent_token(self.org, note).await?;
+        let secret = self.lab.agent_token(org, note).await?;
         Ok(secret.reveal().into())
     }
 

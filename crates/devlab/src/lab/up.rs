@@ -5,9 +5,11 @@ use std::time::Duration;
 use devlab_core::server::ServerRole;
 use devlab_runtime::local::{LocalConfig, LocalRuntime};
 use devlab_runtime::{AgentSpec, Runtime};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::serve::Server;
+use super::share::Sharing;
 use super::signals::Stop;
 use super::{daemon, telemetry};
 use crate::args::{Output, Up};
@@ -18,6 +20,11 @@ use crate::show;
 
 /// Its last words once it is up: what it says before is complete then.
 pub(super) const UP: &str = "Ctrl-C stops it; `devlab logs -f` shows what it does";
+/// What is said where the agents of several orgs run as one user.
+const SHARED: &str =
+    "several orgs share the local agents: their drivers run as the same user of this machine";
+/// Label of local agents.
+pub(super) const LOCAL_LABEL: &str = "local";
 /// How long running work may go on after the first signal.
 pub(crate) const DRAIN: Duration = Duration::from_secs(30);
 /// What an agent gets on top, to hand in what it has.
@@ -60,10 +67,33 @@ pub(crate) async fn up(context: &Context, up: &Up) -> anyhow::Result<()> {
     }
     let server = Server::start(context, count).await?;
     let runtime = runtime(context, &server.home)?;
-    start_agents(&server, &runtime, count).await?;
+    let sharing = match context.settings.agent_orgs() {
+        Some(orgs) if count > 0 => {
+            Some(Sharing::start(context, &server, &runtime, orgs, count).await?)
+        }
+        Some(_) | None => {
+            start_agents(&server, &runtime, count).await?;
+            None
+        }
+    };
     announce(context, &server, count)?;
+    if sharing.is_some() {
+        show::note(SHARED);
+    }
     show::note(UP);
-    let by_itself = ends(&server, &stop).await;
+    let by_itself = match sharing {
+        None => ends(&server, &stop).await,
+        Some(sharing) => {
+            let end = CancellationToken::new();
+            let ends = async {
+                let by_itself = ends(&server, &stop).await;
+                end.cancel();
+                by_itself
+            };
+            let (by_itself, ()) = tokio::join!(ends, sharing.run(&server, &runtime, &end));
+            by_itself
+        }
+    };
     show::note("stopping: running work gets 30 s to finish; Ctrl-C again stops at once");
     stop_all(server, &runtime, &stop).await;
     ended(by_itself, &stop)
@@ -100,14 +130,14 @@ pub(super) fn local_agent(number: usize) -> String {
 }
 
 async fn start_agents(server: &Server, runtime: &LocalRuntime, count: usize) -> anyhow::Result<()> {
-    let token = server.agent_token().await?;
+    let token = server.agent_token(server.org).await?;
     for number in 1..=count {
         let name = local_agent(number);
         let spec = AgentSpec {
             home: server.home.agent(&name),
             cache: Some(server.home.cache()),
             name,
-            labels: vec!["local".to_owned()],
+            labels: vec![LOCAL_LABEL.to_owned()],
             capacity: 1,
             url: server.url.clone(),
             token: token.clone(),

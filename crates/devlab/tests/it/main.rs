@@ -17,5 +17,7 @@ mod policies;
 mod provenance;
 mod roles;
 mod run;
+mod schedules;
 mod servers;
+mod shares;
 mod up;

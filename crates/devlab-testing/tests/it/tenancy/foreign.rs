@@ -51,6 +51,7 @@ fn targets(operation: &str, path: &str, there: &Ids) -> Vec<String> {
         "agent" => there.agent.to_string(),
         "patch" => there.patch.to_string(),
         "token" => there.token.to_string(),
+        "schedule" | "hook" => there.template.to_string(),
         "artifact" => there.artifact.to_string(),
         _ => String::new(),
     };
@@ -81,8 +82,8 @@ fn targets(operation: &str, path: &str, there: &Ids) -> Vec<String> {
             format!("project={}", there.project),
             format!("cursor={}", there.patch.uuid().simple()),
         ],
-        "state" | "project.list" | "agent.list" | "org.list" | "token.list" | "audit.list"
-        | "event.list" | "event.stream" => vec![
+        "state" | "schedule.list" | "project.list" | "agent.list" | "org.list" | "token.list"
+        | "audit.list" | "event.list" | "event.stream" => vec![
             format!("org={}", there.org),
             format!("org={}", there.org_name),
         ],
@@ -138,6 +139,16 @@ fn bodies(operation: &str, there: &Ids, own: &Ids) -> Vec<Option<Value>> {
             some(json!({"title": "Stolen", "parent": there.composite})),
             some(json!({"title": "Stolen", "depends_on": [there.task]})),
         ],
+        "schedule.create" => by_task(there)
+            .into_iter()
+            .map(|goal| {
+                goal.map(|goal| {
+                    json!({"name": "stolen", "goal": goal, "cron": {"expression": "0 6 * * *"}})
+                })
+            })
+            .collect(),
+        "schedule.update" => vec![some(json!({"enabled": false}))],
+        "hook.deliver" => vec![some(json!({"ref": "refs/heads/main", "after": there.head}))],
         "command" => by_task(there),
         "schedule" => [
             by_task(there),

@@ -60,6 +60,22 @@ pub(crate) async fn request(
         "task.claim" | "task.update_attempt" | "task.append_log" | "task.put_artifact" => {
             of_agent(world, operation, method, path, n)
         }
+        "schedule.list" => new(path.to_owned()),
+        "schedule.create" => new(path.to_owned()).json(&json!({"name": format!("at-{n}"),
+            "goal": {"org": a.org, "task": "Look"}, "cron": {"expression": "0 6 * * *"}})),
+        "schedule.get" | "schedule.secret" => new(at(&a.template)),
+        "schedule.update" => new(at(&a.template)).json(&json!({"enabled": true})),
+        "schedule.run" | "schedule.remove" => {
+            let made = world::template(&world.server, &a.org_name, &a.project_name).await;
+            new(at(&made.schedule.id))
+        }
+        "hook.deliver" => {
+            let made = world::template(&world.server, &a.org_name, &a.project_name).await;
+            new(at(&made.schedule.id))
+                .header("x-gitlab-token", made.secret.unwrap())
+                .header("x-gitlab-event", "Push Hook")
+                .json(&json!({"ref": "refs/heads/main", "after": a.head}))
+        }
         "task.artifacts" => new(at(&a.task)),
         "artifact.content" => new(at(&a.artifact)),
         "token.create" => new(path.to_owned()).json(&json!({"role": "viewer", "org": a.org})),

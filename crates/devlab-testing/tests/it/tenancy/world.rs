@@ -7,13 +7,16 @@ use devlab_api::client::Client;
 use devlab_api::plan::{CreateGoal, FileInput, PlanInput};
 use devlab_api::project::Project;
 use devlab_api::task::{CreateTask, Schedule, Task};
+use devlab_api::template::{CreateTemplate, HookTrigger, NewTemplate};
 use devlab_core::auth::Role;
 use devlab_core::tx::RuleConfig;
 use devlab_core::{
-    AgentId, ArtifactId, AttemptId, OrgId, PatchId, ProjectId, TaskId, Timestamp, TokenId,
+    AgentId, ArtifactId, AttemptId, OrgId, PatchId, ProjectId, TaskId, TemplateId, Timestamp,
+    TokenId,
 };
 use devlab_testing::{Setup, TestServer, until};
 use futures::StreamExt;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::artifacts::artifact;
@@ -40,6 +43,7 @@ pub(crate) struct Ids {
     pub(crate) agent: AgentId,
     pub(crate) patch: PatchId,
     pub(crate) token: TokenId,
+    pub(crate) template: TemplateId,
 }
 
 impl Ids {
@@ -61,6 +65,7 @@ impl Ids {
             agent: AgentId::new(at, 5),
             patch: PatchId::new(at, 6),
             token: TokenId::new(at, 7),
+            template: TemplateId::new(at, 11),
         }
     }
 
@@ -78,6 +83,7 @@ impl Ids {
             self.agent.to_string(),
             self.patch.to_string(),
             self.token.to_string(),
+            self.template.to_string(),
             self.org_name.clone(),
             self.project_name.clone(),
             self.head.clone(),
@@ -213,6 +219,7 @@ async fn fill(server: &TestServer, org: &str) -> Ids {
     logged.await.unwrap();
     let artifact = artifact(&agent, &work, "report.txt", org.as_bytes()).await;
     let token = server.new_token(Role::Viewer, org).await.token;
+    let hooked = template(server, org, &project.name).await;
     Ids {
         org: project.org,
         org_name: org.to_owned(),
@@ -228,7 +235,29 @@ async fn fill(server: &TestServer, org: &str) -> Ids {
         agent: agent.agent.id,
         patch,
         token: token.id,
+        template: hooked.schedule.id,
     }
+}
+
+/// A webhook of a GitLab, which shows its secret.
+pub(crate) async fn template(server: &TestServer, org: &str, project: &str) -> NewTemplate {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let wanted = CreateTemplate {
+        name: format!("on-push-{}", COUNT.fetch_add(1, Ordering::Relaxed)),
+        goal: Schedule {
+            org: Some(org.to_owned()),
+            project: Some(project.to_owned()),
+            task: Some(format!("Look for {org}")),
+            ..Schedule::default()
+        },
+        cron: None,
+        hook: Some(HookTrigger {
+            forge: "gitlab".to_owned(),
+            events: Vec::new(),
+            branches: Vec::new(),
+        }),
+    };
+    server.admin().create_template(&wanted).await.unwrap()
 }
 
 async fn schedule(server: &TestServer, org: &str, project: &Project, review: bool) -> TaskId {

@@ -1,0 +1,207 @@
+//! Schedules: five fields of cron, in a time zone.
+//!
+//! Time zones are those that this program was built with, so that a schedule means the same on every
+//! server. Where a clock is put forward, what names a time that there is not that day happens at the
+//! first moment after it; where it is put back, what names a time that comes twice happens once, but
+//! for what happens every so many minutes or hours.
+
+use std::sync::LazyLock;
+
+use croner::parser::{CronParser, Seconds, Year};
+use jiff::Zoned;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Refusal;
+use crate::time::Timestamp;
+
+/// Longest expression, in bytes.
+const EXPRESSION_BYTES_MAX: usize = 256;
+
+/// The zones that come with this program.
+static ZONES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
+
+/// A schedule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cron {
+    /// Minute, hour, day of the month, month, day of the week.
+    pub expression: String,
+    /// Name of the time zone in the IANA database, such as `Europe/Berlin`.
+    pub zone: String,
+    /// Whether it starts another goal while the last one is not over.
+    #[serde(default)]
+    pub overlap: bool,
+}
+
+impl Cron {
+    /// Checks the bounds, and that it happens at all.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] that names the field.
+    pub fn validate(&self) -> Result<(), Refusal> {
+        if self.expression.len() > EXPRESSION_BYTES_MAX {
+            let problem = format!("must have at most {EXPRESSION_BYTES_MAX} bytes");
+            return Err(Refusal::invalid("cron.expression", problem));
+        }
+        self.zone()
+            .map_err(|problem| Refusal::invalid("cron.zone", problem))?;
+        self.pattern()
+            .map_err(|problem| Refusal::invalid("cron.expression", problem))?;
+        // 29 February comes within eight years, whatever century ends.
+        let any = Timestamp::from_millis(0);
+        if self.next_after(any).is_none() {
+            let problem = "names a time that never comes";
+            return Err(Refusal::invalid("cron.expression", problem));
+        }
+        Ok(())
+    }
+
+    fn zone(&self) -> Result<TimeZone, String> {
+        let found = ZONES.get(&self.zone);
+        found.map_err(|_| "is no time zone of the IANA database, such as Europe/Berlin".to_owned())
+    }
+
+    fn pattern(&self) -> Result<croner::Cron, String> {
+        if self.expression.trim_start().starts_with('@') {
+            return Err("give minute, hour, day, month and day of the week".to_owned());
+        }
+        let parser = CronParser::builder()
+            .seconds(Seconds::Disallowed)
+            .year(Year::Disallowed)
+            .build();
+        let parsed = parser.parse(&self.expression);
+        parsed.map_err(|error| format!("is no schedule in five fields: {error}"))
+    }
+
+    fn local(&self, at: Timestamp) -> Option<Zoned> {
+        let at = jiff::Timestamp::from_millisecond(at.as_millis()).ok()?;
+        Some(at.to_zoned(self.zone().ok()?))
+    }
+
+    /// The first time after this one. `None` if there is none, or if this is no schedule.
+    #[must_use]
+    pub fn next_after(&self, at: Timestamp) -> Option<Timestamp> {
+        let from = self.local(at)?;
+        let next = self.pattern().ok()?.find_next_occurrence(&from, false);
+        Some(Timestamp::from_millis(
+            next.ok()?.timestamp().as_millisecond(),
+        ))
+    }
+
+    /// The last time of those from `first` to `now`: what is made up for when several were missed.
+    #[must_use]
+    pub fn last_until(&self, first: Timestamp, now: Timestamp) -> Timestamp {
+        let last = || {
+            let now = self.local(now)?;
+            let last = self.pattern().ok()?.find_previous_occurrence(&now, true);
+            let millis = last.ok()?.timestamp().as_millisecond();
+            // Of one second there may be parts after the full one.
+            Some(Timestamp::from_millis(millis.div_euclid(1000) * 1000))
+        };
+        last().map_or(first, |last| last.max(first))
+    }
+
+    /// A time as its zone shows it, to the minute with its offset, and the day.
+    #[must_use]
+    pub fn shown(&self, at: Timestamp) -> (String, String) {
+        match self.local(at) {
+            Some(local) => (
+                local.strftime("%Y-%m-%dT%H:%M%:z").to_string(),
+                local.strftime("%Y-%m-%d").to_string(),
+            ),
+            None => (at.to_string(), at.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cron(expression: &str, zone: &str) -> Cron {
+        Cron {
+            expression: expression.to_owned(),
+            zone: zone.to_owned(),
+            overlap: false,
+        }
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    /// The next times after one, in UTC.
+    fn next(cron: &Cron, from: &str, count: usize) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut from = at(from);
+        for _ in 0..count {
+            from = cron.next_after(from).unwrap();
+            found.push(from.to_string().replace(":00.000Z", "Z"));
+        }
+        found
+    }
+
+    #[test]
+    fn a_clock_that_is_put_forward_skips_no_day() {
+        let daily = cron("30 2 * * *", "Europe/Berlin");
+        // On 29 March 2026 there is no half past two: three o'clock comes after two.
+        let wanted = [
+            "2026-03-28T01:30Z",
+            "2026-03-29T01:00Z",
+            "2026-03-30T00:30Z",
+        ];
+        assert_eq!(next(&daily, "2026-03-27T12:00:00Z", 3), wanted);
+        assert_eq!(daily.shown(at(wanted[1])).0, "2026-03-29T03:00+02:00");
+    }
+
+    #[test]
+    fn a_clock_that_is_put_back_starts_nothing_twice() {
+        let daily = cron("30 2 * * *", "Europe/Berlin");
+        // On 25 October 2026 half past two comes twice.
+        let found = next(&daily, "2026-10-24T12:00:00Z", 2);
+        assert_eq!(found, ["2026-10-25T00:30Z", "2026-10-26T01:30Z"]);
+        let from = at("2026-10-25T00:30:00Z");
+        let again = daily.last_until(from, at("2026-10-25T01:45:00Z"));
+        assert_eq!(again, from, "the second half past two is none of its own");
+        // What happens every hour goes on through both.
+        let hourly = cron("0 * * * *", "Europe/Berlin");
+        let wanted = [
+            "2026-10-25T00:00Z",
+            "2026-10-25T01:00Z",
+            "2026-10-25T02:00Z",
+        ];
+        assert_eq!(next(&hourly, "2026-10-24T23:30:00Z", 3), wanted);
+    }
+
+    #[test]
+    fn of_what_an_outage_missed_the_last_one_is_made_up_for() {
+        let daily = cron("0 6 * * *", "Asia/Tokyo");
+        let first = daily.next_after(at("2026-11-20T00:00:00Z")).unwrap();
+        assert_eq!(first, at("2026-11-20T21:00:00Z"));
+        let now = at("2026-11-23T03:04:05Z");
+        assert_eq!(daily.last_until(first, now), at("2026-11-22T21:00:00Z"));
+        assert_eq!(daily.last_until(first, first), first);
+        assert_eq!(daily.next_after(now), Some(at("2026-11-23T21:00:00Z")));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_by_its_place() {
+        for (expression, zone, field) in [
+            ("0 6 * * *", "Europe/Atlantis", "cron.zone"),
+            ("0 6 * * *", "../../etc/passwd", "cron.zone"),
+            ("0 6 * *", "UTC", "cron.expression"),
+            ("0 0 6 * * *", "UTC", "cron.expression"),
+            ("60 6 * * *", "UTC", "cron.expression"),
+            ("@daily", "UTC", "cron.expression"),
+            ("0 0 30 2 *", "UTC", "cron.expression"),
+            ("", "UTC", "cron.expression"),
+        ] {
+            let said = cron(expression, zone).validate().unwrap_err().to_string();
+            assert!(said.starts_with(field), "{expression} {zone}: {said}");
+        }
+        cron("0 0 29 2 *", "UTC").validate().unwrap();
+        cron("*/5 8-18 * * MON-FRI", "America/New_York")
+            .validate()
+            .unwrap();
+    }
+}

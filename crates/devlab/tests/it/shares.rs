@@ -1,0 +1,127 @@
+//! Local agents that several orgs share.
+
+#![expect(clippy::unwrap_used, reason = "a failing fixture fails its test")]
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::bench::{Bench, until};
+
+fn json(bench: &Bench, args: &[&str]) -> Value {
+    let value = bench.run(&[&["--output", "json"], args].concat()).ok();
+    value.json()
+}
+
+/// Gates of the tasks of an org that work now. A task works until somebody writes into its gate.
+fn gates(bench: &Bench, org: &str) -> Vec<PathBuf> {
+    let found = std::fs::read_dir(bench.path().join(org)).unwrap();
+    found.map(|entry| entry.unwrap().path()).collect()
+}
+
+/// Many tasks of an org that work until they are let go.
+fn schedule(bench: &Bench, org: &str, count: usize) {
+    let gates = bench.path().join(org);
+    std::fs::create_dir(&gates).unwrap();
+    let gate = format!("{}/$DEVLAB_TASK", gates.display());
+    let script = format!("mkfifo \"{gate}\"; cat \"{gate}\"; rm \"{gate}\"");
+    let tasks: Vec<Value> = (0..count)
+        .map(|i| serde_json::json!({"key": format!("t{i}"), "title": format!("Task {i}")}))
+        .collect();
+    let graph = serde_json::json!({
+        "title": "Much to do", "org": org, "tasks": tasks,
+        "driver": {"command": {"script": script}},
+    });
+    std::fs::write(bench.path().join("graph.json"), graph.to_string()).unwrap();
+    json(bench, &["goal", "schedule", "graph.json"]);
+}
+
+#[test]
+fn one_task_of_an_org_starts_within_two_releases_of_anothers_many() {
+    let bench = Bench::new();
+    let up = ["up", "--detach", "--agents", "2", "--agent-orgs", "all"];
+    let said = bench.run(&up).ok().err;
+    assert!(said.contains("several orgs share"), "{said}");
+    json(&bench, &["org", "create", "other"]);
+    schedule(&bench, "default", 300);
+    let two_work = || {
+        let gates = gates(&bench, "default");
+        (gates.len() == 2).then_some(gates)
+    };
+    let mut working = until("two agents at work", two_work);
+
+    let create = ["task", "create", "One", "--org", "other", "--", "true"];
+    let one = json(&bench, &create);
+    let one = one["id"].as_str().unwrap();
+    let shown = json(&bench, &["task", "show", one]);
+    assert_eq!(shown["state"], "ready", "no slot is free");
+    let mut releases = 0;
+    let done = || json(&bench, &["task", "show", one])["state"] == "done";
+    while let Some(gate) = working.pop().filter(|_| releases < 2) {
+        std::fs::write(&gate, "").unwrap();
+        releases += 1;
+        // Either the one starts, or another of the many does.
+        let taken = until("whose turn it is", || {
+            let again = gates(&bench, "default").len() == 2 && !gate.exists();
+            (done() || again).then(done)
+        });
+        if taken {
+            break;
+        }
+    }
+    assert!(done(), "not within {releases} releases");
+
+    // What it does not need any more goes back to those who have work.
+    until("two agents at work", two_work);
+    let agents = json(&bench, &["agents", "list"]);
+    let names: Vec<&str> = agents
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|a| a["name"].as_str().unwrap())
+        .collect();
+    assert!(
+        names.iter().any(|name| name.starts_with("other-local-")),
+        "{names:?}"
+    );
+    bench.run(&["down", "--now"]).ok();
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn an_org_gets_its_part_by_its_weight() {
+    let bench = Bench::new();
+    let up = [
+        "up",
+        "--detach",
+        "--agents",
+        "4",
+        "--agent-orgs",
+        "default, other",
+    ];
+    bench.run(&up).ok();
+    json(&bench, &["org", "create", "other"]);
+    std::fs::write(bench.path().join("policy.yaml"), "share: 3\n").unwrap();
+    json(&bench, &["policy", "set", "policy.yaml", "--org", "other"]);
+    schedule(&bench, "default", 40);
+    let at_work = |org: &str, count: usize| {
+        until(&format!("{count} of {org} at work"), || {
+            let gates = gates(&bench, org);
+            (gates.len() == count).then_some(gates)
+        })
+    };
+    at_work("default", 4);
+    schedule(&bench, "other", 40);
+    for part in 1..=3 {
+        let gate = at_work("default", 5 - part).remove(0);
+        std::fs::write(gate, "").unwrap();
+        at_work("other", part);
+    }
+    assert_eq!(
+        gates(&bench, "default").len(),
+        1,
+        "three of four, for a weight of three"
+    );
+    bench.run(&["down", "--now"]).ok();
+    bench.assert_nothing_left();
+}
