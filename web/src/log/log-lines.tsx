@@ -1,4 +1,4 @@
-import { useEffect, useLayoutEffect, useRef, useState } from "react";
+import { memo, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 import { cx } from "../ui/cx";
 import { piecesOf } from "./ansi";
 import type { LogClient, LogView } from "./client";
@@ -43,6 +43,9 @@ export function LogLines({
   const [scroll, setScroll] = useState(0);
   const [height, setHeight] = useState(600);
   const bySelf = useRef(false);
+  const marker = useRef(onMark);
+  marker.current = onMark;
+  const mark = useCallback((line: number) => marker.current(line), []);
   const place = placeOf(view.lines, ROW_PX, height, scroll);
 
   useEffect(() => {
@@ -75,8 +78,12 @@ export function LogLines({
   useLayoutEffect(() => {
     const own = block.current;
     if (!own) return;
-    const held = own.querySelector<HTMLElement>(`[data-line="${place.anchor}"]`);
-    const before = held ? held.offsetTop + place.part * held.offsetHeight : 0;
+    let before = (place.anchor - place.first + place.part) * ROW_PX;
+    if (wrap) {
+      // Measuring lays the page out at once, at every step of a scroll: only where heights differ.
+      const held = own.querySelector<HTMLElement>(`[data-line="${place.anchor}"]`);
+      before = held ? held.offsetTop + place.part * held.offsetHeight : 0;
+    }
     own.style.transform = `translateY(${Math.max(0, scroll + place.at - before)}px)`;
   });
 
@@ -117,7 +124,7 @@ export function LogLines({
             word={word}
             isHit={hit === index}
             isMarked={marked === index + 1}
-            onMark={onMark}
+            onMark={mark}
           />
         ))}
       </div>
@@ -125,7 +132,7 @@ export function LogLines({
   );
 }
 
-function Line({
+const Line = memo(function Line({
   index,
   text,
   digits,
@@ -148,7 +155,8 @@ function Line({
     <div
       data-line={index}
       className={cx(
-        "flex min-h-5 leading-5 hover:bg-hover",
+        "flex leading-5 hover:bg-hover",
+        wrap ? "min-h-5" : "h-5",
         isMarked ? "bg-accent-soft" : isHit && "bg-amber-soft",
       )}
     >
@@ -179,4 +187,4 @@ function Line({
       </span>
     </div>
   );
-}
+});
