@@ -10,6 +10,7 @@
 
 pub mod archive;
 mod artifacts;
+mod assignment;
 mod browse;
 mod error;
 mod git_server;
@@ -36,6 +37,7 @@ mod wakes;
 mod work;
 
 pub use artifacts::NewArtifact;
+pub use assignment::Assignment;
 pub use devlab_forge::browse::{Folder, FolderEntry};
 pub use devlab_forge::inspect::EntryKind;
 pub use devlab_store::blobs::{BlobError, BlobErrorKind};
@@ -54,4 +56,4 @@ pub use secrets::{Secret, TOKEN_PREFIX};
 pub use tokens::Bootstrap;
 pub use upstream::{BegunSync, Synced, UpstreamSync};
 pub use wakes::Wakes;
-pub use work::{Assignment, Delivered};
+pub use work::Delivered;

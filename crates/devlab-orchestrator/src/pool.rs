@@ -23,9 +23,9 @@ use devlab_core::{Clock, OrgId};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::assignment::Assignment;
 use crate::error::Result;
 use crate::lab::Lab;
-use crate::work::Assignment;
 
 /// Most orgs that share slots: the oldest ones.
 const ORGS_MAX: usize = 2_000;

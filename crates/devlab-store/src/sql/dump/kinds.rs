@@ -1,7 +1,7 @@
 //! Every table of the schema, as a kind of record.
 //!
 //! A migration that adds a table or a column adds it here too: a dump fails on what it does not
-//! know. What need not be dumped is named in [`NOT_DUMPED`], with the reason.
+//! know. What need not be dumped is named in [`NOT_DUMPED`](super::table::NOT_DUMPED), with the reason.
 
 use devlab_core::ask::AskKind;
 use devlab_core::attempt::{AttemptKind, AttemptState, Failure, Phase};
@@ -16,40 +16,7 @@ use devlab_core::task::Proof;
 use devlab_core::train::CandidateState;
 
 use super::forms::{ANY_ID, Form, LEVEL, Space, TRIES, WAITS, id, word};
-
-/// A table and its kind.
-pub(crate) struct Table {
-    /// Name of the kind, and of the table.
-    pub(crate) kind: &'static str,
-    /// Its columns, which are the keys of its records, in this order.
-    pub(crate) columns: &'static [(&'static str, Form)],
-    /// The columns that order it.
-    pub(crate) order: &'static str,
-    /// Which rows belong to org `?1`; `None`: they are the lab's own.
-    pub(crate) of_org: Option<&'static str>,
-    /// Whether several orgs may have the same row.
-    pub(crate) shared: bool,
-}
-
-/// Tables without a kind, and why.
-pub(crate) const NOT_DUMPED: &[(&str, &str)] = &[
-    ("done_counts", "kept by triggers on tasks"),
-    ("turn", "its numbers are the kind `counters`"),
-    ("writers", "tells processes of one database apart"),
-    ("blob_marks", "are of puts and removals under way"),
-    ("servers", "are those of one installation"),
-    ("loops", "are run by those servers"),
-    ("refinery_schema_history", "belongs to the schema"),
-    ("log_heads", "follows from the kind `logs`"),
-    ("log_chunks", "is the kind `logs`"),
-];
-
-/// Columns that no record has, and why.
-pub(crate) const NOT_IN_RECORDS: &[(&str, &str, &str)] = &[
-    ("projects", "home", "is the server that restores it"),
-    ("projects", "home_epoch", "begins anew with that server"),
-    ("projects", "moving_to", "is a server of one installation"),
-];
+pub(crate) use super::table::{NOT_DUMPED, NOT_IN_RECORDS, Table};
 
 const INT: Form = Form::Int;
 const TIME: Form = Form::Time;

@@ -4,6 +4,7 @@ mod forms;
 pub(crate) mod kinds;
 mod load;
 mod schema;
+mod table;
 mod write;
 
 pub(crate) use forms::{Form, Value};
