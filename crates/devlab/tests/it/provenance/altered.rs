@@ -268,7 +268,8 @@ fn link<'a>(said: &'a mut [Value], kind: &str) -> &'a mut Value {
 
 const ZEROS: &str = "0000000000000000000000000000000000000000";
 
-/// What somebody with the key might say instead, and how it is found out.
+/// What somebody with the key might say instead, and how it is found out: with `|`, it depends on what
+/// was merged together.
 const LIES: &[(&str, Change, &str)] = &[
     (
         "receipts left out",
@@ -378,7 +379,7 @@ const LIES: &[(&str, Change, &str)] = &[
             let task = said[n]["predicate"]["link"]["task"].clone();
             said.retain(|one| one["predicate"]["link"]["task"] != task);
         },
-        "is not the result of its task",
+        "is not the result of its task|of which it says nothing",
     ),
     (
         "a merge left out",
@@ -502,6 +503,7 @@ fn what_is_said_is_held_against_the_repository_even_if_the_key_was_stolen() {
         change(&mut lies);
         clone.attach(&clone.merge, &resigned(&lies, &thief));
         let broken = clone.broken(&clone.merge, &key);
-        assert!(broken.contains(found), "{name}: {broken}");
+        let is_found = found.split('|').any(|part| broken.contains(part));
+        assert!(is_found, "{name}: {broken}");
     }
 }
