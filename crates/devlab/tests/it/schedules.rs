@@ -61,7 +61,15 @@ fn a_schedule_goes_through_a_change_of_clocks_and_makes_up_for_an_outage_once() 
     let bench = Bench::new();
     bench.move_clock(Duration::ZERO);
     bench.up(1);
-    let run = ["schedule", "add", "probe", "Probe", "--cron", "0 0 1 1 *"];
+    let run = [
+        "schedule",
+        "add",
+        "probe",
+        "Probe",
+        "--cron",
+        "0 0 1 1 *",
+        "--overlap",
+    ];
     let began = json(&bench, &run)["schedule"]["created_at"].clone();
     let began = time(began.as_str().unwrap());
     let day = spring(began);
