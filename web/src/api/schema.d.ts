@@ -271,6 +271,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/hooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes a forge's webhook, signed with the schedule's secret. One that came before is refused; what
+         *     starts nothing is answered with 200.
+         */
+        post: operations["hook.deliver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/login": {
         parameters: {
             query?: never;
@@ -716,6 +736,80 @@ export interface paths {
         put?: never;
         /** Schedules one task in words, or a graph of tasks, as a goal. */
         post: operations["schedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Schedules, newest first. */
+        get: operations["schedule.list"];
+        put?: never;
+        /**
+         * Makes a schedule, or a webhook. A webhook's secret is shown this once and stored nowhere, so a
+         *     request that has an `Idempotency-Key` is refused.
+         */
+        post: operations["schedule.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One schedule, with its newest starts. */
+        get: operations["schedule.get"];
+        put?: never;
+        post?: never;
+        /** Removes a schedule. Goals that it made stay. */
+        delete: operations["schedule.remove"];
+        options?: never;
+        head?: never;
+        /** Pauses a schedule, or lets it go on. What it missed while it was paused is not made up for. */
+        patch: operations["schedule.update"];
+        trace?: never;
+    };
+    "/v1/schedules/{id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Starts a schedule now, paused or not. The goal is made within seconds: look at its starts. */
+        post: operations["schedule.run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules/{id}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives a webhook another secret, which is shown this once. The one before does not work any more. */
+        post: operations["schedule.secret"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1796,6 +1890,18 @@ export interface components {
             /** @description One line. */
             title: string;
         };
+        /** @description A schedule to make: what is made, and either `cron` or `hook`. */
+        CreateTemplate: {
+            cron?: components["schemas"]["CronTrigger"] | null;
+            /**
+             * @description What is scheduled each time, with its org and project. `{names}` in titles and words are
+             *     filled with what started it.
+             */
+            goal: components["schemas"]["Schedule"];
+            hook?: components["schemas"]["HookTrigger"] | null;
+            /** @description Name, unique in its org: 1 to 63 of a-z 0-9 -. */
+            name: string;
+        };
         /** @description Makes a token. */
         CreateToken: {
             /**
@@ -1812,6 +1918,26 @@ export interface components {
             org?: string | null;
             /** @description `admin`, `operator`, `viewer`, `agent` or `metrics`. */
             role: string;
+        };
+        /** @description Times. */
+        CronTrigger: {
+            /**
+             * @description Minute, hour, day of the month, month, day of the week.
+             * @example 0 6 * * MON-FRI
+             */
+            expression: string;
+            /** @description Whether it starts another goal while the last one is not over. */
+            overlap?: boolean;
+            /**
+             * @description Time zone by its name in the IANA database.
+             * @example Europe/Berlin
+             */
+            zone?: string;
+        };
+        /** @description What became of a webhook. */
+        Delivered: {
+            /** @description Whether it starts a goal. */
+            started: boolean;
         };
         /** @description A result. */
         Delivery: {
@@ -2001,6 +2127,15 @@ export interface components {
              *     by the server that has the repository.
              */
             refs: number;
+        };
+        /** @description What has to happen in a forge. */
+        HookTrigger: {
+            /** @description Patterns of branches that are pushed to, or that a request goes into; any if left out. */
+            branches?: string[];
+            /** @description `push`, `pull_request`; any of both if left out. */
+            events?: string[];
+            /** @description `github`, `gitlab` or `forgejo`, which is for Gitea too. */
+            forge: string;
         };
         /** @description Something that does not hold. */
         LabProblem: {
@@ -2714,6 +2849,38 @@ export interface components {
             next?: string | null;
         };
         /** @description A page of a list. */
+        List_Template: {
+            /** @description The items. */
+            items: {
+                /** @description Who made it. */
+                by: string;
+                /** @description When. */
+                created_at: string;
+                cron?: components["schemas"]["CronTrigger"] | null;
+                /** @description Whether anything starts it. */
+                enabled: boolean;
+                hook?: components["schemas"]["HookTrigger"] | null;
+                /** @description Path that the forge posts to. */
+                hook_path?: string | null;
+                /** @description Id. */
+                id: string;
+                /** @description Name. */
+                name: string;
+                /** @description When its times start it next. */
+                next_at?: string | null;
+                /** @description Org. */
+                org: string;
+                /** @description Project of its goals. */
+                project?: string | null;
+                /** @description The newest starts, newest first; in a single read only. */
+                starts?: components["schemas"]["Start"][];
+                /** @description Title of its goals, with the places to be filled. */
+                title: string;
+            }[];
+            /** @description Where the next page begins: pass it as `cursor`. Absent on the last page. */
+            next?: string | null;
+        };
+        /** @description A page of a list. */
         List_Token: {
             /** @description The items. */
             items: {
@@ -2814,6 +2981,13 @@ export interface components {
             log_tail?: string;
             /** @description Tree that was checked out. */
             tree: string;
+        };
+        /** @description A schedule, and the secret of its webhook. */
+        NewTemplate: {
+            /** @description The schedule. */
+            schedule: components["schemas"]["Template"];
+            /** @description The webhook's secret: shown this once. */
+            secret?: string | null;
         };
         /** @description A new token. The secret is shown this once. */
         NewToken: {
@@ -3698,6 +3872,21 @@ export interface components {
             /** @description Whether stories that stand next to each other may run at the same time; default yes. */
             stories_in_parallel?: boolean;
         };
+        /** @description One start of a schedule. */
+        Start: {
+            /** @description When it was noted. */
+            at: string;
+            /** @description The goal that was made. */
+            goal?: string | null;
+            /** @description What it is for: a time, a delivery, a wish. */
+            key: string;
+            /** @description Why there is no goal. Without both, it is not made yet. */
+            reason?: string | null;
+            /** @description What was filled in. */
+            values: {
+                [key: string]: string;
+            };
+        };
         /** @description What the store says of itself. */
         StoreInfo: {
             /** @description Names and values, read back from the database: `journal_mode`, `synchronous`, … */
@@ -3840,6 +4029,33 @@ export interface components {
             /** @description The words. */
             message: string;
         };
+        /** @description A schedule. */
+        Template: {
+            /** @description Who made it. */
+            by: string;
+            /** @description When. */
+            created_at: string;
+            cron?: components["schemas"]["CronTrigger"] | null;
+            /** @description Whether anything starts it. */
+            enabled: boolean;
+            hook?: components["schemas"]["HookTrigger"] | null;
+            /** @description Path that the forge posts to. */
+            hook_path?: string | null;
+            /** @description Id. */
+            id: string;
+            /** @description Name. */
+            name: string;
+            /** @description When its times start it next. */
+            next_at?: string | null;
+            /** @description Org. */
+            org: string;
+            /** @description Project of its goals. */
+            project?: string | null;
+            /** @description The newest starts, newest first; in a single read only. */
+            starts?: components["schemas"]["Start"][];
+            /** @description Title of its goals, with the places to be filled. */
+            title: string;
+        };
         /** @description A token, without its secret. */
         Token: {
             /**
@@ -3911,6 +4127,11 @@ export interface components {
             priority?: number | null;
             /** @description One line. */
             title?: string | null;
+        };
+        /** @description What is to change of a schedule. */
+        UpdateTemplate: {
+            /** @description Whether anything starts it. */
+            enabled: boolean;
         };
         /** @description Answer to an update. */
         Updated: {
@@ -4553,6 +4774,52 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "hook.deliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The schedule */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description What the forge sends */
+        requestBody: {
+            content: {
+                "application/json": string;
+            };
+        };
+        responses: {
+            /** @description It starts nothing */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivered"];
+                };
+            };
+            /** @description It starts a goal */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivered"];
                 };
             };
             /** @description A problem: `code` says which */
@@ -5683,6 +5950,237 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Scheduled"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedule.list": {
+        parameters: {
+            query?: {
+                /** @description Org, by id or name. Default: the caller's, or every org for a global token. */
+                org?: string;
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Most items: 1 to 500, default 50. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Template"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedule.create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateTemplate"];
+            };
+        };
+        responses: {
+            /** @description The schedule, and a webhook's secret */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewTemplate"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedule.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The schedule */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The schedule */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Template"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedule.remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The schedule */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedule.update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The schedule */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateTemplate"];
+            };
+        };
+        responses: {
+            /** @description The schedule */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Template"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedule.run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The schedule */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The start */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Start"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedule.secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The schedule */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The schedule and its secret */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewTemplate"];
                 };
             };
             /** @description A problem: `code` says which */

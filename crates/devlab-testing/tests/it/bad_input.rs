@@ -260,12 +260,9 @@ async fn ten_megabytes_of_title_are_refused_unread() {
     target.server.stop().await;
 }
 
-#[tokio::test]
-async fn queries_and_paths_that_mean_nothing_are_refused() {
-    let target = Target::new().await;
-    let mut accepted = Accepted::default();
-    let task = &target.task;
-    let paths = [
+/// Queries and paths that mean nothing.
+fn senseless(task: &str) -> Vec<String> {
+    vec![
         "/v1/tasks?limit=0".to_owned(),
         "/v1/tasks?limit=9999999".into(),
         "/v1/tasks?limit=-1".into(),
@@ -310,8 +307,15 @@ async fn queries_and_paths_that_mean_nothing_are_refused() {
         "/v1//tasks".into(),
         "/v2/tasks".into(),
         "/v1/tasks/".into(),
-    ];
-    for path in paths {
+    ]
+}
+
+#[tokio::test]
+async fn queries_and_paths_that_mean_nothing_are_refused() {
+    let target = Target::new().await;
+    let mut accepted = Accepted::default();
+    let task = &target.task;
+    for path in senseless(task) {
         let request = Request::get(path.as_str()).token(target.server.admin_secret());
         accepted.note(&path, &target.server.send(&request).await);
     }

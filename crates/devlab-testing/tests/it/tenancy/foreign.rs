@@ -68,7 +68,25 @@ fn targets(operation: &str, path: &str, there: &Ids) -> Vec<String> {
     };
     let by_id = one(&there.org.to_string());
     let by_name = one(&there.org_name);
-    let queries: Vec<String> = match operation {
+    let mut targets = vec![by_id];
+    if targets[0] != by_name {
+        targets.push(by_name);
+    }
+    let bare = targets[0].clone();
+    targets.extend(
+        queries(operation, there)
+            .iter()
+            .map(|query| format!("{bare}?{query}")),
+    );
+    if ["task.append_log", "task.put_artifact", "project.blob"].contains(&operation) {
+        targets.remove(0);
+    }
+    targets
+}
+
+/// Query parameters that name something.
+fn queries(operation: &str, there: &Ids) -> Vec<String> {
+    match operation {
         "task.list" => vec![
             format!("org={}", there.org),
             format!("org={}", there.org_name),
@@ -101,17 +119,7 @@ fn targets(operation: &str, path: &str, there: &Ids) -> Vec<String> {
         ],
         "agent.control" => vec![format!("held={}", there.attempt)],
         _ => Vec::new(),
-    };
-    let mut targets = vec![by_id];
-    if targets[0] != by_name {
-        targets.push(by_name);
     }
-    let bare = targets[0].clone();
-    targets.extend(queries.iter().map(|query| format!("{bare}?{query}")));
-    if ["task.append_log", "task.put_artifact", "project.blob"].contains(&operation) {
-        targets.remove(0);
-    }
-    targets
 }
 
 /// Bodies that are valid but for what they name. `None` is no body.
@@ -139,16 +147,7 @@ fn bodies(operation: &str, there: &Ids, own: &Ids) -> Vec<Option<Value>> {
             some(json!({"title": "Stolen", "parent": there.composite})),
             some(json!({"title": "Stolen", "depends_on": [there.task]})),
         ],
-        "schedule.create" => by_task(there)
-            .into_iter()
-            .map(|goal| {
-                goal.map(|goal| {
-                    json!({"name": "stolen", "goal": goal, "cron": {"expression": "0 6 * * *"}})
-                })
-            })
-            .collect(),
-        "schedule.update" => vec![some(json!({"enabled": false}))],
-        "hook.deliver" => vec![some(json!({"ref": "refs/heads/main", "after": there.head}))],
+        "schedule.create" | "schedule.update" | "hook.deliver" => of_templates(operation, there),
         "command" => by_task(there),
         "schedule" => [
             by_task(there),
@@ -190,6 +189,20 @@ fn bodies(operation: &str, there: &Ids, own: &Ids) -> Vec<Option<Value>> {
             some(json!({"role": "viewer", "org": name})),
         ],
         _ => vec![None],
+    }
+}
+
+/// Bodies of schedules and webhooks.
+fn of_templates(operation: &str, there: &Ids) -> Vec<Option<Value>> {
+    let cron = json!({"expression": "0 6 * * *"});
+    let at = |goal| json!({"name": "stolen", "goal": goal, "cron": cron});
+    match operation {
+        "schedule.create" => {
+            let goals = by_task(there).into_iter();
+            goals.map(|goal| goal.map(at)).collect()
+        }
+        "schedule.update" => vec![Some(json!({"enabled": false}))],
+        _ => vec![Some(json!({"ref": "refs/heads/main", "after": there.head}))],
     }
 }
 

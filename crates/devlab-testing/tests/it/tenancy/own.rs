@@ -60,22 +60,7 @@ pub(crate) async fn request(
         "task.claim" | "task.update_attempt" | "task.append_log" | "task.put_artifact" => {
             of_agent(world, operation, method, path, n)
         }
-        "schedule.list" => new(path.to_owned()),
-        "schedule.create" => new(path.to_owned()).json(&json!({"name": format!("at-{n}"),
-            "goal": {"org": a.org, "task": "Look"}, "cron": {"expression": "0 6 * * *"}})),
-        "schedule.get" | "schedule.secret" => new(at(&a.template)),
-        "schedule.update" => new(at(&a.template)).json(&json!({"enabled": true})),
-        "schedule.run" | "schedule.remove" => {
-            let made = world::template(&world.server, &a.org_name, &a.project_name).await;
-            new(at(&made.schedule.id))
-        }
-        "hook.deliver" => {
-            let made = world::template(&world.server, &a.org_name, &a.project_name).await;
-            new(at(&made.schedule.id))
-                .header("x-gitlab-token", made.secret.unwrap())
-                .header("x-gitlab-event", "Push Hook")
-                .json(&json!({"ref": "refs/heads/main", "after": a.head}))
-        }
+        own if is_of_templates(own) => of_templates(world, own, method, path, n).await,
         "task.artifacts" => new(at(&a.task)),
         "artifact.content" => new(at(&a.artifact)),
         "token.create" => new(path.to_owned()).json(&json!({"role": "viewer", "org": a.org})),
@@ -98,6 +83,35 @@ pub(crate) async fn request(
             task(world, operation, method, path).await
         }
         _ => new(at(&a.task)),
+    }
+}
+
+fn is_of_templates(operation: &str) -> bool {
+    operation.starts_with("schedule.") || operation == "hook.deliver"
+}
+
+/// Schedules and webhooks.
+async fn of_templates(world: &World, operation: &str, method: &str, path: &str, n: u32) -> Request {
+    let a = &world.a;
+    let at = |id: &dyn ToString| path.replace("{id}", &id.to_string());
+    let new = |target: String| Request::new(method, target);
+    match operation {
+        "schedule.create" => new(path.to_owned()).json(&json!({"name": format!("at-{n}"),
+            "goal": {"org": a.org, "task": "Look"}, "cron": {"expression": "0 6 * * *"}})),
+        "schedule.get" | "schedule.secret" => new(at(&a.template)),
+        "schedule.update" => new(at(&a.template)).json(&json!({"enabled": true})),
+        "schedule.run" | "schedule.remove" => {
+            let made = world::template(&world.server, &a.org_name, &a.project_name).await;
+            new(at(&made.schedule.id))
+        }
+        "hook.deliver" => {
+            let made = world::template(&world.server, &a.org_name, &a.project_name).await;
+            new(at(&made.schedule.id))
+                .header("x-gitlab-token", made.secret.unwrap())
+                .header("x-gitlab-event", "Push Hook")
+                .json(&json!({"ref": "refs/heads/main", "after": a.head}))
+        }
+        _ => new(path.to_owned()),
     }
 }
 

@@ -37,6 +37,12 @@ pub(super) async fn git_in(repository: &Path, args: &[&str]) -> Result<String, S
     }
 }
 
+/// What is attached to the merge of the goal.
+pub(super) async fn provenance(world: &World) -> Result<String, String> {
+    let show = ["notes", "--ref=devlab", "show", "refs/heads/main"];
+    git(world, &show).await
+}
+
 /// Refs that keep the objects of candidates, those of rejected ones aside.
 pub(super) async fn keep_refs(world: &World) -> Vec<String> {
     let mut rejected = BTreeSet::new();

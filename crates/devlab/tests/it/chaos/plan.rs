@@ -14,7 +14,7 @@ pub(super) const SYNCED: &str = "sync.after_ref";
 /// Points of a server that a repository moves to, reached where there are two.
 const MOVE_POINTS: [&str; 3] = ["move.after_copy", "move.after_begin", "move.before_finish"];
 /// Points of the server, besides those of its store.
-const SERVER_POINTS: [&str; 21] = [
+const SERVER_POINTS: [&str; 23] = [
     "server.before_complete",
     "server.after_complete",
     "server.before_log",
@@ -34,6 +34,8 @@ const SERVER_POINTS: [&str; 21] = [
     "seal.after_record",
     "seal.before_drop",
     "seal.after_drop",
+    "attest.before_note",
+    "attest.after_note",
     PUSHED,
     SYNCED,
 ];

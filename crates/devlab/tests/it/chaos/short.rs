@@ -118,6 +118,11 @@ fn seal_rounds() -> Vec<Round> {
             ],
             &[(1, "agent.during_artifacts", 1)],
         ),
+        kills(
+            "kills 11",
+            &[("attest.before_note", 1), ("attest.after_note", 1)],
+            &[],
+        ),
     ]
 }
 

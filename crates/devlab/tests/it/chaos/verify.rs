@@ -133,6 +133,9 @@ async fn held(world: &World) -> Result<String, ClientError> {
         open.iter()
             .map(|task| format!("{} is {:?}", task.title, task.state)),
     );
+    if let Err(error) = history::provenance(world).await {
+        held.push(format!("no provenance is attached: {error}"));
+    }
     let keep = history::keep_refs(world).await;
     held.extend(keep.into_iter().map(|name| format!("{name} is kept")));
     Ok(held.join(", "))
