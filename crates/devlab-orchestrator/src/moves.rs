@@ -305,7 +305,11 @@ impl Named {
             ..TaskFilter::default()
         };
         let tasks = view.tasks(&filter, page)?;
-        let mut branches = vec![default.clone()];
+        // Of one page: where a branch was is read once.
+        let mut branches: Vec<_> = match page.after {
+            None => vec![default.clone()],
+            Some(_) => Vec::new(),
+        };
         let mut commits = Vec::new();
         for task in &tasks {
             commits.extend(task.published.clone());

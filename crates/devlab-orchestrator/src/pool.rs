@@ -59,6 +59,11 @@ impl std::fmt::Debug for Pool {
     }
 }
 
+/// For how long an org is left out after its agent did not come up for the first time; doubles.
+const LEFT_OUT_FIRST: Duration = Duration::from_secs(30);
+/// Longest such time.
+const LEFT_OUT_MAX: Duration = Duration::from_secs(300);
+
 #[derive(Debug)]
 struct State {
     shares: Shares,
@@ -73,6 +78,8 @@ struct State {
     strangers: HashSet<OrgId>,
     /// What is stored has to be looked at before the next regular look.
     look: bool,
+    /// Orgs whose agents did not come up: how often, and until when they are left out.
+    late: HashMap<OrgId, (u32, Duration)>,
 }
 
 /// A permission to claim once.
@@ -102,6 +109,7 @@ impl Pool {
                 ready: HashMap::new(),
                 strangers: HashSet::new(),
                 look: false,
+                late: HashMap::new(),
             }),
             changed: watch::channel(0).0,
             runtime,
@@ -139,7 +147,7 @@ impl Pool {
                 return is_new;
             };
             *times = times.wrapping_add(1);
-            state.shares.want(org, true, now);
+            state.want(org, true, now);
             true
         });
         if is_news {
@@ -165,7 +173,7 @@ impl Pool {
             for (org, weight, has_work) in orgs {
                 state.ready.entry(*org).or_insert(0);
                 state.shares.weigh(*org, *weight, now);
-                state.shares.want(*org, *has_work, now);
+                state.want(*org, *has_work, now);
                 state.strangers.remove(org);
             }
         });
@@ -194,6 +202,7 @@ impl Pool {
             if is == SlotState::Busy(org) {
                 state.shares.give_back(org, now);
             }
+            state.late.remove(&org);
             if is != to {
                 state.set(slot, to, now);
             }
@@ -292,9 +301,17 @@ impl Pool {
         });
     }
 
-    /// Nothing runs in a slot.
-    pub fn empties(&self, slot: usize) {
-        self.with(|state, now| state.set(slot, SlotState::Empty, now));
+    /// The agent of an org did not come up in a slot. Others come first for a while, longer each time,
+    /// so that an org whose agents cannot start holds up nobody.
+    pub fn fails(&self, slot: usize, org: OrgId) {
+        self.with(|state, now| {
+            state.set(slot, SlotState::Empty, now);
+            let (times, until) = state.late.entry(org).or_default();
+            let rest = LEFT_OUT_FIRST * 2_u32.saturating_pow(*times);
+            *times = times.saturating_add(1);
+            *until = now + rest.min(LEFT_OUT_MAX);
+            state.shares.want(org, false, now);
+        });
         self.has_changed();
     }
 
@@ -320,6 +337,12 @@ impl Pool {
 }
 
 impl State {
+    /// An org wants slots, unless its agents do not come up.
+    fn want(&mut self, org: OrgId, wants: bool, now: Duration) {
+        let is_late = self.late.get(&org).is_some_and(|(_, until)| now < *until);
+        self.shares.want(org, wants && !is_late, now);
+    }
+
     fn set(&mut self, slot: usize, to: SlotState, now: Duration) {
         if let (Some(state), Some(since)) = (self.slots.get_mut(slot), self.since.get_mut(slot)) {
             *state = to;
@@ -467,4 +490,71 @@ fn oldest_orgs(view: &mut dyn Read) -> devlab_core::Result<Vec<Org>> {
     }
     orgs.truncate(ORGS_MAX);
     Ok(orgs)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use devlab_core::Timestamp;
+
+    use super::*;
+
+    #[derive(Debug, Default)]
+    struct Hand(AtomicU64);
+
+    impl Clock for Hand {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(1)
+        }
+
+        fn monotonic(&self) -> Duration {
+            Duration::from_secs(self.0.load(Ordering::SeqCst))
+        }
+    }
+
+    fn org(n: u128) -> OrgId {
+        OrgId::new(Timestamp::from_millis(1), n << 16)
+    }
+
+    fn granted(pool: &Pool) -> Vec<OrgId> {
+        pool.switches().iter().map(|switch| switch.to).collect()
+    }
+
+    #[test]
+    fn an_org_whose_agents_do_not_come_up_holds_up_nobody() {
+        let clock = Arc::new(Hand::default());
+        let pool = Pool::new(
+            1,
+            "local",
+            Labels::default(),
+            Arc::clone(&clock) as Arc<dyn Clock>,
+        );
+        let both = [(org(1), 1, true), (org(2), 1, true)];
+        pool.tell(&both);
+        let [bad] = granted(&pool)[..] else {
+            panic!("one slot is granted once")
+        };
+        let good = if bad == org(1) { org(2) } else { org(1) };
+        pool.starts(0, bad, "agent".to_owned());
+        pool.fails(0, bad);
+        pool.tell(&both);
+        assert_eq!(granted(&pool), [good]);
+        pool.starts(0, good, "agent".to_owned());
+        pool.asks(0, good, false);
+        pool.tell(&[(good, 1, false)]);
+
+        // It is tried again after a while, and left out for longer.
+        assert_eq!(granted(&pool), [] as [OrgId; 0]);
+        clock.0.store(31, Ordering::SeqCst);
+        pool.tell(&[(bad, 1, true)]);
+        assert_eq!(granted(&pool), [bad]);
+        pool.fails(0, bad);
+        clock.0.store(90, Ordering::SeqCst);
+        pool.tell(&[(bad, 1, true)]);
+        assert_eq!(granted(&pool), [] as [OrgId; 0]);
+        clock.0.store(92, Ordering::SeqCst);
+        pool.tell(&[(bad, 1, true)]);
+        assert_eq!(granted(&pool), [bad]);
+    }
 }

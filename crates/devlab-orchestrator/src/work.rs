@@ -92,8 +92,12 @@ impl Lab {
             if ticket.is_some() || is_first {
                 is_first = false;
                 let (now, found) = self.try_claim(who, agent, &claim_id).await?;
-                if let Some(mut used) = wake.take() {
-                    used.used();
+                let is_in_line = now == standing && !now.draining;
+                // A wake that reached the wrong line is passed on.
+                if let Some(mut wake) = wake.take()
+                    && (found.is_some() || is_in_line)
+                {
+                    wake.used();
                 }
                 if found.is_some() {
                     return Ok(found);

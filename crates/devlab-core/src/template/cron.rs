@@ -2,8 +2,9 @@
 //!
 //! Time zones are those that this program was built with, so that a schedule means the same on every
 //! server. Where a clock is put forward, what names a time that there is not that day happens at the
-//! first moment after it; where it is put back, what names a time that comes twice happens once, but
-//! for what happens every so many minutes or hours.
+//! first moment after it; where it is put back, what names a time that comes twice happens once. That
+//! is so of one minute and one hour; an expression with several of them goes on by the hour, and
+//! happens at each of its times that the clock shows.
 
 use std::sync::LazyLock;
 

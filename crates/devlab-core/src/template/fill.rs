@@ -8,11 +8,13 @@
 use std::collections::BTreeMap;
 
 use crate::check::DriverSpec;
-use crate::limits::TITLE_CHARS_MAX;
+use crate::limits::{GOAL_BYTES_MAX, TITLE_CHARS_MAX};
 use crate::rules::schedule::NewTask;
 
 /// Longest value, in characters.
 pub const VALUE_CHARS_MAX: usize = 200;
+/// Longest place, with its braces: what is further away ends another one.
+const PLACE_BYTES_MAX: usize = 34;
 /// What the variables of a command begin with.
 const VARIABLE: &str = "DEVLAB_START_";
 
@@ -26,7 +28,8 @@ pub fn one_line(text: &str) -> String {
 /// Whether a character does something to a text without being seen.
 fn is_hidden(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e01ef}')
 }
 
 /// A goal with its places filled.
@@ -59,13 +62,13 @@ fn words(text: &str, values: &BTreeMap<String, String>) -> String {
     while let Some(at) = rest.find('{') {
         filled.push_str(&rest[..at]);
         rest = &rest[at..];
-        let name = rest[1..].split_once('}').map(|(name, _)| name);
-        match name.and_then(|name| Some((name, values.get(name)?))) {
-            Some((name, value)) => {
+        match place(rest).and_then(|name| Some((name, values.get(name)?))) {
+            // What gets longer than a goal may be is refused anyway.
+            Some((name, value)) if filled.len() <= GOAL_BYTES_MAX => {
                 filled.push_str(value);
                 rest = &rest[name.len() + 2..];
             }
-            None => {
+            Some(_) | None => {
                 filled.push('{');
                 rest = &rest[1..];
             }
@@ -73,6 +76,13 @@ fn words(text: &str, values: &BTreeMap<String, String>) -> String {
     }
     filled.push_str(rest);
     filled
+}
+
+/// The name in a place that a text begins with.
+fn place(text: &str) -> Option<&str> {
+    let mut near = text.bytes().take(PLACE_BYTES_MAX);
+    let end = near.position(|byte| byte == b'}')?;
+    text.get(1..end)
 }
 
 #[cfg(test)]
@@ -92,6 +102,10 @@ mod tests {
         let filled = words("{branch} at {commit}, {other} {} {{commit}}", &values);
         assert_eq!(filled, "{commit} at abc, {other} {} {abc}");
         assert_eq!(words("{", &values), "{");
+        let many = "{".repeat(GOAL_BYTES_MAX);
+        assert_eq!(words(&many, &values), many, "and soon");
+        let long = words(&"{branch}".repeat(GOAL_BYTES_MAX), &values);
+        assert!(long.len() < 10 * GOAL_BYTES_MAX);
         assert_eq!(
             words("\u{fc}{\u{fc}}{commit}", &values),
             "\u{fc}{\u{fc}}abc"
@@ -100,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_value_is_one_plain_line() {
-        assert_eq!(one_line("a\nb\u{1b}[31m\u{202e}c"), "ab[31mc");
+        assert_eq!(one_line("a\nb\u{1b}[31m\u{202e}c\u{e0041}"), "ab[31mc");
         let long = "\u{fc}".repeat(500);
         assert_eq!(one_line(&long).chars().count(), VALUE_CHARS_MAX);
     }

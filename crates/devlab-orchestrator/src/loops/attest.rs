@@ -70,10 +70,23 @@ async fn attest(lab: &Lab, goal: TaskId) -> Result<()> {
     });
     let (project, links) = found.await?;
     let (repo, held) = lab.held_repo(&project).await?;
-    if let Some((merge, links)) = links {
-        let org = project.org;
-        let keys = lab.write_held(held, move |tx| provenance::keys(tx, org));
-        let text = signed(keys.await?, links).await?;
+    let note = match links {
+        Some((merge, links)) => {
+            let org = project.org;
+            let keys = lab.write_held(held, move |tx| provenance::keys(tx, org));
+            let text = async { signed(keys.await?, links).await };
+            match text.await {
+                Ok(text) => Some((merge, text)),
+                Err(Error::Refused(refused @ Refusal::Limit { .. })) => {
+                    tracing::warn!(%goal, %refused, "it has no provenance");
+                    None
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        None => None,
+    };
+    if let Some((merge, text)) = note {
         lab.fault("attest.before_note")?;
         let notes: RefName = NOTES_REF.parse()?;
         let time = lab.clock.now().as_secs();

@@ -122,14 +122,14 @@ impl Sharing {
         stop: &CancellationToken,
     ) -> anyhow::Result<()> {
         for (slot, org) in self.pool.overdue(STARTING_MAX) {
-            let org = self.names.get(&org).map_or("an org", String::as_str);
+            let name = self.names.get(&org).map_or("an org", String::as_str);
             tracing::warn!(
                 slot,
-                org,
+                org = name,
                 "an agent does not come up; its slot goes to others"
             );
             self.clear(runtime, slot).await?;
-            self.pool.empties(slot);
+            self.pool.fails(slot, org);
         }
         let mut done = Ok(());
         for Switch { slot, from, to } in self.pool.switches() {
@@ -143,7 +143,7 @@ impl Sharing {
                 error @ Err(_) => error,
             };
             if filled.is_err() {
-                self.pool.empties(slot);
+                self.pool.fails(slot, to);
                 done = filled;
             }
         }
