@@ -486,6 +486,17 @@ mod tests {
     }
 
     #[test]
+    fn of_those_that_are_level_the_one_that_has_waited_longest_is_next() {
+        let mut shares = Shares::default();
+        for (org, since) in [(org(2), 0), (org(1), 50)] {
+            shares.weigh(org, 1, at(since));
+            shares.want(org, true, at(since));
+        }
+        let granted = grant(&shares, &[SlotState::Empty], at(100));
+        assert_eq!(granted, [Grant::Switch(org(2))]);
+    }
+
+    #[test]
     fn a_newcomer_gets_its_part_at_the_next_releases() {
         for (weight, part) in [(1, 4), (3, 6), (7, 7)] {
             let mut world = World::new(8, 5);
