@@ -70,7 +70,15 @@ pub struct Home {
     root: PathBuf,
     copies: Copies,
     /// Held open for its lock.
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        // By name, as that of [`InUse`]: whoever opens this home next does not wait for a child that
+        // is just being started.
+        flock(&self.lock, FlockOperation::Unlock).ok();
+    }
 }
 
 /// The right to use an attempt's folder or a repository: it is not collected meanwhile.
@@ -135,7 +143,7 @@ impl Home {
         Ok(Self {
             root,
             copies,
-            _lock: file,
+            lock: file,
         })
     }
 
