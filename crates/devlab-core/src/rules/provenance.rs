@@ -1,12 +1,12 @@
 //! Provenance: which goals have none attached yet, the keys of orgs, and what there is to state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use crate::attempt::{Attempt, AttemptKind, AttemptState};
 use crate::check::{DriverSpec, Receipt, Sha256Hex};
 use crate::error::{Refusal, Result};
 use crate::git::Oid;
-use crate::id::{OrgId, TaskId};
+use crate::id::{CandidateId, OrgId, TaskId};
 use crate::plan::PlanState;
 use crate::policy::Terms;
 use crate::provenance::link::{
@@ -183,18 +183,58 @@ fn plans<R: Read + ?Sized>(view: &mut R, task: &Task, links: &mut Vec<Link>) -> 
 
 /// Children, in the order in which they went into their parent's branch; the others first.
 fn children<R: Read + ?Sized>(view: &mut R, parent: TaskId) -> Result<Vec<Task>> {
-    let mut children = Vec::new();
+    let (mut children, mut candidates) = (Vec::new(), Vec::new());
     for id in view.children(parent)? {
-        let place = published(view, id)?.map(|candidate| {
-            let index = candidate.entries.iter().position(|entry| entry.task == id);
-            (candidate.stamp, candidate.updated_at, index)
-        });
+        let candidate = published(view, id)?;
+        let index = |candidate: &Candidate| candidate.entries.iter().position(|one| one.task == id);
+        let place = candidate.as_ref().map(|one| (one.id, index(one)));
+        candidates.extend(candidate);
         if let Some(child) = view.task(id)? {
             children.push((place, child));
         }
     }
-    children.sort_by_key(|(place, child)| (*place, child.seq));
+    let order = in_order(candidates);
+    children.sort_by_key(|(place, child)| {
+        let place = place.map(|(candidate, index)| (order.get(&candidate).copied(), index));
+        (place, child.seq)
+    });
     Ok(children.into_iter().map(|(_, child)| child).collect())
+}
+
+/// The places of candidates of one target: each begins where the one before it led to. Their times
+/// do not tell, for a clock may go back; they order only what has nothing before it.
+fn in_order(mut candidates: Vec<Candidate>) -> HashMap<CandidateId, usize> {
+    candidates.sort_by_key(|one| (one.stamp, one.updated_at, one.id));
+    candidates.dedup_by_key(|one| one.id);
+    let tips: HashSet<&Oid> = candidates
+        .iter()
+        .filter_map(|one| one.tip.as_ref())
+        .collect();
+    let mut by_base: HashMap<&Oid, VecDeque<&Candidate>> = HashMap::new();
+    for one in &candidates {
+        if let Some(base) = &one.base {
+            let after = by_base.entry(base).or_default();
+            match one.tip.as_ref() == Some(base) {
+                true => after.push_front(one),
+                false => after.push_back(one),
+            }
+        }
+    }
+    let is_first = |one: &&Candidate| one.base.as_ref().is_none_or(|base| !tips.contains(base));
+    let mut order = HashMap::new();
+    // Those that follow upon nothing, and whatever a circle would leave.
+    for start in candidates.iter().filter(is_first).chain(&candidates) {
+        let mut next = Some(start);
+        while let Some(one) = next.filter(|one| !order.contains_key(&one.id)) {
+            order.insert(one.id, order.len());
+            next = one.tip.as_ref().and_then(|tip| {
+                let after = by_base.get_mut(tip)?;
+                std::iter::from_fn(|| after.pop_front())
+                    .find(|other| !order.contains_key(&other.id))
+            });
+        }
+    }
+    order
 }
 
 fn published<R: Read + ?Sized>(view: &mut R, task: TaskId) -> Result<Option<Candidate>> {
@@ -351,4 +391,67 @@ fn merge<R: Read + ?Sized>(
         at: candidate.stamp,
     }));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::RefName;
+    use crate::id::ProjectId;
+    use crate::time::Timestamp;
+    use crate::train::Target;
+
+    fn oid(n: u32) -> Oid {
+        format!("{n:040x}").parse().unwrap()
+    }
+
+    fn candidate(n: u32, stamp: i64, base: u32, tip: u32) -> Candidate {
+        let at = Timestamp::from_millis(1);
+        let branch: RefName = "refs/heads/main".parse().unwrap();
+        Candidate {
+            id: CandidateId::new(at, u128::from(n) << 16),
+            org: OrgId::new(at, 1 << 16),
+            target: Target {
+                project: ProjectId::new(at, 1 << 16),
+                branch,
+            },
+            state: CandidateState::Published,
+            entries: Vec::new(),
+            base: Some(oid(base)),
+            tip: Some(oid(tip)),
+            tree: None,
+            check_set: Sha256Hex::of(b""),
+            live: None,
+            lost: None,
+            attempts: 0,
+            stamp: Timestamp::from_millis(stamp),
+            updated_at: at,
+        }
+    }
+
+    fn numbers(candidates: &[Candidate]) -> Vec<usize> {
+        let order = in_order(candidates.to_vec());
+        candidates.iter().map(|one| order[&one.id]).collect()
+    }
+
+    #[test]
+    fn merges_are_in_the_order_of_their_branch_whatever_the_clock_said() {
+        let first = candidate(1, 300, 10, 11);
+        let second = candidate(2, 200, 11, 12);
+        let third = candidate(3, 100, 12, 13);
+        assert_eq!(numbers(&[third.clone(), first, second]), [2, 0, 1]);
+        // What changed nothing leads to where it began.
+        let nothing = candidate(4, 50, 13, 13);
+        let last = candidate(5, 40, 13, 14);
+        assert_eq!(numbers(&[last, nothing, third]), [2, 1, 0]);
+    }
+
+    #[test]
+    fn what_does_not_hang_together_has_a_place_all_the_same() {
+        let (one, other) = (candidate(1, 20, 1, 2), candidate(2, 10, 5, 6));
+        assert_eq!(numbers(&[one, other]), [1, 0]);
+        let circle = [candidate(1, 1, 1, 2), candidate(2, 2, 2, 1)];
+        assert_eq!(numbers(&circle), [0, 1]);
+        assert_eq!(numbers(&[]), [0; 0]);
+    }
 }

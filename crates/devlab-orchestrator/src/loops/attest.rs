@@ -20,12 +20,15 @@ use crate::lab::Lab;
 const NAME: &str = "attest";
 /// Goals looked at in one go.
 const BATCH: u32 = 100;
+/// Most goals looked at besides, because they failed the last time.
+const FAILING_MAX: u32 = 10_000;
 /// Longest rest: what failed is tried again then.
 const REST_MAX: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(lab: Arc<Lab>) {
+    let mut failing = 0;
     loop {
-        let outcome = attest_all(&lab).await;
+        let outcome = attest_all(&lab, &mut failing).await;
         let done = lab.note(NAME, outcome);
         let is_more = done >= u64::from(BATCH);
         if lab.stop.is_cancelled() || !is_more && !lab.rest(&lab.wakes.attest, REST_MAX).await {
@@ -34,10 +37,12 @@ pub(super) async fn run(lab: Arc<Lab>) {
     }
 }
 
-/// A goal whose provenance cannot be attached does not hold up the others.
-async fn attest_all(lab: &Lab) -> Result<u64> {
-    let own = lab.this_server().id;
-    let owed = lab.store().read(move |view| view.unattested(own, BATCH));
+/// A goal whose provenance cannot be attached does not hold up the others: those that failed the last
+/// time are looked at besides.
+async fn attest_all(lab: &Lab, failing: &mut u32) -> Result<u64> {
+    let (own, most) = (lab.this_server().id, BATCH + (*failing).min(FAILING_MAX));
+    *failing = 0;
+    let owed = lab.store().read(move |view| view.unattested(own, most));
     let (mut done, mut failed) = (0, None);
     for goal in owed.await? {
         match attest(lab, goal).await {
@@ -45,6 +50,7 @@ async fn attest_all(lab: &Lab) -> Result<u64> {
             // Its repository has just begun to move.
             Err(Error::Refused(Refusal::NotHome) | Error::Elsewhere { .. }) => {}
             Err(error) => {
+                *failing += 1;
                 tracing::warn!(%error, %goal, "its provenance could not be attached; trying again");
                 failed = Some(error);
             }

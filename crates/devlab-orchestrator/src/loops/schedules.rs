@@ -20,14 +20,17 @@ use crate::lab::Lab;
 pub(super) const NAME: &str = "schedules";
 /// Starts noted in one transaction, and goals made in one look.
 const BATCH: u32 = 100;
+/// Most starts looked at besides, because they failed the last time.
+const FAILING_MAX: u32 = 10_000;
 /// How long a start is tried whose goal cannot be made for a reason that may pass.
 const TRIED_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Longest rest.
 const REST_MAX: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(lab: Arc<Lab>) {
+    let mut failing = 0;
     loop {
-        let outcome = pass(&lab).await;
+        let outcome = pass(&lab, &mut failing).await;
         lab.note(NAME, outcome);
         if !lab.rest(&lab.wakes.schedules, REST_MAX).await {
             return;
@@ -35,7 +38,11 @@ pub(super) async fn run(lab: Arc<Lab>) {
     }
 }
 
-async fn pass(lab: &Lab) -> Result<u64> {
+/// One that fails is in nobody's way, and not for ever: those that failed the last time are looked at
+/// besides.
+async fn pass(lab: &Lab, failing: &mut u32) -> Result<u64> {
+    let most = BATCH + (*failing).min(FAILING_MAX);
+    *failing = 0;
     let own = lab.has_role(ServerRole::Git).then(|| lab.this_server().id);
     let is_on_duty = lab.has_role(ServerRole::Loops) && lab.place.duty(NAME).is_some();
     if is_on_duty {
@@ -48,11 +55,11 @@ async fn pass(lab: &Lab) -> Result<u64> {
     }
     let found = lab.store().read(move |view| {
         let mut found = match own {
-            Some(own) => view.pending_firings(Some(own), BATCH)?,
+            Some(own) => view.pending_firings(Some(own), most)?,
             None => Vec::new(),
         };
         if is_on_duty {
-            found.extend(view.pending_firings(None, BATCH)?);
+            found.extend(view.pending_firings(None, most)?);
         }
         Ok(found)
     });
@@ -64,11 +71,13 @@ async fn pass(lab: &Lab) -> Result<u64> {
         let (id, key, at) = (firing.template, firing.key.clone(), firing.at);
         match settle(lab, firing).await {
             Ok(made) => count += made,
-            // One that fails is in nobody's way, and not for ever.
             Err(error) if lab.clock.now().since(at) > TRIED_MAX => {
                 give_up(lab, id, key, &error.to_string()).await?;
             }
-            Err(error) => failed = Some(error),
+            Err(error) => {
+                *failing += 1;
+                failed = Some(error);
+            }
         }
     }
     failed.map_or(Ok(count), Err)

@@ -219,6 +219,13 @@ pub(super) async fn import(lab: Lab) {
     let leases = now.json("attempts");
     let until = |n: usize| leases[n]["lease_until"].as_i64().unwrap();
     assert_eq!((until(0), until(1)), (19, at(500).as_millis()));
+    // Where they come from its schedules go on.
+    let schedules = now.json("templates");
+    assert!(!schedules.is_empty());
+    for schedule in schedules {
+        let is = (&schedule["enabled"], &schedule["next_at"]);
+        assert_eq!(is, (&Value::Bool(false), &Value::Null), "{schedule}");
+    }
     let (title, log) = (
         lab.store.read(|view| {
             let task: TaskId = id(51);
@@ -230,11 +237,12 @@ pub(super) async fn import(lab: Lab) {
     assert_eq!(log.await.unwrap(), (b"\x00\x01\xffhello".to_vec(), 8));
 }
 
-/// What comes in is what there was, but for places in sequences, leases and the name.
+/// What comes in is what there was, but for places in sequences, leases, the name, and schedules,
+/// which come paused.
 fn same_but_for_numbers(now: &Records, then: &Records) {
     let strip = |rows: Vec<Value>| -> Vec<Value> {
         let clean = |mut row: Value| {
-            for changed in ["seq", "lease_until"] {
+            for changed in ["seq", "lease_until", "enabled", "next_at"] {
                 if let Some(value) = row.get_mut(changed) {
                     *value = Value::Null;
                 }

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use crate::bench::{Bench, until};
+use crate::bench::{Bench, json, until};
 
 /// Asks once, and goes on with the answer from where it was.
 const ASKS: &str = r#"
@@ -19,11 +19,6 @@ else
   exit 75
 fi
 "#;
-
-fn json(bench: &Bench, args: &[&str]) -> Value {
-    let value = bench.run(&[&["--output", "json"], args].concat()).ok();
-    value.json()
-}
 
 fn show(bench: &Bench, id: &str) -> Value {
     json(bench, &["task", "show", id])

@@ -15,6 +15,18 @@ use tempfile::TempDir;
 /// Longest time that a test waits for something.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+pub(crate) const SPEC: &str = "# Feature Specification: Greeting\n\n\
+    ### User Story 1 - Greet (Priority: P1)\n\nSomebody is greeted.\n\n- **FR-001**: It MUST greet\n";
+pub(crate) const TASKS: &str = "# Tasks: Greeting\n\n## Phase 1: Setup\n\n- [ ] T001 Write the words\n\n\
+    ## Phase 2: User Story 1 - Greet (Priority: P1)\n\n\
+    - [ ] T002 [P] [US1] Greet in a file\n- [ ] T003 [P] [US1] Greet in another\n";
+
+/// Runs a command to its end, and reads what it says as JSON.
+pub(crate) fn json(bench: &Bench, args: &[&str]) -> serde_json::Value {
+    let value = bench.run(&[&["--output", "json"], args].concat()).ok();
+    value.json()
+}
+
 /// A data folder, and whatever runs on it.
 pub(crate) struct Bench {
     dir: TempDir,
@@ -123,6 +135,16 @@ impl Bench {
         self.git(&folder, &["config", "user.name", "Ada"]);
         self.git(&folder, &["config", "user.email", "ada@example.org"]);
         self.commit(&folder, "first");
+        folder
+    }
+
+    /// A checkout with a Spec-Kit feature, `specs/001-greeting`, that is not committed yet.
+    pub(crate) fn feature(&self) -> PathBuf {
+        let folder = self.checkout("greeting");
+        let feature = folder.join("specs/001-greeting");
+        std::fs::create_dir_all(&feature).unwrap();
+        std::fs::write(feature.join("spec.md"), SPEC).unwrap();
+        std::fs::write(feature.join("tasks.md"), TASKS).unwrap();
         folder
     }
 

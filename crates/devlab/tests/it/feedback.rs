@@ -4,12 +4,7 @@
 
 use serde_json::Value;
 
-use crate::bench::{Bench, until};
-
-fn json(bench: &Bench, args: &[&str]) -> Value {
-    let value = bench.run(&[&["--output", "json"], args].concat()).ok();
-    value.json()
-}
+use crate::bench::{Bench, json, until};
 
 fn until_state(bench: &Bench, id: &str, state: &str) -> Value {
     until(state, || {

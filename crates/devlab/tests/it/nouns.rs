@@ -4,14 +4,9 @@
 
 use serde_json::Value;
 
-use crate::bench::{Bench, until};
+use crate::bench::{Bench, json, until};
 
 /// Runs a command and reads the object that it prints.
-fn json(bench: &Bench, args: &[&str]) -> Value {
-    let value = bench.run(&[&["--output", "json"], args].concat()).ok();
-    value.json()
-}
-
 /// The objects of a stream, one a line.
 fn stream(text: &str) -> Vec<Value> {
     let lines = text.lines();

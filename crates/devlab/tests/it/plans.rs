@@ -4,30 +4,14 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use crate::bench::{Bench, SPEC, TASKS, json, until};
 
-use crate::bench::{Bench, until};
-
-const SPEC: &str = "# Feature Specification: Greeting\n\n\
-    ### User Story 1 - Greet (Priority: P1)\n\nSomebody is greeted.\n\n- **FR-001**: It MUST greet\n";
-const TASKS: &str = "# Tasks: Greeting\n\n## Phase 1: Setup\n\n- [ ] T001 Write the words\n\n\
-    ## Phase 2: User Story 1 - Greet (Priority: P1)\n\n\
-    - [ ] T002 [P] [US1] Greet in a file\n- [ ] T003 [P] [US1] Greet in another\n";
 /// Leaves a file of its own for each task, and ticks every box.
 const DRIVER: &str = "echo hello > $DEVLAB_TASK.txt; sed -i 's/^- \\[ \\]/- [X]/' specs/*/tasks.md";
 
-fn json(bench: &Bench, args: &[&str]) -> Value {
-    let value = bench.run(&[&["--output", "json"], args].concat()).ok();
-    value.json()
-}
-
 /// A checkout with a feature, and a project that was made of it.
 fn with_feature(bench: &Bench) -> PathBuf {
-    let folder = bench.checkout("greeting");
-    let feature = folder.join("specs/001-greeting");
-    std::fs::create_dir_all(&feature).unwrap();
-    std::fs::write(feature.join("spec.md"), SPEC).unwrap();
-    std::fs::write(feature.join("tasks.md"), TASKS).unwrap();
+    let folder = bench.feature();
     bench.commit(&folder, "Describe the greeting");
     let first = ["run", "Look around", "--output", "json", "--", "true"];
     bench.run_in(&folder, &first).ok();

@@ -2,9 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failing fixture fails its test")]
 
-use serde_json::Value;
-
-use crate::bench::{Bench, until};
+use crate::bench::{Bench, json, until};
 
 const POLICY: &str = "\
 # What we agreed on.
@@ -15,11 +13,6 @@ approvals:
 concurrency:
   total: 2
 ";
-
-fn json(bench: &Bench, args: &[&str]) -> Value {
-    let value = bench.run(&[&["--output", "json"], args].concat()).ok();
-    value.json()
-}
 
 /// A task that says when it begins and when it ends.
 fn task(bench: &Bench, more: &[&str]) -> String {

@@ -11,13 +11,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::bench::{Bench, Ended, until};
+use crate::bench::{Bench, Ended, json, until};
 
-const SPEC: &str = "# Feature Specification: Greeting\n\n\
-    ### User Story 1 - Greet (Priority: P1)\n\nSomebody is greeted.\n\n- **FR-001**: It MUST greet\n";
-const TASKS: &str = "# Tasks: Greeting\n\n## Phase 1: Setup\n\n- [ ] T001 Write the words\n\n\
-    ## Phase 2: User Story 1 - Greet (Priority: P1)\n\n\
-    - [ ] T002 [P] [US1] Greet in a file\n- [ ] T003 [P] [US1] Greet in another\n";
 const PROJECT: &str = "[[check]]\nname = \"greets\"\nrun = \"grep -q hello README\"\n";
 const NOTES: &str = "refs/notes/devlab";
 
@@ -69,19 +64,9 @@ impl Clone {
     }
 }
 
-fn json(bench: &Bench, args: &[&str]) -> Value {
-    let value = bench.run(&[&["--output", "json"], args].concat()).ok();
-    value.json()
-}
-
 fn feature(bench: &Bench) -> PathBuf {
-    let folder = bench.checkout("greeting");
-    let specs = folder.join("specs/001-greeting");
-    for dir in [&specs, &folder.join(".devlab")] {
-        std::fs::create_dir_all(dir).unwrap();
-    }
-    std::fs::write(specs.join("spec.md"), SPEC).unwrap();
-    std::fs::write(specs.join("tasks.md"), TASKS).unwrap();
+    let folder = bench.feature();
+    std::fs::create_dir_all(folder.join(".devlab")).unwrap();
     std::fs::write(folder.join(".devlab/project.toml"), PROJECT).unwrap();
     bench.commit(&folder, "Describe the greeting");
     folder

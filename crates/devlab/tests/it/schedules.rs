@@ -11,14 +11,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::bench::{Bench, until};
+use crate::bench::{Bench, json, until};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
-
-fn json(bench: &Bench, args: &[&str]) -> Value {
-    let value = bench.run(&[&["--output", "json"], args].concat()).ok();
-    value.json()
-}
 
 fn time(text: &str) -> Timestamp {
     text.parse().unwrap()

@@ -6,12 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::bench::{Bench, until};
-
-fn json(bench: &Bench, args: &[&str]) -> Value {
-    let value = bench.run(&[&["--output", "json"], args].concat()).ok();
-    value.json()
-}
+use crate::bench::{Bench, json, until};
 
 /// Gates of the tasks of an org that work now. A task works until somebody writes into its gate.
 fn gates(bench: &Bench, org: &str) -> Vec<PathBuf> {

@@ -152,7 +152,8 @@ impl Loader<'_> {
         })
     }
 
-    /// What an org is given anew where it comes to: its name, places in sequences, leases.
+    /// What an org is given anew where it comes to: its name, places in sequences, leases; and its
+    /// schedules come paused.
     fn adjust(&mut self, table: &Table, row: &mut [Value]) -> DbResult<()> {
         let Loading::Org { name, lease_until } = self.how else {
             return Ok(());
@@ -170,6 +171,11 @@ impl Loader<'_> {
                 "lease_until",
                 Value::Int(lease_until.as_millis()),
             );
+        }
+        // Where they come from they go on: nothing starts twice, and nothing unasked.
+        if table.kind == "templates" {
+            set(table, row, "enabled", Value::Flag(false));
+            set(table, row, "next_at", Value::Null);
         }
         if table.kind == "orgs" {
             let Some(Value::Id(id)) = at(table, row, "id") else {
