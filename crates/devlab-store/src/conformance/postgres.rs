@@ -160,6 +160,12 @@ impl Server {
         path
     }
 
+    /// What the server has logged so far; all statements, with `log_statement=all` in its settings.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+    }
+
     /// Adds a setting, from the next [`Self::run`] on.
     pub fn set(&mut self, setting: &str) {
         self.settings.push(setting.to_owned());

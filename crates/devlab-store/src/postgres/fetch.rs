@@ -18,6 +18,7 @@ use super::keep::{
 };
 use super::overlay::{Known, Need, Overlay};
 use super::writer::Trouble;
+use crate::sql::accounts;
 use crate::sql::error::DbError;
 use crate::sql::tasks;
 
@@ -28,12 +29,6 @@ pub(super) const MORE: i64 = 128;
 /// Most tasks that are fetched because something fetched names them.
 const NEIGHBOURS_MAX: usize = 5_000;
 
-const ORGS: &str = "SELECT id, name, created_at FROM orgs WHERE id = ANY($1)";
-const ORGS_BY_NAME: &str = "SELECT id, name, created_at FROM orgs WHERE name = ANY($1)";
-const PROJECTS: &str = "SELECT id, org, name, default_branch, upstream, archived, created_at, \
-    home, home_epoch, moving_to FROM projects WHERE id = ANY($1)";
-const PROJECTS_BY_NAME: &str = "SELECT id, org, name, default_branch, upstream, archived, \
-    created_at, home, home_epoch, moving_to FROM projects WHERE (org, name) IN (SELECT * FROM unnest($1::uuid[], $2::text[]))";
 const BRANCH_HEADS: &str = "SELECT project, branch, head FROM branch_heads \
     WHERE (project, branch) IN (SELECT * FROM unnest($1::uuid[], $2::text[]))";
 const SPECS: &str = "SELECT t.id, s.title, s.goal, s.driver, s.checks, s.artifacts FROM tasks t \
@@ -352,11 +347,19 @@ impl Wanted {
     }
 
     async fn names(&self, client: &ClientWrapper) -> Result<[Vec<Row>; 5], Trouble> {
+        // The columns are those of the one reader of both stores.
+        let org = format!("SELECT {} FROM orgs WHERE", accounts::ORG);
+        let project = format!("SELECT {} FROM projects WHERE", accounts::PROJECT);
+        let orgs = format!("{org} id = ANY($1)");
+        let orgs_by_name = format!("{org} name = ANY($1)");
+        let projects = format!("{project} id = ANY($1)");
+        let projects_by_name =
+            format!("{project} (org, name) IN (SELECT * FROM unnest($1::uuid[], $2::text[]))");
         let (orgs, org_names, projects, project_names, heads) = futures::future::join5(
-            by(client, ORGS, &self.orgs),
-            by(client, ORGS_BY_NAME, &self.org_names),
-            by(client, PROJECTS, &self.projects),
-            by_pair(client, PROJECTS_BY_NAME, &self.project_names),
+            by(client, &orgs, &self.orgs),
+            by(client, &orgs_by_name, &self.org_names),
+            by(client, &projects, &self.projects),
+            by_pair(client, &projects_by_name, &self.project_names),
             by_pair(client, BRANCH_HEADS, &self.heads),
         )
         .await;

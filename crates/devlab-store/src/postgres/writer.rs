@@ -116,7 +116,7 @@ impl Writer {
                 Ok(done) => break Ok(done),
                 Err(Trouble::Failed(error)) if one_by_one => break Err(error),
                 Err(Trouble::Failed(error)) => {
-                    tracing::debug!(%error, "a batch is run unit by unit");
+                    tracing::warn!(%error, units = units.len(), "a batch cannot be done together: its units are run one by one");
                     one_by_one = true;
                 }
                 Err(Trouble::Lost(error)) => {

@@ -14,7 +14,7 @@ use super::error::{DbError, DbResult};
 use super::rows::{above, all, below, change, first};
 
 /// Columns of an org, as [`read_org`] takes them.
-const ORG: &str = "id, name, retention, created_at";
+pub(crate) const ORG: &str = "id, name, retention, created_at";
 
 pub(crate) fn read_org(cols: &mut Cols<'_>) -> DbResult<Org> {
     Ok(Org {
