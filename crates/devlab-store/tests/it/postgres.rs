@@ -4,10 +4,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use devlab_core::attempt::Agent;
 use devlab_core::error::StorageErrorKind;
 use devlab_core::label::Labels;
-use devlab_core::org::Org;
-use devlab_core::tx::{Effect, Page, TaskFilter};
+use devlab_core::org::{Org, Project};
+use devlab_core::task::Task;
+use devlab_core::tx::{Effect, Page, TaskFilter, Tx};
 use devlab_core::{OrgId, StorageError, Timestamp};
 use devlab_store::conformance::postgres::Server;
 use devlab_store::conformance::sample::sample;
@@ -83,6 +85,44 @@ async fn counted_once_each(store: &Arc<dyn Store>, mut writers: tokio::task::Joi
     store.close().await.unwrap();
 }
 
+type Rows = (Vec<Org>, Vec<Project>, Vec<Task>, Vec<Agent>);
+
+async fn all_of(store: &Arc<dyn Store>) -> Rows {
+    let page = || Page {
+        after: None,
+        limit: 100,
+    };
+    let found = store.read(move |view| {
+        let all = TaskFilter {
+            archived: true,
+            ..TaskFilter::default()
+        };
+        Ok((
+            view.orgs(None, page())?,
+            view.projects(None, page())?,
+            view.tasks(&all, page())?,
+            view.agents(None, page())?,
+        ))
+    });
+    found.await.unwrap()
+}
+
+fn all_about(tx: &mut dyn Tx, task: &Task) -> devlab_core::Result<()> {
+    assert_eq!(tx.task(task.id)?.as_ref(), Some(task));
+    assert!(tx.task_spec(task.id)?.is_some());
+    tx.children(task.id)?;
+    tx.dependencies(task.id)?;
+    tx.dependents(task.id)?;
+    tx.feedback(task.id)?;
+    if let Some(hash) = &task.check_set {
+        tx.check_set(hash)?;
+    }
+    for attempt in task.live.iter().chain(&task.lost) {
+        assert!(tx.attempt(*attempt)?.is_some());
+    }
+    Ok(())
+}
+
 /// A batch that cannot fetch what its units ask for runs them one by one, each in a savepoint: that
 /// is right, and a tenth as fast.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -96,25 +136,7 @@ async fn what_units_ask_for_is_fetched_for_all_of_them() {
     let store = open(&url).await;
     let lab = Loading::Lab { replace: false };
     sample().load(store.as_ref(), lab).await.unwrap();
-    let page = || Page {
-        after: None,
-        limit: 100,
-    };
-    let found = store.read(move |view| {
-        let all = TaskFilter {
-            archived: true,
-            ..TaskFilter::default()
-        };
-        let tasks = view.tasks(&all, page())?;
-        let orgs = view.orgs(None, page())?;
-        Ok((
-            orgs,
-            view.projects(None, page())?,
-            tasks,
-            view.agents(None, page())?,
-        ))
-    });
-    let (orgs, projects, tasks, agents) = found.await.unwrap();
+    let (orgs, projects, tasks, agents) = all_of(&store).await;
     let counts = [orgs.len(), projects.len(), tasks.len(), agents.len()];
     assert!(!counts.contains(&0), "{counts:?}");
     let before = server.log().len();
@@ -137,21 +159,7 @@ async fn what_units_ask_for_is_fetched_for_all_of_them() {
         asked.await.unwrap();
     }
     for task in tasks {
-        let asked = store.write(move |tx| {
-            assert_eq!(tx.task(task.id)?.as_ref(), Some(&task));
-            assert!(tx.task_spec(task.id)?.is_some());
-            tx.children(task.id)?;
-            tx.dependencies(task.id)?;
-            tx.dependents(task.id)?;
-            tx.feedback(task.id)?;
-            for hash in &task.check_set {
-                tx.check_set(hash)?;
-            }
-            for attempt in task.live.iter().chain(&task.lost) {
-                assert!(tx.attempt(*attempt)?.is_some());
-            }
-            Ok(())
-        });
+        let asked = store.write(move |tx| all_about(tx, &task));
         asked.await.unwrap();
     }
     for agent in agents {
