@@ -40,6 +40,7 @@ pub use artifacts::NewArtifact;
 pub use assignment::Assignment;
 pub use devlab_forge::browse::{Folder, FolderEntry};
 pub use devlab_forge::inspect::EntryKind;
+pub use devlab_store::WriterReport;
 pub use devlab_store::blobs::{BlobError, BlobErrorKind};
 pub use error::{Error, Result};
 pub use git_server::{GitBody, GitCall, GitReply};

@@ -4,8 +4,7 @@
 //! once, when the routes are made; a request pays for an increment and nothing else.
 //!
 //! Hook points: the guard counts requests by itself; the claim handler adds to [`Metrics::claims`];
-//! whoever serves `/metrics` sets the gauges from the store just before [`Metrics::render`]; the
-//! store's writer reports its batches to [`Metrics::store_batch`].
+//! whoever serves `/metrics` sets the gauges from the store just before [`Metrics::render`].
 
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -69,6 +68,48 @@ pub struct Metrics {
     loop_failures: Family<LoopLabels, Gauge<u64, AtomicU64>>,
     loop_last_run: Family<LoopLabels, Gauge>,
     blob_calls: Family<CallLabels, Gauge<u64, AtomicU64>>,
+    writer: WriterMetrics,
+}
+
+/// What the store's writer says of itself.
+#[derive(Default)]
+struct WriterMetrics {
+    batches: Gauge<u64, AtomicU64>,
+    units: Gauge<u64, AtomicU64>,
+    waiting: Gauge<u64, AtomicU64>,
+    turn_waited: Gauge<f64, AtomicU64>,
+    turn_waits: Gauge<f64, AtomicU64>,
+}
+
+impl WriterMetrics {
+    fn register(&self, registry: &mut Registry) {
+        let counts = [
+            (
+                "store_batches",
+                "Commits of this process since the start",
+                &self.batches,
+            ),
+            ("store_units", "Units of work in them", &self.units),
+            (
+                "store_units_waiting",
+                "Units of work that wait for the next commit",
+                &self.waiting,
+            ),
+        ];
+        for (name, help, gauge) in counts {
+            registry.register(name, help, gauge.clone());
+        }
+        registry.register(
+            "store_turn_waited_seconds",
+            "How long commits have waited for those of other processes, all together",
+            self.turn_waited.clone(),
+        );
+        registry.register(
+            "store_turn_stalled_seconds",
+            "How long the commit at hand has been waiting for those of other processes",
+            self.turn_waits.clone(),
+        );
+    }
 }
 
 /// The counters of one route.
@@ -101,6 +142,7 @@ impl Metrics {
             loop_failures: Family::default(),
             loop_last_run: Family::default(),
             blob_calls: Family::default(),
+            writer: WriterMetrics::default(),
         };
         new.register();
         new
@@ -156,6 +198,7 @@ impl Metrics {
             "Calls of the place of blobs since the start, by how they went",
             self.blob_calls.clone(),
         );
+        self.writer.register(registry);
     }
 
     /// Sets how many tasks are in a state.
@@ -185,6 +228,17 @@ impl Metrics {
             let labels = CallLabels { outcome };
             self.blob_calls.get_or_create(&labels).set(count);
         }
+    }
+
+    /// Sets what the store's writer says of itself.
+    pub fn set_writer(&self, report: &devlab_orchestrator::WriterReport) {
+        self.writer.batches.set(report.batches);
+        self.writer.units.set(report.units);
+        self.writer.waiting.set(report.waiting);
+        self.writer
+            .turn_waited
+            .set(report.turn_waited.as_secs_f64());
+        self.writer.turn_waits.set(report.turn_waits.as_secs_f64());
     }
 
     /// Everything, as Prometheus reads it.
@@ -245,6 +299,11 @@ mod tests {
         metrics.queue_len.set(7);
         metrics.set_tasks(devlab_core::state::StateName::Ready, 2);
         metrics.set_blobs(5, 1);
+        metrics.set_writer(&devlab_orchestrator::WriterReport {
+            batches: 3,
+            turn_waits: Duration::from_millis(1_500),
+            ..devlab_orchestrator::WriterReport::default()
+        });
         let text = metrics.render();
         for line in [
             r#"devlab_http_requests_total{method="POST",route="/tasks/claim",class="2xx"} 1"#,
@@ -254,6 +313,8 @@ mod tests {
             "devlab_queue_entries 7",
             r#"devlab_tasks{state="ready"} 2"#,
             r#"devlab_blob_calls{outcome="failed"} 1"#,
+            "devlab_store_batches 3",
+            "devlab_store_turn_stalled_seconds 1.5",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }

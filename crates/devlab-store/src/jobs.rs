@@ -6,11 +6,15 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use devlab_core::StorageError;
 use devlab_core::error::StorageErrorKind;
 
+use crate::tally::Tally;
+
 /// Jobs that wait for a thread. Never blocks who puts one in.
 pub(crate) struct Jobs<J> {
     state: Mutex<State<J>>,
     filled: Condvar,
     max: usize,
+    /// What its thread has done with them.
+    pub(crate) tally: Tally,
 }
 
 struct State<J> {
@@ -27,6 +31,7 @@ impl<J> Jobs<J> {
             }),
             filled: Condvar::new(),
             max,
+            tally: Tally::default(),
         }
     }
 

@@ -24,6 +24,9 @@ mod jobs;
 pub mod postgres;
 mod sql;
 pub mod sqlite;
+mod tally;
+
+pub use tally::WriterReport;
 
 /// A unit of work that writes.
 pub type WriteUnit = Box<dyn FnMut(&mut dyn Tx) -> Result<()> + Send>;
@@ -102,6 +105,9 @@ pub trait Store: Send + Sync + 'static {
     /// What the store says of itself, for `/metrics`, benchmarks and `doctor`: pairs of a name and
     /// a value read back from the database, such as `journal_mode` and `wal`.
     async fn describe(&self) -> Result<Vec<(String, String)>>;
+
+    /// What the writer of this process has done, and what waits for it. Asks the database nothing.
+    fn writer(&self) -> WriterReport;
 
     /// Gives everything of a scope to a sink, record by record, from one view of what is committed,
     /// with bounded memory. Never waits for a writer. See [`dump`].

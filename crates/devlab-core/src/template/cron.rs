@@ -2,10 +2,14 @@
 //!
 //! Time zones are those that this program was built with, so that a schedule means the same on every
 //! server. Where a clock is put forward, what names a time that there is not that day happens at the
-//! first moment after it; where it is put back, what names a time that comes twice happens once. That
-//! is so of one minute and one hour; an expression with several of them goes on by the hour, and
-//! happens at each of its times that the clock shows.
+//! first moment after it; where it is put back, what names a time that comes twice happens once. What
+//! goes on by the minute or hour (`*`, `*/15`), or has very many times a day, happens at each of its
+//! times that the clock shows.
+//!
+//! The library keeps these rules for one minute and one hour. An expression that names several is
+//! taken apart into such ones, and happens whenever one of them does.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use croner::parser::{CronParser, Seconds, Year};
@@ -18,6 +22,8 @@ use crate::time::Timestamp;
 
 /// Longest expression, in bytes.
 const EXPRESSION_BYTES_MAX: usize = 256;
+/// Most times of a day that are looked at one by one.
+const TIMES_OF_DAY_MAX: usize = 96;
 
 /// The zones that come with this program.
 static ZONES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
@@ -63,15 +69,29 @@ impl Cron {
     }
 
     fn pattern(&self) -> Result<croner::Cron, String> {
-        if self.expression.trim_start().starts_with('@') {
+        Self::parse(&self.expression)
+    }
+
+    fn parse(expression: &str) -> Result<croner::Cron, String> {
+        if expression.trim_start().starts_with('@') {
             return Err("give minute, hour, day, month and day of the week".to_owned());
         }
         let parser = CronParser::builder()
             .seconds(Seconds::Disallowed)
             .year(Year::Disallowed)
             .build();
-        let parsed = parser.parse(&self.expression);
+        let parsed = parser.parse(expression);
         parsed.map_err(|error| format!("is no schedule in five fields: {error}"))
+    }
+
+    /// One pattern for each time of day that it names, or one for all.
+    fn patterns(&self) -> Vec<croner::Cron> {
+        let times = times_of_day(&self.expression).unwrap_or_default();
+        let parsed = times.iter().map(|one| Self::parse(one));
+        match parsed.collect::<Result<Vec<_>, _>>() {
+            Ok(patterns) if !patterns.is_empty() => patterns,
+            Ok(_) | Err(_) => self.pattern().into_iter().collect(),
+        }
     }
 
     fn local(&self, at: Timestamp) -> Option<Zoned> {
@@ -83,10 +103,12 @@ impl Cron {
     #[must_use]
     pub fn next_after(&self, at: Timestamp) -> Option<Timestamp> {
         let from = self.local(at)?;
-        let next = self.pattern().ok()?.find_next_occurrence(&from, false);
-        Some(Timestamp::from_millis(
-            next.ok()?.timestamp().as_millisecond(),
-        ))
+        let patterns = self.patterns();
+        let next = patterns
+            .iter()
+            .filter_map(|pattern| pattern.find_next_occurrence(&from, false).ok());
+        let next = next.map(|next| next.timestamp().as_millisecond()).min();
+        next.map(Timestamp::from_millis)
     }
 
     /// The last time of those from `first` to `now`: what is made up for when several were missed.
@@ -94,8 +116,11 @@ impl Cron {
     pub fn last_until(&self, first: Timestamp, now: Timestamp) -> Timestamp {
         let last = || {
             let now = self.local(now)?;
-            let last = self.pattern().ok()?.find_previous_occurrence(&now, true);
-            let millis = last.ok()?.timestamp().as_millisecond();
+            let patterns = self.patterns();
+            let last = patterns
+                .iter()
+                .filter_map(|pattern| pattern.find_previous_occurrence(&now, true).ok());
+            let millis = last.map(|last| last.timestamp().as_millisecond()).max()?;
             // Of one second there may be parts after the full one.
             Some(Timestamp::from_millis(millis.div_euclid(1000) * 1000))
         };
@@ -113,6 +138,48 @@ impl Cron {
             None => (at.to_string(), at.to_string()),
         }
     }
+}
+
+/// An expression for each time of day, if this one names each by minute and hour.
+fn times_of_day(expression: &str) -> Option<Vec<String>> {
+    let (minutes, rest) = expression.trim_start().split_once(char::is_whitespace)?;
+    let (hours, rest) = rest.trim_start().split_once(char::is_whitespace)?;
+    let (minutes, hours) = (numbers(minutes, 59)?, numbers(hours, 23)?);
+    let is_one = minutes.len() * hours.len() == 1;
+    if is_one || minutes.len() * hours.len() > TIMES_OF_DAY_MAX {
+        return None;
+    }
+    let mut times = Vec::with_capacity(minutes.len() * hours.len());
+    for hour in hours {
+        times.extend(
+            minutes
+                .iter()
+                .map(|minute| format!("{minute} {hour} {rest}")),
+        );
+    }
+    Some(times)
+}
+
+/// The numbers of a list of numbers and ranges, with steps or without; `None` for anything else.
+fn numbers(field: &str, max: u32) -> Option<BTreeSet<u32>> {
+    let mut found = BTreeSet::new();
+    for part in field.split(',') {
+        let (range, step) = match part.split_once('/') {
+            Some((range, step)) => (range, Some(step.parse::<usize>().ok()?)),
+            None => (part, None),
+        };
+        let (first, last) = match (range.split_once('-'), step) {
+            (Some((first, last)), _) => (first.parse().ok()?, last.parse().ok()?),
+            (None, None) => (range.parse().ok()?, range.parse().ok()?),
+            // From there to the end, by steps.
+            (None, Some(_)) => (range.parse().ok()?, max),
+        };
+        if last > max || step == Some(0) {
+            return None;
+        }
+        found.extend((first..=last).step_by(step.unwrap_or(1)));
+    }
+    (!found.is_empty()).then_some(found)
 }
 
 #[cfg(test)]
@@ -172,6 +239,69 @@ mod tests {
             "2026-10-25T02:00Z",
         ];
         assert_eq!(next(&hourly, "2026-10-24T23:30:00Z", 3), wanted);
+    }
+
+    #[test]
+    fn several_times_a_day_are_met_once_each() {
+        let spring = "2026-03-29T00:30:00Z";
+        let autumn = "2026-10-24T23:30:00Z";
+        for (expression, from, wanted) in [
+            // Half past two there is not: it is met at three, where another one is, too.
+            (
+                "30 2,14 * * *",
+                spring,
+                ["29T01:00Z", "29T12:30Z", "30T00:30Z"],
+            ),
+            (
+                "0,30 2-3 * * *",
+                spring,
+                ["29T01:00Z", "29T01:30Z", "30T00:00Z"],
+            ),
+            (
+                "30 2,14 * * *",
+                autumn,
+                ["25T00:30Z", "25T13:30Z", "26T01:30Z"],
+            ),
+            (
+                "0 1-3 * * *",
+                autumn,
+                ["25T00:00Z", "25T02:00Z", "26T00:00Z"],
+            ),
+            (
+                "0 0-23/8 * * *",
+                autumn,
+                ["25T07:00Z", "25T15:00Z", "25T23:00Z"],
+            ),
+        ] {
+            let month = &from[..8];
+            let found = next(&cron(expression, "Europe/Berlin"), from, 3);
+            assert_eq!(
+                found,
+                wanted.map(|day| format!("{month}{day}")),
+                "{expression}"
+            );
+        }
+        let twice = cron("30 2,14 * * *", "Europe/Berlin");
+        let first = at("2026-10-25T00:30:00Z");
+        assert_eq!(twice.last_until(first, at("2026-10-25T01:45:00Z")), first);
+        let now = at("2026-10-25T20:00:00Z");
+        assert_eq!(twice.last_until(first, now), at("2026-10-25T13:30:00Z"));
+    }
+
+    #[test]
+    fn what_is_named_one_by_one_is_told_from_what_goes_on() {
+        let count = |expression| times_of_day(expression).map(|times| times.len());
+        assert_eq!(count("0,30 2-4 * * *"), Some(6));
+        assert_eq!(count("5/20 1 * * *"), Some(3));
+        for other in [
+            "0 2 * * *",
+            "*/5 1 * * *",
+            "0 * * * *",
+            "0-59 0-23 * * *",
+            "0 2-1 * * *",
+        ] {
+            assert_eq!(count(other), None, "{other}");
+        }
     }
 
     #[test]

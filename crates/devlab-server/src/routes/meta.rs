@@ -89,6 +89,7 @@ async fn metrics(
     app.metrics.set_loops(&lab.loop_reports());
     let blobs = lab.blobs().health();
     app.metrics.set_blobs(blobs.good, blobs.failed);
+    app.metrics.set_writer(&lab.store().writer());
     let mut response = app.metrics.render().into_response();
     response
         .headers_mut()

@@ -53,6 +53,7 @@ pub use options::{
 use crate::dump::{Counts, Loading, Scope, Sink, Source};
 use crate::jobs::{Jobs, closed};
 use crate::sql::Session;
+use crate::tally::WriterReport;
 use crate::{Migrated, RandomSource, ReadUnit, Settled, Store, WriteUnit, guarded};
 use conn::{PgConn, Wait};
 use connect::Target;
@@ -342,6 +343,10 @@ impl Store for PostgresStore {
 
     fn is_shared(&self) -> bool {
         true
+    }
+
+    fn writer(&self) -> WriterReport {
+        self.units.tally.report(self.units.len())
     }
 
     async fn describe(&self) -> Result<Vec<(String, String)>> {

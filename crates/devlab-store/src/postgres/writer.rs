@@ -136,6 +136,7 @@ impl Writer {
         match done {
             Ok(done) => {
                 self.away_since = None;
+                self.jobs.tally.committed(units.len());
                 self.told.commit(done.effects);
                 for (job, outcome) in units.into_iter().zip(done.outcomes) {
                     // Whoever asked may have gone; what was written stays.
@@ -188,7 +189,9 @@ impl Writer {
         one_by_one: bool,
         unknown: &mut Option<Done>,
     ) -> std::result::Result<(Done, bool), Trouble> {
+        let turn = self.jobs.tally.waits();
         let (numbers, now) = wait(runtime, self.begin(client))?;
+        drop(turn);
         if unknown.is_some() {
             // A statement of its own: it sees what was committed before the turn was got. Until it
             // is answered the batch stays in question.

@@ -34,6 +34,7 @@ pub use options::{BATCH_TIME_MAX, BATCH_UNITS_MAX, QUEUE_UNITS_MAX, READERS, Sql
 use crate::dump::{Counts, Loading, Scope, Sink, Source};
 use crate::faults::FaultPoint;
 use crate::jobs::{Jobs, closed};
+use crate::tally::WriterReport;
 use crate::{Migrated, ReadUnit, Settled, Store, WriteUnit};
 use checkpoint::Checkpoints;
 use dump::LoadJob;
@@ -292,6 +293,10 @@ impl Store for SqliteStore {
     fn is_shared(&self) -> bool {
         // Its folder is locked.
         false
+    }
+
+    fn writer(&self) -> WriterReport {
+        self.units.tally.report(self.units.len())
     }
 
     async fn describe(&self) -> Result<Vec<(String, String)>> {

@@ -74,6 +74,7 @@ impl<J: Job> Writer<J> {
         };
         match committed {
             Ok(()) => {
+                self.jobs.tally.committed(ran.len());
                 self.tell(&mut ran);
                 for (job, outcome) in ran {
                     job.answer(outcome);

@@ -179,6 +179,55 @@ async fn what_units_ask_for_is_fetched_for_all_of_them() {
     store.close().await.unwrap();
 }
 
+/// Somebody else has the turn: how long a batch has waited for it can be seen while it waits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_turn_that_does_not_come_is_seen() {
+    const STALL: Duration = Duration::from_millis(300);
+    let started = tokio::task::spawn_blocking(|| {
+        let server = Server::start(&[]);
+        let url = server.create("devlab");
+        (server, url)
+    });
+    let (server, url) = started.await.unwrap();
+    let store = open(&url).await;
+    count(&store).await.unwrap();
+    let before = store.writer();
+    assert_eq!(before.turn_waits, Duration::ZERO);
+    let (held, holding) = tokio::sync::oneshot::channel();
+    let (give_back, given_back) = tokio::sync::oneshot::channel::<()>();
+    let holder = tokio::spawn(async move {
+        let (mut client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls)
+            .await
+            .unwrap();
+        let driven = tokio::spawn(connection);
+        let turn = client.transaction().await.unwrap();
+        turn.execute("SELECT 1 FROM turn WHERE one FOR UPDATE", &[])
+            .await
+            .unwrap();
+        held.send(()).unwrap();
+        given_back.await.unwrap();
+        turn.rollback().await.unwrap();
+        drop(client);
+        driven.await.unwrap().unwrap();
+    });
+    holding.await.unwrap();
+    let other = Arc::clone(&store);
+    let writing = tokio::spawn(async move { count(&other).await });
+    while store.writer().turn_waits < STALL {
+        tokio::task::yield_now().await;
+    }
+    give_back.send(()).unwrap();
+    writing.await.unwrap().unwrap();
+    holder.await.unwrap();
+    let after = store.writer();
+    assert_eq!(after.turn_waits, Duration::ZERO);
+    assert!(after.turn_waited >= before.turn_waited + STALL, "{after:?}");
+    let (batches, units) = (after.batches - before.batches, after.units - before.units);
+    assert_eq!((batches, units, after.waiting), (1, 1, 0));
+    store.close().await.unwrap();
+    drop(server);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restart_of_the_database_loses_and_doubles_nothing() {
     let server = Arc::new(Mutex::new(Server::start(&["fsync=on"])));

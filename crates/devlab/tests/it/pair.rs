@@ -51,7 +51,7 @@ impl Pair {
         }
     }
 
-    /// The same, whose time [`Self::silence`] moves.
+    /// The same, whose time [`Self::goes_by`] moves.
     pub(crate) fn on_a_moved_clock(mut self) -> Self {
         self.moved_ms = Some(0);
         self
@@ -59,8 +59,13 @@ impl Pair {
 
     /// So much time goes by that a server that stands still is missed.
     pub(crate) fn silence(&mut self) {
+        self.goes_by(SILENCE_MS);
+    }
+
+    /// So much time goes by.
+    pub(crate) fn goes_by(&mut self, millis: u64) {
         let moved = self.moved_ms.as_mut().unwrap();
-        *moved += SILENCE_MS;
+        *moved += millis;
         std::fs::write(self.bench.path().join("clock"), moved.to_string()).unwrap();
     }
 

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use devlab_core::Timestamp;
 use hmac::{Hmac, KeyInit, Mac};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::bench::{Bench, json, until};
+use crate::pair::Pair;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -123,6 +125,45 @@ fn a_schedule_goes_through_a_change_of_clocks_and_makes_up_for_an_outage_once() 
     assert_eq!(made(&bench, 2).len(), 2, "an outage is made up for once");
     bench.run(&["down"]).ok();
     bench.assert_nothing_left();
+}
+
+/// The server that fires stands still before each time, and wakes after another one has fired.
+#[test]
+fn a_time_is_met_once_however_many_servers_there_are() {
+    const HOUR_MS: u64 = 3_600_000;
+    const EVERYTHING: &str = "api,loops,git,dashboard";
+    let mut pair = Pair::new().on_a_moved_clock();
+    for server in ["one", "two"] {
+        pair.start(server, EVERYTHING, "");
+    }
+    for (name, cron) in [("hourly", "0 * * * *"), ("probe", "0 0 1 1 *")] {
+        let add = ["schedule", "add", name, "Look", "--cron", cron, "--overlap"];
+        pair.asked("one", &add);
+    }
+    let starts = |pair: &Pair, server: &str, name: &str| {
+        let shown = pair.asked(server, &["schedule", "show", name]);
+        let starts = shown["starts"].as_array().cloned().unwrap_or_default();
+        let made = starts.iter().filter(|start| start["goal"].is_string());
+        (starts.len(), made.count())
+    };
+    for (round, still) in (1..).zip(["one", "two", "one", "two"]) {
+        let other = if still == "one" { "two" } else { "one" };
+        pair.signal(still, Signal::STOP);
+        until("it to stand still", || {
+            pair.stands_still(still).then_some(())
+        });
+        pair.goes_by(HOUR_MS);
+        until(&format!("goal {round}"), || {
+            (starts(&pair, other, "hourly") == (round, round)).then_some(())
+        });
+        pair.signal(still, Signal::CONT);
+        // Another start would have been noted by the time a wish is met.
+        pair.asked(still, &["schedule", "run", "probe"]);
+        until("a wish is met", || {
+            (starts(&pair, still, "probe") == (round, round)).then_some(())
+        });
+        assert_eq!(starts(&pair, still, "hourly"), (round, round));
+    }
 }
 
 fn hex_mac(secret: &str, body: &str) -> String {
