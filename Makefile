@@ -20,7 +20,7 @@ SEED ?= 1
 # Runs of each benchmark; the median is what docs/benchmarks.md quotes.
 RUNS ?= 5
 
-.PHONY: help demo up down logs build web clean test e2e lint mutants chaos interop-spec-kit interop-s3 bench diagrams
+.PHONY: help demo up down logs build web clean test e2e lint mutants chaos fuzz interop-spec-kit interop-s3 bench diagrams
 .PHONY: preflight-build preflight-test preflight-lint preflight-e2e
 .PHONY: lint-fmt lint-clippy lint-deny lint-files lint-links lint-shell lint-diagrams lint-web
 
@@ -102,6 +102,9 @@ mutants: preflight-build ## Break each rule that matters and see its test fail
 
 chaos: preflight-build web ## Kill processes for ROUNDS=200 rounds and look for losses
 	ROUNDS=$(ROUNDS) SEED=$(SEED) STORE=$(STORE) scripts/chaos
+
+fuzz: preflight-build ## Give the parsers whatever, for SECONDS_EACH=60 each (needs a nightly toolchain)
+	scripts/fuzz $(ARGS)
 
 interop-spec-kit: preflight-build ## Compile a feature that the real Spec-Kit makes
 	scripts/interop-spec-kit $(ARGS)

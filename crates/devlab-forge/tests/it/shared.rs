@@ -129,9 +129,11 @@ async fn a_git_that_outlives_its_agent_keeps_the_lock() {
     let (up, go) = (shared.lab.path("up"), shared.lab.path("go"));
     // It leaves its process group, so that nothing of ours ends it. A shell gives what it leaves
     // in the background /dev/null for its input, even if that is to be its own: hence the 3.
+    // It ends by itself, even if this test fails.
     let script = format!(
         "#!/bin/sh\nexec 3<&0\n\
-         setsid sh -c 'touch {}; until test -e {}; do sleep 0.02; done' <&3 3<&- &\nwait\n",
+         setsid sh -c 'touch {}; for i in $(seq 1500); do test -e {} && exit; sleep 0.02; done' \
+         <&3 3<&- &\nwait\n",
         up.display(),
         go.display()
     );

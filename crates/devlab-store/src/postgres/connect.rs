@@ -99,12 +99,14 @@ impl Target {
 
     /// A connection for writing. Its settings let PostgreSQL end a turn that stands still, and plan
     /// each statement once: all of them find rows by keys, however many there are, so they are
-    /// never better off with another plan.
+    /// never better off with another plan. A bitmap of what an index has would never tell it which
+    /// of its entries are dead: what an agent holds would take longer with each attempt that it
+    /// ever had, until the next vacuum.
     pub(super) async fn writer(&self) -> Result<ClientWrapper, StorageError> {
         let settings = format!(
             "-c idle_in_transaction_session_timeout={} -c statement_timeout={} -c jit=off \
              -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off \
-             -c enable_mergejoin=off",
+             -c enable_mergejoin=off -c enable_bitmapscan=off",
             TURN_IDLE_MAX.as_millis(),
             STATEMENT_MAX.as_millis()
         );

@@ -354,6 +354,29 @@ fn a_merge_is_the_commit_that_the_repository_has() {
 }
 
 #[test]
+fn everything_that_went_in_is_told_of() {
+    let told = after(|c| {
+        let Link::Merge(inner) = c.links[5].clone() else {
+            panic!("the merge of the task");
+        };
+        // Another one went in with it, and is what the goal came to.
+        let side = c.commits.add(&oid(103), &[&inner.base]);
+        let more = c.commits.add(&inner.tree, &[&inner.commit, &side]);
+        let outer = c.commits.add(&oid(102), &[&inner.base, &more]);
+        if let Link::Merge(inner) = &mut c.links[5] {
+            inner.batch.push(more.clone());
+        }
+        edit!(c, Verdict, link, link.commit = Some(more.clone()));
+        edit!(c, Receipts, link, link.receipts[0].commit = outer.clone());
+        edit!(c, Merge, link, link.head = more);
+        edit!(c, Merge, link, link.commit = outer.clone());
+        edit!(c, Merge, link, link.batch = vec![outer.clone()]);
+        c.merge = outer;
+    });
+    assert!(told.contains("it says nothing of whose it is"), "{told}");
+}
+
+#[test]
 fn nothing_is_left_out_or_said_of_something_else() {
     let told = after(|c| {
         c.links.remove(2);

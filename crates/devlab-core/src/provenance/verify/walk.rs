@@ -37,6 +37,8 @@ pub(super) struct Walk<'a> {
     goal: Option<TaskId>,
     tasks: BTreeMap<TaskId, Seen>,
     planned: BTreeSet<TaskId>,
+    /// What went into branches of composites.
+    merged: BTreeSet<Oid>,
     proven: Proven,
     /// The last candidate of each branch, and where it left it.
     tips: BTreeMap<RefName, (CandidateId, Oid)>,
@@ -58,6 +60,7 @@ impl<'a> Walk<'a> {
             goal: None,
             tasks: BTreeMap::new(),
             planned: BTreeSet::new(),
+            merged: BTreeSet::new(),
             proven: Proven::new(),
             tips: BTreeMap::new(),
             last: None,
@@ -100,6 +103,11 @@ impl<'a> Walk<'a> {
         }
         if let Some(task) = self.planned.iter().find(|id| !self.tasks.contains_key(id)) {
             return Err(format!("its plan has {task}, of which it says nothing"));
+        }
+        let merges = self.tasks.values().filter_map(|seen| seen.merge.as_ref());
+        let told: BTreeSet<&Oid> = merges.map(|merge| &merge.commit).collect();
+        if let Some(oid) = self.merged.iter().find(|oid| !told.contains(oid)) {
+            return Err(format!("{oid} went in, and it says nothing of whose it is"));
         }
         for (id, seen) in &self.tasks {
             let is_due = seen.task.state == StateName::Done && seen.task.project.is_some();
@@ -280,10 +288,14 @@ impl<'a> Walk<'a> {
             return Err("it is said to be proven, by no check".to_owned());
         }
         let seen = self.of(merge.task)?;
+        // The default branch may get other goals in the same batch.
+        let batch = seen.task.parent.map_or(&[][..], |_| &merge.batch);
+        let batch = batch.to_vec();
         if seen.task.policy != merge.policy {
             return Err("it was merged under another policy than its task's".to_owned());
         }
         seen.merge = Some(merge.clone());
+        self.merged.extend(batch);
         let (commit, target, checks) = (&merge.commit, &merge.target, merge.checks.len());
         Ok(format!(
             "{commit} went into {target}, after {checks} checks"
