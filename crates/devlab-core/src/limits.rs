@@ -68,7 +68,9 @@ pub const LOG_TAIL_BYTES_MAX: usize = 16 * 1024;
 /// Most pieces of feedback that an attempt's context carries (the newest).
 pub const FEEDBACK_MAX: usize = 16;
 /// Most tasks that one candidate batches.
-pub const BATCH_MAX: usize = 16;
+pub const BATCH_MAX: usize = 64;
+/// Most tasks in each part of a batch that failed; see [`crate::rules::train`].
+pub const BATCH_PART_MAX: usize = 16;
 /// Default length of a page of a list.
 pub const PAGE_DEFAULT: u32 = 50;
 /// Longest page of a list.

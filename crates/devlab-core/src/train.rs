@@ -27,7 +27,8 @@ pub struct TrainEntry {
     pub seq: u64,
     /// The result.
     pub head: Oid,
-    /// Largest batch it may be part of; halves each time a batch fails (then 1 proves the culprit).
+    /// Largest batch it may be part of: less in a batch that failed, and everything again when it is
+    /// under suspicion no longer.
     pub batch_max: u32,
     /// The candidate that it is part of.
     pub candidate: Option<CandidateId>,

@@ -26,6 +26,7 @@
 pub mod agents;
 pub mod ask;
 mod back;
+mod batch;
 pub mod bytes;
 pub mod claim;
 pub mod complete;

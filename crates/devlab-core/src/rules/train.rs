@@ -16,7 +16,6 @@ use crate::git::Oid;
 use crate::id::{CandidateId, TaskId};
 use crate::label::Labels;
 use crate::limit::Lane;
-use crate::limits::BATCH_MAX;
 use crate::state::{Cause, ResumeTo, State, TaskKind, WaitReason};
 use crate::task::{Feedback, Proof, Task};
 use crate::train::{
@@ -26,7 +25,7 @@ use crate::tx::{Effect, Queued, Tx, Work};
 
 use super::back::send_back;
 use super::step::{self, step};
-use super::{ask, finish, person, provenance, review, schedule};
+use super::{ask, batch, finish, person, provenance, review, schedule};
 
 /// Most verify attempts of one candidate that agents may lose before a person has to look.
 const VERIFY_ATTEMPTS_MAX: u32 = 8;
@@ -50,20 +49,11 @@ pub(super) fn verifying(tx: &mut dyn Tx, task: &Task) -> Result<Option<Candidate
     }
 }
 
-fn needs_review(task: &Task) -> bool {
-    task.review && (task.accepted.is_none() || task.accepted != task.head)
-}
-
 /// Puts the result of an integrating task into its train.
 pub(super) fn enter(tx: &mut dyn Tx, task: &Task) -> Result<()> {
     let target = step::target_of(tx, task)?.ok_or(Refusal::NotFound("project"))?;
     let head = task.head.clone().ok_or(Refusal::NotFound("commit"))?;
-    // A result that somebody has to review is verified alone: its receipts have to be its own.
-    let batch_max = if needs_review(task) || ask::before_publication(tx, task)? {
-        1
-    } else {
-        u32::try_from(BATCH_MAX).unwrap_or(1)
-    };
+    let batch_max = batch::largest(tx, task)?;
     tx.insert_train_entry(&TrainEntry {
         task: task.id,
         target: target.clone(),
@@ -90,8 +80,7 @@ pub fn next(tx: &mut dyn Tx, target: &Target) -> Result<TrainStep> {
             }
         });
     }
-    let waiting = tx.train(target, u32::try_from(BATCH_MAX).unwrap_or(u32::MAX))?;
-    let batch = batch_of(waiting);
+    let batch = batch::of(tx.train(target, batch::WHOLE)?);
     let Some(first) = batch.first() else {
         return Ok(TrainStep::Idle);
     };
@@ -146,21 +135,6 @@ pub fn next(tx: &mut dyn Tx, target: &Target) -> Result<TrainStep> {
     }
     announce(tx, &candidate, "building")?;
     Ok(TrainStep::Build(candidate))
-}
-
-/// The longest head of the queue that no member's `batch_max` forbids.
-fn batch_of(waiting: Vec<TrainEntry>) -> Vec<TrainEntry> {
-    let mut allowed = usize::MAX;
-    let mut batch = Vec::new();
-    for entry in waiting {
-        let with = allowed.min(usize::try_from(entry.batch_max).unwrap_or(usize::MAX));
-        if batch.len() >= with {
-            break;
-        }
-        allowed = with;
-        batch.push(entry);
-    }
-    batch
 }
 
 /// What the loop has built: the merges of a candidate on the target's head.
@@ -279,7 +253,7 @@ pub(super) fn requeue_verify(tx: &mut dyn Tx, candidate: &mut Candidate) -> Resu
 /// Every required check has passed on the candidate's tree: publish it, or ask for the review.
 pub(super) fn proven(tx: &mut dyn Tx, mut candidate: Candidate) -> Result<()> {
     let mut first = step::load(tx, candidate.entries[0].task)?;
-    if candidate.entries.len() == 1 && needs_review(&first) {
+    if candidate.entries.len() == 1 && batch::needs_review(&first) {
         tx.delete_train_entry(first.id)?;
         reject(tx, &mut candidate, "its review comes first")?;
         let park = Cause::Park(WaitReason::Review, ResumeTo::Integrating);
@@ -313,22 +287,16 @@ pub(super) fn proven(tx: &mut dyn Tx, mut candidate: Candidate) -> Result<()> {
     Ok(())
 }
 
-/// A check failed on the candidate. A batch is halved; a single result is sent back.
+/// A check failed on the candidate. A batch is cut in parts; a single result is sent back.
 pub(super) fn failed(tx: &mut dyn Tx, mut candidate: Candidate, feedback: Feedback) -> Result<()> {
     reject(tx, &mut candidate, "a check failed on its tree")?;
-    let count = candidate.entries.len();
-    if count == 1 {
-        let head = candidate.base.clone();
-        return send_back(tx, candidate.entries[0].task, feedback, head);
-    }
-    let half = u32::try_from(count.div_ceil(2)).unwrap_or(1);
-    for entry in &candidate.entries {
-        if let Some(mut waiting) = tx.train_entry(entry.task)? {
-            waiting.batch_max = waiting.batch_max.min(half);
-            tx.put_train_entry(&waiting)?;
+    match &candidate.entries[..] {
+        [single] => {
+            batch::clear(tx, &candidate.target, &candidate.entries)?;
+            send_back(tx, single.task, feedback, candidate.base.clone())
         }
+        entries => batch::split(tx, &candidate.target, entries),
     }
-    Ok(())
 }
 
 /// The merge of one entry has conflicts. If it is the first one it conflicts with the target itself

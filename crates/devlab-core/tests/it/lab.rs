@@ -46,6 +46,7 @@ pub(crate) fn startable(tx: &mut MemTx) -> Vec<TaskId> {
 }
 
 /// What rules are run on, and what they do not know: the refs of the repository.
+#[derive(Clone)]
 pub(crate) struct Lab {
     pub(crate) tx: MemTx,
     pub(crate) cfg: RuleConfig,
@@ -55,6 +56,8 @@ pub(crate) struct Lab {
     /// The refs themselves; the store only remembers what it was told.
     pub(crate) refs: BTreeMap<RefName, Oid>,
     pub(crate) trees: BTreeMap<Oid, Oid>,
+    /// Whether units of work are known to succeed: then none is tried on a copy first.
+    pub(crate) in_place: bool,
     oids: u64,
     claims: u64,
 }
@@ -132,6 +135,7 @@ impl Lab {
             },
             refs: BTreeMap::new(),
             trees: BTreeMap::new(),
+            in_place: false,
             oids: 0,
             claims: 0,
         };
@@ -170,6 +174,9 @@ impl Lab {
 
     /// Runs a unit of work: what it wrote is kept only if it succeeds.
     pub(crate) fn unit<T>(&mut self, work: impl FnOnce(&mut dyn Tx) -> Result<T>) -> Result<T> {
+        if self.in_place {
+            return work(&mut self.tx);
+        }
         let mut trial = self.tx.clone();
         let result = work(&mut trial);
         match &result {

@@ -6,6 +6,7 @@
 )]
 
 mod asks;
+mod batches;
 mod blobs;
 mod graph;
 mod invariants;

@@ -17,7 +17,7 @@ use crate::lab::{Lab, code, composite, leaf};
 const REVIEW: State = State::Waiting(WaitReason::Review, ResumeTo::Integrating);
 
 /// A goal whose result has just been delivered.
-fn delivered(lab: &mut Lab, agent: AgentId, review: bool) -> TaskId {
+pub(crate) fn delivered(lab: &mut Lab, agent: AgentId, review: bool) -> TaskId {
     let mut new = leaf("a", &[]);
     new.review = Some(review);
     let task = lab.goal(&new).id;
@@ -78,39 +78,6 @@ fn another_tree_is_verified_first() {
     let candidate = to_publish(&mut lab);
     lab.publish(&candidate);
     assert_eq!(lab.state(task), State::Done);
-}
-
-#[test]
-fn a_failing_batch_is_halved_and_all_but_the_culprit_land() {
-    let mut lab = Lab::new(1);
-    let agent = lab.able();
-    let tasks: Vec<TaskId> = (0..8).map(|_| delivered(&mut lab, agent, false)).collect();
-    let bad = tasks[5];
-    let main = lab.main();
-    let mut sizes = vec![];
-    for _ in 0..20 {
-        let TrainStep::Build(candidate) = lab.next(&main) else {
-            break;
-        };
-        sizes.push(candidate.entries.len());
-        let passes = candidate.entries.iter().all(|entry| entry.task != bad);
-        lab.build(&candidate, false);
-        let verify = lab.take(agent);
-        let outcome = lab.outcome(&verify, passes);
-        lab.complete(&verify, outcome).unwrap();
-        if passes {
-            let candidate = to_publish(&mut lab);
-            lab.publish(&candidate);
-        }
-    }
-    assert_eq!(sizes[0], 8);
-    let landed = tasks.iter().filter(|task| lab.state(**task) == State::Done);
-    assert_eq!(landed.count(), 7);
-    assert_eq!(
-        (lab.state(bad), lab.task(bad).tries.sent_back),
-        (State::Ready, 1)
-    );
-    assert!(sizes.len() <= 8, "{sizes:?}");
 }
 
 #[test]

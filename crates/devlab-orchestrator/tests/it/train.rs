@@ -335,3 +335,74 @@ async fn an_answer_that_was_lost_is_given_again_to_an_agent_that_drains() {
     assert_eq!(again.attempt.id, first.attempt.id);
     t.lab.shut_down().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_with_two_bad_results_is_cut_and_the_others_land() {
+    const BAD: [usize; 2] = [3, 6];
+    let t = TestLab::new(CHECKED).await;
+    let (mut made, mut claimed) = (vec![], vec![]);
+    for i in 0..8 {
+        made.push(t.schedule(leaf(&format!("t{i}"), &[])).await.id);
+        claimed.push(t.claim().await);
+    }
+    let file = |i: usize| format!("{i}.txt");
+    let text = |i: usize| if BAD.contains(&i) { "bad\n" } else { "good\n" };
+    // The first lands as it is. The second is being verified when the others come in behind it.
+    let mut next = None;
+    for (i, got) in claimed.iter().enumerate() {
+        assert_eq!(got.attempt.task, made[i]);
+        t.deliver(got, &[(file(i).as_str(), text(i))], 0).await;
+        match i {
+            0 => {
+                t.until(made[0], StateName::Done).await;
+            }
+            1 => next = Some(t.claim().await),
+            _ => {}
+        }
+    }
+    let mut runs = vec![];
+    while runs.last() != Some(&vec![7]) {
+        let got = match next.take() {
+            Some(got) => got,
+            None => t.claim().await,
+        };
+        if got.attempt.kind == AttemptKind::Work {
+            // A bad one came back: it gets no further here.
+            let sent_back = &got.feedback[0];
+            assert!(matches!(sent_back, Feedback::CheckFailed { on_target, .. } if *on_target));
+            continue;
+        }
+        let tip = got.attempt.base.clone().unwrap();
+        let mut within = vec![];
+        for i in 0..8 {
+            let is_new = t.main_file(&file(i)).await.is_none();
+            if is_new && t.repo.read_file(&tip, &file(i), 9).await.unwrap().is_some() {
+                within.push(i);
+            }
+        }
+        let passes = !within.iter().any(|i| BAD.contains(i));
+        t.deliver(&got, &[], i32::from(!passes)).await;
+        runs.push(within);
+    }
+    t.until(made[7], StateName::Done).await;
+    let expected: [&[usize]; 9] = [
+        &[1],
+        &[2, 3, 4, 5, 6, 7],
+        &[2, 3, 4],
+        &[2, 3],
+        &[2],
+        &[3],
+        &[4, 5, 6, 7],
+        &[4, 5],
+        &[6],
+    ];
+    assert_eq!(runs[..9], expected.map(<[usize]>::to_vec));
+    assert_eq!(runs.len(), 10);
+    for (i, id) in made.iter().enumerate() {
+        let landed = t.main_file(&file(i)).await.is_some();
+        assert_eq!(landed, !BAD.contains(&i), "{i}");
+        assert_eq!(t.task(*id).await.state.name() == StateName::Done, landed);
+    }
+    t.repo.fsck().await.unwrap();
+    t.lab.shut_down().await;
+}
