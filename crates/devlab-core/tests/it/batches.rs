@@ -7,7 +7,7 @@ use devlab_core::state::State;
 use devlab_core::train::{Candidate, CandidateState, TrainStep};
 use devlab_core::{AgentId, TaskId};
 
-use crate::lab::{Lab, leaf};
+use crate::lab::Lab;
 use crate::trains::delivered;
 
 /// Results that wait in a train, and what is wrong with them.
@@ -75,7 +75,7 @@ impl Train {
                 }
                 TrainStep::Publish(candidate) => assert!(self.lab.publish(&candidate)),
             }
-            assert!(self.runs.len() <= 4 * self.tasks.len(), "{:?}", self.runs);
+            assert!(self.runs.len() <= 6 * self.tasks.len(), "{:?}", self.runs);
         }
     }
 
@@ -136,7 +136,9 @@ fn fifty_with_one_bad_one_and_with_none() {
 }
 
 #[test]
-fn any_number_of_bad_ones_is_found_and_costs_no_more_than_twice_one_by_one() {
+fn each_bad_one_costs_a_search_and_no_more() {
+    // Halving 24: five cuts, itself, and one that passes on the way.
+    const SEARCH: usize = 7;
     let train = Train::of(24);
     for bad in [
         vec![],
@@ -151,7 +153,8 @@ fn any_number_of_bad_ones_is_found_and_costs_no_more_than_twice_one_by_one() {
         let mut train = train.with_bad(&bad);
         train.drive();
         train.check();
-        assert!(train.runs.len() < 48, "{bad:?}: {:?}", train.runs);
+        let most = 1 + bad.len() * SEARCH;
+        assert!(train.runs.len() <= most, "{bad:?}: {:?}", train.runs);
     }
 }
 
@@ -175,7 +178,7 @@ fn what_was_in_no_failed_part_is_verified_together_again() {
     train.check();
     let sizes: Vec<usize> = train.runs.iter().map(|(size, _)| *size).collect();
     // The failed part of 16 is cut on; the other 47 are together as soon as the culprit is found.
-    assert_eq!(sizes, [50, 16, 8, 4, 2, 1, 1, 47]);
+    assert_eq!(sizes, [50, 16, 8, 4, 2, 1, 47]);
 }
 
 #[test]
