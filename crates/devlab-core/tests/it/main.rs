@@ -7,6 +7,7 @@
 
 mod asks;
 mod blobs;
+mod choices;
 mod graph;
 mod invariants;
 mod lab;
@@ -28,6 +29,7 @@ mod starts;
 mod trains;
 mod world;
 mod world_asks;
+mod world_choices;
 mod world_claims;
 mod world_plans;
 mod world_policies;
