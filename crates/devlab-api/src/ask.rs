@@ -10,7 +10,8 @@ use utoipa::ToSchema;
 pub struct Ask {
     /// From 1 for each task.
     pub number: u32,
-    /// `start` and `publication` want an approval, `question` and `permission` an answer.
+    /// `start` and `publication` want an approval, `choice` one of several results, `question` and
+    /// `permission` an answer.
     #[schema(value_type = String)]
     pub kind: AskKind,
     /// The attempt that asks; absent if policy does.

@@ -7,9 +7,11 @@
 pub mod agent;
 pub mod archive;
 pub mod ask;
+pub mod choice;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod event;
+pub mod graph;
 pub mod patch;
 pub mod plan;
 pub mod policy;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use devlab_core::choice::Choose;
 use devlab_core::label::Labels;
 use devlab_core::policy as core;
 use devlab_core::policy::{Reviews, Running};
@@ -35,6 +36,10 @@ pub struct Policy {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub running: Option<Running>,
+    /// `person` or `first`: who chooses among the alternatives of a task that passed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub choose: Option<Choose>,
     /// What runs at one time. Limits of all levels hold together.
     #[serde(skip_serializing_if = "is_default")]
     pub concurrency: Concurrency,
@@ -260,6 +265,7 @@ impl From<core::Policy> for Policy {
                 check_secs: policy.time_limits.check_secs,
             },
             running: policy.running,
+            choose: policy.choose,
             concurrency: Concurrency {
                 total: policy.concurrency.total,
                 labels: policy.concurrency.labels,
@@ -296,6 +302,7 @@ impl TryFrom<Policy> for core::Policy {
                 check_secs: policy.time_limits.check_secs,
             },
             running: policy.running,
+            choose: policy.choose,
             concurrency: core::Concurrency {
                 total: policy.concurrency.total,
                 labels: policy.concurrency.labels,

@@ -20,6 +20,8 @@ pub enum AskKind {
     Start,
     /// Whether a result may be published.
     Publication,
+    /// Whether a result is the one of several that is taken.
+    Choice,
     /// Something that an agent wants to know.
     Question,
     /// Whether an agent may do something.
@@ -28,9 +30,10 @@ pub enum AskKind {
 
 impl AskKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Start,
         Self::Publication,
+        Self::Choice,
         Self::Question,
         Self::Permission,
     ];
@@ -41,7 +44,7 @@ impl AskKind {
         match self {
             Self::Question => Some(WaitReason::Question),
             Self::Permission => Some(WaitReason::Permission),
-            Self::Start | Self::Publication => None,
+            Self::Start | Self::Publication | Self::Choice => None,
         }
     }
 }

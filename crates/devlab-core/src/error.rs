@@ -117,6 +117,15 @@ impl Refusal {
         }
     }
 
+    /// The same refusal with the field it names put where `place` says that it is.
+    #[must_use]
+    pub fn at(self, place: impl Fn(&str) -> String) -> Self {
+        match self {
+            Self::Invalid { field, problem } => Self::invalid(place(&field), problem),
+            other => other,
+        }
+    }
+
     /// The stable code of this refusal on the wire.
     #[must_use]
     pub fn code(&self) -> &'static str {

@@ -35,6 +35,9 @@ pub enum EventKind {
     /// A person answered it.
     #[serde(rename = "task.answered")]
     TaskAnswered,
+    /// One of a task's alternatives was taken.
+    #[serde(rename = "task.chosen")]
+    TaskChosen,
     /// A plan was proposed, became current, was superseded or rejected.
     #[serde(rename = "plan.state")]
     PlanState,
@@ -69,7 +72,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::OrgCreated,
         Self::ProjectCreated,
         Self::ProjectPushed,
@@ -79,6 +82,7 @@ impl EventKind {
         Self::TaskUpdated,
         Self::TaskAsked,
         Self::TaskAnswered,
+        Self::TaskChosen,
         Self::PlanState,
         Self::PolicySet,
         Self::AttemptPhase,
@@ -104,6 +108,7 @@ impl EventKind {
             Self::TaskUpdated => "task.updated",
             Self::TaskAsked => "task.asked",
             Self::TaskAnswered => "task.answered",
+            Self::TaskChosen => "task.chosen",
             Self::PlanState => "plan.state",
             Self::PolicySet => "policy.set",
             Self::AttemptPhase => "attempt.phase",

@@ -14,6 +14,7 @@ pub mod attempt;
 pub mod auth;
 pub mod bytes;
 pub mod check;
+pub mod choice;
 pub mod error;
 pub mod event;
 pub mod git;

@@ -16,6 +16,8 @@ pub const QUESTION_BYTES_MAX: usize = 16 * 1024;
 pub const CHOICES_MAX: usize = 16;
 /// Longest of them, in bytes.
 pub const CHOICE_BYTES_MAX: usize = 1024;
+/// Most alternatives of one task.
+pub const ALTERNATIVES_MAX: usize = 8;
 /// Most questions that the agents of one task may ask.
 pub const QUESTIONS_MAX: usize = 8;
 /// Most messages to one attempt while it runs.

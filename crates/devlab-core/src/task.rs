@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::check::{Check, DriverSpec, Sha256Hex};
+use crate::choice::Choice;
 use crate::git::{Oid, RefName};
 use crate::id::{AttemptId, OrgId, ProjectId, TaskId};
 use crate::label::Labels;
@@ -103,6 +104,8 @@ pub struct Task {
     pub lane: Lane,
     /// Whether somebody has said something to it.
     pub told: bool,
+    /// What it has to do with a choice among alternatives.
+    pub choice: Option<Choice>,
     /// Hidden from lists.
     pub archived: bool,
     /// When it was made.

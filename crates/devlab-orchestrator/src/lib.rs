@@ -12,6 +12,7 @@ pub mod archive;
 mod artifacts;
 mod assignment;
 mod browse;
+pub mod choices;
 mod error;
 mod git_server;
 mod homes;

@@ -78,6 +78,8 @@ pub fn task(task: &Task, spec: &TaskSpec) -> wire::Task {
         head: task.head.as_ref().map(text),
         published: task.published.as_ref().map(text),
         check_set: task.check_set.as_ref().map(ToString::to_string),
+        choice: crate::convert_choice::role(task),
+        chosen: crate::convert_choice::chosen(task),
         archived: task.archived,
         created_at: task.created_at,
         updated_at: task.updated_at,

@@ -76,9 +76,14 @@ pub fn revision(revision: Revision) -> wire::PlanRevision {
     }
 }
 
+fn words(labels: &Labels) -> Vec<String> {
+    labels.iter().map(str::to_owned).collect()
+}
+
 fn task(task: PlanTask, prefix: &str, made: &BTreeMap<String, TaskId>) -> wire::PlannedTask {
     let path = format!("{prefix}{}", task.key);
     let below = task.tasks.into_iter();
+    let ways = (1..).zip(task.alternatives);
     let prefix = format!("{path}/");
     wire::PlannedTask {
         key: task.key,
@@ -88,7 +93,7 @@ fn task(task: PlanTask, prefix: &str, made: &BTreeMap<String, TaskId>) -> wire::
         depends_on: task.depends_on,
         driver: task.spec.driver.map(Into::into),
         checks: task.spec.checks.into_iter().map(Into::into).collect(),
-        labels: task.labels.iter().map(str::to_owned).collect(),
+        labels: words(&task.labels),
         priority: task.priority,
         review: task.review,
         side_effects: task.side_effects,
@@ -97,6 +102,14 @@ fn task(task: PlanTask, prefix: &str, made: &BTreeMap<String, TaskId>) -> wire::
         line: task.line,
         tasks: below
             .map(|child| self::task(child, &prefix, made))
+            .collect(),
+        alternatives: ways
+            .map(|(number, one)| wire::PlannedAlternative {
+                task: made.get(&format!("{path}/{number}")).copied(),
+                title: one.title,
+                driver: one.driver.map(Into::into),
+                labels: one.labels.map(|labels| words(&labels)),
+            })
             .collect(),
     }
 }

@@ -4,6 +4,7 @@ pub mod agents;
 pub mod archives;
 pub mod artifacts;
 pub mod browse;
+pub mod choices;
 pub mod docs;
 pub mod edges;
 pub mod events;
@@ -47,6 +48,7 @@ pub fn all(app: &Arc<App>, lab: Arc<Lab>) -> Result<(Router, OpenApi), serde_jso
         provenance::list,
         tasks::list,
         browse::list,
+        choices::list,
         edges::list,
         schedule::list,
         schedules::list,

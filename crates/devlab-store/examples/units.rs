@@ -76,6 +76,7 @@ fn create(tx: &mut dyn Tx, org: OrgId, requires: &Labels) -> Result<()> {
         terms: None,
         lane: Lane::default(),
         told: false,
+        choice: None,
         archived: false,
         created_at: now,
         updated_at: now,

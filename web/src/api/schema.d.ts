@@ -971,7 +971,7 @@ export interface paths {
         put?: never;
         /**
          * Approves what waits for it: a draft, which is judged by the checks that its project has now; the
-         *     start of a task; or the publication of its result.
+         *     start of a task; the publication of its result; or, of an alternative, that it is the one taken.
          */
         post: operations["task.activate"];
         delete?: never;
@@ -1076,6 +1076,27 @@ export interface paths {
         get: operations["task.candidates"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{id}/choice": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The alternatives of a task with what their checks said, and which one was taken, by whom. */
+        get: operations["task.choice"];
+        put?: never;
+        /**
+         * Takes one of a task's alternatives: it goes on into its target, and the others are called off.
+         *     To take the same one again changes nothing.
+         */
+        post: operations["task.choose"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1468,6 +1489,14 @@ export interface components {
              */
             seen_at: string;
         };
+        /** @description One of several ways to do a task. What it leaves out is the task's own. */
+        Alternative: {
+            driver?: components["schemas"]["Driver"] | null;
+            /** @description Labels that an agent needs. */
+            labels?: string[] | null;
+            /** @description One line. */
+            title?: string | null;
+        };
         /** @description A person's answer. Give either `choice` or `text`. */
         AnswerTask: {
             /**
@@ -1526,7 +1555,10 @@ export interface components {
             choices?: string[];
             /** @description The result that it is about. */
             head?: string | null;
-            /** @description `start` and `publication` want an approval, `question` and `permission` an answer. */
+            /**
+             * @description `start` and `publication` want an approval, `choice` one of several results, `question` and
+             *     `permission` an answer.
+             */
             kind: string;
             /**
              * Format: int32
@@ -1663,6 +1695,54 @@ export interface components {
              * @description Time limit in seconds; default 1800.
              */
             timeout_secs?: number;
+        };
+        /** @description An alternative, as whoever chooses looks at it. */
+        ChoiceAlternative: {
+            /**
+             * Format: int32
+             * @description Work attempts made.
+             */
+            attempts: number;
+            /** @description What the checks said of that commit, in their order. */
+            checks?: components["schemas"]["ChoiceCheck"][];
+            /** @description Whether it can be chosen now: it has passed its checks, and none was taken yet. */
+            choosable: boolean;
+            diff?: components["schemas"]["DiffSize"] | null;
+            /**
+             * @description The last commit that one of its attempts came to. It stays on the ref of that attempt, as
+             *     long as retention says.
+             */
+            head?: string | null;
+            /** @description Its state. */
+            state: string;
+            /** @description The alternative: a task. */
+            task: string;
+            /** @description Its title, which begins with its number. */
+            title: string;
+            /** @description What it waits for, if it is `waiting`: `approval` is the choice. */
+            waiting_for?: string | null;
+        };
+        /** @description What a check said of an alternative's commit. */
+        ChoiceCheck: {
+            /** @description Name of the check. */
+            check: string;
+            /**
+             * Format: int64
+             * @description Duration in milliseconds.
+             */
+            duration_ms: number;
+            /** @description Whether it passed. */
+            passed: boolean;
+        };
+        /**
+         * @description What a task has to do with a choice.
+         * @enum {string}
+         */
+        ChoiceRole: "open" | "taken" | "alternative";
+        /** @description Takes one of a task's alternatives. */
+        ChooseTask: {
+            /** @description The alternative. */
+            alternative: string;
         };
         /** @description Asks for work. Waits until there is some. */
         Claim: {
@@ -1859,8 +1939,15 @@ export interface components {
         };
         /** @description Makes one task. */
         CreateTask: {
+            /** @description The same with ways that differ. */
+            alternatives?: components["schemas"]["Alternative"][] | null;
             /** @description Patterns of files that are kept of what the driver leaves, besides the project's. */
             artifacts?: string[];
+            /**
+             * Format: int32
+             * @description Try it so many times at once, 2 to 8, and take one of the results.
+             */
+            best_of?: number | null;
             /** @description Checks besides the project's. */
             checks?: components["schemas"]["Check"][];
             /** @description Tasks of the same parent (or goals of the same org) that have to be done first. */
@@ -1951,6 +2038,24 @@ export interface components {
             heard?: number;
             /** @description One receipt for each check that ran, in order. Checks after a failed one do not run. */
             receipts?: components["schemas"]["NewReceipt"][];
+        };
+        /** @description Size of a change. */
+        DiffSize: {
+            /**
+             * Format: int32
+             * @description Lines added.
+             */
+            added: number;
+            /**
+             * Format: int32
+             * @description Files that differ.
+             */
+            files: number;
+            /**
+             * Format: int32
+             * @description Lines removed.
+             */
+            removed: number;
         };
         /** @description How a task is done. Exactly one member is given. */
         Driver: {
@@ -2064,8 +2169,15 @@ export interface components {
         };
         /** @description A task in a graph. */
         GraphTask: {
+            /** @description The same with ways that differ. */
+            alternatives?: components["schemas"]["Alternative"][] | null;
             /** @description Patterns of files that are kept of what the driver leaves, besides the project's. */
             artifacts?: string[];
+            /**
+             * Format: int32
+             * @description Try it so many times at once, 2 to 8, and take one of the results.
+             */
+            best_of?: number | null;
             /** @description Checks besides the project's. */
             checks?: components["schemas"]["Check"][];
             /** @description Keys of tasks of the same parent that have to be done first. */
@@ -3313,6 +3425,16 @@ export interface components {
             /** @description Its key in the older revision, if that is another. */
             was?: string | null;
         };
+        /** @description One of several ways to do a planned task. What it leaves out is the task's own. */
+        PlannedAlternative: {
+            driver?: components["schemas"]["Driver"] | null;
+            /** @description Labels that an agent needs. */
+            labels?: string[] | null;
+            /** @description The task that it was made into, once the revision was current. */
+            task?: string | null;
+            /** @description One line. */
+            title?: string | null;
+        };
         /** @description A goal with its first plan. */
         PlannedGoal: {
             /** @description The goal. */
@@ -3322,6 +3444,8 @@ export interface components {
         };
         /** @description A task of a plan. */
         PlannedTask: {
+            /** @description Ways to do it, of which one is taken. */
+            alternatives?: components["schemas"]["PlannedAlternative"][];
             /** @description Checks besides the project's. */
             checks?: components["schemas"]["Check"][];
             /** @description Keys of siblings that have to be done first: the edges of the graph. */
@@ -3365,6 +3489,11 @@ export interface components {
              * @default {}
              */
             approvals: components["schemas"]["PolicyApprovals"];
+            /**
+             * @description `person` or `first`: who chooses among the alternatives of a task that passed.
+             * @default null
+             */
+            choose: string | null;
             /**
              * @description What runs at one time. Limits of all levels hold together.
              * @default {}
@@ -3796,8 +3925,15 @@ export interface components {
         };
         /** @description Schedules one task (`task`) or a graph (`title` and `tasks`). */
         Schedule: {
+            /** @description The same with ways that differ. */
+            alternatives?: components["schemas"]["Alternative"][] | null;
             /** @description Patterns of files that are kept of what the driver leaves, besides the project's. */
             artifacts?: string[];
+            /**
+             * Format: int32
+             * @description Try a single task so many times at once, 2 to 8, and take one of the results.
+             */
+            best_of?: number | null;
             /** @description Checks of the goal, besides the project's. */
             checks?: components["schemas"]["Check"][];
             /** @description Goals of the same org that have to be done first. */
@@ -3925,6 +4061,9 @@ export interface components {
             attempts: number;
             /** @description Hash of the check set it has to pass. */
             check_set?: string | null;
+            choice?: components["schemas"]["ChoiceRole"] | null;
+            /** @description The alternative that was taken. */
+            chosen?: string | null;
             /**
              * Format: date-time
              * @description When it was made.
@@ -3999,6 +4138,26 @@ export interface components {
             updated_at: string;
             /** @description What it waits for, if it is `waiting`. */
             waiting_for?: string | null;
+        };
+        /** @description A task with alternatives, and what there is to choose from. */
+        TaskChoice: {
+            /** @description Its alternatives, in their order. */
+            alternatives: components["schemas"]["ChoiceAlternative"][];
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at?: string | null;
+            /** @description Who took it; `checks` if it was the only one that passed, `policy` if it was the first. */
+            by?: string | null;
+            /** @description The alternative that was taken. */
+            chosen?: string | null;
+            /** @description Its state. */
+            state: string;
+            /** @description The task. */
+            task: string;
+            /** @description Its title. */
+            title: string;
         };
         /** @description A task with everything that belongs to it alone. */
         TaskDetail: components["schemas"]["Task"] & {
@@ -6793,6 +6952,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["List_Candidate"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "task.choice": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The choice */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskChoice"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "task.choose": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChooseTask"];
+            };
+        };
+        responses: {
+            /** @description The choice */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskChoice"];
                 };
             };
             /** @description A problem: `code` says which */

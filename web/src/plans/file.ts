@@ -27,6 +27,10 @@ function fileTask(task: PlannedTask): object {
     review: task.review || undefined,
     side_effects: task.side_effects || undefined,
     tasks: task.tasks?.map(fileTask),
+    alternatives: task.alternatives?.map(({ title, driver, labels }) => ({
+      ...some({ title: title ?? undefined, driver: driver ?? undefined }),
+      ...(labels ? { labels } : {}),
+    })),
   });
 }
 

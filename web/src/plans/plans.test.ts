@@ -19,6 +19,13 @@ test("a revision becomes the plan file that means the same", () => {
         driver: { command: { script: "true" } },
         tasks: [{ ...task, key: "c", title: "Third", goal: "Third", labels: ["gpu"], review: true }],
       },
+      {
+        ...task,
+        key: "d",
+        title: "Fourth",
+        goal: "Fourth",
+        alternatives: [{ task: "task_1", title: "One way", labels: [] }, {}],
+      },
     ],
   } as unknown as PlanDetail;
   expect(planFile(plan)).toEqual({
@@ -33,6 +40,11 @@ test("a revision becomes the plan file that means the same", () => {
         driver: { command: { script: "true" } },
         priority: 3,
         tasks: [{ key: "c", title: "Third", labels: ["gpu"], review: true }],
+      },
+      {
+        key: "d",
+        title: "Fourth",
+        alternatives: [{ title: "One way", labels: [] }, {}],
       },
     ],
   });

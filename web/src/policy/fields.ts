@@ -145,6 +145,22 @@ export const GROUPS: readonly FieldGroup[] = [
     ],
   },
   {
+    title: "Several attempts at once",
+    about: "At a task that asks for the best of several.",
+    fields: [
+      {
+        name: "choose",
+        label: "Who chooses",
+        about: "Among those whose checks passed. The only one is taken by itself.",
+        kind: "choice",
+        choices: [
+          ["person", "A person"],
+          ["first", "Nobody: the first is taken"],
+        ],
+      },
+    ],
+  },
+  {
     title: "Concurrency",
     about: "Attempts at one time. Limits of all levels hold together, at once; 0 pauses.",
     fields: [

@@ -7,8 +7,8 @@ use super::query::{Page, Params, TaskQuery};
 use super::{Client, ClientError};
 use crate::List;
 use crate::task::{
-    AnswerTask, Attempt, Candidate, Commit, CreateTask, Edge, Receipt, Schedule, Scheduled, Task,
-    TaskDetail, TellTask, UpdateTask,
+    AnswerTask, Attempt, Candidate, ChooseTask, Commit, CreateTask, Edge, Receipt, Schedule,
+    Scheduled, Task, TaskChoice, TaskDetail, TellTask, UpdateTask,
 };
 
 type Result<T> = std::result::Result<T, ClientError>;
@@ -54,6 +54,19 @@ impl Client {
         let task = task.to_string();
         let call = self.post(&["tasks", &task, "answer"]);
         call.json(answer).fetch().await
+    }
+
+    /// `GET /tasks/{id}/choice`: what there is to choose from.
+    pub async fn choice(&self, task: TaskId) -> Result<TaskChoice> {
+        let task = task.to_string();
+        self.get(&["tasks", &task, "choice"]).fetch().await
+    }
+
+    /// `POST /tasks/{id}/choice`: takes one of its alternatives.
+    pub async fn choose(&self, task: TaskId, alternative: TaskId) -> Result<TaskChoice> {
+        let task = task.to_string();
+        let call = self.post(&["tasks", &task, "choice"]);
+        call.json(&ChooseTask { alternative }).fetch().await
     }
 
     /// `POST /tasks/{id}/cancel`.

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::check::CheckSet;
+use crate::choice;
 use crate::error::Refusal;
 use crate::limits::{
     DEPENDENCIES_MAX, DEPTH_MAX, GOAL_BYTES_MAX, PLAN_EDGES_MAX, PLAN_PROBLEMS_MAX, PLAN_TASKS_MAX,
@@ -110,7 +111,14 @@ impl Found {
             let at = || format!("{prefix}tasks[{i}].");
             self.spec(at, &task.spec, task.line);
             self.dependencies(at, task, &by_key);
-            if !task.tasks.is_empty() {
+            let has_tasks = !task.tasks.is_empty();
+            let ways = choice::validate(&task.alternatives, has_tasks, task.side_effects);
+            self.refused(at, ways, task.line);
+            if !task.alternatives.is_empty() && depth >= DEPTH_MAX {
+                let message = format!("nested deeper than {DEPTH_MAX}");
+                self.add(format!("{}alternatives", at()), task.line, message);
+            }
+            if has_tasks {
                 self.siblings(&at(), &task.tasks, depth + 1);
             }
         }

@@ -124,7 +124,8 @@ fn says(task: &PlanTask) -> String {
         task.priority,
         task.review,
         task.side_effects,
-        below
+        below,
+        task.alternatives
     ])
     .to_string()
 }
@@ -262,6 +263,7 @@ fn fields(old: &PlanTask, new: &PlanTask) -> Vec<&'static str> {
         ("priority", old.priority != new.priority),
         ("review", old.review != new.review),
         ("side_effects", old.side_effects != new.side_effects),
+        ("alternatives", old.alternatives != new.alternatives),
         ("tasks", below(old) != below(new)),
     ];
     let differ = all.iter().filter(|(_, differs)| *differs);

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_saphyr::{Spanned, budget, options};
 
 use crate::check::{Check, CommandSpec, DriverSpec, Sha256Hex};
+use crate::choice::{self, Alternative};
 use crate::label::Labels;
 use crate::limits::{DEPTH_MAX, PLAN_FILE_BYTES_MAX, PLAN_TASKS_MAX, TIMEOUT_SECS_DEFAULT};
 use crate::task::TaskSpec;
@@ -62,6 +63,16 @@ struct RawTask {
     side_effects: bool,
     #[serde(default)]
     tasks: Vec<Self>,
+    best_of: Option<u8>,
+    alternatives: Option<Vec<RawAlternative>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAlternative {
+    title: Option<String>,
+    driver: Option<RawDriver>,
+    labels: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -230,6 +241,27 @@ fn labels(raw: &[String], at: &str, line: Option<u32>, problems: &mut Vec<Proble
     })
 }
 
+/// The ways to do a task.
+fn alternatives(raw: &RawTask, at: &str, problems: &mut Vec<Problem>) -> Vec<Alternative> {
+    let line = line(&raw.key);
+    let list = raw.alternatives.as_ref().map(|list| {
+        let one = |(i, one): (usize, &RawAlternative)| Alternative {
+            title: one.title.clone(),
+            driver: one.driver.as_ref().map(DriverSpec::from),
+            labels: one.labels.as_ref().map(|list| {
+                let at = format!("{at}alternatives[{i}].labels");
+                labels(list, &at, line, problems)
+            }),
+        };
+        list.iter().enumerate().map(one).collect()
+    });
+    choice::wanted(raw.best_of, list).unwrap_or_else(|refusal| {
+        let problem = Problem::of_refusal(refusal.at(|field| format!("{at}{field}")));
+        problems.push(Problem { line, ..problem });
+        Vec::new()
+    })
+}
+
 /// Tasks, each with the driver that it inherits if it has none of its own.
 fn tasks(
     raw: &[RawTask],
@@ -250,6 +282,7 @@ fn tasks(
             side_effects: raw.side_effects,
             depends_on: raw.depends_on.iter().map(|on| on.value.clone()).collect(),
             tasks: tasks(&raw.tasks, &at, driver.as_ref(), problems),
+            alternatives: alternatives(raw, &at, problems),
             done: false,
             group: None,
             line,
@@ -369,6 +402,53 @@ tasks:
     }
 
     #[test]
+    fn a_task_may_ask_for_the_best_of_several() {
+        let text = "title: x\ndriver: { command: { argv: [make] } }\ntasks:\n\
+            - { key: a, title: A, best_of: 3 }\n\
+            - key: b\n  title: B\n  labels: [rust]\n  alternatives:\n\
+            \x20 - { title: by hand, driver: { command: { argv: [hand] } }, labels: [gpu] }\n\
+            \x20 - {}\n";
+        let plan = file(text).plan().unwrap();
+        assert_eq!(plan.count(), 7, "alternatives are tasks");
+        let made = plan.children();
+        let titles = |of: usize| -> Vec<String> {
+            let below = made[of].below();
+            below.iter().map(|new| new.spec.title.clone()).collect()
+        };
+        assert_eq!(titles(0), ["1 of 3: A", "2 of 3: A", "3 of 3: A"]);
+        assert_eq!(titles(1), ["1 of 2: by hand", "2 of 2: B"]);
+        let below = made[1].below();
+        let labels = |at: usize| below[at].requires.as_str();
+        assert_eq!((labels(0), labels(1)), ("gpu", "rust"));
+        assert_ne!(below[0].spec.driver, plan.goal.driver);
+        assert_eq!(below[1].spec.driver, plan.goal.driver);
+
+        let wrong = |task: &str| problems(&format!("title: x\ntasks:\n- {task}\n"));
+        let bounds = "must be between 2 and 8";
+        let named =
+            |field: &str, what: &str| vec![format!("plan.yaml:3: tasks[0].{field}: {what}")];
+        let found = wrong("{ key: a, title: A, best_of: 1 }");
+        assert_eq!(found, named("best_of", bounds));
+        let found = wrong("{ key: a, title: A, alternatives: [{}] }");
+        assert_eq!(found, named("alternatives", bounds));
+        let found = wrong("{ key: a, title: A, best_of: 2, side_effects: true }");
+        assert!(
+            found[0].starts_with("plan.yaml:3: tasks[0].side_effects: "),
+            "{found:?}"
+        );
+        let found = wrong("{ key: a, title: A, best_of: 2, tasks: [{ key: b, title: B }] }");
+        assert!(
+            found[0].starts_with("plan.yaml:3: tasks[0].alternatives: "),
+            "{found:?}"
+        );
+        let found = wrong("{ key: a, title: A, alternatives: [{ title: '' }, {}] }");
+        assert!(
+            found[0].starts_with("plan.yaml:3: tasks[0].alternatives[0].title: "),
+            "{found:?}"
+        );
+    }
+
+    #[test]
     fn a_small_file_cannot_become_a_large_plan() {
         let mut text = String::from("title: x\nx0: &x0 [a, b]\n");
         for i in 1..40 {
@@ -393,6 +473,11 @@ tasks:
                 "task",
                 "title: x\ntasks:\n- key: a\n  title: A\n  FIELD: ",
                 "RawTask",
+            ),
+            (
+                "alternative",
+                "title: x\ntasks:\n- key: a\n  title: A\n  alternatives:\n  - FIELD: ",
+                "RawAlternative",
             ),
             (
                 "check",

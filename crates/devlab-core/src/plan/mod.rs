@@ -20,6 +20,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::check::Sha256Hex;
+use crate::choice::Alternative;
 use crate::label::Labels;
 use crate::limits::PLAN_PROBLEMS_MAX;
 use crate::rules::schedule::NewTask;
@@ -73,6 +74,9 @@ pub struct PlanTask {
     /// Children; a task with children is a composite with a plan of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<Self>,
+    /// Ways to do it, of which one is taken.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<Alternative>,
     /// Whether the input says that it is done already. It is shown, and never executed.
     #[serde(default, skip_serializing_if = "is_false")]
     pub done: bool,
@@ -196,7 +200,8 @@ impl Plan {
 }
 
 fn count(tasks: &[PlanTask]) -> usize {
-    tasks.iter().map(|task| 1 + count(&task.tasks)).sum()
+    let one = |task: &PlanTask| 1 + task.alternatives.len() + count(&task.tasks);
+    tasks.iter().map(one).sum()
 }
 
 /// Indexes of siblings that have to be done before each, those that are not open replaced by what
@@ -257,6 +262,11 @@ pub(crate) fn children(siblings: &[PlanTask]) -> Vec<NewTask> {
 }
 
 impl PlanTask {
+    /// Whether an agent does it as it stands: nothing is made below it.
+    pub(crate) fn is_leaf(&self) -> bool {
+        self.tasks.is_empty() && self.alternatives.is_empty()
+    }
+
     /// What has to be made for it.
     #[must_use]
     pub fn as_new(&self, depends_on: Vec<String>) -> NewTask {
@@ -269,6 +279,7 @@ impl PlanTask {
             side_effects: self.side_effects,
             depends_on,
             children: children(&self.tasks),
+            alternatives: self.alternatives.clone(),
         }
     }
 }
@@ -293,6 +304,7 @@ mod tests {
             side_effects: false,
             depends_on: depends_on.iter().map(|&key| key.to_owned()).collect(),
             tasks: Vec::new(),
+            alternatives: Vec::new(),
             done,
             group: None,
             line: None,

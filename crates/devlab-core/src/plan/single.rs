@@ -63,6 +63,7 @@ impl Planner for Single {
                 side_effects: false,
                 depends_on: Vec::new(),
                 tasks: Vec::new(),
+                alternatives: Vec::new(),
                 done: false,
                 group: None,
                 line: None,

@@ -72,6 +72,7 @@ impl Policy {
             value(times.check_secs.as_ref()),
         ));
         all.push(("running".to_owned(), value(self.running.as_ref())));
+        all.push(("choose".to_owned(), value(self.choose.as_ref())));
         all.push(("share".to_owned(), value(self.share.as_ref())));
         all
     }
@@ -86,6 +87,7 @@ impl Policy {
         };
         let mut policy = Self {
             running: Some(super::Running::default()),
+            choose: Some(terms.choose),
             share: Some(1),
             ..Self::default()
         };

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::choice::Choose;
 use crate::id::{OrgId, ProjectId, TaskId};
 use crate::label::Labels;
 use crate::limit::{LimitKey, Scope};
@@ -94,6 +95,9 @@ pub struct Policy {
     /// What becomes of work under way on a task that another revision of a plan removes or changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub running: Option<Running>,
+    /// Who chooses among the alternatives of a task that passed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub choose: Option<Choose>,
     /// What runs at one time.
     #[serde(skip_serializing_if = "is_default")]
     pub concurrency: Concurrency,
@@ -249,6 +253,7 @@ impl Policy {
                 check_secs: self.time_limits.check_secs.or(below.time_limits.check_secs),
             },
             running: self.running.or(below.running),
+            choose: self.choose.or(below.choose),
             concurrency: Concurrency::default(),
             share: None,
         }
@@ -312,6 +317,7 @@ mod tests {
             "retries": { "lost": rule, "check": rule, "driver": rule, "conflict": rule },
             "time_limits": { "driver_secs": 4, "check_secs": 5 },
             "running": "finish",
+            "choose": "first",
             "concurrency": { "total": 6, "labels": { "gpu": 7 }, "runtimes": { "local": 8 } },
             "share": 9,
         })

@@ -5,12 +5,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::check::{CheckSet, DriverSpec, Sha256Hex};
+use crate::choice::Choose;
 use crate::label::Labels;
 use crate::limits::{
     BACKOFF_MAX, CHECK_RETRIES_MAX, DRIVER_RETRIES_MAX, LOST_RETRIES_MAX, SENT_BACK_MAX,
 };
 
-use super::{Policy, RetryRule};
+use super::{Policy, RetryRule, is_default};
 
 /// The part of a policy that is fixed for a task. Stored once under its hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +32,9 @@ pub struct Terms {
     pub driver_secs: Option<u32>,
     /// Longest time of a check, in seconds.
     pub check_secs: Option<u32>,
+    /// Who chooses among alternatives. Terms from before there were any have the same hash.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub choose: Choose,
 }
 
 /// How often and after which pauses something is tried again.
@@ -80,6 +84,7 @@ impl Default for Terms {
             conflict: Retry::of(SENT_BACK_MAX),
             driver_secs: None,
             check_secs: None,
+            choose: Choose::default(),
         }
     }
 }
@@ -98,6 +103,7 @@ impl Terms {
             conflict: Retry::under(policy.retries.conflict, base.conflict),
             driver_secs: policy.time_limits.driver_secs,
             check_secs: policy.time_limits.check_secs,
+            choose: policy.choose.unwrap_or_default(),
         }
     }
 

@@ -14,8 +14,8 @@ use crate::state::{Cause, ResumeTo, State, WaitReason};
 use crate::task::{Feedback, Task};
 use crate::tx::{Read, Tx};
 
-use super::policy;
 use super::step::{self, step};
+use super::{choice, policy};
 
 /// What a permission is answered with unless its agent names choices.
 const YES_OR_NO: [&str; 2] = ["yes", "no"];
@@ -98,6 +98,11 @@ pub(super) fn before_publication(view: &mut dyn Read, task: &Task) -> Result<boo
     Ok(!view.asks(task.id)?.iter().any(is_given))
 }
 
+/// Asks whether a result is the one of several that is taken.
+pub(super) fn whether_taken(tx: &mut dyn Tx, task: &Task) -> Result<()> {
+    open(tx, task, AskKind::Choice, None, task.head.clone(), "")
+}
+
 /// Asks whether a result may be published.
 pub(super) fn publication(tx: &mut dyn Tx, task: &Task) -> Result<()> {
     open(tx, task, AskKind::Publication, None, task.head.clone(), "")
@@ -146,7 +151,8 @@ pub(super) fn asked(
             step(tx, &mut task, park, "it asks too often", Some(attempt.id))?;
         }
     }
-    tx.put_task(&task)
+    tx.put_task(&task)?;
+    choice::parked(tx, &task)
 }
 
 fn put_question(

@@ -13,7 +13,7 @@ use crate::train::CandidateState;
 use crate::tx::{Effect, Read, RuleConfig, Tx, Work};
 
 use super::step::{self, step};
-use super::{policy, slots};
+use super::{choice, policy, slots};
 
 /// How stale `seen_at` of an agent may become before a claim writes it.
 const SEEN_EVERY_MS: i64 = 10_000;
@@ -154,6 +154,7 @@ fn claim_task(
             let park = Cause::Park(WaitReason::Attention, ResumeTo::Ready);
             step(tx, &mut task, park, "its target has no commit", None)?;
             tx.put_task(&task)?;
+            choice::parked(tx, &task)?;
             return Ok(None);
         }
     }

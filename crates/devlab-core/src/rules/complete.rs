@@ -13,7 +13,7 @@ use crate::train::CandidateState;
 use crate::tx::{RuleConfig, Tx};
 
 use super::step::{self, step};
-use super::{ask, finish, lease, policy, tell, train};
+use super::{ask, choice, finish, lease, policy, tell, train};
 
 /// What a check came to, as the harness reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -247,7 +247,7 @@ fn deliver(
         Some(attempt.id),
     )?;
     tx.put_task(&task)?;
-    train::enter(tx, &task)
+    choice::passed(tx, task)
 }
 
 fn try_again(
@@ -262,7 +262,8 @@ fn try_again(
     if failures > rule.most || task.side_effects {
         let park = Cause::Park(WaitReason::Attention, ResumeTo::Ready);
         step(tx, &mut task, park, why, Some(attempt.id))?;
-        return tx.put_task(&task);
+        tx.put_task(&task)?;
+        return choice::parked(tx, &task);
     }
     let delay = step::backoff(tx, cfg, rule, failures);
     task.not_before = Some(tx.now().plus(delay));

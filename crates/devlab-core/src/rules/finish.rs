@@ -1,5 +1,6 @@
 //! A task is done, and what that unblocks; composites start and end.
 
+use crate::choice::Choice;
 use crate::error::Result;
 use crate::git::{Oid, RefName};
 use crate::id::TaskId;
@@ -94,7 +95,8 @@ pub(super) fn complete_if_closed(tx: &mut dyn Tx, id: TaskId) -> Result<()> {
     let task = step::load(tx, id)?;
     let is_closed =
         task.kind == TaskKind::Composite && task.open_children == 0 && task.state == State::Running;
-    if is_closed {
+    // Without one that was taken there is no result, however many alternatives were called off.
+    if is_closed && task.choice != Some(Choice::Open) {
         complete_composite(tx, task)
     } else {
         Ok(())

@@ -20,7 +20,7 @@ use crate::train::{Candidate, CandidateState};
 use crate::tx::{RuleConfig, Tx};
 
 use super::step::{self, step};
-use super::{policy, slots, train};
+use super::{choice, policy, slots, train};
 
 /// Finds the attempt that a write carries, and takes its task back if its lease had ended and
 /// nobody has claimed the task since.
@@ -209,7 +209,8 @@ pub(super) fn lose(
     if let Some(why) = person {
         let park = Cause::Park(WaitReason::Attention, ResumeTo::Ready);
         step(tx, &mut task, park, why, was)?;
-        return tx.put_task(&task);
+        tx.put_task(&task)?;
+        return choice::parked(tx, &task);
     }
     // The first loss is most often a machine that went away: somebody else can begin at once.
     task.not_before = (task.tries.lost > 1)

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::json;
 
+use crate::choice::Choice;
 use crate::error::{Refusal, Result};
 use crate::event::{EventKind, NewEvent};
 use crate::id::TaskId;
@@ -64,7 +65,7 @@ impl<'a> Maker<'a> {
         let task = self.insert(tx, new, Some(parent), State::Blocked, path, 0)?;
         let key = format!("{prefix}{}", new.key);
         self.below.push((key.clone(), task.id));
-        self.insert_children(tx, &task, &new.children, &format!("{key}/"))?;
+        self.insert_children(tx, &task, &new.below(), &format!("{key}/"))?;
         parent.open_children += 1;
         tx.put_task(parent)?;
         Ok(task)
@@ -131,6 +132,22 @@ impl<'a> Maker<'a> {
         Ok(Labels::new(labels.into_keys())?)
     }
 
+    /// What a new task has to do with a choice. Without a repository there is nothing to choose from.
+    fn choice(&self, new: &NewTask, parent: Option<&Task>) -> Result<Option<Choice>> {
+        if new.alternatives.is_empty() {
+            let of_choice = parent.is_some_and(|parent| parent.choice.is_some());
+            return Ok(of_choice.then_some(Choice::Alternative));
+        }
+        if self.place.project.is_none() {
+            let problem = format!(
+                "\"{}\" needs a project to have alternatives",
+                new.spec.title
+            );
+            return Err(Refusal::invalid("alternatives", problem).into());
+        }
+        Ok(Some(Choice::Open))
+    }
+
     pub(super) fn insert(
         &mut self,
         tx: &mut dyn Tx,
@@ -142,11 +159,12 @@ impl<'a> Maker<'a> {
     ) -> Result<Task> {
         let (now, org) = (tx.now(), self.place.org);
         let id = self.next_id(tx);
-        let kind = self.kind.take().unwrap_or(if new.children.is_empty() {
-            TaskKind::Leaf
-        } else {
-            TaskKind::Composite
+        let below = new.alternatives.len() + new.children.len();
+        let kind = self.kind.take().unwrap_or(match below {
+            0 => TaskKind::Leaf,
+            _ => TaskKind::Composite,
         });
+        let choice = self.choice(new, parent)?;
         let requires = self.requires(new, kind)?;
         let project = self.place.project.as_ref().map(|(id, _)| *id);
         let goal = parent.map_or(id, |parent| parent.goal);
@@ -156,8 +174,11 @@ impl<'a> Maker<'a> {
             seq: 0,
             terms: terms.clone(),
             lane: governing.lane(project, goal, &requires),
-            review: governing.reviews(project, parent.is_none(), new.review),
+            // What goes on from a choice is what a person reviews.
+            review: choice != Some(Choice::Alternative)
+                && governing.reviews(project, parent.is_none(), new.review),
             told: false,
+            choice,
             org,
             project,
             parent: parent.map(|parent| parent.id),
@@ -174,7 +195,7 @@ impl<'a> Maker<'a> {
             lost: None,
             tries: Tries::default(),
             not_before: None,
-            open_children: u32::try_from(new.children.len()).unwrap_or(u32::MAX),
+            open_children: u32::try_from(below).unwrap_or(u32::MAX),
             started: false,
             head: None,
             prior: None,
@@ -189,19 +210,7 @@ impl<'a> Maker<'a> {
             updated_at: now,
         };
         task.seq = tx.insert_task(&task, &new.spec)?;
-        tx.append_event(&NewEvent {
-            org: task.org,
-            kind: EventKind::TaskCreated,
-            project: task.project,
-            task: Some(id),
-            attempt: None,
-            data: json!({
-                "title": new.spec.title,
-                "kind": kind,
-                "state": state.name(),
-                "parent": task.parent,
-            }),
-        })?;
+        announce(tx, &task, &new.spec.title)?;
         Ok(task)
     }
 
@@ -239,7 +248,7 @@ impl<'a> Maker<'a> {
             let key = format!("{prefix}{}", child.key);
             self.below.push((key.clone(), task.id));
             ids[i] = Some(task.id);
-            self.insert_children(tx, &task, &child.children, &format!("{key}/"))?;
+            self.insert_children(tx, &task, &child.below(), &format!("{key}/"))?;
         }
         for (i, dependent) in ids.iter().enumerate() {
             for dependency in depends(i) {
@@ -250,4 +259,20 @@ impl<'a> Maker<'a> {
         }
         Ok(())
     }
+}
+
+fn announce(tx: &mut dyn Tx, task: &Task, title: &str) -> Result<()> {
+    tx.append_event(&NewEvent {
+        org: task.org,
+        kind: EventKind::TaskCreated,
+        project: task.project,
+        task: Some(task.id),
+        attempt: None,
+        data: json!({
+            "title": title,
+            "kind": task.kind,
+            "state": task.state.name(),
+            "parent": task.parent,
+        }),
+    })
 }

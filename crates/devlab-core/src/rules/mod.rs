@@ -6,6 +6,7 @@
 //! | module | what happens |
 //! |---|---|
 //! | [`schedule`] | tasks and graphs are made; edges are added late |
+//! | [`choice`] | one of several alternatives is taken |
 //! | [`claim`] | an agent takes work |
 //! | [`lease`] | heartbeats, leases that end, agents that come back |
 //! | [`complete`] | an attempt ends |
@@ -28,6 +29,7 @@ pub mod ask;
 mod back;
 mod batch;
 pub mod bytes;
+pub mod choice;
 pub mod claim;
 pub mod complete;
 pub mod finish;

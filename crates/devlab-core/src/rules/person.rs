@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::ask::AskKind;
 use crate::attempt::AttemptState;
 use crate::check::{DriverSpec, Sha256Hex};
+use crate::choice::Choice;
 use crate::error::{Refusal, Result};
 use crate::event::{EventKind, NewEvent};
 use crate::id::TaskId;
@@ -20,7 +21,7 @@ use crate::tx::Tx;
 use super::policy::Governing;
 use super::schedule::DEFAULT_DRIVER_LABEL;
 use super::step::{self, step};
-use super::{ask, finish, plan, policy, review, schedule, train};
+use super::{ask, choice, finish, plan, policy, review, schedule, train};
 
 /// Approves what waits for it: a draft, which from now on is judged by what `settings`, those of its
 /// project, and policy say now; the start of a task; or the publication of its result. Who says so
@@ -35,6 +36,10 @@ pub fn approve(
     settings: Option<&ProjectSettings>,
 ) -> Result<Task> {
     let mut task = step::load(tx, id)?;
+    if let Some(parent) = choice::choosable(&task) {
+        choice::choose(tx, parent, id, by)?;
+        return step::load(tx, id);
+    }
     match task.state {
         State::Waiting(WaitReason::Approval, to) => {
             let kinds = [AskKind::Start, AskKind::Publication];
@@ -122,7 +127,7 @@ pub fn fail(tx: &mut dyn Tx, id: TaskId) -> Result<Task> {
     step::load(tx, id)
 }
 
-fn end(tx: &mut dyn Tx, mut task: Task, cause: Cause, why: &str) -> Result<()> {
+pub(super) fn end(tx: &mut dyn Tx, mut task: Task, cause: Cause, why: &str) -> Result<()> {
     train::leave(tx, &task)?;
     step::unqueue(tx, &task)?;
     for attempt in task.live.take().into_iter().chain(task.lost.take()) {
@@ -137,6 +142,7 @@ fn end(tx: &mut dyn Tx, mut task: Task, cause: Cause, why: &str) -> Result<()> {
     if task.kind == TaskKind::Composite {
         end_children(tx, task.id)?;
     }
+    choice::ended(tx, &task)?;
     if task.state == State::Cancelled {
         finish::closed(tx, &task)?;
     }
@@ -176,6 +182,7 @@ pub fn retry(tx: &mut dyn Tx, id: TaskId) -> Result<Task> {
             ))
             .into());
         }
+        choice::refuse_another(&parent, &task)?;
     }
     revive(tx, task)?;
     step::load(tx, id)
@@ -220,7 +227,8 @@ fn revive(tx: &mut dyn Tx, mut task: Task) -> Result<()> {
     tx.put_task(&task)?;
     for child in tx.children(task.id)? {
         let child = step::load(tx, child)?;
-        if matches!(child.state, State::Failed | State::Cancelled) {
+        let ended = matches!(child.state, State::Failed | State::Cancelled);
+        if ended && choice::refuse_another(&task, &child).is_ok() {
             revive(tx, child)?;
         }
     }
@@ -272,6 +280,9 @@ pub fn update(tx: &mut dyn Tx, id: TaskId, change: Change) -> Result<Task> {
             spec.goal = goal;
         }
         tx.put_task_spec(id, &spec)?;
+        if task.choice == Some(Choice::Open) {
+            choice::reword(tx, id, &spec.goal)?;
+        }
     }
     if let Some(driver) = change.driver {
         drive_with(tx, &mut task, driver)?;

@@ -95,6 +95,7 @@ pub fn create_goal(
         side_effects: false,
         depends_on: Vec::new(),
         children: Vec::new(),
+        alternatives: Vec::new(),
     };
     let goal = Maker::new(place).unplanned(tx, &new)?;
     for (i, dependency) in place.depends_on.iter().enumerate() {
@@ -152,6 +153,10 @@ fn composite(tx: &mut dyn Tx, id: TaskId) -> Result<Task> {
     if task.kind != TaskKind::Composite {
         return Err(Refusal::invalid("task", "is a leaf: only a composite has a plan").into());
     }
+    if task.choice.is_some() {
+        let problem = "is a choice among alternatives: it has no plan of its own";
+        return Err(Refusal::invalid("task", problem).into());
+    }
     if !step::takes_children(&task) {
         let text = format!("the task is {} already", task.state);
         return Err(Refusal::Conflict(text).into());
@@ -172,6 +177,10 @@ fn check_size(task: &Task, plan: &Plan) -> Result<()> {
             GRAPH_TASKS_MAX,
         ));
     }
+    if task.project.is_none() && has_alternatives(&plan.tasks) {
+        let problem = "needs a project: without one there is nothing to choose from";
+        return Err(Refusal::invalid("alternatives", problem).into());
+    }
     if usize::from(task.depth) + depth(&plan.tasks) > usize::from(DEPTH_MAX) {
         return Err(limit("depth of nesting", usize::from(DEPTH_MAX)));
     }
@@ -179,8 +188,16 @@ fn check_size(task: &Task, plan: &Plan) -> Result<()> {
 }
 
 fn depth(tasks: &[PlanTask]) -> usize {
-    let below = tasks.iter().map(|task| 1 + depth(&task.tasks));
-    below.max().unwrap_or(0)
+    let one = |task: &PlanTask| match task.alternatives.is_empty() {
+        true => 1 + depth(&task.tasks),
+        false => 2,
+    };
+    tasks.iter().map(one).max().unwrap_or(0)
+}
+
+fn has_alternatives(tasks: &[PlanTask]) -> bool {
+    let one = |task: &PlanTask| !task.alternatives.is_empty() || has_alternatives(&task.tasks);
+    tasks.iter().any(one)
 }
 
 fn event(tx: &mut dyn Tx, task: &Task, revision: &Revision) -> Result<()> {
@@ -315,6 +332,7 @@ fn goal_itself(
         side_effects: false,
         depends_on: Vec::new(),
         children: Vec::new(),
+        alternatives: Vec::new(),
     };
     tx.put_task_spec(task.id, &plan.goal)?;
     task.requires = Maker::new(place).requires(&new, TaskKind::Composite)?;

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::attempt::AttemptState;
 use crate::check::Sha256Hex;
+use crate::choice::Choice;
 use crate::error::{Refusal, Result};
 use crate::event::{EventKind, NewEvent};
 use crate::id::{OrgId, ProjectId, TaskId};
@@ -76,10 +77,12 @@ impl Governing {
         }
     }
 
-    /// Whether a person reviews the result of a task whatever was asked of it.
+    /// Whether a person reviews the result of a task whatever was asked of it. That of an alternative
+    /// is reviewed as the result of the choice.
     #[must_use]
     pub fn wants_review(&self, task: &Task) -> bool {
-        self.reviews(task.project, task.is_goal(), Some(false))
+        task.choice != Some(Choice::Alternative)
+            && self.reviews(task.project, task.is_goal(), Some(false))
     }
 }
 

@@ -7,6 +7,7 @@
 //! | changed | not begun | it gets the new words in place |
 //! | changed | under way | it is called off, or goes on ([`Running`]); a new one does the new words |
 //! | changed | done, failed or cancelled | a new one does the new words |
+//! | changed | has or had alternatives | it is called off, or goes on ([`Running`]); a new one does the new words |
 //! | removed | done | nothing |
 //! | removed | not begun, failed | it is called off |
 //! | removed | under way | it is called off, or goes on ([`Running`]) |
@@ -155,6 +156,11 @@ impl<'a> Replan<'a> {
             let keys = [old_key, new_key].map(|key| format!("{key}/{}", child.key));
             self.keep(child, &keys[0], &keys[1]);
         }
+        for number in 1..=task.alternatives.len() {
+            if let Some(id) = self.old_ids.get(&format!("{old_key}/{number}")) {
+                self.new_ids.insert(format!("{new_key}/{number}"), *id);
+            }
+        }
     }
 
     fn make(&mut self, tx: &mut dyn Tx, level: &Level<'_>, j: usize) -> Result<()> {
@@ -184,7 +190,7 @@ impl<'a> Replan<'a> {
         };
         let task = step::load(tx, id)?;
         let (before, planned) = (&level.old[i], &level.new[j]);
-        let leaves = before.tasks.is_empty() && planned.tasks.is_empty();
+        let leaves = before.is_leaf() && planned.is_leaf();
         if leaves && !task.state.has_started() {
             self.reword(tx, task, planned)?;
             self.new_ids.insert(level.new_key(j), id);

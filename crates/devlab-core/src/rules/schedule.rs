@@ -1,11 +1,13 @@
 //! Tasks and graphs are made; edges are added late.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::check::CheckSet;
+use crate::choice::{self, Alternative, Choice};
 use crate::error::{Refusal, Result};
 use crate::event::{EventKind, NewEvent};
 use crate::git::Oid;
@@ -52,6 +54,20 @@ pub struct NewTask {
     /// Children; a task with children is a composite.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub children: Vec<Self>,
+    /// Ways to do it, of which one is taken: a task with alternatives is a composite of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<Alternative>,
+}
+
+impl NewTask {
+    /// What is made below it.
+    #[must_use]
+    pub fn below(&self) -> Cow<'_, [Self]> {
+        match self.alternatives.is_empty() {
+            true => Cow::Borrowed(&self.children),
+            false => Cow::Owned(choice::leaves(self)),
+        }
+    }
 }
 
 /// Where new tasks go.
@@ -113,7 +129,7 @@ pub fn create(tx: &mut dyn Tx, place: &Place, new: &NewTask) -> Result<Created> 
         parent.open_children += 1;
         tx.put_task(&parent)?;
     }
-    maker.insert_children(tx, &task, &new.children, "")?;
+    maker.insert_children(tx, &task, &new.below(), "")?;
     for (i, dependency) in place.depends_on.iter().enumerate() {
         add_edge(tx, *dependency, task.id, &format!("depends_on[{i}]"))?;
     }
@@ -133,6 +149,10 @@ fn accepting_parent(tx: &mut dyn Tx, id: TaskId, place: &Place) -> Result<Task> 
     if parent.kind != TaskKind::Composite {
         return Err(Refusal::invalid("parent", "is a leaf: only a composite has children").into());
     }
+    if parent.choice.is_some() {
+        let problem = "is a choice among alternatives: it takes no other tasks";
+        return Err(Refusal::invalid("parent", problem).into());
+    }
     if !step::takes_children(&parent) {
         return Err(Refusal::Conflict(format!("the parent is {} already", parent.state)).into());
     }
@@ -151,7 +171,7 @@ fn accepting_parent(tx: &mut dyn Tx, id: TaskId, place: &Place) -> Result<Task> 
 }
 
 pub(super) fn count(new: &NewTask) -> usize {
-    1 + new.children.iter().map(count).sum::<usize>()
+    1 + new.alternatives.len() + new.children.iter().map(count).sum::<usize>()
 }
 
 pub(super) fn validate(new: &NewTask, at: &str, depth: u8) -> Result<()> {
@@ -177,7 +197,14 @@ pub(super) fn validate(new: &NewTask, at: &str, depth: u8) -> Result<()> {
         let problem = format!("at most {DEPENDENCIES_MAX} dependencies");
         return Err(Refusal::invalid(field("depends_on"), problem).into());
     }
-    if depth > DEPTH_MAX {
+    if let Err(refusal) = choice::validate(
+        &new.alternatives,
+        !new.children.is_empty(),
+        new.side_effects,
+    ) {
+        return Err(refusal.at(field).into());
+    }
+    if depth + u8::from(!new.alternatives.is_empty()) > DEPTH_MAX {
         let limit = u64::from(DEPTH_MAX);
         return Err(Refusal::Limit {
             what: "depth of nesting",
@@ -269,6 +296,10 @@ pub fn add_edge(tx: &mut dyn Tx, dependency: TaskId, dependent: TaskId, field: &
     if from.parent != to.parent {
         let problem =
             "has another parent: only siblings, or goals of one org, depend on each other";
+        return Err(Refusal::invalid(field, problem).into());
+    }
+    if to.choice == Some(Choice::Alternative) {
+        let problem = "is another alternative of the same task: they do not wait for each other";
         return Err(Refusal::invalid(field, problem).into());
     }
     if to.state.has_started() {
@@ -377,6 +408,7 @@ pub(super) fn add_rework_child(
         review: false,
         accepted: None,
         told: true,
+        choice: None,
         proof: Proof::Open,
         created_at: now,
         updated_at: now,
@@ -384,10 +416,9 @@ pub(super) fn add_rework_child(
     };
     let spec = TaskSpec {
         title,
-        goal: spec.goal,
-        driver: spec.driver,
         checks: Vec::new(),
         artifacts: Vec::new(),
+        ..spec
     };
     child.seq = tx.insert_task(&child, &spec)?;
     tx.add_feedback(id, feedback)?;
@@ -428,6 +459,7 @@ pub fn adopt(
         side_effects: false,
         depends_on: Vec::new(),
         children: Vec::new(),
+        alternatives: Vec::new(),
     };
     let mut maker = Maker::new(place);
     maker.reserved = Some(id);

@@ -1,12 +1,13 @@
 //! Why a task does not move.
 
+use crate::choice::Choice;
 use crate::error::Result;
-use crate::id::TaskId;
 use crate::label::Labels;
 use crate::state::{State, TaskKind, WaitReason};
 use crate::task::Task;
 use crate::tx::Read;
 
+use super::choice::choosable;
 use super::schedule::DEFAULT_DRIVER_LABEL;
 use super::{agents, slots};
 
@@ -20,13 +21,19 @@ const NAMED_MAX: usize = 3;
 pub fn reason(view: &mut dyn Read, task: &Task) -> Result<Option<String>> {
     match task.state {
         State::Draft => Ok(Some("it waits for an approval".to_owned())),
-        State::Waiting(reason, _) => Ok(Some(format!("it waits for {}", waits_for(reason)))),
+        State::Waiting(reason, _) => Ok(Some(match choosable(task) {
+            Some(parent) => format!(
+                "it waits for the choice among its alternatives; `devlab task choose {parent} {}` takes it",
+                task.id
+            ),
+            None => format!("it waits for {}", waits_for(reason)),
+        })),
         State::Blocked => blocked(view, task),
         State::Ready => match backs_off(view, task) {
             Some(why) => Ok(Some(why)),
             None => ready(view, task, &mut None),
         },
-        State::Running if task.kind == TaskKind::Composite => composite(view, task.id, &mut None),
+        State::Running if task.kind == TaskKind::Composite => composite(view, task, &mut None),
         State::Running | State::Integrating | State::Done | State::Failed | State::Cancelled => {
             Ok(None)
         }
@@ -123,9 +130,9 @@ fn blocked(view: &mut dyn Read, task: &Task) -> Result<Option<String>> {
 }
 
 /// A running composite in which nothing can move is stuck.
-fn composite(view: &mut dyn Read, id: TaskId, able: &mut Able) -> Result<Option<String>> {
-    let mut stopped = Vec::new();
-    for id in view.children(id)? {
+fn composite(view: &mut dyn Read, task: &Task, able: &mut Able) -> Result<Option<String>> {
+    let (mut stopped, mut passed) = (Vec::new(), Vec::new());
+    for id in view.children(task.id)? {
         let Some(child) = view.task(id)? else {
             continue;
         };
@@ -137,17 +144,27 @@ fn composite(view: &mut dyn Read, id: TaskId, able: &mut Able) -> Result<Option<
                 Some(why) => stopped.push(format!("{id} is ready, but {why}")),
             },
             State::Running if child.kind == TaskKind::Leaf => return Ok(None),
-            State::Running => match composite(view, id, able)? {
+            State::Running => match composite(view, &child, able)? {
                 None => return Ok(None),
                 Some(_) => stopped.push(format!("{id} is stuck")),
             },
             State::Done | State::Cancelled | State::Blocked => {}
+            State::Waiting(..) if choosable(&child).is_some() => passed.push(id.to_string()),
             State::Draft | State::Waiting(..) | State::Failed => {
                 stopped.push(format!("{id} is {}", child.state));
             }
         }
     }
-    let why = if stopped.is_empty() {
+    if !passed.is_empty() {
+        let text = format!(
+            "somebody has to choose among its alternatives: {}",
+            list(&passed)
+        );
+        return Ok(Some(text));
+    }
+    let why = if task.choice == Some(Choice::Open) && stopped.is_empty() {
+        "none of its alternatives is left: retry one, or cancel it".to_owned()
+    } else if stopped.is_empty() {
         "every child that is left depends on one that will not be done".to_owned()
     } else {
         list(&stopped)

@@ -44,7 +44,15 @@ fn fill_in(task: &mut NewTask, values: &BTreeMap<String, String>) {
     let title = words(&task.spec.title, values);
     task.spec.title = title.chars().take(TITLE_CHARS_MAX).collect();
     task.spec.goal = words(&task.spec.goal, values);
-    if let Some(DriverSpec::Command(command)) = &mut task.spec.driver {
+    let ways = task.alternatives.iter_mut();
+    let titles = ways.filter_map(|way| way.title.as_mut());
+    for title in titles {
+        *title = words(title, values).chars().take(TITLE_CHARS_MAX).collect();
+    }
+    let ways = task.alternatives.iter_mut();
+    let drivers = ways.filter_map(|way| way.driver.as_mut());
+    for driver in drivers.chain(&mut task.spec.driver) {
+        let DriverSpec::Command(command) = driver;
         for (name, value) in values {
             let variable = format!("{VARIABLE}{}", name.to_ascii_uppercase());
             // What the template itself says counts.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use devlab_core::ask::AskKind;
 use devlab_core::attempt::{AttemptKind, AttemptState};
+use devlab_core::choice::Choice;
 use devlab_core::event::EventKind;
 use devlab_core::label::Labels;
 use devlab_core::limit::{Lane, Scope, Slots};
@@ -69,6 +71,7 @@ pub(crate) fn check(tx: &MemTx, events_seen: usize) {
         composite(task);
         result(tx, task);
         asks(tx, task);
+        choices(tx, task);
     }
     plans(tx);
     numbers(tx);
@@ -301,7 +304,11 @@ fn composite(task: &Task) {
             assert!(closed, "ends before its children: {task:?}");
         }
         State::Running => {
-            assert!(!closed, "does not end with its children: {task:?}");
+            let has_none = task.choice == Some(Choice::Open);
+            assert!(
+                !closed || has_none,
+                "does not end with its children: {task:?}"
+            );
             assert!(task.started, "{task:?}");
         }
         _ => {}
@@ -385,6 +392,84 @@ fn asks(tx: &MemTx, task: &Task) {
         "{task:?}"
     );
     assert_eq!((task.live, task.lost), (None, None), "holds: {task:?}");
+}
+
+/// One alternative at most gets into its target, what passed waits until it is known which one, and
+/// nobody waits for a choice that needs nobody.
+fn choices(tx: &MemTx, task: &Task) {
+    match task.choice {
+        None => return,
+        Some(Choice::Alternative) => return alternative(tx, task),
+        Some(Choice::Open | Choice::Taken(_)) => {}
+    }
+    let all = || children(tx, task).filter(|child| child.choice == Some(Choice::Alternative));
+    assert!(
+        task.kind == TaskKind::Composite && all().count() > 1,
+        "{task:?}"
+    );
+    let published = tx.candidates.values().filter(|candidate| {
+        let one = |id: TaskId| all().any(|child| child.id == id);
+        let mut entries = candidate.entries.iter();
+        candidate.state == CandidateState::Published && entries.any(|e| one(e.task))
+    });
+    assert!(
+        published.count() <= 1,
+        "more than one was integrated: {task:?}"
+    );
+    let done = all().filter(|child| child.state == State::Done).count();
+    let ends = matches!(task.state, State::Done | State::Integrating);
+    assert_eq!(
+        done,
+        usize::from(ends).max(done),
+        "ends without one: {task:?}"
+    );
+    assert!(done <= 1, "{task:?}");
+    if task.choice == Some(Choice::Open) && task.state == State::Running {
+        let passed = all().filter(|c| matches!(c.state, State::Waiting(_, ResumeTo::Integrating)));
+        let at_work = all().any(|child| {
+            !matches!(
+                child.state,
+                State::Failed
+                    | State::Cancelled
+                    | State::Waiting(WaitReason::Attention, _)
+                    | State::Waiting(_, ResumeTo::Integrating)
+            )
+        });
+        assert!(at_work || passed.count() != 1, "chooses nothing: {task:?}");
+    }
+}
+
+fn alternative(tx: &MemTx, task: &Task) {
+    let parent = parent(tx, task).and_then(|parent| parent.choice);
+    assert!(
+        task.kind == TaskKind::Leaf && !task.side_effects,
+        "{task:?}"
+    );
+    assert!(tx.edges.iter().all(|(a, b)| *a != task.id && *b != task.id));
+    match parent {
+        Some(Choice::Open) => {
+            let waits = State::Waiting(WaitReason::Approval, ResumeTo::Integrating);
+            let far = matches!(task.state, State::Integrating | State::Done)
+                || matches!(task.state, State::Waiting(_, ResumeTo::Integrating));
+            assert!(
+                !far || task.state == waits,
+                "goes on without a choice: {task:?}"
+            );
+            let open = tx.asks.get(&task.id).and_then(|asks| asks.last());
+            let asked = open.is_some_and(|ask| {
+                ask.kind == AskKind::Choice && ask.answer.is_none() && ask.head == task.head
+            });
+            assert!(asked || task.state != waits, "asks nobody: {task:?}");
+        }
+        Some(Choice::Taken(one)) if one == task.id => {
+            assert!(
+                !matches!(task.state, State::Failed | State::Cancelled),
+                "{task:?}"
+            );
+        }
+        Some(Choice::Taken(_)) => assert_eq!(task.state, State::Cancelled, "{task:?}"),
+        Some(Choice::Alternative) | None => panic!("an alternative of nothing: {task:?}"),
+    }
 }
 
 /// One revision at most is current, each came from the one before it, and its tasks are there.

@@ -85,6 +85,7 @@ pub(crate) fn leaf(key: &str, depends_on: &[&str]) -> NewTask {
         side_effects: false,
         depends_on: depends_on.iter().map(|key| (*key).to_owned()).collect(),
         children: vec![],
+        alternatives: vec![],
     }
 }
 
@@ -355,7 +356,10 @@ impl Lab {
                 text: format!("what of {}?", attempt.number),
                 choices: match kind {
                     AskKind::Question => vec!["this".into(), "that".into()],
-                    AskKind::Start | AskKind::Publication | AskKind::Permission => vec![],
+                    AskKind::Start
+                    | AskKind::Publication
+                    | AskKind::Choice
+                    | AskKind::Permission => vec![],
                 },
             },
         }

@@ -8,6 +8,7 @@
 mod asks;
 mod batches;
 mod blobs;
+mod choices;
 mod graph;
 mod invariants;
 mod lab;
@@ -29,6 +30,7 @@ mod starts;
 mod trains;
 mod world;
 mod world_asks;
+mod world_choices;
 mod world_claims;
 mod world_plans;
 mod world_policies;

@@ -26,6 +26,7 @@ pub(crate) fn task(key: &str, depends_on: &[&str]) -> PlanTask {
         side_effects: false,
         depends_on: new.depends_on,
         tasks: vec![],
+        alternatives: vec![],
         done: false,
         group: None,
         line: None,

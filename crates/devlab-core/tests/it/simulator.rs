@@ -5,12 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use devlab_core::TaskId;
 use devlab_core::ask::Reply;
+use devlab_core::attempt::AttemptState;
+use devlab_core::choice::Choice;
 use devlab_core::patch::Verdict;
 use devlab_core::plan::PlanState;
 use devlab_core::policy::Level;
 use devlab_core::rules::plan::Running;
 use devlab_core::rules::policy::current;
 use devlab_core::state::{ResumeTo, State, WaitReason};
+use devlab_core::task::Task;
 use devlab_core::train::TrainStep;
 use devlab_core::tx::Read;
 use proptest::collection::vec;
@@ -46,6 +49,15 @@ const HAPPENS: &[&str] = &[
     "cancel",
     "cancelled write",
     "check fails",
+    "choice open again",
+    "choice refused",
+    "chosen",
+    "chosen again",
+    "chosen by checks",
+    "chosen by a person",
+    "first chosen",
+    "approval chooses",
+    "edge refused: alternatives",
     "claim nothing",
     "claim nothing: limits",
     "claim over capacity",
@@ -167,7 +179,13 @@ fn end_well(lab: &mut Lab) {
 /// Goals that have failed or cancelled parts, and goals that depend on them.
 fn dead_goals(lab: &Lab) -> BTreeSet<TaskId> {
     let ended = |state| matches!(state, State::Failed | State::Cancelled);
-    let parts = lab.tx.tasks.values().filter(|task| ended(task.state));
+    // What another alternative was taken for is not missed.
+    let missed = |task: &&Task| {
+        let parent = task.parent.map(|parent| lab.task(parent).choice);
+        let spare = task.choice.is_some() && matches!(parent, Some(Some(Choice::Taken(_))));
+        ended(task.state) && !spare
+    };
+    let parts = lab.tx.tasks.values().filter(missed);
     let mut dead: BTreeSet<TaskId> = parts.map(|task| task.goal).collect();
     loop {
         let next = lab.tx.edges.iter().find(|(from, to)| {
@@ -201,7 +219,10 @@ fn revive(lab: &mut Lab) {
             // One whose parent is done without it stays as it is.
             let parent = lab.task(id).parent;
             let done = lab.retry(id).is_ok();
-            assert!(done || parent.is_some_and(|p| !matches!(lab.state(p), State::Running)));
+            let taken =
+                parent.is_some_and(|p| matches!(lab.task(p).choice, Some(Choice::Taken(_))));
+            let stays = parent.is_some_and(|p| !matches!(lab.state(p), State::Running));
+            assert!(done || stays || taken);
         }
     }
     invariants::check(&lab.tx, lab.tx.events.len());
@@ -222,7 +243,10 @@ fn good_world(lab: &mut Lab) {
         lab.release();
         lab.start_all();
         for attempt in lab.tx.live() {
-            lab.pass(&attempt);
+            // Another alternative may have been taken meanwhile.
+            if lab.attempt_state(attempt.id) == AttemptState::Live {
+                lab.pass(&attempt);
+            }
         }
         while let Some(attempt) = lab.claim(able).unwrap() {
             lab.pass(&attempt);
@@ -272,7 +296,9 @@ fn good_persons(lab: &mut Lab) {
     for id in ids(lab, |s| {
         matches!(s, State::Waiting(WaitReason::Approval, _))
     }) {
-        lab.approve_task(id).unwrap();
+        if matches!(lab.state(id), State::Waiting(WaitReason::Approval, _)) {
+            lab.approve_task(id).unwrap();
+        }
     }
     for id in ids(lab, asks) {
         lab.answer(id, &Reply::Words("do".into())).unwrap();

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use devlab_core::ask::Ask;
 use devlab_core::attempt::{Attempt, AttemptKind, AttemptState};
+use devlab_core::choice::Choice;
 use devlab_core::label::Labels;
 use devlab_core::patch::Verdict;
 use devlab_core::rules::complete::Outcome;
@@ -88,7 +89,7 @@ impl World {
         *self.counts.entry(what).or_insert(0) += 1;
     }
 
-    fn graph(&mut self, key: &str, depth: usize) -> NewTask {
+    fn graph(&mut self, key: &str, depth: usize, in_project: bool) -> NewTask {
         let children = if depth < 3 && self.dice.below(4) > depth {
             1 + self.dice.below(5)
         } else {
@@ -96,7 +97,7 @@ impl World {
         };
         let mut list: Vec<NewTask> = Vec::new();
         for i in 0..children {
-            let mut child = self.graph(&format!("k{i}"), depth + 1);
+            let mut child = self.graph(&format!("k{i}"), depth + 1, in_project);
             for sibling in &list {
                 if self.dice.one_in(5) {
                     child.depends_on.push(sibling.key.clone());
@@ -110,6 +111,9 @@ impl World {
         new.priority = i16::try_from(self.dice.below(3)).unwrap() - 1;
         new.review = self.dice.one_in(8).then_some(true);
         new.side_effects = self.dice.one_in(12);
+        if in_project && children == 0 && !new.side_effects {
+            new.alternatives = self.alternatives();
+        }
         if self.dice.one_in(6) {
             new.spec.driver = None;
         }
@@ -127,7 +131,9 @@ impl World {
         if self.dice.one_in(3) {
             place.depends_on.extend(self.dice.pick(&goals));
         }
-        let new = self.graph("goal", 0);
+        // Some come to their end soon, which others rarely do.
+        let depth = if self.dice.one_in(3) { 3 } else { 0 };
+        let new = self.graph("goal", depth, in_project);
         self.lab.create(&place, &new).unwrap();
         self.count("schedule");
     }
@@ -144,7 +150,7 @@ impl World {
             draft: self.dice.one_in(4),
             ..self.lab.place(self.lab.task(parent).project.is_some())
         };
-        let new = self.graph("late", 2);
+        let new = self.graph("late", 2, place.project.is_some());
         let made = self.lab.create(&place, &new).is_ok();
         self.count(if made {
             "add child"
@@ -420,6 +426,7 @@ impl World {
             refused => match code(refused) {
                 "cycle" => self.count("edge refused: cycle"),
                 "bad_state" => self.count("edge refused: started"),
+                "invalid" => self.count("edge refused: alternatives"),
                 other => panic!("unexpected {other}"),
             },
         }
@@ -460,13 +467,25 @@ impl World {
 
     fn approve(&mut self) {
         let plans: Vec<TaskId> = self.lab.tx.plans.keys().copied().collect();
+        let goals = self.dice.one_in(2);
         let waits = |task: &devlab_core::task::Task| {
+            if goals && !task.is_goal() {
+                return false;
+            }
             let draft = task.state == State::Draft && !plans.contains(&task.id);
             draft || matches!(task.state, State::Waiting(WaitReason::Approval, _))
         };
         if let Some(task) = self.pick_task(waits) {
             let waited = match self.lab.state(task) {
                 State::Waiting(_, ResumeTo::Ready) => "approval to start waited for",
+                _ if self
+                    .lab
+                    .task(task)
+                    .choice
+                    .is_some_and(|c| c == Choice::Alternative) =>
+                {
+                    "approval chooses"
+                }
                 State::Waiting(..) => "approval to publish waited for",
                 _ => "approve draft",
             };
@@ -529,6 +548,7 @@ impl World {
     pub(crate) fn act(&mut self, what: u8, seed: u32) {
         let seen = self.lab.tx.events.len();
         self.dice = Dice(u64::from(seed));
+        let choices = self.choices();
         match what {
             0..18 => self.claim(),
             18..20 => self.claim_again(),
@@ -566,11 +586,13 @@ impl World {
             112..115 => self.answer(),
             115..117 => self.tell(),
             117..119 => self.hear(),
-            _ => self.comment(),
+            119..121 => self.comment(),
+            _ => self.choose(),
         }
+        self.note_choices(&choices);
         invariants::check(&self.lab.tx, seen);
     }
 }
 
 /// How many things [`World::act`] knows.
-pub(crate) const ACTS: u8 = 121;
+pub(crate) const ACTS: u8 = 125;

@@ -13,7 +13,7 @@ use crate::world::World;
 
 impl World {
     /// Tasks of a random plan: few keys and few words, so that the next one has much in common.
-    fn planned(&mut self, depth: usize) -> Vec<PlanTask> {
+    fn planned(&mut self, depth: usize, in_project: bool) -> Vec<PlanTask> {
         let mut list: Vec<PlanTask> = Vec::new();
         for i in 0..6 {
             if self.dice.one_in(3) {
@@ -32,7 +32,10 @@ impl World {
                 }
             }
             if depth < 1 && self.dice.one_in(5) {
-                new.tasks = self.planned(depth + 1);
+                new.tasks = self.planned(depth + 1, in_project);
+            }
+            if in_project && new.tasks.is_empty() {
+                new.alternatives = self.alternatives();
             }
             list.push(new);
         }
@@ -43,8 +46,9 @@ impl World {
     }
 
     fn plan_goal(&mut self) {
-        let place = self.lab.place(!self.dice.one_in(3));
-        let wanted = proposal(plan(self.planned(0)), None);
+        let in_project = !self.dice.one_in(3);
+        let place = self.lab.place(in_project);
+        let wanted = proposal(plan(self.planned(0, in_project)), None);
         self.lab
             .unit(|tx| rules::plan::create_goal(tx, &place, &wanted))
             .unwrap();
@@ -56,7 +60,7 @@ impl World {
         let Some(id) = self.dice.pick(&planned) else {
             return self.plan_goal();
         };
-        let tasks = self.planned(0);
+        let tasks = self.planned(0, self.lab.task(id).project.is_some());
         let done = self.lab.propose(id, tasks).is_ok();
         self.count(if done { "proposed" } else { "proposal refused" });
     }

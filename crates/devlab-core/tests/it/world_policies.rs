@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use devlab_core::choice::Choose;
 use devlab_core::label::Labels;
 use devlab_core::policy::{
     Approvals, Concurrency, Level, Policy, Retries, RetryRule, Reviews, Running,
@@ -55,7 +56,7 @@ impl World {
                 plan: flag(self),
                 tasks: self.dice.one_in(2).then_some(selectors),
                 // Rarely reached, as it comes last.
-                publication: [None, Some(false), Some(true), Some(true)][self.dice.below(4)],
+                publication: [Some(false), Some(true), Some(true), Some(true)][self.dice.below(4)],
             },
             reviews: [None, Some(Reviews::Asked), Some(Reviews::Goals)][self.dice.below(3)],
             retries: Retries {
@@ -65,6 +66,7 @@ impl World {
                 conflict: rule(self),
             },
             running: self.dice.one_in(2).then_some(Running::Finish),
+            choose: self.dice.one_in(4).then_some(Choose::First),
             concurrency: self.limits(level),
             ..Policy::default()
         }

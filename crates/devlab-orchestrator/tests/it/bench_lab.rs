@@ -349,6 +349,7 @@ pub(crate) fn leaf(key: &str, depends_on: &[&str]) -> NewTask {
         side_effects: false,
         depends_on: depends_on.iter().map(|key| (*key).to_owned()).collect(),
         children: Vec::new(),
+        alternatives: Vec::new(),
     }
 }
 

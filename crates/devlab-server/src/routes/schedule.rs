@@ -17,6 +17,7 @@ use hyper::StatusCode;
 use utoipa_axum::routes;
 
 use super::support::{self, Site, done, mutate};
+use crate::convert_choice;
 use crate::extract::{Caller, Mutation};
 use crate::openapi::Routes;
 use crate::policy::{Policy, Roles};
@@ -84,10 +85,8 @@ pub(super) fn goal(body: Schedule) -> Result<NewTask> {
         }
     };
     let driver: Option<DriverSpec> = body.driver.map(Into::into);
-    let children = body
-        .tasks
-        .into_iter()
-        .map(|task| node(task, driver.as_ref()));
+    let tasks = body.tasks.into_iter().enumerate();
+    let children = tasks.map(|(i, task)| node(task, &format!("tasks[{i}]"), driver.as_ref()));
     let children = children.collect::<Result<_>>()?;
     Ok(NewTask {
         key: String::new(),
@@ -97,6 +96,7 @@ pub(super) fn goal(body: Schedule) -> Result<NewTask> {
         side_effects: false,
         depends_on: Vec::new(),
         children,
+        alternatives: convert_choice::wanted(body.best_of, body.alternatives)?,
         spec: TaskSpec {
             title,
             goal: text,
@@ -116,14 +116,15 @@ pub(super) fn title_of(text: &str) -> String {
         .collect()
 }
 
-fn node(task: GraphTask, inherited: Option<&DriverSpec>) -> Result<NewTask> {
+fn node(task: GraphTask, at: &str, inherited: Option<&DriverSpec>) -> Result<NewTask> {
     let own = task.driver.map(|driver: Driver| driver.into());
     let driver = own.or_else(|| inherited.cloned());
-    let children = task
-        .tasks
-        .into_iter()
-        .map(|child| node(child, driver.as_ref()));
+    let tasks = task.tasks.into_iter().enumerate();
+    let children =
+        tasks.map(|(i, child)| node(child, &format!("{at}.tasks[{i}]"), driver.as_ref()));
     let children = children.collect::<Result<_>>()?;
+    let alternatives = convert_choice::wanted(task.best_of, task.alternatives)
+        .map_err(|refusal| refusal.at(|field| format!("{at}.{field}")))?;
     Ok(NewTask {
         key: task.key,
         requires: Labels::new(&task.labels)?,
@@ -132,6 +133,7 @@ fn node(task: GraphTask, inherited: Option<&DriverSpec>) -> Result<NewTask> {
         side_effects: task.side_effects,
         depends_on: task.depends_on,
         children,
+        alternatives,
         spec: TaskSpec {
             goal: task.goal.unwrap_or_else(|| task.title.clone()),
             title: task.title,

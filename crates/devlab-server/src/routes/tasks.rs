@@ -26,6 +26,7 @@ use utoipa_axum::routes;
 
 use super::support::{self, PartQuery, Site, done, mutate};
 use crate::convert::{self, TaskParts};
+use crate::convert_choice;
 use crate::extract::{Caller, Idempotency, Mutation, PathId, Query};
 use crate::openapi::Routes;
 use crate::policy::{Policy, Roles};
@@ -185,6 +186,7 @@ pub(super) async fn make(
         side_effects: body.side_effects,
         depends_on: Vec::new(),
         children: Vec::new(),
+        alternatives: convert_choice::wanted(body.best_of, body.alternatives)?,
         spec: TaskSpec {
             goal: body.goal.unwrap_or_else(|| body.title.clone()),
             title: body.title,
@@ -378,7 +380,7 @@ actions! {
 }
 
 /// Approves what waits for it: a draft, which is judged by the checks that its project has now; the
-/// start of a task; or the publication of its result.
+/// start of a task; the publication of its result; or, of an alternative, that it is the one taken.
 #[utoipa::path(post, path = "/tasks/{id}/activate", tag = "tasks", operation_id = "task.activate",
     params(("id" = String, Path, description = "The task")),
     responses((status = 200, description = "The task", body = Task)))]

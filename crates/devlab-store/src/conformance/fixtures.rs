@@ -104,6 +104,7 @@ pub(super) fn task(n: u32) -> Task {
         terms: None,
         lane: Lane::default(),
         told: false,
+        choice: None,
         archived: false,
         created_at: at(n),
         updated_at: at(n),

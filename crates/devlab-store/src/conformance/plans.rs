@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use devlab_core::TaskId;
 use devlab_core::check::{Check, CommandSpec, DriverSpec};
+use devlab_core::choice::Alternative;
 use devlab_core::plan::revision::Decision;
 use devlab_core::plan::{Origin, Plan, PlanState, PlanTask, PlannerKind, Problem, Revision};
 
@@ -22,6 +23,14 @@ fn plan(title: &str) -> Plan {
         side_effects: false,
         depends_on: vec![],
         tasks: vec![],
+        alternatives: vec![
+            Alternative::default(),
+            Alternative {
+                title: Some("by \"hand\"".into()),
+                driver: spec("x").driver,
+                labels: Some(labels("gpu")),
+            },
+        ],
         done: true,
         group: None,
         line: None,
@@ -35,6 +44,7 @@ fn plan(title: &str) -> Plan {
         side_effects: true,
         depends_on: vec!["T000".into()],
         tasks: vec![leaf.clone()],
+        alternatives: vec![],
         done: false,
         group: Some("Phase 1: Setup – \"first\"".into()),
         line: Some(u32::MAX),

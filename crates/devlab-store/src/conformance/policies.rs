@@ -121,7 +121,9 @@ pub(super) async fn asks(lab: Lab) {
         text: "wh\u{e4}t?".into(),
         choices: match kind {
             AskKind::Question => vec!["t\u{e4}bs".into(), "\"sp\"".into()],
-            AskKind::Start | AskKind::Publication | AskKind::Permission => Vec::new(),
+            AskKind::Start | AskKind::Publication | AskKind::Choice | AskKind::Permission => {
+                Vec::new()
+            }
         },
         asked_at: at(number),
         answer: None,

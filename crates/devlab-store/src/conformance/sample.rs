@@ -157,7 +157,7 @@ fn tasks_of(n: u32) -> Vec<(&'static str, Vec<Value>)> {
         "open_children": 0, "started": true, "head": oid(1), "prior": oid(2), "merges": oid(3),
         "published": oid(4), "review": true, "accepted": oid(5), "side_effects": true,
         "proof": "proven", "check_set": digest(n), "terms": digest(n + 1), "lane": "org+gpu",
-        "told": true, "archived": true, "created_at": 14,
+        "told": true, "choice": "among", "chosen": task(8), "archived": true, "created_at": 14,
         "updated_at": 15});
     let empty = json!({"seq": n + 1, "id": task(1), "org": org, "project": null, "parent": null,
         "goal": task(1), "depth": 0, "kind": "composite", "state": "done", "waits": null,
@@ -166,7 +166,7 @@ fn tasks_of(n: u32) -> Vec<(&'static str, Vec<Value>)> {
         "open_children": 0, "started": false, "head": null, "prior": null, "merges": null,
         "published": null, "review": false, "accepted": null, "side_effects": false,
         "proof": "open", "check_set": null, "terms": null, "lane": "", "told": false,
-        "archived": false, "created_at": 16,
+        "choice": null, "chosen": null, "archived": false, "created_at": 16,
         "updated_at": 17});
     vec![
         ("tasks", vec![full, empty]),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use devlab_core::check::{Check, CheckSet, CommandSpec, DriverSpec};
+use devlab_core::choice::Choice;
 use devlab_core::limits::FEEDBACK_MAX;
 use devlab_core::state::{ResumeTo, State, TaskKind, WaitReason};
 use devlab_core::task::{Feedback, Proof, Task, TaskSpec, Tries};
@@ -49,6 +50,7 @@ fn full(n: u32) -> Task {
         terms: Some(hash("terms")),
         lane: "org,org+gpu".parse().unwrap(),
         told: true,
+        choice: Some(Choice::Taken(id(9))),
         archived: true,
         updated_at: at(16),
         ..task(n)

@@ -35,6 +35,7 @@ fn template(n: u32) -> Template {
             side_effects: true,
             depends_on: Vec::new(),
             children: Vec::new(),
+            alternatives: Vec::new(),
         },
         trigger: if n == 2 { hook } else { cron },
         enabled: n != 3,

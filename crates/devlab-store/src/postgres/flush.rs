@@ -14,8 +14,8 @@ use crate::sql::{Param, attempts, queues, tasks};
 /// What the columns of our tables hold, by name.
 fn kind_of(column: &str) -> Kind {
     match column {
-        "id" | "org" | "project" | "parent" | "goal" | "live" | "lost" | "task" | "candidate"
-        | "agent" | "attempt" | "work" | "dependency" | "dependent" => Kind::Id,
+        "id" | "org" | "project" | "parent" | "goal" | "live" | "lost" | "chosen" | "task"
+        | "candidate" | "agent" | "attempt" | "work" | "dependency" | "dependent" => Kind::Id,
         "started" | "review" | "side_effects" | "archived" | "draining" | "told" => Kind::Flag,
         "requires" | "head" | "prior" | "merges" | "published" | "accepted" | "check_set"
         | "base" | "result" | "claim_id" | "name" | "labels" | "runtime" | "title" | "driver"

@@ -45,6 +45,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "V10__schedules",
         include_str!("../../migrations/postgres/V10__schedules.sql"),
     ),
+    (
+        "V12__choices",
+        include_str!("../../migrations/postgres/V12__choices.sql"),
+    ),
 ];
 /// Key of the lock that is held while a schema is brought up to date: `devlab` as bytes.
 const LOCK: i64 = 0x6465_766c_6162;

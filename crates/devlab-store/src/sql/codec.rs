@@ -8,6 +8,7 @@ use devlab_core::ask::AskKind;
 use devlab_core::attempt::{AttemptKind, AttemptState, Failure, Phase};
 use devlab_core::auth::Role;
 use devlab_core::check::Isolation;
+use devlab_core::choice::Choice;
 use devlab_core::event::EventKind;
 use devlab_core::id::Id;
 use devlab_core::patch::{PatchState, Verdict};
@@ -16,7 +17,7 @@ use devlab_core::policy::Level;
 use devlab_core::state::{ResumeTo, State, StateName, TaskKind, WaitReason};
 use devlab_core::task::{Proof, Tries};
 use devlab_core::train::CandidateState;
-use devlab_core::{Oid, Timestamp};
+use devlab_core::{Oid, TaskId, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -269,6 +270,7 @@ impl Code for EventKind {
             Self::PolicySet => 16,
             Self::TaskAsked => 17,
             Self::TaskAnswered => 18,
+            Self::TaskChosen => 19,
         }
     }
 }
@@ -281,7 +283,35 @@ impl Code for AskKind {
             Self::Publication => 1,
             Self::Question => 2,
             Self::Permission => 3,
+            Self::Choice => 4,
         }
+    }
+}
+
+/// What a task has to do with a choice; a composite's has [`chosen`] besides it.
+pub(crate) fn choice_code(choice: Option<Choice>) -> Option<i64> {
+    match choice? {
+        Choice::Open | Choice::Taken(_) => Some(0),
+        Choice::Alternative => Some(1),
+    }
+}
+
+/// The alternative that was taken.
+pub(crate) fn chosen(choice: Option<Choice>) -> Option<TaskId> {
+    match choice? {
+        Choice::Taken(id) => Some(id),
+        Choice::Open | Choice::Alternative => None,
+    }
+}
+
+/// The choice of its two columns.
+pub(crate) fn decode_choice(code: Option<i64>, chosen: Option<TaskId>) -> DbResult<Option<Choice>> {
+    match (code, chosen) {
+        (None, None) => Ok(None),
+        (Some(0), None) => Ok(Some(Choice::Open)),
+        (Some(0), Some(id)) => Ok(Some(Choice::Taken(id))),
+        (Some(1), None) => Ok(Some(Choice::Alternative)),
+        _ => Err(DbError::Damaged("tasks.choice".into())),
     }
 }
 

@@ -8,8 +8,8 @@ use devlab_core::tx::Edge;
 use devlab_core::{Oid, ServerId, TaskId};
 
 use super::codec::{
-    Code, Cols, decode_state, decode_tries, int, json, opt_id, opt_text, opt_time, tries_code,
-    waits_code,
+    Code, Cols, choice_code, chosen, decode_choice, decode_state, decode_tries, int, json, opt_id,
+    opt_text, opt_time, tries_code, waits_code,
 };
 use super::error::{DbError, DbResult};
 use super::rows::{all, change, first};
@@ -18,7 +18,7 @@ use super::rows::{all, change, first};
 pub(crate) const COLUMNS: &str = "seq, id, org, project, parent, goal, depth, kind, state, waits, \
     unmet, priority, path, requires, attempts, live, lost, tries, not_before, open_children, \
     started, head, prior, merges, published, review, accepted, side_effects, proof, check_set, \
-    terms, lane, told, archived, created_at, updated_at";
+    terms, lane, told, choice, chosen, archived, created_at, updated_at";
 
 pub(crate) fn read_task(cols: &mut Cols<'_>) -> DbResult<Task> {
     Ok(Task {
@@ -54,6 +54,7 @@ pub(crate) fn read_task(cols: &mut Cols<'_>) -> DbResult<Task> {
         terms: cols.opt_parsed()?,
         lane: cols.parsed()?,
         told: cols.flag()?,
+        choice: decode_choice(cols.opt_int()?, cols.opt_id()?)?,
         archived: cols.flag()?,
         created_at: cols.time()?,
         updated_at: cols.time()?,
@@ -64,7 +65,7 @@ pub(crate) fn get(conn: &dyn Sql, id: TaskId) -> DbResult<Option<Task>> {
     const SQL: &str = "SELECT seq, id, org, project, parent, goal, depth, kind, state, waits, \
         unmet, priority, path, requires, attempts, live, lost, tries, not_before, open_children, \
         started, head, prior, merges, published, review, accepted, side_effects, proof, check_set, \
-        terms, lane, told, archived, created_at, updated_at FROM tasks WHERE id = ?1";
+        terms, lane, told, choice, chosen, archived, created_at, updated_at FROM tasks WHERE id = ?1";
     first(conn, SQL, params![id], read_task)
 }
 
@@ -113,7 +114,7 @@ pub(crate) fn new_row(task: &Task, seq: Option<u64>) -> Vec<Param<'_>> {
 }
 
 /// Columns of [`changing`] in their order.
-pub(crate) const CHANGING_COLUMNS: [&str; 28] = [
+pub(crate) const CHANGING_COLUMNS: [&str; 30] = [
     "kind",
     "state",
     "waits",
@@ -140,13 +141,15 @@ pub(crate) const CHANGING_COLUMNS: [&str; 28] = [
     "terms",
     "lane",
     "told",
+    "choice",
+    "chosen",
     "archived",
     "updated_at",
 ];
 
 /// What of a task changes. What it is born with (org, project, parent, goal, depth, time) stays, so
 /// that an update does not touch the indexes on it.
-pub(crate) fn changing(task: &Task) -> [Param<'_>; 28] {
+pub(crate) fn changing(task: &Task) -> [Param<'_>; 30] {
     [
         Param::Int(task.kind.code()),
         Param::Int(task.state.name().code()),
@@ -174,6 +177,8 @@ pub(crate) fn changing(task: &Task) -> [Param<'_>; 28] {
         opt_text(task.terms.as_ref().map(Sha256Hex::as_str)),
         Param::Text(task.lane.as_str()),
         Param::Flag(task.told),
+        choice_code(task.choice).map_or(Param::Null, Param::Int),
+        opt_id(chosen(task.choice)),
         Param::Flag(task.archived),
         Param::Int(task.updated_at.as_millis()),
     ]
@@ -183,9 +188,11 @@ pub(crate) fn insert(conn: &dyn Sql, task: &Task, spec: &TaskSpec) -> DbResult<u
     const SQL: &str = "INSERT INTO tasks (seq, id, org, project, parent, goal, depth, created_at, \
         kind, state, waits, unmet, priority, path, requires, attempts, live, lost, tries, \
         not_before, open_children, started, head, prior, merges, published, review, accepted, \
-        side_effects, proof, check_set, terms, lane, told, archived, updated_at) \
+        side_effects, proof, check_set, terms, lane, told, choice, chosen, archived, \
+        updated_at) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
-        ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36) RETURNING seq";
+        ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, \
+        ?37, ?38) RETURNING seq";
     const SPEC: &str = "INSERT INTO task_specs (seq, title, goal, driver, checks, artifacts) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     let row = new_row(task, conn.next_number(Number::Task));
@@ -220,7 +227,7 @@ pub(crate) fn put(conn: &dyn Sql, task: &Task) -> DbResult<()> {
         tries = ?11, not_before = ?12, open_children = ?13, started = ?14, head = ?15, \
         prior = ?16, merges = ?17, published = ?18, review = ?19, accepted = ?20, \
         side_effects = ?21, proof = ?22, check_set = ?23, terms = ?24, lane = ?25, told = ?26, \
-        archived = ?27, updated_at = ?28 WHERE seq = ?29 AND id = ?30";
+        choice = ?27, chosen = ?28, archived = ?29, updated_at = ?30 WHERE seq = ?31 AND id = ?32";
     let mut row = changing(task).to_vec();
     row.extend([Param::Int(int(task.seq)), Param::Id(task.id.bytes())]);
     if change(conn, SQL, &row)? == 1 {

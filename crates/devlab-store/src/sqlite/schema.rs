@@ -50,6 +50,10 @@ const MAIN_MIGRATIONS: &[(&str, &str)] = &[
         "V10__schedules",
         include_str!("../../migrations/main/V10__schedules.sql"),
     ),
+    (
+        "V12__choices",
+        include_str!("../../migrations/main/V12__choices.sql"),
+    ),
 ];
 const LOGS_MIGRATIONS: &[(&str, &str)] = &[
     (

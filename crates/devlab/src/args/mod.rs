@@ -36,7 +36,7 @@ Exit codes:
   4  the token is missing, unknown, or not allowed to
   5  there is no such thing
   6  it took too long
-  7  the work is done, and waits for a review before it is merged
+  7  the work is done, and waits for a review or a choice before it is merged
   8  no agent can do it: start one, or give the command
 130  Ctrl-C ended it";
 

@@ -229,13 +229,21 @@ pub(crate) enum TaskCommand {
     },
     /// Answer what its agent asks; the next attempt hears it, and goes on
     Answer(Answer),
+    /// What there is to choose from, or, with an alternative, take that one: the others are called off
+    Choose {
+        /// Id of the task that has alternatives
+        name: String,
+        /// The alternative: its number or its id
+        alternative: Option<String>,
+    },
     /// Call it off
     Cancel(Named),
     /// Let it be tried again
     Retry(Named),
     /// Hide it from lists
     Archive(Named),
-    /// Approve what waits for it: a draft, the start of a task, or the publication of a result
+    /// Approve what waits for it: a draft, the start of a task, the publication of a result, or that an
+    /// alternative is the one that is taken
     Approve(Named),
     /// Its log; with --output json, an object for each line of it, one a line
     Logs {
@@ -311,6 +319,9 @@ pub(crate) struct TaskNew {
     /// It waits for an approval
     #[arg(long)]
     pub(crate) draft: bool,
+    /// Try it N times at once, 2 to 8, and take one of the results
+    #[arg(long, value_name = "N")]
+    pub(crate) best_of: Option<u8>,
     /// Time limit of the command in seconds
     #[arg(long, value_name = "SECS")]
     pub(crate) driver_timeout: Option<u32>,
@@ -384,6 +395,9 @@ pub(crate) struct Run {
     /// Time limit of the command in seconds
     #[arg(long, value_name = "SECS")]
     pub(crate) driver_timeout: Option<u32>,
+    /// Try it N times at once, 2 to 8, and take one of the results
+    #[arg(long, value_name = "N")]
+    pub(crate) best_of: Option<u8>,
     /// Schedule it and leave
     #[arg(long)]
     pub(crate) no_wait: bool,

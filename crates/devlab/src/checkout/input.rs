@@ -2,6 +2,7 @@
 
 use devlab_core::Refusal;
 use devlab_core::check::{CheckSet, DriverSpec};
+use devlab_core::choice;
 use devlab_core::label::Labels;
 use devlab_core::limits::GOAL_BYTES_MAX;
 use devlab_core::name::{self, Name};
@@ -37,6 +38,7 @@ fn rules(run: &Run) -> Result<(), Refusal> {
         DriverSpec::from(driver).validate("what stands behind --")?;
     }
     Labels::new(&run.labels)?;
+    choice::wanted(run.best_of, None).map_err(|refusal| refusal.at(|_| "--best-of".to_owned()))?;
     if let Some(name) = &run.name {
         name.parse::<Name>()?;
     }

@@ -1,7 +1,7 @@
 //! `devlab run`: a goal in this checkout, from words to a merged commit.
 
 use devlab_api::client::Client;
-use devlab_api::task::{Schedule, TaskDetail};
+use devlab_api::task::{ChoiceRole, Schedule, TaskDetail};
 use devlab_core::TaskId;
 use devlab_core::state::{StateName, WaitReason};
 
@@ -117,6 +117,7 @@ async fn schedule(
         review: Some(run.review),
         depends_on,
         org: Some(place.project.org.to_string()),
+        best_of: run.best_of,
         ..Schedule::default()
     };
     let scheduled = client.schedule(&schedule).await?;
@@ -144,10 +145,14 @@ async fn report(context: &Context, client: &Client, detail: &TaskDetail) -> anyh
     } else if !receipts.is_empty() {
         list_receipts(context, &receipts)?;
     }
+    let chooses = choices(client, detail).await?;
     match (task.state, task.waiting_for) {
         (StateName::Done, _) => {
             done(client, detail).await;
             Ok(())
+        }
+        (StateName::Running, _) if chooses => {
+            std::process::exit(Exit::Review as i32);
         }
         (StateName::Waiting, Some(WaitReason::Review)) => {
             show::note(&format!("it waits for your review\n  → {}", review(detail)));
@@ -194,6 +199,24 @@ pub(super) fn review(detail: &TaskDetail) -> String {
         "`devlab patch diff {patch}` shows it; `devlab patch accept {patch}` has it merged, `devlab \
          patch reject {patch} -m TEXT` sends it back"
     )
+}
+
+/// Says what there is to choose from, if a person has to.
+async fn choices(client: &Client, detail: &TaskDetail) -> anyhow::Result<bool> {
+    if detail.task.choice != Some(ChoiceRole::Open) {
+        return Ok(false);
+    }
+    let choice = client.choice(detail.task.id).await?;
+    let passed = choice.alternatives.iter().filter(|one| one.choosable);
+    let passed = passed.count();
+    if passed > 0 {
+        let id = brief(&detail.task.id);
+        show::note(&format!(
+            "{passed} of its alternatives passed, and wait for your choice\n  → `devlab task choose \
+             {id}` shows them, `devlab task choose {id} NUMBER` takes one"
+        ));
+    }
+    Ok(passed > 0)
 }
 
 fn unfinished(detail: &TaskDetail) -> String {

@@ -4,10 +4,10 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use devlab_api::client::{Client, ClientError, LogChunk};
-use devlab_api::task::TaskDetail;
+use devlab_api::task::{ChoiceRole, TaskDetail};
 use devlab_core::TaskId;
 use devlab_core::attempt::AttemptKind;
-use devlab_core::state::{StateName, WaitReason};
+use devlab_core::state::{StateName, TaskKind, WaitReason};
 use futures::{Stream, StreamExt};
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -64,7 +64,7 @@ pub(crate) async fn until_settled(client: &Client, task: TaskId) -> anyhow::Resu
                 Ok(detail) => {
                     answered = Instant::now();
                     watch.see(&detail).await?;
-                    if is_settled(&detail) {
+                    if is_settled(&detail) || waits_for_a_choice(client, &detail).await? {
                         watch.finish().await?;
                         return Ok(detail);
                     }
@@ -93,6 +93,22 @@ fn is_settled(detail: &TaskDetail) -> bool {
         StateName::Blocked => detail.stuck.is_some(),
         StateName::Draft | StateName::Ready | StateName::Running | StateName::Integrating => false,
     }
+}
+
+/// Whether none of a task's alternatives goes on without a person. That agents are missing may be over
+/// in a moment.
+async fn waits_for_a_choice(client: &Client, detail: &TaskDetail) -> anyhow::Result<bool> {
+    if detail.task.choice != Some(ChoiceRole::Open) || detail.stuck.is_none() {
+        return Ok(false);
+    }
+    let choice = client.choice(detail.task.id).await?;
+    let rests = |state| {
+        matches!(
+            state,
+            StateName::Waiting | StateName::Failed | StateName::Cancelled
+        )
+    };
+    Ok(choice.alternatives.iter().all(|one| rests(one.state)))
 }
 
 async fn next(log: &mut Option<Chunks>) -> Option<Result<LogChunk, ClientError>> {
@@ -205,6 +221,15 @@ fn words(detail: &TaskDetail) -> String {
         StateName::Blocked => format!("waits for {}", show::count(task.unmet, "other task")),
         StateName::Ready if task.attempts > 0 => format!("waits for its try {}", task.attempts + 1),
         StateName::Ready => "waits for an agent".to_owned(),
+        StateName::Running if task.choice == Some(ChoiceRole::Open) => {
+            format!(
+                "{} work on it",
+                show::count(task.open_children, "alternative")
+            )
+        }
+        StateName::Running if task.kind == TaskKind::Composite => {
+            "its tasks are at work".to_owned()
+        }
         StateName::Running => works(task.attempts),
         StateName::Integrating => "is being merged and checked".to_owned(),
         StateName::Waiting => {

@@ -3,6 +3,7 @@
 pub(crate) mod agents;
 pub(crate) mod artifacts;
 pub(crate) mod checks;
+pub(crate) mod choices;
 mod file;
 pub(crate) mod find;
 pub(crate) mod goals;

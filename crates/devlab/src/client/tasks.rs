@@ -14,7 +14,7 @@ use devlab_core::task::Proof;
 use devlab_core::{AgentId, TaskId};
 
 use super::find::brief;
-use super::{all, checks, find, logs};
+use super::{all, checks, choices, find, logs};
 use crate::args::{Answer, Output, TaskCommand, TaskNew, TaskUpdate};
 use crate::context::Context;
 use crate::show::{self, time};
@@ -37,6 +37,9 @@ pub(crate) async fn run(context: &Context, command: TaskCommand) -> anyhow::Resu
             said(context, &client.tell_task(id, &TellTask { message }).await?)
         }
         TaskCommand::Answer(given) => answer(context, client, given).await,
+        TaskCommand::Choose { name, alternative } => {
+            choices::run(context, client, &name, alternative.as_deref()).await
+        }
         TaskCommand::Cancel(named) => {
             let id = find::task(client, &named.name).await?;
             said(context, &client.cancel_task(id).await?)
@@ -255,6 +258,10 @@ pub(crate) fn show_task(context: &Context, detail: &TaskDetail) -> anyhow::Resul
                 .unwrap_or_default(),
         ),
         ("result", optional(&task.head)),
+        (
+            "taken",
+            task.chosen.map(|one| one.to_string()).unwrap_or_default(),
+        ),
         ("merged as", optional(&task.published)),
         ("proof", proof(task).to_owned()),
         ("changed", time::ago(context.now(), task.updated_at)),
@@ -268,6 +275,7 @@ fn ask_words(ask: &Ask, open: Option<u32>) -> String {
     let mut what = match ask.kind {
         AskKind::Start => "may it start?".to_owned(),
         AskKind::Publication => "may its result be published?".to_owned(),
+        AskKind::Choice => "is it the alternative that is taken?".to_owned(),
         AskKind::Question | AskKind::Permission => ask.text.trim_end().to_owned(),
     };
     for (number, choice) in (1..).zip(&ask.choices) {
@@ -329,6 +337,8 @@ async fn create(context: &Context, client: &Client, new: TaskNew) -> anyhow::Res
         review: new.review,
         side_effects: new.side_effects,
         draft: new.draft,
+        best_of: new.best_of,
+        alternatives: None,
     };
     said(context, &client.create_task(&task).await?)
 }

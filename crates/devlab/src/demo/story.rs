@@ -48,6 +48,7 @@ pub(super) fn line(key: &str, killed: &[String], event: &Event) -> Option<String
         | EventKind::TaskUpdated
         | EventKind::TaskAsked
         | EventKind::TaskAnswered
+        | EventKind::TaskChosen
         | EventKind::PlanState
         | EventKind::PolicySet
         | EventKind::AttemptPhase

@@ -5,6 +5,7 @@ mod asks;
 mod bench;
 mod bucket;
 mod chaos;
+mod choices;
 mod cli;
 mod dashboard;
 mod demo;

@@ -185,6 +185,7 @@ impl SpecKit {
                 side_effects: false,
                 depends_on: on.iter().map(|&i| file.tasks[i].id.to_owned()).collect(),
                 tasks: Vec::new(),
+                alternatives: Vec::new(),
                 done: task.done,
                 group: Some(phase.heading.to_owned()),
                 line: Some(task.line),

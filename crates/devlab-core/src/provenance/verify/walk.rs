@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::ask::AskKind;
 use crate::git::{Oid, RefName};
 use crate::id::{CandidateId, OrgId, TaskId};
 use crate::limits::BATCH_MAX;
@@ -260,6 +261,7 @@ impl<'a> Walk<'a> {
                 Ok(format!("{by} accepted it"))
             }
             About::Review(Verdict::Reject) => Ok(format!("{by} asked for changes")),
+            About::Asked(AskKind::Choice) => Ok(format!("{by} chose it among several")),
             About::Asked(kind) => Ok(format!("{by} answered what was asked ({kind:?})")),
         }
     }

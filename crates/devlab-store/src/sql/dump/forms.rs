@@ -127,6 +127,19 @@ pub(crate) const WAITS: Form = Form::Word(
     },
 );
 
+/// What a task has to do with a choice: `among` its children, or as an `alternative`.
+pub(crate) const CHOICE: Form = Form::Word(
+    |code| match CHOICES.iter().find(|(known, _)| *known == code) {
+        Some((_, word)) => Ok((*word).to_owned()),
+        None => Err(DbError::Damaged("tasks.choice".into())),
+    },
+    |word| {
+        let found = CHOICES.iter().find(|(_, known)| *known == word);
+        found.map(|(code, _)| *code)
+    },
+);
+const CHOICES: [(i64, &str); 2] = [(0, "among"), (1, "alternative")];
+
 /// Whose policy it is: `org`, `project` or `goal`.
 pub(crate) const LEVEL: Form = Form::Word(
     |code| match LEVELS.iter().find(|(known, _)| *known == code) {

@@ -15,7 +15,7 @@ use devlab_core::state::{StateName, TaskKind};
 use devlab_core::task::Proof;
 use devlab_core::train::CandidateState;
 
-use super::forms::{ANY_ID, Form, LEVEL, Space, TRIES, WAITS, id, word};
+use super::forms::{ANY_ID, CHOICE, Form, LEVEL, Space, TRIES, WAITS, id, word};
 pub(crate) use super::table::{NOT_DUMPED, NOT_IN_RECORDS, Table};
 
 const INT: Form = Form::Int;
@@ -151,6 +151,8 @@ pub(crate) const TABLES: &[Table] = &[
             ("terms", TEXT),
             ("lane", TEXT),
             ("told", FLAG),
+            ("choice", CHOICE),
+            ("chosen", id::<kind::Task>()),
             ("archived", FLAG),
             ("created_at", TIME),
             ("updated_at", TIME),

@@ -166,6 +166,7 @@ fn bodies(operation: &str, there: &Ids, own: &Ids) -> Vec<Option<Value>> {
         "plan.approve" | "plan.reject" => vec![some(json!({"why": "stolen"}))],
         "policy.set_org" | "policy.set_project" | "policy.set_goal" => vec![some(own::policy())],
         "task.answer" => vec![some(json!({"text": "stolen"}))],
+        "task.choose" => vec![some(json!({"alternative": there.task}))],
         "task.tell" => vec![some(json!({"message": "stolen"}))],
         "task.update" => vec![some(json!({"priority": 7}))],
         "patch.comment" => vec![

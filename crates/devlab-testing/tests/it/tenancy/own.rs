@@ -61,6 +61,7 @@ pub(crate) async fn request(
             of_agent(world, operation, method, path, n)
         }
         own if is_of_templates(own) => of_templates(world, own, method, path, n).await,
+        "task.choice" => new(at(&world.choice().await.0)),
         "task.artifacts" => new(at(&a.task)),
         "artifact.content" => new(at(&a.artifact)),
         "token.create" => new(path.to_owned()).json(&json!({"role": "viewer", "org": a.org})),
@@ -172,6 +173,11 @@ async fn task(world: &World, operation: &str, method: &str, path: &str) -> Reque
     if operation == "task.answer" {
         let task = world.asking().await.to_string();
         return Request::new(method, path.replace("{id}", &task)).json(&json!({"choice": 1}));
+    }
+    if operation == "task.choose" {
+        let (task, one) = world.choice().await;
+        let request = Request::new(method, path.replace("{id}", &task.to_string()));
+        return request.json(&json!({"alternative": one}));
     }
     let task = world.task(operation == "task.activate").await.id;
     if matches!(operation, "task.retry" | "task.archive") {

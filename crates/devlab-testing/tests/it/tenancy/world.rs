@@ -9,6 +9,7 @@ use devlab_api::project::Project;
 use devlab_api::task::{CreateTask, Schedule, Task};
 use devlab_api::template::{CreateTemplate, HookTrigger, NewTemplate};
 use devlab_core::auth::Role;
+use devlab_core::state::StateName;
 use devlab_core::tx::RuleConfig;
 use devlab_core::{
     AgentId, ArtifactId, AttemptId, OrgId, PatchId, ProjectId, TaskId, TemplateId, Timestamp,
@@ -180,6 +181,39 @@ impl World {
         }
         agent.ask(&work, None, "Which?", &["a", "b"]).await.unwrap();
         task.id
+    }
+
+    /// A new task of org `a` with alternatives, of which one can be chosen.
+    pub(crate) async fn choice(&self) -> (TaskId, TaskId) {
+        let org = &self.a.org_name;
+        let wanted = CreateTask {
+            org: Some(org.clone()),
+            project: Some(self.a.project_name.clone()),
+            title: "Choose".to_owned(),
+            review: Some(false),
+            // Before everything else that is ready here, those that ask included.
+            priority: 2_000,
+            driver: Some(crate::driver()),
+            best_of: Some(2),
+            ..CreateTask::default()
+        };
+        let admin = self.admin();
+        let task = admin.create_task(&wanted).await.unwrap().id;
+        let begun = until("its branch", || async {
+            let state = admin.task(task).await.unwrap().task.state;
+            (state == StateName::Running).then_some(())
+        });
+        begun.await;
+        let name = format!("tries-{task}").replace('_', "-");
+        let agent = self.server.agent(org, &name, 1).await;
+        loop {
+            // Those that were not chosen before come first.
+            let work = agent.claim().await;
+            agent.deliver(&work, &[("b.txt", name.as_str())], 0).await;
+            if admin.task(work.task).await.unwrap().task.parent == Some(task) {
+                return (task, work.task);
+            }
+        }
     }
 
     /// A new task of org `a`, without a project.

@@ -59,6 +59,15 @@ fn collect(tasks: &[PlannedTask], depth: usize, rows: &mut Vec<Vec<String>>) {
             show::short(&task.title, 70),
         ]);
         collect(&task.tasks, depth + 1, rows);
+        for (number, one) in (1..).zip(&task.alternatives) {
+            let title = one.title.as_ref().unwrap_or(&task.title);
+            rows.push(vec![
+                format!("{:1$}{number}", "", (depth + 1) * 2),
+                one.task.as_ref().map(brief).unwrap_or_default(),
+                String::new(),
+                show::short(&format!("or: {title}"), 70),
+            ]);
+        }
     }
 }
 
