@@ -81,6 +81,9 @@ impl World {
             claims: 0,
             counts: BTreeMap::new(),
         };
+        if world.dice.one_in(3) {
+            world.ask_before_publication();
+        }
         world.schedule();
         world
     }
@@ -132,8 +135,13 @@ impl World {
             place.depends_on.extend(self.dice.pick(&goals));
         }
         // Some come to their end soon, which others rarely do.
-        let depth = if self.dice.one_in(3) { 3 } else { 0 };
-        let new = self.graph("goal", depth, in_project);
+        let is_short = self.dice.one_in(3);
+        let depth = if is_short { 3 } else { 0 };
+        let mut new = self.graph("goal", depth, in_project);
+        if is_short {
+            new.review = None;
+            new.alternatives.clear();
+        }
         self.lab.create(&place, &new).unwrap();
         self.count("schedule");
     }
@@ -321,7 +329,7 @@ impl World {
                 }
                 1 => self.count("build cut short"),
                 // Batches are rare: what conflicts behind their first part would be rarer still.
-                2 if candidate.entries.len() > 1 => {
+                2..5 if candidate.entries.len() > 1 => {
                     let behind = self.dice.below(candidate.entries.len() - 1) + 1;
                     self.lab.conflict(&candidate, behind);
                     self.count("conflict behind");
@@ -467,10 +475,16 @@ impl World {
 
     fn approve(&mut self) {
         let plans: Vec<TaskId> = self.lab.tx.plans.keys().copied().collect();
-        let goals = self.dice.one_in(2);
+        // Rare, and whoever waits for it has come far.
+        let publication = self.dice.one_in(2);
+        let last = |task: &devlab_core::task::Task| {
+            let waits = State::Waiting(WaitReason::Approval, ResumeTo::Integrating);
+            task.state == waits && task.choice != Some(Choice::Alternative)
+        };
+        let any_last = self.lab.tx.tasks.values().any(last);
         let waits = |task: &devlab_core::task::Task| {
-            if goals && !task.is_goal() {
-                return false;
+            if publication && any_last {
+                return last(task);
             }
             let draft = task.state == State::Draft && !plans.contains(&task.id);
             draft || matches!(task.state, State::Waiting(WaitReason::Approval, _))

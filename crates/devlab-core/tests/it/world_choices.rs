@@ -11,7 +11,7 @@ use crate::world::World;
 impl World {
     /// No alternatives most of the time.
     pub(crate) fn alternatives(&mut self) -> Vec<Alternative> {
-        match self.dice.one_in(8) {
+        match self.dice.one_in(5) {
             true => vec![Alternative::default(); 2 + self.dice.below(2)],
             false => Vec::new(),
         }

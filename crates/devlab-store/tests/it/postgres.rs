@@ -195,11 +195,12 @@ async fn a_turn_that_does_not_come_is_seen() {
     assert_eq!(before.turn_waits, Duration::ZERO);
     let (held, holding) = tokio::sync::oneshot::channel();
     let (give_back, given_back) = tokio::sync::oneshot::channel::<()>();
-    let holder = tokio::spawn(async move {
-        let (mut client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls)
-            .await
-            .unwrap();
-        let driven = tokio::spawn(connection);
+    let mut others = tokio::task::JoinSet::new();
+    others.spawn(async move {
+        let connected = tokio_postgres::connect(&url, tokio_postgres::NoTls);
+        let (mut client, connection) = connected.await.unwrap();
+        let mut driven = tokio::task::JoinSet::new();
+        driven.spawn(connection);
         let turn = client.transaction().await.unwrap();
         turn.execute("SELECT 1 FROM turn WHERE one FOR UPDATE", &[])
             .await
@@ -208,17 +209,20 @@ async fn a_turn_that_does_not_come_is_seen() {
         given_back.await.unwrap();
         turn.rollback().await.unwrap();
         drop(client);
-        driven.await.unwrap().unwrap();
+        driven.join_next().await.unwrap().unwrap().unwrap();
     });
     holding.await.unwrap();
     let other = Arc::clone(&store);
-    let writing = tokio::spawn(async move { count(&other).await });
+    others.spawn(async move {
+        count(&other).await.unwrap();
+    });
     while store.writer().turn_waits < STALL {
         tokio::task::yield_now().await;
     }
     give_back.send(()).unwrap();
-    writing.await.unwrap().unwrap();
-    holder.await.unwrap();
+    while let Some(ended) = others.join_next().await {
+        ended.unwrap();
+    }
     let after = store.writer();
     assert_eq!(after.turn_waits, Duration::ZERO);
     assert!(after.turn_waited >= before.turn_waited + STALL, "{after:?}");
