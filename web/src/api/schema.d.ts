@@ -2882,6 +2882,9 @@ export interface components {
                 attempts: number;
                 /** @description Hash of the check set it has to pass. */
                 check_set?: string | null;
+                choice?: components["schemas"]["ChoiceRole"] | null;
+                /** @description The alternative that was taken. */
+                chosen?: string | null;
                 /**
                  * Format: date-time
                  * @description When it was made.
