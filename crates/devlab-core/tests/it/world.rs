@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use devlab_core::ask::Ask;
 use devlab_core::attempt::{Attempt, AttemptKind, AttemptState};
-use devlab_core::choice::Choice;
 use devlab_core::label::Labels;
 use devlab_core::patch::Verdict;
 use devlab_core::rules::complete::Outcome;
@@ -329,7 +328,7 @@ impl World {
                 }
                 1 => self.count("build cut short"),
                 // Batches are rare: what conflicts behind their first part would be rarer still.
-                2..5 if candidate.entries.len() > 1 => {
+                2..=4 if candidate.entries.len() > 1 => {
                     let behind = self.dice.below(candidate.entries.len() - 1) + 1;
                     self.lab.conflict(&candidate, behind);
                     self.count("conflict behind");
@@ -470,44 +469,6 @@ impl World {
                 self.count("driver given");
             }
             refused => assert_eq!(code(refused), "bad_state"),
-        }
-    }
-
-    fn approve(&mut self) {
-        let plans: Vec<TaskId> = self.lab.tx.plans.keys().copied().collect();
-        // Rare, and whoever waits for it has come far.
-        let publication = self.dice.one_in(2);
-        let last = |task: &devlab_core::task::Task| {
-            let waits = State::Waiting(WaitReason::Approval, ResumeTo::Integrating);
-            task.state == waits && task.choice != Some(Choice::Alternative)
-        };
-        let any_last = self.lab.tx.tasks.values().any(last);
-        let waits = |task: &devlab_core::task::Task| {
-            if publication && any_last {
-                return last(task);
-            }
-            let draft = task.state == State::Draft && !plans.contains(&task.id);
-            draft || matches!(task.state, State::Waiting(WaitReason::Approval, _))
-        };
-        if let Some(task) = self.pick_task(waits) {
-            let waited = match self.lab.state(task) {
-                State::Waiting(_, ResumeTo::Ready) => "approval to start waited for",
-                _ if self
-                    .lab
-                    .task(task)
-                    .choice
-                    .is_some_and(|c| c == Choice::Alternative) =>
-                {
-                    "approval chooses"
-                }
-                State::Waiting(..) => "approval to publish waited for",
-                _ => "approve draft",
-            };
-            self.count(waited);
-            self.lab
-                .unit(|tx| person::approve(tx, task, "bo", None))
-                .unwrap();
-            self.count("approve");
         }
     }
 

@@ -1,9 +1,10 @@
-//! Choices among alternatives in a random history.
+//! Choices among alternatives, and other approvals, in a random history.
 
 use devlab_core::TaskId;
 use devlab_core::choice::{Alternative, Choice};
 use devlab_core::rules::choice;
-use devlab_core::state::State;
+use devlab_core::rules::person;
+use devlab_core::state::{ResumeTo, State, WaitReason};
 
 use crate::lab::code;
 use crate::world::World;
@@ -70,5 +71,43 @@ impl World {
         let all = self.lab.tx.tasks.values();
         let made = all.filter(|task| task.choice.is_some() && !matches!(task.state, State::Draft));
         made.map(|task| (task.id, task.choice)).collect()
+    }
+
+    pub(crate) fn approve(&mut self) {
+        let plans: Vec<TaskId> = self.lab.tx.plans.keys().copied().collect();
+        // Rare, and whoever waits for it has come far.
+        let publication = self.dice.one_in(2);
+        let last = |task: &devlab_core::task::Task| {
+            let waits = State::Waiting(WaitReason::Approval, ResumeTo::Integrating);
+            task.state == waits && task.choice != Some(Choice::Alternative)
+        };
+        let any_last = self.lab.tx.tasks.values().any(last);
+        let waits = |task: &devlab_core::task::Task| {
+            if publication && any_last {
+                return last(task);
+            }
+            let draft = task.state == State::Draft && !plans.contains(&task.id);
+            draft || matches!(task.state, State::Waiting(WaitReason::Approval, _))
+        };
+        if let Some(task) = self.pick_task(waits) {
+            let waited = match self.lab.state(task) {
+                State::Waiting(_, ResumeTo::Ready) => "approval to start waited for",
+                _ if self
+                    .lab
+                    .task(task)
+                    .choice
+                    .is_some_and(|c| c == Choice::Alternative) =>
+                {
+                    "approval chooses"
+                }
+                State::Waiting(..) => "approval to publish waited for",
+                _ => "approve draft",
+            };
+            self.count(waited);
+            self.lab
+                .unit(|tx| person::approve(tx, task, "bo", None))
+                .unwrap();
+            self.count("approve");
+        }
     }
 }
