@@ -87,6 +87,34 @@ test("a question of a driver is answered, and its task goes on", async ({ browse
   await expect(page.locator("header").getByText("Done", { exact: true })).toBeVisible();
 });
 
+test("of several ways to do a task one is taken", async ({ browser, world }) => {
+  await makeProject(world.lab, "ways", { "a.txt": "a\n" });
+  const alternative = (title: string, text: string) => ({ title, driver: script(text) });
+  const task = await world.api.post<{ id: string }>("/tasks", {
+    org: "default",
+    project: "ways",
+    review: false,
+    title: "Write it in the best way",
+    alternatives: [
+      alternative("Short", "echo short >b.txt"),
+      alternative("Long", "seq 40 >b.txt"),
+      alternative("Broken", "exit 3"),
+    ],
+  });
+  const page = await world.open(browser);
+  const waiting = page.getByRole("button", { name: /Short/ });
+  await expect(waiting).toBeVisible({ timeout: 30_000 });
+  await page.goto(`${world.origin}/ui/o/default/goals/${task.id}`);
+  const panel = page.getByRole("region", { name: "Take one of them" });
+  const long = panel.getByRole("listitem").filter({ hasText: "Long" });
+  await expect(panel.getByText("2 results passed the checks")).toBeVisible({ timeout: 30_000 });
+  await expect(long.getByText("+40")).toBeVisible();
+  await long.getByRole("button", { name: "Take this one" }).click();
+  const taken = page.getByRole("region", { name: "One of several ways was taken" });
+  await expect(taken.getByRole("listitem").filter({ hasText: "Long" }).getByText("Taken")).toBeVisible();
+  await expect(page.locator("header").getByText("Done", { exact: true })).toBeVisible({ timeout: 30_000 });
+});
+
 test("new work is previewed, started, and done", async ({ browser, world }) => {
   const page = await world.open(browser);
   await page.keyboard.press("c");

@@ -22,6 +22,7 @@ import type {
   Receipt,
   State,
   Task,
+  TaskChoice,
   TaskDetail,
   Token,
 } from "./types";
@@ -148,6 +149,16 @@ export const task = (id: string) =>
     queryKey: keys.task(id),
     queryFn: async ({ signal }) =>
       (await body(api.GET("/v1/tasks/{id}", { params: { path: { id } }, signal }))) as unknown as TaskDetail,
+  });
+
+/** The alternatives of a task. Whatever happens to one of them makes it old. */
+export const choice = (org: string, id: string) =>
+  queryOptions({
+    queryKey: [...keys.tasks(org), "choice", id],
+    queryFn: async ({ signal }) =>
+      (await body(
+        api.GET("/v1/tasks/{id}/choice", { params: { path: { id } }, signal }),
+      )) as unknown as TaskChoice,
   });
 
 const part = <T>(id: string, name: "attempts" | "receipts" | "candidates") =>

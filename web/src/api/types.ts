@@ -60,6 +60,13 @@ export type TaskDetail = Task & {
   target?: string | null;
 };
 
+export type TaskChoice = Narrow<
+  Schemas["TaskChoice"],
+  {
+    alternatives: Narrow<Schemas["ChoiceAlternative"], { state: State; waiting_for?: WaitReason | null }>[];
+  }
+>;
+
 export type AttemptState = "live" | "lost" | "superseded" | "succeeded" | "failed" | "cancelled" | "asked";
 export type Phase = "preparing" | "driving" | "delivering" | "checking";
 export type Attempt = Narrow<
@@ -113,6 +120,7 @@ export type EventKind =
   | "task.created"
   | "task.state"
   | "task.updated"
+  | "task.chosen"
   | "attempt.phase"
   | "attempt.state"
   | "attempt.verify"

@@ -68,6 +68,7 @@ export function staleKeys(org: string, events: readonly LabEvent[]): QueryKey[] 
         add(keys.edges());
         break;
       case "task.state":
+      case "task.chosen":
         add(keys.tasks(org));
         break;
       case "attempt.phase":

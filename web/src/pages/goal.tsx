@@ -11,6 +11,7 @@ import { useLab } from "../shell/lab";
 import { useShortcuts } from "../shell/shortcuts";
 import { useTitle } from "../shell/title";
 import { TaskButtons } from "../tasks/buttons";
+import { Choose } from "../tasks/choose";
 import { Crumbs } from "../tasks/crumbs";
 import { GoalList } from "../tasks/goal-list";
 import { GoalTimeline } from "../tasks/goal-timeline";
@@ -138,6 +139,11 @@ function Page({
               <Words org={org} text={goal.stuck} />.
             </span>
           </p>
+        )}
+        {goal.choice && (
+          <div className="border-t border-line px-4 py-3 md:px-6">
+            <Choose org={org} task={goal.id} />
+          </div>
         )}
       </PageHead>
       <div className="relative flex min-h-0 flex-1">

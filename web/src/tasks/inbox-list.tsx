@@ -1,5 +1,5 @@
 import { useNavigate } from "@tanstack/react-router";
-import { BellRing, CircleHelp, Eye, GitPullRequest, Inbox, ThumbsUp } from "lucide-react";
+import { BellRing, CircleHelp, Eye, GitPullRequest, Inbox, Split, ThumbsUp } from "lucide-react";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import type { Task } from "../api/types";
 import { useLab } from "../shell/lab";
@@ -18,6 +18,7 @@ import { ASK_WORD, type Ask, type InboxItem, useInbox } from "./inbox";
 
 const ASK_ICON: Record<Ask, ReactNode> = {
   approve: <ThumbsUp className="size-3.5" />,
+  choose: <Split className="size-3.5" />,
   review: <GitPullRequest className="size-3.5" />,
   answer: <CircleHelp className="size-3.5" />,
   look: <Eye className="size-3.5" />,

@@ -3,7 +3,7 @@ import { tasksIn } from "../api/queries";
 import type { Task } from "../api/types";
 
 /** Why something is in the inbox. */
-export type Ask = "approve" | "review" | "answer" | "look";
+export type Ask = "approve" | "choose" | "review" | "answer" | "look";
 
 export interface InboxItem {
   task: Task;
@@ -12,6 +12,7 @@ export interface InboxItem {
 
 export const ASK_WORD: Record<Ask, string> = {
   approve: "Approve",
+  choose: "Choose",
   review: "Review",
   answer: "Answer",
   look: "Look",
@@ -27,7 +28,7 @@ function askOf(task: Task): Ask | undefined {
     case "waiting":
       switch (task.waiting_for) {
         case "approval":
-          return "approve";
+          return task.choice === "alternative" ? "choose" : "approve";
         case "review":
           return "review";
         case "question":
@@ -50,14 +51,21 @@ function askOf(task: Task): Ask | undefined {
   }
 }
 
-const ORDER: Record<Ask, number> = { answer: 0, review: 1, approve: 2, look: 3 };
+const ORDER: Record<Ask, number> = { answer: 0, review: 1, choose: 2, approve: 3, look: 4 };
 
 /** What waits for a person: answers first, because an agent stands still for them; then the oldest. */
 export function inboxOf(tasks: readonly Task[]): InboxItem[] {
   const items: InboxItem[] = [];
+  const choices = new Set<string>();
   for (const task of tasks) {
     const ask = askOf(task);
-    if (ask && !task.archived) items.push({ task, ask });
+    if (!ask || task.archived) continue;
+    if (ask === "choose" && task.parent) {
+      // One choice, however many there are to choose from.
+      if (choices.has(task.parent)) continue;
+      choices.add(task.parent);
+    }
+    items.push({ task, ask });
   }
   return items.sort(
     (a, b) =>

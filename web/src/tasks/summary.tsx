@@ -9,6 +9,7 @@ import { Tag } from "../ui/state";
 import { Ago } from "../ui/time";
 import { Answer } from "./answer";
 import { AttemptList } from "./attempts";
+import { Choose } from "./choose";
 import { FeedbackList } from "./feedback";
 import { Priority } from "./priority";
 import { TaskName, Words } from "./words";
@@ -26,6 +27,7 @@ export function TaskSummary({
   return (
     <div className="grid items-start gap-4 p-4 md:px-6 lg:grid-cols-[minmax(0,1fr)_300px]">
       <div className="flex min-w-0 flex-col gap-4">
+        {choiceOf(task) && <Choose org={org} task={choiceOf(task) ?? task.id} here={task.id} />}
         {task.question && !task.question.answer && (
           <Answer key={task.question.number} org={org} task={task.id} question={task.question} />
         )}
@@ -53,6 +55,12 @@ export function TaskSummary({
       <Aside org={org} task={task} />
     </div>
   );
+}
+
+/** The task whose alternatives are to be shown with a task: its own, or those that it is one of. */
+function choiceOf(task: TaskDetail): string | undefined {
+  if (task.choice === "alternative") return task.parent ?? undefined;
+  return task.choice ? task.id : undefined;
 }
 
 function How({ task }: { task: TaskDetail }) {

@@ -47,6 +47,22 @@ test("the inbox has what waits for a person, answers first, then the oldest", ()
   ]);
 });
 
+test("what there is to choose from is one thing that waits", () => {
+  const alternative = (title: string, parent: string) =>
+    task({ title, parent, choice: "alternative", state: "waiting", waiting_for: "approval" });
+  const items = inboxOf([
+    alternative("1 of 2", "task_a"),
+    alternative("2 of 2", "task_a"),
+    alternative("1 of 3", "task_b"),
+    task({ title: "approval", state: "waiting", waiting_for: "approval", parent: "task_a" }),
+  ]);
+  expect(items.map((item) => [item.task.title, item.ask])).toEqual([
+    ["1 of 2", "choose"],
+    ["1 of 3", "choose"],
+    ["approval", "approve"],
+  ]);
+});
+
 test("filters hold together, and words are found in any order", () => {
   const tasks = [
     task({ title: "Mend the parser", state: "done", project: "p" }),

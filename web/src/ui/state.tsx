@@ -1,4 +1,4 @@
-import type { AttemptState, CandidateState, PatchState, State, WaitReason } from "../api/types";
+import type { AttemptState, CandidateState, PatchState, State, Task, WaitReason } from "../api/types";
 import { cx } from "./cx";
 
 /**
@@ -136,7 +136,12 @@ export const WAIT_WORD: Record<WaitReason, string> = {
 };
 
 /** What a task's state is, in words. */
-export function stateWords(task: { state: State; waiting_for?: WaitReason | null }): string {
+export function stateWords(task: {
+  state: State;
+  waiting_for?: WaitReason | null;
+  choice?: Task["choice"];
+}): string {
+  if (task.waiting_for === "approval" && task.choice === "alternative") return "Waits for a choice";
   return task.state === "waiting" && task.waiting_for ? WAIT_WORD[task.waiting_for] : STATE_WORD[task.state];
 }
 
@@ -145,7 +150,7 @@ export function StateBadge({
   task,
   className,
 }: {
-  task: { state: State; waiting_for?: WaitReason | null };
+  task: Parameters<typeof stateWords>[0];
   className?: string;
 }) {
   return (

@@ -46,8 +46,8 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("../../migrations/postgres/V10__schedules.sql"),
     ),
     (
-        "V12__choices",
-        include_str!("../../migrations/postgres/V12__choices.sql"),
+        "V11__choices",
+        include_str!("../../migrations/postgres/V11__choices.sql"),
     ),
 ];
 /// Key of the lock that is held while a schema is brought up to date: `devlab` as bytes.

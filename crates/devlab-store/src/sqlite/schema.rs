@@ -51,8 +51,8 @@ const MAIN_MIGRATIONS: &[(&str, &str)] = &[
         include_str!("../../migrations/main/V10__schedules.sql"),
     ),
     (
-        "V12__choices",
-        include_str!("../../migrations/main/V12__choices.sql"),
+        "V11__choices",
+        include_str!("../../migrations/main/V11__choices.sql"),
     ),
 ];
 const LOGS_MIGRATIONS: &[(&str, &str)] = &[
