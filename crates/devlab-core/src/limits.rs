@@ -71,7 +71,7 @@ pub const LOG_TAIL_BYTES_MAX: usize = 16 * 1024;
 pub const FEEDBACK_MAX: usize = 16;
 /// Most tasks that one candidate batches.
 pub const BATCH_MAX: usize = 64;
-/// Most tasks in each part of a batch that failed; see [`crate::rules::train`].
+/// Most tasks in each part of a batch that failed; see `rules::batch`.
 pub const BATCH_PART_MAX: usize = 16;
 /// Default length of a page of a list.
 pub const PAGE_DEFAULT: u32 = 50;

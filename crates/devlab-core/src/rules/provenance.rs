@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
+use crate::ask::{AskAnswer, AskKind};
 use crate::attempt::{Attempt, AttemptKind, AttemptState};
 use crate::check::{DriverSpec, Receipt, Sha256Hex};
 use crate::error::{Refusal, Result};
@@ -321,7 +322,9 @@ fn item(receipt: Receipt) -> ReceiptItem {
 /// What people decided about a task.
 fn verdicts<R: Read + ?Sized>(view: &mut R, task: &Task, links: &mut Vec<Link>) -> Result<()> {
     for ask in view.asks(task.id)? {
-        if let Some(answer) = ask.answer {
+        // Who took another alternative decided nothing for this one.
+        let is_for = |answer: &AskAnswer| ask.kind != AskKind::Choice || answer.text.is_empty();
+        if let Some(answer) = ask.answer.filter(is_for) {
             links.push(Link::Verdict(VerdictLink {
                 task: task.id,
                 about: About::Asked(ask.kind),

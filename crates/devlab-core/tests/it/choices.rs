@@ -7,11 +7,12 @@ use devlab_core::choice::{Alternative, Choice, Choose};
 use devlab_core::event::EventKind;
 use devlab_core::limits::{ALTERNATIVES_MAX, DEPTH_MAX};
 use devlab_core::policy::{Level, Policy};
+use devlab_core::provenance::link::{About, Link};
 use devlab_core::rules;
 use devlab_core::rules::person::{self, Change};
 use devlab_core::rules::plan::Running;
 use devlab_core::rules::schedule::{NewTask, Place};
-use devlab_core::rules::{choice, stuck};
+use devlab_core::rules::{choice, provenance, stuck};
 use devlab_core::state::{ResumeTo, State, WaitReason};
 use devlab_core::task::{Feedback, Proof};
 use devlab_core::train::TrainStep;
@@ -202,6 +203,19 @@ fn what_is_taken_and_called_off_leaves_the_choice_open() {
     assert_eq!(lab.pass(&again), State::Integrating, "the only one");
     publish(&mut lab, able, goal);
     assert_eq!(lab.state(goal), State::Done);
+    let (_, links) = provenance::links(&mut lab.tx, goal).unwrap().unwrap();
+    let chose = links.iter().filter_map(|link| match link {
+        Link::Verdict(verdict) if verdict.about == About::Asked(AskKind::Choice) => {
+            (verdict.task == second).then_some(verdict.by.as_str())
+        }
+        _ => None,
+    });
+    let chose: Vec<_> = chose.collect();
+    assert_eq!(
+        chose,
+        ["checks"],
+        "who took the other one did not choose it"
+    );
 }
 
 #[test]

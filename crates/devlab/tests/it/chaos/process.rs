@@ -13,6 +13,8 @@ use tokio::time::Instant;
 
 use super::plan::{Action, Arm, Who};
 
+/// The last words of a server that cannot say where it is.
+const FULL_AT_START: &str = "run/server.json: No space left on device (os error 28)";
 /// Most starts of one process in a round: beyond that it dies for another reason.
 const STARTS_MAX: u32 = 25;
 /// How often the keeper looks.
@@ -220,6 +222,8 @@ impl Proc {
             }
             Some(_) | None if killed && self.shot => {}
             Some(_) | None if self.stopped && status.success() => {}
+            // It was started while its disk was full, says so, and is started again.
+            Some(_) | None if tail(&self.log()).trim_end().ends_with(FULL_AT_START) => {}
             Some(_) | None => {
                 let tail = tail(&self.log());
                 self.problems
