@@ -41,6 +41,9 @@ pub struct ChooseTask {
     /// The alternative.
     #[schema(value_type = String)]
     pub alternative: TaskId,
+    /// Its `head`, as it was looked at: refused with `outdated` if it has another one by now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
 }
 
 /// A task with alternatives, and what there is to choose from.

@@ -113,17 +113,22 @@ pub fn validate(list: &[Alternative], has_tasks: bool, side_effects: bool) -> Re
     Ok(())
 }
 
+/// Title of an alternative: its number, and its own title or its task's.
+pub(crate) fn title(number: usize, count: usize, words: &str) -> String {
+    let title = format!("{number} of {count}: {words}");
+    title.chars().take(TITLE_CHARS_MAX).collect()
+}
+
 /// The leaves that a task's alternatives become. Their keys are their numbers.
 #[must_use]
 pub fn leaves(task: &NewTask) -> Vec<NewTask> {
     let count = task.alternatives.len();
     let leaf = |(number, one): (usize, &Alternative)| {
-        let title = one.title.as_ref().unwrap_or(&task.spec.title);
-        let title = format!("{number} of {count}: {title}");
+        let words = one.title.as_ref().unwrap_or(&task.spec.title);
         NewTask {
             key: number.to_string(),
             spec: TaskSpec {
-                title: title.chars().take(TITLE_CHARS_MAX).collect(),
+                title: title(number, count, words),
                 driver: one.driver.clone().or_else(|| task.spec.driver.clone()),
                 ..task.spec.clone()
             },

@@ -1743,6 +1743,8 @@ export interface components {
         ChooseTask: {
             /** @description The alternative. */
             alternative: string;
+            /** @description Its `head`, as it was looked at: refused with `outdated` if it has another one by now. */
+            head?: string | null;
         };
         /** @description Asks for work. Waits until there is some. */
         Claim: {

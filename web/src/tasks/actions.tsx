@@ -54,8 +54,11 @@ export const ACTION: Record<Action, Words> = {
 /** Why an action cannot be done to a task, or `false`. */
 export function blockedFor(
   action: Action,
-  task: Pick<Task, "state" | "waiting_for" | "archived" | "kind">,
+  task: Pick<Task, "state" | "waiting_for" | "archived" | "kind" | "choice">,
 ): string | false {
+  if (action === "activate" && task.state === "waiting" && task.waiting_for === "approval") {
+    return task.choice === "alternative" ? "Take it, or another one, among the alternatives." : false;
+  }
   // A goal that is done by a plan begins with the approval of a revision.
   if (action === "activate" && task.kind === "composite") return "Approve its plan.";
   if (action === "archive" && task.archived) return "It is archived already.";

@@ -33,7 +33,7 @@ function Panel({ org, choice, here }: { org: string; choice: TaskChoice; here: s
     try {
       await api.POST("/v1/tasks/{id}/choice", {
         params: { path: { id: choice.task } },
-        body: { alternative: alternative.task },
+        body: { alternative: alternative.task, head: alternative.head ?? null },
       });
       tell("Taken: it goes on, and the others are called off");
     } catch (error) {

@@ -100,6 +100,10 @@ test("changes are put in place, new tasks at the head, archived ones out", () =>
 
 test("what cannot be done says why", () => {
   expect(blockedFor("activate", task({ state: "draft" }))).toBe(false);
+  const approval = { state: "waiting", waiting_for: "approval" } as const;
+  expect(blockedFor("activate", task({ ...approval, kind: "composite" }))).toBe(false);
+  expect(blockedFor("activate", task({ ...approval, choice: "alternative" }))).toMatch(/alternatives/);
+  expect(blockedFor("activate", task({ state: "waiting", waiting_for: "question" }))).toMatch(/waiting/);
   expect(blockedFor("cancel", task({ state: "done" }))).toMatch(/done/);
   expect(blockedFor("retry", task({ state: "waiting", waiting_for: "review" }))).toMatch(/answer/);
   expect(blockedFor("retry", task({ state: "waiting", waiting_for: "attention" }))).toBe(false);

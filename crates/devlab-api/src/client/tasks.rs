@@ -63,10 +63,10 @@ impl Client {
     }
 
     /// `POST /tasks/{id}/choice`: takes one of its alternatives.
-    pub async fn choose(&self, task: TaskId, alternative: TaskId) -> Result<TaskChoice> {
+    pub async fn choose(&self, task: TaskId, choice: &ChooseTask) -> Result<TaskChoice> {
         let task = task.to_string();
         let call = self.post(&["tasks", &task, "choice"]);
-        call.json(&ChooseTask { alternative }).fetch().await
+        call.json(choice).fetch().await
     }
 
     /// `POST /tasks/{id}/cancel`.

@@ -14,7 +14,6 @@
 //! come (17). Counted over every pair of places by the tests of trains.
 
 use crate::error::Result;
-use crate::id::TaskId;
 use crate::limits::{BATCH_MAX, BATCH_PART_MAX};
 use crate::task::Task;
 use crate::train::{CandidateEntry, Target, TrainEntry};
@@ -66,7 +65,9 @@ fn parts(count: usize) -> impl Iterator<Item = usize> {
 pub(super) fn split(tx: &mut dyn Tx, target: &Target, failed: &[CandidateEntry]) -> Result<()> {
     let sizes = parts(failed.len()).flat_map(|part| std::iter::repeat_n(part, part));
     for (entry, size) in failed.iter().zip(sizes) {
-        set(tx, entry.task, u32::try_from(size).unwrap_or(WHOLE))?;
+        if let Some(waiting) = tx.train_entry(entry.task)? {
+            set(tx, waiting, u32::try_from(size).unwrap_or(WHOLE))?;
+        }
     }
     clear(tx, target, failed)
 }
@@ -76,22 +77,20 @@ pub(super) fn clear(tx: &mut dyn Tx, target: &Target, failed: &[CandidateEntry])
     for waiting in tx.train(target, WHOLE)? {
         let is_other = failed.iter().all(|entry| entry.task != waiting.task);
         if is_other && waiting.batch_max < WHOLE {
-            set(tx, waiting.task, WHOLE)?;
+            set(tx, waiting, WHOLE)?;
         }
     }
     Ok(())
 }
 
-fn set(tx: &mut dyn Tx, task: TaskId, size: u32) -> Result<()> {
-    let task = step::load(tx, task)?;
+fn set(tx: &mut dyn Tx, mut waiting: TrainEntry, size: u32) -> Result<()> {
+    let task = step::load(tx, waiting.task)?;
     let size = size.min(largest(tx, &task)?);
-    if let Some(mut waiting) = tx.train_entry(task.id)?
-        && waiting.batch_max != size
-    {
-        waiting.batch_max = size;
-        tx.put_train_entry(&waiting)?;
+    if waiting.batch_max == size {
+        return Ok(());
     }
-    Ok(())
+    waiting.batch_max = size;
+    tx.put_train_entry(&waiting)
 }
 
 #[cfg(test)]

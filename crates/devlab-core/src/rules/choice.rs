@@ -9,13 +9,13 @@
 use serde_json::json;
 
 use crate::ask::{AskAnswer, AskKind};
-use crate::choice::{Choice, Choose};
+use crate::choice::{Choice, Choose, title};
 use crate::error::{Refusal, Result};
 use crate::event::{EventKind, NewEvent};
 use crate::git::Oid;
 use crate::id::TaskId;
 use crate::state::{Cause, ResumeTo, State, WaitReason};
-use crate::task::Task;
+use crate::task::{Task, TaskSpec};
 use crate::tx::{Read, Tx};
 
 use super::plan::BY_POLICY;
@@ -71,8 +71,9 @@ pub(super) fn parked(tx: &mut dyn Tx, task: &Task) -> Result<()> {
     }
 }
 
-/// A task has failed or was cancelled. If it was the one that was taken, the choice is open again.
-pub(super) fn ended(tx: &mut dyn Tx, task: &Task) -> Result<()> {
+/// A task has failed or was cancelled. If it was the one that was taken, the choice is open again. If
+/// it had passed its checks, who ended it has begun to choose, and goes on with it.
+pub(super) fn ended(tx: &mut dyn Tx, task: &Task, had_passed: bool) -> Result<()> {
     let (Some(Choice::Alternative), Some(parent)) = (task.choice, task.parent) else {
         return Ok(());
     };
@@ -82,8 +83,8 @@ pub(super) fn ended(tx: &mut dyn Tx, task: &Task) -> Result<()> {
         tx.put_task(&parent)?;
     }
     match parent.choice {
-        Some(Choice::Open) => settle(tx, parent),
-        Some(Choice::Taken(_) | Choice::Alternative) | None => Ok(()),
+        Some(Choice::Open) if !had_passed => settle(tx, parent),
+        Some(Choice::Open | Choice::Taken(_) | Choice::Alternative) | None => Ok(()),
     }
 }
 
@@ -149,12 +150,18 @@ fn take(tx: &mut dyn Tx, mut parent: Task, chosen: TaskId, by: &str) -> Result<(
 }
 
 /// A person takes one alternative, whether others are still at work or not. To take the same one
-/// again changes nothing.
+/// again changes nothing. `seen` is the commit that they looked at.
 ///
 /// # Errors
-/// [`Refusal::NotFound`]; [`Refusal::Invalid`] if the task has no alternatives, or this is none of
+/// [`Refusal::Outdated`] if it has another one by now; [`Refusal::NotFound`]; [`Refusal::Invalid`] if the task has no alternatives, or this is none of
 /// them; [`Refusal::Conflict`] if another one was taken, or this one has not passed its checks.
-pub fn choose(tx: &mut dyn Tx, id: TaskId, alternative: TaskId, by: &str) -> Result<Task> {
+pub fn choose(
+    tx: &mut dyn Tx,
+    id: TaskId,
+    alternative: TaskId,
+    seen: Option<&Oid>,
+    by: &str,
+) -> Result<Task> {
     let task = step::load(tx, id)?;
     match task.choice {
         Some(Choice::Open) => {}
@@ -180,6 +187,9 @@ pub fn choose(tx: &mut dyn Tx, id: TaskId, alternative: TaskId, by: &str) -> Res
         );
         return Err(Refusal::Conflict(text).into());
     }
+    if seen.is_some() && seen != child.head.as_ref() {
+        return Err(Refusal::Outdated("the alternative").into());
+    }
     take(tx, task, alternative, by)?;
     step::load(tx, id)
 }
@@ -195,13 +205,22 @@ pub(super) fn refuse_another(parent: &Task, task: &Task) -> Result<()> {
     }
 }
 
-/// Gives alternatives on which no work has begun the new words of their task.
-pub(super) fn reword(tx: &mut dyn Tx, id: TaskId, goal: &str) -> Result<()> {
-    for child in tx.children(id)? {
-        if let Some(mut spec) = tx.task_spec(child)? {
-            goal.clone_into(&mut spec.goal);
-            tx.put_task_spec(child, &spec)?;
+/// Gives alternatives on which no work has begun the new words of their task, where they had those of
+/// before.
+pub(super) fn reword(tx: &mut dyn Tx, id: TaskId, before: &TaskSpec, now: &TaskSpec) -> Result<()> {
+    let ways = tx.children(id)?;
+    let count = ways.len();
+    for (number, way) in (1..).zip(ways) {
+        let Some(mut spec) = tx.task_spec(way)? else {
+            continue;
+        };
+        if spec.goal == before.goal {
+            now.goal.clone_into(&mut spec.goal);
         }
+        if spec.title == title(number, count, &before.title) {
+            spec.title = title(number, count, &now.title);
+        }
+        tx.put_task_spec(way, &spec)?;
     }
     Ok(())
 }

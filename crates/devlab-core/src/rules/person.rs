@@ -37,7 +37,7 @@ pub fn approve(
 ) -> Result<Task> {
     let mut task = step::load(tx, id)?;
     if let Some(parent) = choice::choosable(&task) {
-        choice::choose(tx, parent, id, by)?;
+        choice::choose(tx, parent, id, None, by)?;
         return step::load(tx, id);
     }
     match task.state {
@@ -128,6 +128,7 @@ pub fn fail(tx: &mut dyn Tx, id: TaskId) -> Result<Task> {
 }
 
 pub(super) fn end(tx: &mut dyn Tx, mut task: Task, cause: Cause, why: &str) -> Result<()> {
+    let had_passed = choice::choosable(&task).is_some();
     train::leave(tx, &task)?;
     step::unqueue(tx, &task)?;
     for attempt in task.live.take().into_iter().chain(task.lost.take()) {
@@ -142,7 +143,7 @@ pub(super) fn end(tx: &mut dyn Tx, mut task: Task, cause: Cause, why: &str) -> R
     if task.kind == TaskKind::Composite {
         end_children(tx, task.id)?;
     }
-    choice::ended(tx, &task)?;
+    choice::ended(tx, &task, had_passed)?;
     if task.state == State::Cancelled {
         finish::closed(tx, &task)?;
     }
@@ -271,6 +272,7 @@ pub fn update(tx: &mut dyn Tx, id: TaskId, change: Change) -> Result<Task> {
             .into());
         }
         let mut spec = tx.task_spec(id)?.ok_or(Refusal::NotFound("task"))?;
+        let before = spec.clone();
         if let Some(title) = change.title {
             name::check_title("title", &title)?;
             spec.title = title;
@@ -281,7 +283,7 @@ pub fn update(tx: &mut dyn Tx, id: TaskId, change: Change) -> Result<Task> {
         }
         tx.put_task_spec(id, &spec)?;
         if task.choice == Some(Choice::Open) {
-            choice::reword(tx, id, &spec.goal)?;
+            choice::reword(tx, id, &before, &spec)?;
         }
     }
     if let Some(driver) = change.driver {
@@ -321,6 +323,16 @@ fn drive_with(tx: &mut dyn Tx, task: &mut Task, driver: DriverSpec) -> Result<()
     }
     driver.validate("driver")?;
     let mut spec = tx.task_spec(task.id)?.ok_or(Refusal::NotFound("task"))?;
+    if task.choice == Some(Choice::Open) {
+        // Alternatives without one of their own have their task's.
+        for way in tx.children(task.id)? {
+            let own = tx.task_spec(way)?.and_then(|spec| spec.driver);
+            if own == spec.driver {
+                let mut way = step::load(tx, way)?;
+                drive_with(tx, &mut way, driver.clone())?;
+            }
+        }
+    }
     let had_none = spec.driver.replace(driver).is_none();
     tx.put_task_spec(task.id, &spec)?;
     if task.kind == TaskKind::Composite || !had_none {

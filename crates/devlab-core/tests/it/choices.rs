@@ -3,6 +3,7 @@
 use devlab_core::TaskId;
 use devlab_core::ask::AskKind;
 use devlab_core::attempt::{Attempt, AttemptState};
+use devlab_core::check::DriverSpec;
 use devlab_core::choice::{Alternative, Choice, Choose};
 use devlab_core::event::EventKind;
 use devlab_core::limits::{ALTERNATIVES_MAX, DEPTH_MAX};
@@ -49,7 +50,7 @@ fn choose(
     goal: TaskId,
     one: TaskId,
 ) -> devlab_core::Result<devlab_core::task::Task> {
-    lab.unit(|tx| choice::choose(tx, goal, one, "operator:bo"))
+    lab.unit(|tx| choice::choose(tx, goal, one, None, "operator:bo"))
 }
 
 /// Lets what was taken and the goal itself go into their targets.
@@ -371,16 +372,59 @@ fn words_that_change_before_the_work_reach_every_alternative() {
     let mut lab = Lab::new(1);
     let able = lab.able();
     let goal = lab.goal(&best_of("goal", 2)).id;
+    let second = lab.tx.children(goal).unwrap()[1];
+    let own = Change {
+        title: Some("my way".into()),
+        ..Change::default()
+    };
+    lab.unit(|tx| person::update(tx, second, own)).unwrap();
+    let DriverSpec::Command(mut command) = leaf("any", &[]).spec.driver.unwrap();
+    command.argv = vec!["false".into()];
+    let driver = DriverSpec::Command(command);
     let change = Change {
+        title: Some("another title".into()),
         goal: Some("another".into()),
+        driver: Some(driver.clone()),
         ..Change::default()
     };
     lab.unit(|tx| person::update(tx, goal, change)).unwrap();
     lab.start_all();
-    let attempt = lab.take(able);
-    let spec = lab.tx.task_spec(attempt.task).unwrap().unwrap();
-    assert_eq!(
-        (spec.title.as_str(), spec.goal.as_str()),
-        ("1 of 2: do goal", "another")
-    );
+    for title in ["1 of 2: another title", "my way"] {
+        let attempt = lab.take(able);
+        let spec = lab.tx.task_spec(attempt.task).unwrap().unwrap();
+        assert_eq!(
+            (spec.title.as_str(), spec.goal.as_str()),
+            (title, "another")
+        );
+        assert_eq!(spec.driver.as_ref(), Some(&driver));
+    }
+}
+
+#[test]
+fn what_has_changed_since_it_was_looked_at_is_not_taken() {
+    let (mut lab, _, goal, tries) = at_work(2);
+    lab.pass(&tries[0]);
+    let (one, other) = (tries[0].task, tries[1].task);
+    let head = lab.task(one).head.clone().unwrap();
+    lab.pass(&tries[1]);
+    let stale = lab.task(other).head.clone().unwrap();
+    let refused = lab.unit(|tx| choice::choose(tx, goal, one, Some(&stale), "bo"));
+    assert_eq!(code(refused), "outdated");
+    lab.unit(|tx| choice::choose(tx, goal, one, Some(&head), "bo"))
+        .unwrap();
+}
+
+#[test]
+fn who_calls_off_one_that_passed_takes_no_other_by_that() {
+    let (mut lab, able, goal, tries) = at_work(3);
+    lab.pass(&tries[0]);
+    lab.pass(&tries[1]);
+    wears_out(&mut lab, able, tries[2].clone());
+    lab.cancel(tries[0].task).unwrap();
+    assert_eq!(lab.task(goal).choice, Some(Choice::Open));
+    assert_eq!(lab.state(tries[1].task), WAITS);
+    invariants::check(&lab.tx, 0);
+    lab.retry(tries[0].task).unwrap();
+    choose(&mut lab, goal, tries[1].task).unwrap();
+    assert_eq!(lab.task(goal).choice, Some(Choice::Taken(tries[1].task)));
 }

@@ -31,7 +31,9 @@ impl World {
         let was = self.lab.task(parent).choice;
         let can = choice::choosable(self.lab.task(one)).is_some();
         let before = self.lab.tx.clone();
-        let chosen = self.lab.unit(|tx| choice::choose(tx, parent, one, "bo"));
+        let chosen = self
+            .lab
+            .unit(|tx| choice::choose(tx, parent, one, None, "bo"));
         if was == Some(Choice::Taken(one)) {
             chosen.unwrap();
             assert!(before == self.lab.tx, "chosen twice");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::response::Response;
 use axum::{Extension, Json as AxumJson};
 use devlab_api::choice::{ChooseTask, TaskChoice};
+use devlab_core::Oid;
 use devlab_core::id::kind;
 use devlab_core::rules::choice;
 use devlab_orchestrator::{Lab, choices, scope};
@@ -54,7 +55,8 @@ async fn choose(
     let by = caller.principal.display();
     mutate(&lab, &caller, "task.choose", idempotency, move |tx| {
         let org = scope::task(tx, &who, id)?.org;
-        choice::choose(tx, id, body.alternative, &by)?;
+        let seen = body.head.as_deref().map(str::parse::<Oid>).transpose()?;
+        choice::choose(tx, id, body.alternative, seen.as_ref(), &by)?;
         let view = convert_choice::choice(choices::view(tx, id)?);
         done(Some(org), id, StatusCode::OK, &view)
     })

@@ -10,6 +10,7 @@ use devlab_store::conformance::sample::sample;
 use devlab_store::dump::{Loading, Scope};
 use devlab_store::postgres::{PostgresOptions, PostgresStore};
 use devlab_store::{Migrated, Store, postgres, sqlite};
+use serde_json::Value;
 
 use crate::lab::open;
 
@@ -48,6 +49,42 @@ async fn a_lab_goes_from_sqlite_to_postgresql_and_back_without_a_byte_changed() 
     for store in [first, second, third] {
         store.close().await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_of_an_earlier_version_are_read() {
+    let without = |records: &Records, key: &str| {
+        let mut records = records.clone();
+        for line in records.0.get_mut("tasks").unwrap() {
+            let mut task: Value = serde_json::from_str(line).unwrap();
+            assert!(task.as_object_mut().unwrap().remove(key).is_some());
+            *line = task.to_string();
+        }
+        records
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let loaded = |name: &str, records: Records| {
+        let store = open(&dir.path().join(name)).unwrap();
+        async move {
+            let loaded = records.load(store.as_ref(), EMPTY_ONLY).await;
+            let now = Records::of(store.as_ref(), Scope::Lab).await;
+            store.close().await.unwrap();
+            loaded.map(|_| now)
+        }
+    };
+    let first = without(&without(&sample(), "choice"), "chosen");
+    let now = loaded("old", first.clone()).await.unwrap();
+    assert_eq!(now.0["tasks"].len(), first.0["tasks"].len());
+    for line in &now.0["tasks"] {
+        let task: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(
+            (&task["choice"], &task["chosen"]),
+            (&Value::Null, &Value::Null)
+        );
+    }
+    let refused = loaded("broken", without(&sample(), "state")).await;
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("it has no state"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,8 +1,8 @@
-//! A task that is ready and that nobody takes.
+//! A task that is ready and that nobody takes, or whose alternatives do not go on.
 
 use std::time::Duration;
 
-use devlab_api::task::TaskDetail;
+use devlab_api::task::{ChoiceRole, TaskDetail};
 use devlab_core::state::StateName;
 use tokio::time::Instant;
 
@@ -29,7 +29,9 @@ pub(super) struct Held {
 impl Held {
     /// Why the task is not taken, with what can be done about it; once.
     pub(super) fn look(&mut self, detail: &TaskDetail, now: Instant) -> Option<String> {
-        if detail.task.state != StateName::Ready {
+        let chooses = detail.task.choice == Some(ChoiceRole::Open);
+        let state = detail.task.state;
+        if state != StateName::Ready && !(chooses && state == StateName::Running) {
             *self = Self::default();
             return None;
         }
@@ -43,7 +45,10 @@ impl Held {
         }
         self.is_told = true;
         let why = show::printable(why.trim());
-        Some(format!("nobody takes it: {why}\n  → {}", hint(detail)))
+        Some(match chooses {
+            true => format!("it does not go on: {why}"),
+            false => format!("nobody takes it: {why}\n  → {}", hint(detail)),
+        })
     }
 
     /// The end of patience: a script must not wait for ever for an agent that does not come back.
@@ -128,6 +133,21 @@ mod tests {
         let end = held.is_bearable(&stuck, begin + AWAY_MAX).unwrap_err();
         assert_eq!(exit_of(&end), Exit::NoAgent);
         assert!(end.to_string().contains("`devlab task cancel"), "{end}");
+    }
+
+    #[test]
+    fn alternatives_that_nobody_takes_are_not_waited_for_without_end() {
+        let begin = Instant::now();
+        let mut held = Held::default();
+        let mut stuck = detail("running", Some("no agent is there"), &[]);
+        held.look(&stuck, begin);
+        assert!(held.is_bearable(&stuck, begin + AWAY_MAX).is_ok());
+        stuck.task.choice = Some(ChoiceRole::Open);
+        held.look(&stuck, begin);
+        let told = held.look(&stuck, begin + HELD_AFTER).unwrap();
+        assert!(told.contains("does not go on: no agent is there"), "{told}");
+        let end = held.is_bearable(&stuck, begin + AWAY_MAX).unwrap_err();
+        assert_eq!(exit_of(&end), Exit::NoAgent);
     }
 
     #[test]

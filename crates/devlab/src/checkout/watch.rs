@@ -70,7 +70,11 @@ pub(crate) async fn until_settled(client: &Client, task: TaskId) -> anyhow::Resu
                     }
                     if let Err(error) = watch.held.is_bearable(&detail, answered) {
                         watch.finish().await?;
-                        return Err(error);
+                        // What has passed meanwhile can be taken.
+                        return match can_choose(client, &detail).await? {
+                            true => Ok(detail),
+                            false => Err(error),
+                        };
                     }
                 }
                 Err(error) if error.is_retryable() && answered.elapsed() < AWAY_MAX => {
@@ -109,6 +113,15 @@ async fn waits_for_a_choice(client: &Client, detail: &TaskDetail) -> anyhow::Res
         )
     };
     Ok(choice.alternatives.iter().all(|one| rests(one.state)))
+}
+
+/// Whether there is an alternative that somebody can take.
+async fn can_choose(client: &Client, detail: &TaskDetail) -> anyhow::Result<bool> {
+    if detail.task.choice != Some(ChoiceRole::Open) {
+        return Ok(false);
+    }
+    let choice = client.choice(detail.task.id).await?;
+    Ok(choice.alternatives.iter().any(|one| one.choosable))
 }
 
 async fn next(log: &mut Option<Chunks>) -> Option<Result<LogChunk, ClientError>> {

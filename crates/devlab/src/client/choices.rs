@@ -1,6 +1,6 @@
 //! Several attempts at once: what there is to choose from, and choosing.
 
-use devlab_api::choice::{ChoiceAlternative, TaskChoice};
+use devlab_api::choice::{ChoiceAlternative, ChooseTask, TaskChoice};
 use devlab_api::client::Client;
 use devlab_core::TaskId;
 use devlab_core::state::StateName;
@@ -23,7 +23,11 @@ pub(crate) async fn run(
         return print(context.output, &client.choice(task).await?);
     };
     let one = named(client, task, alternative).await?;
-    let choice = client.choose(task, one).await?;
+    let wanted = ChooseTask {
+        alternative: one,
+        head: None,
+    };
+    let choice = client.choose(task, &wanted).await?;
     if context.output == Output::Json {
         return show::json(&choice);
     }

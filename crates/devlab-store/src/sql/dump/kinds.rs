@@ -16,7 +16,7 @@ use devlab_core::task::Proof;
 use devlab_core::train::CandidateState;
 
 use super::forms::{ANY_ID, CHOICE, Form, LEVEL, Space, TRIES, WAITS, id, word};
-pub(crate) use super::table::{NOT_DUMPED, NOT_IN_RECORDS, Table};
+pub(crate) use super::table::{CAME_LATER, NOT_DUMPED, NOT_IN_RECORDS, Table};
 
 const INT: Form = Form::Int;
 const TIME: Form = Form::Time;

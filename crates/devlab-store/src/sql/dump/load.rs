@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::forms::{self, Form, Space, Value};
-use super::kinds::{NOT_DUMPED, TABLES, Table};
+use super::kinds::{CAME_LATER, NOT_DUMPED, TABLES, Table};
 use crate::dump::{COUNTERS, Counts, Loading, Source, bad_record, not_read};
 use crate::sql::codec::Code;
 use crate::sql::error::{DbError, DbResult};
@@ -298,16 +298,20 @@ fn set(table: &Table, row: &mut [Value], name: &str, to: Value) {
     }
 }
 
-/// Reads a record: exactly the keys of its kind.
+/// Reads a record: exactly the keys of its kind, of which an older one may lack those that came later.
 fn parse(table: &Table, line: &str, number: u64) -> DbResult<Vec<Value>> {
     let bad = |why: &str| DbError::from(bad_record(table.kind, number, why));
     let mut record: BTreeMap<String, Box<RawValue>> =
         serde_json::from_str(line).map_err(|error| bad(&error.to_string()))?;
     let mut row = Vec::with_capacity(table.columns.len());
     for (name, form) in table.columns {
-        let raw = record
-            .remove(*name)
-            .ok_or_else(|| bad(&format!("it has no {name}")))?;
+        let Some(raw) = record.remove(*name) else {
+            if CAME_LATER.contains(&(table.kind, *name)) {
+                row.push(Value::Null);
+                continue;
+            }
+            return Err(bad(&format!("it has no {name}")));
+        };
         let value = forms::read(*form, &raw);
         row.push(value.ok_or_else(|| bad(&format!("{name} cannot be {raw}")))?);
     }

@@ -16,6 +16,9 @@ pub(crate) struct Table {
     pub(crate) shared: bool,
 }
 
+/// Columns that came after the first version of the records, by kind; see [`crate::dump::FORMAT`].
+pub(crate) const CAME_LATER: &[(&str, &str)] = &[("tasks", "choice"), ("tasks", "chosen")];
+
 /// Tables without a kind, and why.
 pub(crate) const NOT_DUMPED: &[(&str, &str)] = &[
     ("done_counts", "kept by triggers on tasks"),
