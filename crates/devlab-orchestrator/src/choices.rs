@@ -8,10 +8,10 @@ use devlab_core::task::Task;
 use devlab_core::train::DiffStat;
 use devlab_core::tx::Read;
 use devlab_core::{Oid, Refusal, TaskId};
-use devlab_forge::BareRepo;
 
 use crate::error::Result;
 use crate::lab::Lab;
+use crate::results::change_size;
 use crate::scope;
 
 /// A task with alternatives.
@@ -101,22 +101,10 @@ impl Lab {
             for way in &mut found.ways {
                 if let (Some(base), Some(head)) = (&way.base, &way.head) {
                     // Retention may have let go of it.
-                    way.size = size(&repo, base, head).await.ok();
+                    way.size = change_size(&repo, base, head).await.ok();
                 }
             }
         }
         Ok(found)
     }
-}
-
-async fn size(repo: &BareRepo, base: &Oid, head: &Oid) -> devlab_forge::Result<DiffStat> {
-    let files = repo.diff_stat(base, head).await?;
-    let sum = |lines: &dyn Fn(&devlab_forge::inspect::FileStat) -> u64| {
-        u32::try_from(files.iter().map(lines).sum::<u64>()).unwrap_or(u32::MAX)
-    };
-    Ok(DiffStat {
-        files: u32::try_from(files.len()).unwrap_or(u32::MAX),
-        added: sum(&|file| file.added),
-        removed: sum(&|file| file.removed),
-    })
 }

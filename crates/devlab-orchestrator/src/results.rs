@@ -3,9 +3,10 @@
 use devlab_core::auth::Principal;
 use devlab_core::org::Project;
 use devlab_core::task::Task;
+use devlab_core::train::DiffStat;
 use devlab_core::{Oid, PatchId, Refusal, TaskId, Timestamp};
 use devlab_forge::BareRepo;
-use devlab_forge::inspect::Diff;
+use devlab_forge::inspect::{Diff, FileStat};
 
 use crate::error::Result;
 use crate::lab::Lab;
@@ -146,4 +147,17 @@ fn whole(diff: Diff, max: usize) -> Vec<u8> {
         bytes.extend_from_slice(format!("\n# cut after {max} bytes\n").as_bytes());
     }
     bytes
+}
+
+/// Size of what lies between two commits.
+pub(crate) async fn change_size(repo: &BareRepo, base: &Oid, head: &Oid) -> Result<DiffStat> {
+    let files = repo.diff_stat(base, head).await?;
+    let sum = |lines: &dyn Fn(&FileStat) -> u64| {
+        u32::try_from(files.iter().map(lines).sum::<u64>()).unwrap_or(u32::MAX)
+    };
+    Ok(DiffStat {
+        files: u32::try_from(files.len()).unwrap_or(u32::MAX),
+        added: sum(&|file| file.added),
+        removed: sum(&|file| file.removed),
+    })
 }

@@ -31,6 +31,7 @@ use super::boxes;
 use crate::error::Result;
 use crate::homes::project_here;
 use crate::lab::Lab;
+use crate::results::change_size;
 
 /// Trains driven at the same time: each step is a few git processes.
 const AT_ONCE: usize = 4;
@@ -219,15 +220,7 @@ async fn stats(
             .merge_base(head, &entry.head)
             .await?
             .unwrap_or_else(|| head.clone());
-        let files = repo.diff_stat(&base, &entry.head).await?;
-        let sum = |lines: &dyn Fn(&devlab_forge::inspect::FileStat) -> u64| {
-            u32::try_from(files.iter().map(lines).sum::<u64>()).unwrap_or(u32::MAX)
-        };
-        stats.push(Some(DiffStat {
-            files: u32::try_from(files.len()).unwrap_or(u32::MAX),
-            added: sum(&|file| file.added),
-            removed: sum(&|file| file.removed),
-        }));
+        stats.push(Some(change_size(repo, &base, &entry.head).await?));
     }
     Ok(stats)
 }

@@ -1,7 +1,7 @@
 //! `devlab run`: a goal in this checkout, from words to a merged commit.
 
 use devlab_api::client::Client;
-use devlab_api::task::{ChoiceRole, Schedule, TaskDetail};
+use devlab_api::task::{Schedule, TaskDetail};
 use devlab_core::TaskId;
 use devlab_core::state::{StateName, WaitReason};
 
@@ -203,10 +203,9 @@ pub(super) fn review(detail: &TaskDetail) -> String {
 
 /// Says what there is to choose from, if a person has to.
 async fn choices(client: &Client, detail: &TaskDetail) -> anyhow::Result<bool> {
-    if detail.task.choice != Some(ChoiceRole::Open) {
+    let Some(choice) = watch::open_choice(client, detail).await? else {
         return Ok(false);
-    }
-    let choice = client.choice(detail.task.id).await?;
+    };
     let passed = choice.alternatives.iter().filter(|one| one.choosable);
     let passed = passed.count();
     if passed > 0 {

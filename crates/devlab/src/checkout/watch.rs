@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use devlab_api::client::{Client, ClientError, LogChunk};
-use devlab_api::task::{ChoiceRole, TaskDetail};
+use devlab_api::task::{ChoiceRole, TaskChoice, TaskDetail};
 use devlab_core::TaskId;
 use devlab_core::attempt::AttemptKind;
 use devlab_core::state::{StateName, TaskKind, WaitReason};
@@ -71,7 +71,11 @@ pub(crate) async fn until_settled(client: &Client, task: TaskId) -> anyhow::Resu
                     if let Err(error) = watch.held.is_bearable(&detail, answered) {
                         watch.finish().await?;
                         // What has passed meanwhile can be taken.
-                        return match can_choose(client, &detail).await? {
+                        let choice = open_choice(client, &detail).await?;
+                        let passed = |choice: &TaskChoice| {
+                            choice.alternatives.iter().any(|one| one.choosable)
+                        };
+                        return match choice.is_some_and(|choice| passed(&choice)) {
                             true => Ok(detail),
                             false => Err(error),
                         };
@@ -102,26 +106,28 @@ fn is_settled(detail: &TaskDetail) -> bool {
 /// Whether none of a task's alternatives goes on without a person. That agents are missing may be over
 /// in a moment.
 async fn waits_for_a_choice(client: &Client, detail: &TaskDetail) -> anyhow::Result<bool> {
-    if detail.task.choice != Some(ChoiceRole::Open) || detail.stuck.is_none() {
+    if detail.stuck.is_none() {
         return Ok(false);
     }
-    let choice = client.choice(detail.task.id).await?;
     let rests = |state| {
         matches!(
             state,
             StateName::Waiting | StateName::Failed | StateName::Cancelled
         )
     };
-    Ok(choice.alternatives.iter().all(|one| rests(one.state)))
+    let choice = open_choice(client, detail).await?;
+    Ok(choice.is_some_and(|choice| choice.alternatives.iter().all(|one| rests(one.state))))
 }
 
-/// Whether there is an alternative that somebody can take.
-async fn can_choose(client: &Client, detail: &TaskDetail) -> anyhow::Result<bool> {
-    if detail.task.choice != Some(ChoiceRole::Open) {
-        return Ok(false);
+/// What there is to choose from, if a task has alternatives of which none was taken.
+pub(super) async fn open_choice(
+    client: &Client,
+    detail: &TaskDetail,
+) -> anyhow::Result<Option<TaskChoice>> {
+    match detail.task.choice {
+        Some(ChoiceRole::Open) => Ok(Some(client.choice(detail.task.id).await?)),
+        Some(ChoiceRole::Taken | ChoiceRole::Alternative) | None => Ok(None),
     }
-    let choice = client.choice(detail.task.id).await?;
-    Ok(choice.alternatives.iter().any(|one| one.choosable))
 }
 
 async fn next(log: &mut Option<Chunks>) -> Option<Result<LogChunk, ClientError>> {
