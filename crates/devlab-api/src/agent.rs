@@ -176,6 +176,12 @@ pub struct Update {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub phase: Option<Phase>,
+    /// Paths that the work has changed so far, from the root of the project, if they are others than
+    /// those that were told last; at most 1,000, of which the server keeps 64, or the folders that
+    /// they are in. Of an attempt that ends they count if it delivers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_items = 1000)]
+    pub touched: Option<Vec<String>>,
     /// How it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub complete: Option<Completion>,

@@ -32,6 +32,10 @@ pub struct GraphTask {
     /// Patterns of files that are kept of what the driver leaves, besides the project's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<String>,
+    /// Files and folders that it will touch: what overlaps with other tasks is shown before it is
+    /// done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<String>,
     /// Labels that an agent needs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
@@ -88,6 +92,10 @@ pub struct Schedule {
     /// Patterns of files that are kept of what the driver leaves, besides the project's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<String>,
+    /// Files and folders that it will touch: what overlaps with other tasks is shown before it is
+    /// done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<String>,
     /// Labels that an agent needs for a single task.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,

@@ -10,6 +10,8 @@ pub mod ask;
 pub mod choice;
 #[cfg(feature = "client")]
 pub mod client;
+pub mod conflict;
+pub mod driver;
 pub mod event;
 pub mod graph;
 pub mod patch;

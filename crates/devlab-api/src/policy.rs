@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use devlab_core::choice::Choose;
 use devlab_core::label::Labels;
 use devlab_core::policy as core;
+use devlab_core::policy::Conflicts;
 use devlab_core::policy::{Reviews, Running};
 use devlab_core::{Refusal, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,11 @@ pub struct Policy {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub choose: Option<Choose>,
+    /// `show` or `hold`: whether a task that touches what another one is at work on starts all the
+    /// same, or is held back until that one is at work no longer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub conflicts: Option<Conflicts>,
     /// What runs at one time. Limits of all levels hold together.
     #[serde(skip_serializing_if = "is_default")]
     pub concurrency: Concurrency,
@@ -266,6 +272,7 @@ impl From<core::Policy> for Policy {
             },
             running: policy.running,
             choose: policy.choose,
+            conflicts: policy.conflicts,
             concurrency: Concurrency {
                 total: policy.concurrency.total,
                 labels: policy.concurrency.labels,
@@ -303,6 +310,7 @@ impl TryFrom<Policy> for core::Policy {
             },
             running: policy.running,
             choose: policy.choose,
+            conflicts: policy.conflicts,
             concurrency: core::Concurrency {
                 total: policy.concurrency.total,
                 labels: policy.concurrency.labels,

@@ -1,7 +1,5 @@
 //! Tasks: making, reading and changing them; attempts, receipts, candidates.
 
-use std::collections::BTreeMap;
-
 use devlab_core::attempt::{AttemptKind, AttemptState, Failure, Phase};
 use devlab_core::state::{StateName, TaskKind, WaitReason};
 use devlab_core::task::{Proof, Tries};
@@ -15,94 +13,9 @@ use utoipa::ToSchema;
 
 pub use crate::ask::{AnswerTask, Ask, AskAnswer};
 pub use crate::choice::{Alternative, ChoiceRole, ChooseTask, TaskChoice};
+pub use crate::conflict::{Conflict, ConflictKind, ConflictSide};
+pub use crate::driver::{Check, Command, Driver};
 pub use crate::graph::{GraphTask, Schedule, Scheduled};
-
-/// A command that must pass on a tree.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Check {
-    /// Name that people see.
-    pub name: String,
-    /// Shell command, run in a clean checkout.
-    pub run: String,
-    /// Time limit in seconds; default 1800.
-    #[serde(default = "timeout_default")]
-    pub timeout_secs: u32,
-}
-
-fn timeout_default() -> u32 {
-    devlab_core::limits::TIMEOUT_SECS_DEFAULT
-}
-
-impl From<check::Check> for Check {
-    fn from(check: check::Check) -> Self {
-        Self {
-            name: check.name,
-            run: check.run,
-            timeout_secs: check.timeout_secs,
-        }
-    }
-}
-
-impl From<Check> for check::Check {
-    fn from(check: Check) -> Self {
-        Self {
-            name: check.name,
-            run: check.run,
-            timeout_secs: check.timeout_secs,
-        }
-    }
-}
-
-/// How a task is done. Exactly one member is given.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Driver {
-    /// A command or a script.
-    Command(Command),
-}
-
-/// The `command` driver.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Command {
-    /// Program and arguments. Give either this or `script`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub argv: Vec<String>,
-    /// A script for `sh -eu`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub script: Option<String>,
-    /// Variables added to the cleared environment.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub env: BTreeMap<String, String>,
-    /// Time limit in seconds; default 1800.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout_secs: Option<u32>,
-}
-
-impl From<Driver> for check::DriverSpec {
-    fn from(driver: Driver) -> Self {
-        let Driver::Command(command) = driver;
-        Self::Command(check::CommandSpec {
-            argv: command.argv,
-            script: command.script,
-            env: command.env,
-            timeout_secs: command.timeout_secs.unwrap_or_else(timeout_default),
-        })
-    }
-}
-
-impl From<check::DriverSpec> for Driver {
-    fn from(driver: check::DriverSpec) -> Self {
-        let check::DriverSpec::Command(command) = driver;
-        Self::Command(Command {
-            argv: command.argv,
-            script: command.script,
-            env: command.env,
-            timeout_secs: Some(command.timeout_secs),
-        })
-    }
-}
 
 /// Makes one task.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
@@ -136,6 +49,10 @@ pub struct CreateTask {
     /// Patterns of files that are kept of what the driver leaves, besides the project's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<String>,
+    /// Files and folders that it will touch: what overlaps with other tasks is shown before it is
+    /// done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<String>,
     /// Labels that an agent needs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
@@ -264,6 +181,10 @@ pub struct Task {
     /// Hash of the check set it has to pass.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check_set: Option<String>,
+    /// The task behind which it is held back: both touch the same paths, and policy says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub held_by: Option<TaskId>,
     /// What it has to do with a choice among alternatives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub choice: Option<ChoiceRole>,
@@ -297,6 +218,12 @@ pub struct TaskDetail {
     /// Patterns of the files that are kept of what its driver leaves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<String>,
+    /// Files and folders that it says it will touch.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<String>,
+    /// Other tasks with the same target that say that they will touch the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conflicts: Vec<Conflict>,
     /// What it depends on.
     #[schema(value_type = Vec<String>)]
     pub depends_on: Vec<TaskId>,

@@ -38,6 +38,9 @@ pub enum EventKind {
     /// One of a task's alternatives was taken.
     #[serde(rename = "task.chosen")]
     TaskChosen,
+    /// A task touches what another one touches, or is held back behind it.
+    #[serde(rename = "task.conflict")]
+    TaskConflict,
     /// A plan was proposed, became current, was superseded or rejected.
     #[serde(rename = "plan.state")]
     PlanState,
@@ -72,7 +75,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::OrgCreated,
         Self::ProjectCreated,
         Self::ProjectPushed,
@@ -83,6 +86,7 @@ impl EventKind {
         Self::TaskAsked,
         Self::TaskAnswered,
         Self::TaskChosen,
+        Self::TaskConflict,
         Self::PlanState,
         Self::PolicySet,
         Self::AttemptPhase,
@@ -109,6 +113,7 @@ impl EventKind {
             Self::TaskAsked => "task.asked",
             Self::TaskAnswered => "task.answered",
             Self::TaskChosen => "task.chosen",
+            Self::TaskConflict => "task.conflict",
             Self::PlanState => "plan.state",
             Self::PolicySet => "policy.set",
             Self::AttemptPhase => "attempt.phase",

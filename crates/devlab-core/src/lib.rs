@@ -25,6 +25,7 @@ pub mod limits;
 pub mod name;
 pub mod org;
 pub mod patch;
+pub mod paths;
 pub mod pattern;
 pub mod plan;
 pub mod policy;

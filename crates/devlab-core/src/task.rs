@@ -106,6 +106,10 @@ pub struct Task {
     pub told: bool,
     /// What it has to do with a choice among alternatives.
     pub choice: Option<Choice>,
+    /// The task behind which it is held back, because both touch the same paths.
+    pub held_by: Option<TaskId>,
+    /// Whether others are held back behind it.
+    pub holds: bool,
     /// Hidden from lists.
     pub archived: bool,
     /// When it was made.
@@ -128,6 +132,9 @@ pub struct TaskSpec {
     /// Patterns of the files that are kept, besides the project's; see [`crate::pattern`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<String>,
+    /// Files and folders that it says it will touch; see [`crate::paths`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<String>,
 }
 
 impl Task {

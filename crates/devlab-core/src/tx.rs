@@ -228,6 +228,10 @@ pub trait Read: ReadBytes + ReadTemplates {
     fn task(&mut self, id: TaskId) -> Result<Option<Task>>;
     /// A task's words and commands.
     fn task_spec(&mut self, id: TaskId) -> Result<Option<TaskSpec>>;
+    /// Paths that the work on a task has changed so far, as far as they are known.
+    fn touched(&mut self, id: TaskId) -> Result<Vec<String>>;
+    /// Tasks that are held back behind one, oldest first.
+    fn held_behind(&mut self, id: TaskId) -> Result<Vec<TaskId>>;
     /// Ids of a composite's children, oldest first.
     fn children(&mut self, parent: TaskId) -> Result<Vec<TaskId>>;
     /// What a task depends on.
@@ -426,6 +430,8 @@ pub trait Tx: Read + WriteBytes + WriteTemplates {
     fn put_task(&mut self, task: &Task) -> Result<()>;
     /// Replaces a task's words and commands.
     fn put_task_spec(&mut self, id: TaskId, spec: &TaskSpec) -> Result<()>;
+    /// Replaces the paths that the work on a task has changed so far.
+    fn put_touched(&mut self, id: TaskId, paths: &[String]) -> Result<()>;
     /// Adds an edge; `false` if it was there already.
     fn insert_edge(&mut self, dependency: TaskId, dependent: TaskId) -> Result<bool>;
     /// Takes an edge away; `false` if it was not there.

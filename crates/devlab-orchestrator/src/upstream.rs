@@ -241,6 +241,7 @@ impl Lab {
             driver: None,
             checks: Vec::new(),
             artifacts: Vec::new(),
+            paths: Vec::new(),
         };
         self.drop_upstreams(repo, |task| task.is_some_and(has_landed))
             .await?;

@@ -11,7 +11,7 @@ use devlab_core::org::Project;
 use devlab_core::rules::agents::{Holding, Orders};
 use devlab_core::rules::complete::{CheckRun, Outcome};
 use devlab_core::rules::servers::{self, Held};
-use devlab_core::rules::{agents, claim, complete, lease};
+use devlab_core::rules::{agents, claim, complete, forecast, lease};
 use devlab_core::state::State;
 use devlab_core::task::Task;
 use devlab_core::tx::{Read, RuleConfig};
@@ -39,6 +39,8 @@ pub struct Delivered {
     pub checks: Vec<CheckRun>,
     /// How many messages its driver has heard.
     pub heard: u32,
+    /// Paths that it has changed, if the agent knows them.
+    pub touched: Option<Vec<String>>,
 }
 
 impl Lab {
@@ -198,7 +200,8 @@ impl Lab {
         }
     }
 
-    /// Extends a lease. Returns the state of the task.
+    /// Extends a lease, and remembers what the work has changed so far, if the agent says so. Returns
+    /// the state of the task.
     ///
     /// # Errors
     /// [`Refusal::StaleAttempt`], [`Refusal::TaskCancelled`].
@@ -208,11 +211,16 @@ impl Lab {
         task: TaskId,
         attempt: AttemptId,
         phase: Option<Phase>,
+        touched: Option<Vec<String>>,
     ) -> Result<State> {
         let (rules, who) = (self.config.rules, who.clone());
         let done = self.store().write(move |tx| {
             of_caller(tx, &who, attempt)?;
-            lease::heartbeat(tx, &rules, task, attempt, phase)
+            let state = lease::heartbeat(tx, &rules, task, attempt, phase)?;
+            if let Some(touched) = &touched {
+                forecast::saw(tx, attempt, touched)?;
+            }
+            Ok(state)
         });
         Ok(done.await?)
     }
@@ -228,7 +236,7 @@ impl Lab {
         attempt: AttemptId,
         outcome: Outcome,
     ) -> Result<State> {
-        self.end(who, task, attempt, outcome, None).await
+        self.end(who, task, attempt, outcome, None, None).await
     }
 
     /// Ends an attempt; what was read from a repository counts if that is still this server's.
@@ -239,6 +247,7 @@ impl Lab {
         attempt: AttemptId,
         outcome: Outcome,
         held: Option<Held>,
+        touched: Option<Vec<String>>,
     ) -> Result<State> {
         let (rules, who) = (self.config.rules, who.clone());
         let done = self.store().write(move |tx| {
@@ -246,7 +255,11 @@ impl Lab {
             if let Some(held) = &held {
                 servers::check(tx, held)?;
             }
-            complete::complete(tx, &rules, task, attempt, outcome.clone())
+            let state = complete::complete(tx, &rules, task, attempt, outcome.clone())?;
+            if let Some(touched) = &touched {
+                forecast::saw(tx, attempt, touched)?;
+            }
+            Ok(state)
         });
         Ok(done.await?)
     }
@@ -262,8 +275,9 @@ impl Lab {
         who: &Principal,
         task: TaskId,
         attempt: AttemptId,
-        delivered: Delivered,
+        mut delivered: Delivered,
     ) -> Result<State> {
+        let touched = delivered.touched.take();
         for check in &delivered.checks {
             if check.log_tail.len() > LOG_TAIL_BYTES_MAX {
                 let problem = format!("at most {LOG_TAIL_BYTES_MAX} bytes");
@@ -289,7 +303,8 @@ impl Lab {
             }
         };
         self.fault("server.before_complete")?;
-        let state = self.end(who, task, attempt, outcome, held).await?;
+        let ended = self.end(who, task, attempt, outcome, held, touched);
+        let state = ended.await?;
         self.fault("server.after_complete")?;
         Ok(state)
     }
@@ -316,7 +331,8 @@ impl Lab {
             work: commit,
             question,
         };
-        let state = self.end(who, task, attempt, outcome, held).await?;
+        let ended = self.end(who, task, attempt, outcome, held, None);
+        let state = ended.await?;
         self.fault("server.after_complete")?;
         Ok(state)
     }

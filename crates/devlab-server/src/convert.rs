@@ -78,6 +78,7 @@ pub fn task(task: &Task, spec: &TaskSpec) -> wire::Task {
         head: task.head.as_ref().map(text),
         published: task.published.as_ref().map(text),
         check_set: task.check_set.as_ref().map(ToString::to_string),
+        held_by: task.held_by,
         choice: crate::convert_choice::role(task),
         chosen: crate::convert_choice::chosen(task),
         archived: task.archived,
@@ -116,6 +117,8 @@ pub fn task_detail(one: &Task, spec: TaskSpec, parts: TaskParts) -> wire::TaskDe
     };
     wire::TaskDetail {
         artifacts,
+        paths: spec.paths.clone(),
+        conflicts: Vec::new(),
         task: task(one, &spec),
         goal: spec.goal,
         driver: spec.driver.map(Into::into),

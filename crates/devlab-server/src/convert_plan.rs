@@ -27,6 +27,7 @@ pub fn source(input: wire::PlanInput) -> Result<PlanSource, Refusal> {
                 driver: single.driver.map(Into::into),
                 checks: single.checks.into_iter().map(Into::into).collect(),
                 artifacts: Vec::new(),
+                paths: Vec::new(),
             },
         }),
         wire::PlanInput::File(file) => PlanSource::File(File {
@@ -93,6 +94,7 @@ fn task(task: PlanTask, prefix: &str, made: &BTreeMap<String, TaskId>) -> wire::
         depends_on: task.depends_on,
         driver: task.spec.driver.map(Into::into),
         checks: task.spec.checks.into_iter().map(Into::into).collect(),
+        paths: task.spec.paths,
         labels: words(&task.labels),
         priority: task.priority,
         review: task.review,

@@ -5,6 +5,7 @@ pub mod archives;
 pub mod artifacts;
 pub mod browse;
 pub mod choices;
+pub mod conflicts;
 pub mod docs;
 pub mod edges;
 pub mod events;
@@ -49,6 +50,7 @@ pub fn all(app: &Arc<App>, lab: Arc<Lab>) -> Result<(Router, OpenApi), serde_jso
         tasks::list,
         browse::list,
         choices::list,
+        conflicts::list,
         edges::list,
         schedule::list,
         schedules::list,

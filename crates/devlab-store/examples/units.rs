@@ -77,6 +77,8 @@ fn create(tx: &mut dyn Tx, org: OrgId, requires: &Labels) -> Result<()> {
         lane: Lane::default(),
         told: false,
         choice: None,
+        held_by: None,
+        holds: false,
         archived: false,
         created_at: now,
         updated_at: now,
@@ -87,6 +89,7 @@ fn create(tx: &mut dyn Tx, org: OrgId, requires: &Labels) -> Result<()> {
         driver: None,
         checks: Vec::new(),
         artifacts: Vec::new(),
+        paths: Vec::new(),
     };
     task.seq = tx.insert_task(&task, &spec)?;
     event(tx, org, EventKind::TaskCreated, id)?;

@@ -22,12 +22,13 @@ use crate::Store;
 use crate::sql::dump::kinds;
 
 /// Version of the records. A change of a kind's keys or of what they mean is a new one. Records of an
-/// earlier one are read as well: what came later is null in them.
+/// earlier one are read as well: what came later is null in them, or false.
 ///
 /// | version | since then |
 /// |---|---|
 /// | 2 | `tasks` have `choice` and `chosen` |
-pub const FORMAT: u32 = 2;
+/// | 3 | `tasks` have `held_by` and `holds`, `task_specs` have `paths` and `touched` |
+pub const FORMAT: u32 = 3;
 /// The kind of the chunks of logs. It is the last one, and loaded by [`load_logs`].
 pub const LOGS: &str = "logs";
 /// The kind of the numbers that are given out next.

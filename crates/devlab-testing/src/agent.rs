@@ -103,6 +103,7 @@ impl ScriptedAgent {
             task: work.task,
             attempt: work.attempt,
             phase: None,
+            touched: None,
             complete,
         };
         self.client.update_attempt(&update).await

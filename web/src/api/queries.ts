@@ -7,6 +7,7 @@ import type {
   AuditEntry,
   Candidate,
   Cluster,
+  Conflict,
   Folder,
   Org,
   Page,
@@ -69,6 +70,8 @@ export const keys = {
   goal: (id: string) => ["goal", id] as const,
   /** Dependencies among the tasks of a goal; of every goal, if none is named. */
   edges: (goal?: string) => (goal ? (["edges", goal] as const) : (["edges"] as const)),
+  /** Where tasks of a goal meet; of every goal, if none is named. */
+  conflicts: (goal?: string) => (goal ? (["conflicts", goal] as const) : (["conflicts"] as const)),
   task: (id: string) => ["task", id] as const,
   patch: (id: string) => ["patch", id] as const,
   plans: (task: string) => ["plans", task] as const,
@@ -159,6 +162,15 @@ export const choice = (org: string, id: string) =>
       (await body(
         api.GET("/v1/tasks/{id}/choice", { params: { path: { id } }, signal }),
       )) as unknown as TaskChoice,
+  });
+
+/** Where tasks below a goal will touch the same. */
+export const conflicts = (goal: string) =>
+  queryOptions({
+    queryKey: keys.conflicts(goal),
+    queryFn: async ({ signal }) =>
+      (await body(api.GET("/v1/tasks/{id}/conflicts", { params: { path: { id: goal } }, signal })))
+        .items as Conflict[],
   });
 
 const part = <T>(id: string, name: "attempts" | "receipts" | "candidates") =>

@@ -1120,6 +1120,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tasks/{id}/conflicts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Pairs of tasks with the same target that are in no order and touch the same paths, as they declare
+         *     it or as their work shows: where this task meets others, and, of a composite, where its children
+         *     meet each other, of a goal at every depth. All in one page, at most 1,000 pairs.
+         */
+        get: operations["task.conflicts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tasks/{id}/diff": {
         parameters: {
             query?: never;
@@ -1881,6 +1902,34 @@ export interface components {
             /** @description The agent stopped it, because it was told to. */
             cancelled: components["schemas"]["CancelledByRequest"];
         };
+        /** @description Two tasks with the same target that will touch the same paths, if both go on. */
+        Conflict: {
+            /** @description The older one. */
+            first: components["schemas"]["ConflictSide"];
+            /** @description How it is known. */
+            kind: components["schemas"]["ConflictKind"];
+            /**
+             * @description Files and folders that both touch, the narrower where one names what is below the other; at
+             *     most 16.
+             */
+            paths: string[];
+            /** @description The other. */
+            second: components["schemas"]["ConflictSide"];
+        };
+        /**
+         * @description How it is known that a task touches a path.
+         * @enum {string}
+         */
+        ConflictKind: "declared" | "observed";
+        /** @description One of two tasks that meet. */
+        ConflictSide: {
+            /** @description Its state: `ready`, `running`, `integrating` or `waiting`. */
+            state: string;
+            /** @description The task. */
+            task: string;
+            /** @description Its title. */
+            title: string;
+        };
         /** @description What an agent is told on its control channel. */
         Control: {
             /** @description Whether to take no new work. */
@@ -1965,6 +2014,11 @@ export interface components {
             org?: string | null;
             /** @description Composite that it belongs to. */
             parent?: string | null;
+            /**
+             * @description Files and folders that it will touch: what overlaps with other tasks is shown before it is
+             *     done.
+             */
+            paths?: string[];
             /**
              * Format: int32
              * @description Higher is earlier; default 0.
@@ -2191,6 +2245,11 @@ export interface components {
             key: string;
             /** @description Labels that an agent needs. */
             labels?: string[];
+            /**
+             * @description Files and folders that it will touch: what overlaps with other tasks is shown before it is
+             *     done.
+             */
+            paths?: string[];
             /**
              * Format: int32
              * @description Higher is earlier.
@@ -2535,6 +2594,25 @@ export interface components {
                 parents: string[];
                 /** @description First line of the message. */
                 subject: string;
+            }[];
+            /** @description Where the next page begins: pass it as `cursor`. Absent on the last page. */
+            next?: string | null;
+        };
+        /** @description A page of a list. */
+        List_Conflict: {
+            /** @description The items. */
+            items: {
+                /** @description The older one. */
+                first: components["schemas"]["ConflictSide"];
+                /** @description How it is known. */
+                kind: components["schemas"]["ConflictKind"];
+                /**
+                 * @description Files and folders that both touch, the narrower where one names what is below the other; at
+                 *     most 16.
+                 */
+                paths: string[];
+                /** @description The other. */
+                second: components["schemas"]["ConflictSide"];
             }[];
             /** @description Where the next page begins: pass it as `cursor`. Absent on the last page. */
             next?: string | null;
@@ -2896,6 +2974,8 @@ export interface components {
                 goal_id: string;
                 /** @description The adopted result. */
                 head?: string | null;
+                /** @description The task behind which it is held back: both touch the same paths, and policy says so. */
+                held_by?: string | null;
                 /**
                  * @description Id.
                  * @example task_01jd3v6p5x8e9rk2m4n6q8t0vw
@@ -3471,6 +3551,8 @@ export interface components {
              * @description Line of the input that it comes from.
              */
             line?: number | null;
+            /** @description Files and folders that it will touch. */
+            paths?: string[];
             /**
              * Format: int32
              * @description Higher is earlier.
@@ -3504,6 +3586,12 @@ export interface components {
              * @default {}
              */
             concurrency: components["schemas"]["PolicyConcurrency"];
+            /**
+             * @description `show` or `hold`: whether a task that touches what another one is at work on starts all the
+             *     same, or is held back until that one is at work no longer.
+             * @default null
+             */
+            conflicts: string | null;
             /**
              * @description What is tried again by itself, by what failed.
              * @default {}
@@ -3951,6 +4039,11 @@ export interface components {
             /** @description Org, by id or name. May be left out by a caller that has just one. */
             org?: string | null;
             /**
+             * @description Files and folders that it will touch: what overlaps with other tasks is shown before it is
+             *     done.
+             */
+            paths?: string[];
+            /**
              * Format: int32
              * @description Higher is earlier.
              */
@@ -4078,6 +4171,8 @@ export interface components {
             goal_id: string;
             /** @description The adopted result. */
             head?: string | null;
+            /** @description The task behind which it is held back: both touch the same paths, and policy says so. */
+            held_by?: string | null;
             /**
              * @description Id.
              * @example task_01jd3v6p5x8e9rk2m4n6q8t0vw
@@ -4172,6 +4267,8 @@ export interface components {
             asks?: components["schemas"]["Ask"][];
             /** @description All checks that its result has to pass. */
             checks: components["schemas"]["Check"][];
+            /** @description Other tasks with the same target that say that they will touch the same. */
+            conflicts?: components["schemas"]["Conflict"][];
             /** @description What depends on it. */
             dependents: string[];
             /** @description What it depends on. */
@@ -4183,6 +4280,8 @@ export interface components {
             goal: string;
             /** @description Its patch. */
             patch?: string | null;
+            /** @description Files and folders that it says it will touch. */
+            paths?: string[];
             /** @description Why it does not move, if it does not: who or what it waits for. */
             stuck?: string | null;
             /** @description Branch that its result goes into. */
@@ -4258,6 +4357,12 @@ export interface components {
             phase?: string | null;
             /** @description The task. */
             task: string;
+            /**
+             * @description Paths that the work has changed so far, from the root of the project, if they are others than
+             *     those that were told last; at most 1,000, of which the server keeps 64, or the folders that
+             *     they are in. Of an attempt that ends they count if it delivers.
+             */
+            touched?: string[] | null;
         };
         /** @description Changes an org. What is left out stays. */
         UpdateOrg: {
@@ -7062,6 +7167,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["List_Commit"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "task.conflicts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Conflict"];
                 };
             };
             /** @description A problem: `code` says which */

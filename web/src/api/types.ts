@@ -58,7 +58,13 @@ export type TaskDetail = Task & {
   feedback: Feedback[];
   patch?: string | null;
   target?: string | null;
+  paths?: string[];
+  conflicts?: Conflict[];
 };
+
+type ConflictSide = Narrow<Schemas["ConflictSide"], { state: State }>;
+/** Two tasks that will touch the same paths. */
+export type Conflict = Narrow<Schemas["Conflict"], { first: ConflictSide; second: ConflictSide }>;
 
 export type TaskChoice = Narrow<
   Schemas["TaskChoice"],
@@ -121,6 +127,7 @@ export type EventKind =
   | "task.state"
   | "task.updated"
   | "task.chosen"
+  | "task.conflict"
   | "attempt.phase"
   | "attempt.state"
   | "attempt.verify"

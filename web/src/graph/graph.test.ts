@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { State } from "../api/types";
-import { pathOf } from "./layout";
-import { circleOf, criticalPath, type Edge, type GraphNode, outline } from "./model";
+import { bracket, pathOf } from "./layout";
+import { circleOf, criticalPath, type Edge, type GraphNode, meetingsOf, outline } from "./model";
 
 const node = (
   id: string,
@@ -66,4 +66,31 @@ test("a way has round corners that do not reach past the middle", () => {
     { x: 40, y: 4 },
   ]);
   expect(path).toBe("M0,0L5,0Q10,0 10,2L10,2Q10,4 18,4L40,4");
+});
+
+test("two that meet are joined beside what stands between them", () => {
+  const box = (x: number, y: number) => ({ x, y, width: 100, height: 50 });
+  expect(bracket(box(0, 0), box(0, 200))).toEqual([
+    { x: 100, y: 25 },
+    { x: 116, y: 25 },
+    { x: 116, y: 225 },
+    { x: 100, y: 225 },
+  ]);
+  expect(bracket(box(300, 10), box(0, 0))[1]).toEqual({ x: 350, y: 68 });
+  expect(bracket(box(300, 200), box(0, 0))).toEqual([
+    { x: 100, y: 25 },
+    { x: 300, y: 225 },
+  ]);
+});
+
+test("each of two that meet knows of the other", () => {
+  const met = meetingsOf([
+    { first: "a", second: "b", paths: ["x"] },
+    { first: "a", second: "c", paths: ["y"] },
+  ]);
+  expect([...met]).toEqual([
+    ["a", 2],
+    ["b", 1],
+    ["c", 1],
+  ]);
 });

@@ -13,13 +13,14 @@ import {
   Position,
   ReactFlow,
 } from "@xyflow/react";
-import { ChevronDown, ChevronRight } from "lucide-react";
+import { ChevronDown, ChevronRight, Merge } from "lucide-react";
 import { memo, useEffect, useMemo, useState } from "react";
+import { count } from "../text/words";
 import { Spinner } from "../ui/button";
 import { cx } from "../ui/cx";
 import { STATE_WORD, StateIcon } from "../ui/state";
-import { type Layout, layout, type Point, pathOf } from "./layout";
-import { criticalPath, type Edge, type GraphNode, outline } from "./model";
+import { type Box, bracket, type Layout, layout, type Point, pathOf } from "./layout";
+import { criticalPath, type Edge, type GraphNode, type Meeting, meetingsOf, outline } from "./model";
 
 // The worker reads 1.6 MB of script first: it begins while the plan is still being read.
 void layout([], [], new Set());
@@ -31,6 +32,8 @@ interface Data extends Record<string, unknown> {
   folded: boolean;
   leaves: number;
   done: number;
+  /** How many others touch the same. */
+  meets: number;
   onSelect: ((id: string) => void) | undefined;
   onFold: (id: string) => void;
 }
@@ -42,10 +45,13 @@ const NARROW = matchMedia("(max-width: 640px)");
 const LARGE = 60;
 const LARGE_AT = { x: 8, y: 8, zoom: 0.7 };
 
+const NO_MEETINGS: readonly Meeting[] = [];
+
 /** A plan as a graph: who waits for whom, what decides when it is done. */
 export function Graph({
   nodes,
   edges,
+  meetings = NO_MEETINGS,
   folded,
   onFold,
   selected,
@@ -53,6 +59,7 @@ export function Graph({
 }: {
   nodes: readonly GraphNode[];
   edges: readonly Edge[];
+  meetings?: readonly Meeting[];
   folded: ReadonlySet<string>;
   onFold: (id: string) => void;
   selected?: string | undefined;
@@ -64,6 +71,7 @@ export function Graph({
     () => new Map(outline(nodes, edges, new Set()).map((item) => [item.node.id, item])),
     [nodes, edges],
   );
+  const met = useMemo(() => meetingsOf(meetings), [meetings]);
   const drawn = useMemo(() => {
     const found: FlowNode<Data>[] = [];
     const place = (parent: string | undefined) => {
@@ -86,6 +94,7 @@ export function Graph({
             folded: !open,
             leaves: counts.get(node.id)?.leaves ?? 0,
             done: counts.get(node.id)?.done ?? 0,
+            meets: met.get(node.id) ?? 0,
             onSelect,
             onFold,
           },
@@ -95,7 +104,7 @@ export function Graph({
     };
     place(undefined);
     return found;
-  }, [nodes, placed, critical, counts, folded, onFold, onSelect, selected]);
+  }, [nodes, placed, critical, counts, met, folded, onFold, onSelect, selected]);
   const lines = useMemo(() => {
     const states = new Map(nodes.map((node) => [node.id, node.state]));
     const shown = new Set(drawn.map((node) => node.id));
@@ -120,6 +129,31 @@ export function Graph({
         };
       });
   }, [edges, nodes, drawn, critical, placed]);
+  const brackets = useMemo(() => {
+    const shown = new Set(drawn.map((node) => node.id));
+    const parents = new Map(nodes.map((node) => [node.id, node.parent]));
+    const at = (id: string): Box | undefined => {
+      const box = placed?.boxes.get(id);
+      const parent = parents.get(id);
+      const outer = parent && at(parent);
+      return box && outer ? { ...box, x: box.x + outer.x, y: box.y + outer.y } : box;
+    };
+    return meetings.flatMap(({ first, second }): FlowEdge[] => {
+      const [a, b] = [at(first), at(second)];
+      if (!a || !b || !shown.has(first) || !shown.has(second)) return [];
+      return [
+        {
+          id: `${first}~${second}`,
+          type: "way",
+          source: first,
+          target: second,
+          data: { way: bracket(a, b) },
+          className: "edge edge-meets",
+          zIndex: 2,
+        },
+      ];
+    });
+  }, [meetings, nodes, drawn, placed]);
   // A large plan is read from its beginning; all of it at once would be dust.
   const large = nodes.length > LARGE;
   if (!placed) {
@@ -135,7 +169,7 @@ export function Graph({
     <div className="min-h-64 flex-1" role="group" aria-label="Graph of tasks">
       <ReactFlow
         nodes={drawn}
-        edges={lines}
+        edges={brackets.length > 0 ? [...lines, ...brackets] : lines}
         nodeTypes={TYPES}
         edgeTypes={EDGE_TYPES}
         fitView={!large}
@@ -179,8 +213,12 @@ function useLayout(nodes: readonly GraphNode[], edges: readonly Edge[], folded: 
   return placed;
 }
 
+function meetsWords(meets: number): string {
+  return `touches the same as ${count(meets, "other task")}`;
+}
+
 const TaskNode = memo(function TaskNode({ data }: NodeProps<FlowNode<Data>>) {
-  const { node, critical, selected, leaves, done, onSelect, onFold } = data;
+  const { node, critical, selected, leaves, done, meets, onSelect, onFold } = data;
   return (
     <div
       className={cx(
@@ -200,7 +238,13 @@ const TaskNode = memo(function TaskNode({ data }: NodeProps<FlowNode<Data>>) {
       >
         <span className="line-clamp-2 text-xs leading-4">{node.title}</span>
         <span className="sr-only">, {STATE_WORD[node.state]}</span>
+        {meets > 0 && <span className="sr-only">, {meetsWords(meets)}</span>}
       </button>
+      {meets > 0 && (
+        <span title={meetsWords(meets)} className="pr-2 text-amber">
+          <Merge className="size-3.5" aria-hidden="true" />
+        </span>
+      )}
       {node.kind === "composite" && leaves > 0 && (
         <button
           type="button"

@@ -7,7 +7,7 @@ const HEAD_PX = 40;
 /** From this many nodes on, a quick placement is worth more than a fine one. */
 const MANY = 150;
 
-interface Box {
+export interface Box {
   x: number;
   y: number;
   width: number;
@@ -95,6 +95,29 @@ export async function layout(
   };
   collect(placed, 0, 0);
   return { boxes, ways };
+}
+
+/** How far a bracket stands off what it joins: less than there is between two layers. */
+const BRACKET_PX = 16;
+
+/**
+ * The way between two boxes that stand in no order: a bracket beside them if
+ * one is above the other, one below them if they stand side by side, and a
+ * line otherwise.
+ */
+export function bracket(a: Box, b: Box): Point[] {
+  const right = (box: Box) => ({ x: box.x + box.width, y: box.y + box.height / 2 });
+  const below = (box: Box) => ({ x: box.x + box.width / 2, y: box.y + box.height });
+  if (a.x < b.x + b.width && b.x < a.x + a.width) {
+    const x = Math.max(right(a).x, right(b).x) + BRACKET_PX;
+    return [right(a), { x, y: right(a).y }, { x, y: right(b).y }, right(b)];
+  }
+  if (a.y < b.y + b.height && b.y < a.y + a.height) {
+    const y = Math.max(below(a).y, below(b).y) + BRACKET_PX / 2;
+    return [below(a), { x: below(a).x, y }, { x: below(b).x, y }, below(b)];
+  }
+  const [left, far] = a.x < b.x ? [a, b] : [b, a];
+  return [right(left), { x: far.x, y: far.y + far.height / 2 }];
 }
 
 /** Rounding of an edge's corners, in pixels. */

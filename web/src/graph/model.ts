@@ -15,6 +15,22 @@ export interface GraphNode {
   state: State;
 }
 
+/** Two tasks that will touch the same paths. */
+export interface Meeting {
+  first: string;
+  second: string;
+  paths: readonly string[];
+}
+
+/** How many others each task meets. */
+export function meetingsOf(meetings: readonly Meeting[]): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const { first, second } of meetings) {
+    for (const id of [first, second]) found.set(id, (found.get(id) ?? 0) + 1);
+  }
+  return found;
+}
+
 /** Tasks below a goal, as nodes. */
 export function nodesOf(tasks: readonly Task[], goal: string): GraphNode[] {
   return tasks

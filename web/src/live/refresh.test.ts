@@ -9,7 +9,8 @@ const event = (kind: EventKind, task?: string) =>
 
 test("an event names what it makes old", () => {
   const names = staleKeys("lab", [event("task.state", "task_1"), event("agent.state")]).map(String);
-  expect(names).toEqual([keys.tasks("lab"), keys.task("task_1"), keys.agents("lab")].map(String));
+  const expected = [keys.tasks("lab"), keys.conflicts(), keys.task("task_1"), keys.agents("lab")];
+  expect(names).toEqual(expected.map(String));
   expect(staleKeys("lab", [event("task.updated")]).map(String)).toContain(String(keys.edges()));
   expect([...changedTasks([event("attempt.phase", "task_2"), event("patch.comment", "task_3")])]).toEqual([
     "task_2",

@@ -66,10 +66,15 @@ export function staleKeys(org: string, events: readonly LabEvent[]): QueryKey[] 
         add(keys.tasks(org));
         // An event does not name the goal; few goals are shown at one time.
         add(keys.edges());
+        add(keys.conflicts());
         break;
       case "task.state":
       case "task.chosen":
         add(keys.tasks(org));
+        add(keys.conflicts());
+        break;
+      case "task.conflict":
+        add(keys.conflicts());
         break;
       case "attempt.phase":
         break;

@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { ChartNoAxesGantt, GitBranch, Hourglass, ListTree, Network, X } from "lucide-react";
 import { lazy, Suspense, useCallback, useMemo, useState } from "react";
-import { plans, task as taskQuery, tasksOfGoal } from "../api/queries";
+import { conflicts, plans, task as taskQuery, tasksOfGoal } from "../api/queries";
 import { STATES, type State, type Task, type TaskDetail } from "../api/types";
 import { edgesOf } from "../graph/edges";
 import { nodesOf } from "../graph/model";
@@ -15,6 +15,7 @@ import { Choose } from "../tasks/choose";
 import { Crumbs } from "../tasks/crumbs";
 import { GoalList } from "../tasks/goal-list";
 import { GoalTimeline } from "../tasks/goal-timeline";
+import { Meets } from "../tasks/meets";
 import { TaskLink } from "../tasks/row";
 import { Words } from "../tasks/words";
 import { count } from "../text/words";
@@ -64,6 +65,12 @@ function Page({
   const navigate = useNavigate({ from: "/o/$org/goals/$goal" });
   const nodes = useMemo(() => (tasks ? nodesOf(tasks, goal.id) : []), [tasks, goal.id]);
   const edges = useQuery({ ...edgesOf(goal.id), enabled: goal.kind === "composite" });
+  const found = useQuery({ ...conflicts(goal.id), enabled: goal.kind === "composite" }).data;
+  const meetings = useMemo(
+    () =>
+      (found ?? []).map(({ first, second, paths }) => ({ first: first.task, second: second.task, paths })),
+    [found],
+  );
   const [folded, fold] = useFolded(nodes.length, nodes);
   const select = useCallback(
     (id: string | undefined) =>
@@ -162,6 +169,7 @@ function Page({
                     <Graph
                       nodes={nodes}
                       edges={found}
+                      meetings={meetings}
                       folded={folded}
                       onFold={fold}
                       selected={selected}
@@ -174,6 +182,7 @@ function Page({
               <GoalList
                 nodes={nodes}
                 edges={edges.data ?? []}
+                meetings={meetings}
                 tasks={tasks ?? []}
                 folded={folded}
                 onFold={fold}
@@ -298,6 +307,7 @@ function Peek({ org, id, onClose }: { org: string; id: string; onClose: () => vo
             {task.goal !== task.title && (
               <p className="line-clamp-6 whitespace-pre-wrap text-ink-2">{task.goal}</p>
             )}
+            <Meets org={org} task={task} />
             {task.depends_on.length > 0 && (
               <div>
                 <h3 className="eyebrow mb-1">Depends on</h3>

@@ -161,6 +161,22 @@ export const GROUPS: readonly FieldGroup[] = [
     ],
   },
   {
+    title: "Conflicts to come",
+    about: "Between tasks with the same target that touch the same paths.",
+    fields: [
+      {
+        name: "conflicts",
+        label: "A task in another one's way",
+        about: "While that one is at work or goes in. Nobody is held back behind what waits for a person.",
+        kind: "choice",
+        choices: [
+          ["show", "Starts, and is shown"],
+          ["hold", "Is held back"],
+        ],
+      },
+    ],
+  },
+  {
     title: "Concurrency",
     about: "Attempts at one time. Limits of all levels hold together, at once; 0 pauses.",
     fields: [

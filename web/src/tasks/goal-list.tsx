@@ -2,7 +2,8 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { ChevronDown, ChevronRight } from "lucide-react";
 import { useMemo, useRef } from "react";
 import type { Task } from "../api/types";
-import { criticalPath, type Edge, type GraphNode, outline } from "../graph/model";
+import { criticalPath, type Edge, type GraphNode, type Meeting, meetingsOf, outline } from "../graph/model";
+import { count } from "../text/words";
 import { cx } from "../ui/cx";
 import { StateIcon, stateWords, Tag } from "../ui/state";
 import { Ago } from "../ui/time";
@@ -13,6 +14,7 @@ const ROW_PX = 36;
 export function GoalList({
   nodes,
   edges,
+  meetings,
   tasks,
   folded,
   onFold,
@@ -21,6 +23,7 @@ export function GoalList({
 }: {
   nodes: readonly GraphNode[];
   edges: readonly Edge[];
+  meetings: readonly Meeting[];
   tasks: readonly Task[];
   folded: ReadonlySet<string>;
   onFold: (id: string) => void;
@@ -30,6 +33,7 @@ export function GoalList({
   const place = useRef<HTMLDivElement>(null);
   const items = useMemo(() => outline(nodes, edges, folded), [nodes, edges, folded]);
   const critical = useMemo(() => criticalPath(nodes, edges), [nodes, edges]);
+  const met = useMemo(() => meetingsOf(meetings), [meetings]);
   const byId = useMemo(() => new Map(tasks.map((task) => [task.id, task])), [tasks]);
   const rows = useVirtualizer({
     count: items.length,
@@ -90,6 +94,11 @@ export function GoalList({
               >
                 {node.title}
               </button>
+              {met.has(node.id) && (
+                <span title={`Touches the same as ${count(met.get(node.id) ?? 0, "other task")}`}>
+                  <Tag hue="amber">meets {met.get(node.id)}</Tag>
+                </span>
+              )}
               {critical.has(node.id) && (
                 <Tag hue="blue">
                   critical<span className="max-sm:sr-only"> path</span>

@@ -11,6 +11,7 @@ import { Answer } from "./answer";
 import { AttemptList } from "./attempts";
 import { Choose } from "./choose";
 import { FeedbackList } from "./feedback";
+import { Meets } from "./meets";
 import { Priority } from "./priority";
 import { TaskName, Words } from "./words";
 
@@ -160,6 +161,11 @@ function Aside({ org, task }: { org: string; task: TaskDetail }) {
           <Ago at={task.created_at} />
         </Fact>
       </Facts>
+      {task.conflicts && task.conflicts.length > 0 && (
+        <div className="mt-4 border-t border-line pt-3">
+          <Meets org={org} task={task} />
+        </div>
+      )}
       <Edges org={org} title="Depends on" ids={task.depends_on} />
       <Edges org={org} title="Others wait for it" ids={task.dependents} />
     </Section>

@@ -56,7 +56,7 @@ pub(super) async fn attend(
     }
     let mut helpers = JoinSet::new();
     let beat = work.beat();
-    let beating = helpers.spawn(beat.go_on(work.phase.subscribe()));
+    let beating = helpers.spawn(beat.go_on(work.phase.subscribe(), work.touched.subscribe()));
     let closing = CancellationToken::new();
     let mut upload = JoinSet::new();
     upload.spawn(
@@ -245,6 +245,7 @@ impl Work {
             task: self.claim.task,
             attempt: self.claim.attempt,
             phase: None,
+            touched: self.touched.borrow().clone(),
             complete: Some(completion),
         };
         let mut pause = Pause::default();

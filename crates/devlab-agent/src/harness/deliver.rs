@@ -49,6 +49,7 @@ impl Work {
             let s = if files == 1 { "" } else { "s" };
             self.say(&format!("commit {commit}, {files} file{s} changed"));
         }
+        self.saw(snapshot.changes.iter().map(|change| &change.path[..]));
         self.tree = Some(snapshot.tree);
         self.record(Entry::Committed(Some(snapshot.commit.clone())))
             .await?;

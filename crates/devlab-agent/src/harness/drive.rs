@@ -31,9 +31,11 @@ impl Work {
         self.set_up_tree().await?;
         let spec = self.driver_spec(&command).await?;
         self.driver_from = self.log.refresh()?;
-        let outcome = self
-            .supervise(&spec, Entry::Driving, points::DURING_DRIVE)
-            .await?;
+        let view = self.view().await?;
+        let outcome = tokio::select! {
+            outcome = self.supervise(&spec, Entry::Driving, points::DURING_DRIVE) => outcome?,
+            never = self.look_on(view) => match never {},
+        };
         self.record(Entry::DriverExited(outcome.clone())).await?;
         if outcome.leftovers > 0 {
             self.say(&format!(

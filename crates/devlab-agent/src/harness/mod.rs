@@ -22,6 +22,7 @@ mod deliver;
 mod drive;
 mod keep;
 mod life;
+mod look;
 mod pause;
 pub mod points;
 mod prepare;

@@ -123,6 +123,7 @@ pub(super) async fn give_back(shared: &Shared, claim: &Claimed, reason: String) 
         task: claim.task,
         attempt: claim.attempt,
         phase: None,
+        touched: None,
         complete: Some(Completion::GivenUp(GivenUp { reason })),
     };
     if let Err(error) = shared.client.update_attempt(&update).await {

@@ -81,6 +81,8 @@ pub(super) struct Work {
     pub(super) log: Arc<LogFile>,
     pub(super) signal: Arc<Signal>,
     pub(super) phase: watch::Sender<Phase>,
+    /// Paths that the work has changed, once that is known.
+    pub(super) touched: watch::Sender<Option<Vec<String>>>,
     pub(super) contacts: Arc<AtomicU64>,
     journal: Arc<Mutex<Journal>>,
     repo: Option<Arc<Repo>>,
@@ -99,6 +101,7 @@ impl Work {
             paths,
             signal: Arc::default(),
             phase: watch::Sender::new(Phase::Preparing),
+            touched: watch::Sender::new(None),
             contacts: Arc::default(),
             journal: Arc::new(Mutex::new(journal)),
             repo: None,
@@ -272,7 +275,7 @@ impl Work {
         let mut pause = Pause::default();
         loop {
             let phase = *self.phase.borrow();
-            match self.unless_stopped(beat.once(phase)).await? {
+            match self.unless_stopped(beat.once(phase, None)).await? {
                 Ok(()) => return Ok(()),
                 Err(error) if error.is_retryable() => {
                     self.unless_stopped(pause.wait(error.retry_after())).await?;

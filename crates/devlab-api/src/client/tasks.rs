@@ -7,8 +7,8 @@ use super::query::{Page, Params, TaskQuery};
 use super::{Client, ClientError};
 use crate::List;
 use crate::task::{
-    AnswerTask, Attempt, Candidate, ChooseTask, Commit, CreateTask, Edge, Receipt, Schedule,
-    Scheduled, Task, TaskChoice, TaskDetail, TellTask, UpdateTask,
+    AnswerTask, Attempt, Candidate, ChooseTask, Commit, Conflict, CreateTask, Edge, Receipt,
+    Schedule, Scheduled, Task, TaskChoice, TaskDetail, TellTask, UpdateTask,
 };
 
 type Result<T> = std::result::Result<T, ClientError>;
@@ -121,6 +121,13 @@ impl Client {
     pub async fn edges(&self, task: TaskId, page: &Page) -> Result<List<Edge>> {
         self.get(&["tasks", &task.to_string(), "edges"])
             .query(&page.params(Params::default()))
+            .fetch()
+            .await
+    }
+
+    /// `GET /tasks/{id}/conflicts`: where it, or what is below it, meets other tasks.
+    pub async fn conflicts(&self, task: TaskId) -> Result<List<Conflict>> {
+        self.get(&["tasks", &task.to_string(), "conflicts"])
             .fetch()
             .await
     }

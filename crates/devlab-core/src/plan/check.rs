@@ -9,6 +9,7 @@ use crate::limits::{
     DEPENDENCIES_MAX, DEPTH_MAX, GOAL_BYTES_MAX, PLAN_EDGES_MAX, PLAN_PROBLEMS_MAX, PLAN_TASKS_MAX,
 };
 use crate::name;
+use crate::paths;
 use crate::task::TaskSpec;
 
 use super::{Plan, PlanTask, Problem, indexes};
@@ -88,6 +89,7 @@ impl Found {
         if let Some(driver) = &spec.driver {
             self.refused(&prefix, driver.validate("driver"), line);
         }
+        self.refused(&prefix, paths::validate("paths", &spec.paths), line);
         if spec.checks.is_empty() {
             return;
         }

@@ -39,6 +39,8 @@ struct RawPlan {
     #[serde(default)]
     priority: i16,
     review: Option<bool>,
+    #[serde(default)]
+    paths: Vec<String>,
     tasks: Vec<RawTask>,
 }
 
@@ -61,6 +63,8 @@ struct RawTask {
     review: bool,
     #[serde(default)]
     side_effects: bool,
+    #[serde(default)]
+    paths: Vec<String>,
     #[serde(default)]
     tasks: Vec<Self>,
     best_of: Option<u8>,
@@ -127,6 +131,7 @@ impl Planner for File {
                 driver,
                 checks: raw.checks.iter().map(Check::from).collect(),
                 artifacts: Vec::new(),
+                paths: raw.paths,
             },
             labels: labels(&raw.labels, "labels", None, &mut problems),
             priority: raw.priority,
@@ -292,6 +297,7 @@ fn tasks(
                 driver,
                 checks: raw.checks.iter().map(Check::from).collect(),
                 artifacts: Vec::new(),
+                paths: raw.paths.clone(),
             },
         }
     };
@@ -331,6 +337,7 @@ tasks:
   - key: model
     title: Write the model
     labels: [rust]
+    paths: [src/model/, docs/model.md]
   - key: page
     title: Write the page
     goal: |
@@ -363,6 +370,7 @@ tasks:
         };
         assert_eq!(model.line, Some(7));
         assert_eq!(model.spec.driver, plan.goal.driver, "handed down");
+        assert_eq!(model.spec.paths, ["src/model/", "docs/model.md"]);
         assert_eq!(page.depends_on, ["model"]);
         assert_eq!(page.spec.goal, "A page that greets.\n");
         assert_eq!(page.tasks[0].spec.driver, page.spec.driver);
@@ -383,6 +391,9 @@ tasks:
             found[0].starts_with("plan.yaml:4: ") && found[0].contains("titel"),
             "{found:?}"
         );
+        let found = problems("title: x\ntasks:\n- { key: a, title: A, paths: [/a] }\n");
+        let relative = "tasks[0].paths[0]: must be relative to the root of the project";
+        assert_eq!(found, [format!("plan.yaml:3: {relative}")]);
         let found = problems("title: x\ntasks: []\n");
         assert_eq!(found, ["plan.yaml: tasks: must not be empty"]);
         let found = problems("{\"title\": \"x\",\n\"tasks\": 3}");

@@ -85,6 +85,7 @@ mod tests {
                 driver: None,
                 checks: Vec::new(),
                 artifacts: Vec::new(),
+                paths: Vec::new(),
             },
             labels: Labels::default(),
         }

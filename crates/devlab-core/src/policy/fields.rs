@@ -73,6 +73,7 @@ impl Policy {
         ));
         all.push(("running".to_owned(), value(self.running.as_ref())));
         all.push(("choose".to_owned(), value(self.choose.as_ref())));
+        all.push(("conflicts".to_owned(), value(self.conflicts.as_ref())));
         all.push(("share".to_owned(), value(self.share.as_ref())));
         all
     }
@@ -88,6 +89,7 @@ impl Policy {
         let mut policy = Self {
             running: Some(super::Running::default()),
             choose: Some(terms.choose),
+            conflicts: Some(terms.conflicts),
             share: Some(1),
             ..Self::default()
         };

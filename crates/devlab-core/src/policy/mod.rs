@@ -98,6 +98,9 @@ pub struct Policy {
     /// Who chooses among the alternatives of a task that passed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub choose: Option<Choose>,
+    /// What becomes of a task that would touch what another one is at work on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conflicts: Option<Conflicts>,
     /// What runs at one time.
     #[serde(skip_serializing_if = "is_default")]
     pub concurrency: Concurrency,
@@ -147,6 +150,17 @@ pub enum Running {
     Cancel,
     /// It goes on to its end; a changed task is done again after it.
     Finish,
+}
+
+/// What becomes of a task that would touch the paths that another one is at work on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Conflicts {
+    /// It starts, and it is shown that they meet.
+    #[default]
+    Show,
+    /// It is held back until the other one is at work no longer.
+    Hold,
 }
 
 /// What is tried again by itself, by what failed.
@@ -254,6 +268,7 @@ impl Policy {
             },
             running: self.running.or(below.running),
             choose: self.choose.or(below.choose),
+            conflicts: self.conflicts.or(below.conflicts),
             concurrency: Concurrency::default(),
             share: None,
         }
@@ -318,6 +333,7 @@ mod tests {
             "time_limits": { "driver_secs": 4, "check_secs": 5 },
             "running": "finish",
             "choose": "first",
+            "conflicts": "hold",
             "concurrency": { "total": 6, "labels": { "gpu": 7 }, "runtimes": { "local": 8 } },
             "share": 9,
         })

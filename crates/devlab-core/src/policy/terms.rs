@@ -11,7 +11,7 @@ use crate::limits::{
     BACKOFF_MAX, CHECK_RETRIES_MAX, DRIVER_RETRIES_MAX, LOST_RETRIES_MAX, SENT_BACK_MAX,
 };
 
-use super::{Policy, RetryRule, is_default};
+use super::{Conflicts, Policy, RetryRule, is_default};
 
 /// The part of a policy that is fixed for a task. Stored once under its hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +35,9 @@ pub struct Terms {
     /// Who chooses among alternatives. Terms from before there were any have the same hash.
     #[serde(default, skip_serializing_if = "is_default")]
     pub choose: Choose,
+    /// Whether its tasks are held back behind others at work on the same paths. As `choose`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub conflicts: Conflicts,
 }
 
 /// How often and after which pauses something is tried again.
@@ -85,6 +88,7 @@ impl Default for Terms {
             driver_secs: None,
             check_secs: None,
             choose: Choose::default(),
+            conflicts: Conflicts::default(),
         }
     }
 }
@@ -104,6 +108,7 @@ impl Terms {
             driver_secs: policy.time_limits.driver_secs,
             check_secs: policy.time_limits.check_secs,
             choose: policy.choose.unwrap_or_default(),
+            conflicts: policy.conflicts.unwrap_or_default(),
         }
     }
 

@@ -13,11 +13,11 @@ use crate::train::CandidateState;
 use crate::tx::{Effect, Read, RuleConfig, Tx, Work};
 
 use super::step::{self, step};
-use super::{choice, policy, slots};
+use super::{choice, hold, policy, slots};
 
 /// How stale `seen_at` of an agent may become before a claim writes it.
 const SEEN_EVERY_MS: i64 = 10_000;
-/// Most entries that one claim takes out of the queue because nobody can do them.
+/// Most entries that one claim takes out of the queue because they cannot be done now.
 const UNCLAIMABLE_MAX: u32 = 16;
 /// Longest claim id, in bytes.
 const CLAIM_ID_BYTES_MAX: usize = 64;
@@ -67,6 +67,8 @@ pub fn claim(
             return Ok(attempt);
         }
     }
+    // What is behind those is for somebody's next look.
+    tx.effect(Effect::Ready(agent.org, agent.labels));
     Ok(None)
 }
 
@@ -143,6 +145,9 @@ fn claim_task(
     id: TaskId,
 ) -> Result<Option<Attempt>> {
     let mut task = step::load(tx, id)?;
+    if hold::back(tx, &mut task)? {
+        return Ok(None);
+    }
     if let Some(lost) = task.lost.take() {
         supersede(tx, lost)?;
     }

@@ -179,6 +179,8 @@ impl<'a> Maker<'a> {
                 && governing.reviews(project, parent.is_none(), new.review),
             told: false,
             choice,
+            held_by: None,
+            holds: false,
             org,
             project,
             parent: parent.map(|parent| parent.id),

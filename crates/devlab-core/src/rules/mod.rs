@@ -22,6 +22,7 @@
 //! | [`retention`] | bytes of goals that ended long ago go |
 //! | [`servers`] | servers come and go, share the loops, and hold repositories |
 //! | [`start`] | templates start goals: at times, by webhooks |
+//! | [`forecast`] | which tasks touch the same, before it conflicts |
 //! | [`stuck`] | why a task does not move |
 
 pub mod agents;
@@ -33,6 +34,8 @@ pub mod choice;
 pub mod claim;
 pub mod complete;
 pub mod finish;
+pub mod forecast;
+mod hold;
 pub mod lease;
 mod make;
 mod path;

@@ -459,7 +459,12 @@ fn promise_anew(tx: &mut dyn Tx, setting: &Setting, goal: TaskId) -> Result<()> 
         for mut task in tasks {
             if task.terms != terms {
                 task.terms.clone_from(&terms);
+                // The next claim looks anew.
+                let was_held = task.held_by.take().is_some();
                 tx.put_task(&task)?;
+                if was_held {
+                    step::queue(tx, &task)?;
+                }
             }
         }
     }

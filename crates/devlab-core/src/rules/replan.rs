@@ -230,6 +230,8 @@ impl<'a> Replan<'a> {
         task.check_set = self.maker.check_set(tx, &new.spec)?;
         task.tries = Tries::default();
         task.not_before = None;
+        // Other words may touch other paths.
+        task.held_by = None;
         tx.put_task_spec(task.id, &new.spec)?;
         tx.put_task(&task)?;
         if task.state == State::Ready {

@@ -18,6 +18,7 @@ use crate::limits::{
 };
 use crate::name;
 use crate::org::ProjectSettings;
+use crate::paths;
 use crate::pattern;
 use crate::state::{Cause, State, TaskKind};
 use crate::task::{Feedback, Proof, Task, TaskSpec, Tries};
@@ -190,6 +191,7 @@ pub(super) fn validate(new: &NewTask, at: &str, depth: u8) -> Result<()> {
     }
     .validate(&field("checks"))?;
     pattern::validate(&field("artifacts"), &new.spec.artifacts)?;
+    paths::validate(&field("paths"), &new.spec.paths)?;
     if let Some(driver) = &new.spec.driver {
         driver.validate(&field("driver"))?;
     }
@@ -367,15 +369,7 @@ pub(super) fn add_rework_child(
     let spec = tx
         .task_spec(composite.id)?
         .ok_or(Refusal::NotFound("task"))?;
-    let short: String = spec.title.chars().take(TITLE_CHARS_MAX - 40).collect();
-    let title = match feedback {
-        Feedback::ChangesRequested { .. } | Feedback::Message { .. } => {
-            format!("Answer the review of: {short}")
-        }
-        Feedback::Conflict { .. }
-        | Feedback::CheckFailed { .. }
-        | Feedback::DriverFailed { .. } => format!("Merge the target into: {short}"),
-    };
+    let title = rework_title(&spec.title, feedback);
     let now = tx.now();
     let id = TaskId::new(now, tx.random());
     let mut labels: Vec<&str> = composite.requires.iter().collect();
@@ -409,6 +403,8 @@ pub(super) fn add_rework_child(
         accepted: None,
         told: true,
         choice: None,
+        held_by: None,
+        holds: false,
         proof: Proof::Open,
         created_at: now,
         updated_at: now,
@@ -418,6 +414,7 @@ pub(super) fn add_rework_child(
         title,
         checks: Vec::new(),
         artifacts: Vec::new(),
+        paths: Vec::new(),
         ..spec
     };
     child.seq = tx.insert_task(&child, &spec)?;
@@ -434,6 +431,19 @@ pub(super) fn add_rework_child(
         data: json!({ "title": spec.title, "kind": child.kind, "state": "blocked", "parent": child.parent }),
     })?;
     step::settle(tx, &mut child)
+}
+
+/// What a child is called that makes up for something on a composite's result.
+fn rework_title(of: &str, feedback: &Feedback) -> String {
+    let short: String = of.chars().take(TITLE_CHARS_MAX - 40).collect();
+    match feedback {
+        Feedback::ChangesRequested { .. } | Feedback::Message { .. } => {
+            format!("Answer the review of: {short}")
+        }
+        Feedback::Conflict { .. }
+        | Feedback::CheckFailed { .. }
+        | Feedback::DriverFailed { .. } => format!("Merge the target into: {short}"),
+    }
 }
 
 /// Makes a goal whose result exists already: a commit that somebody brought in, which its train

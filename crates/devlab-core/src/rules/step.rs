@@ -16,7 +16,7 @@ use crate::task::Task;
 use crate::train::Target;
 use crate::tx::{Effect, Queued, RuleConfig, Tx, Work};
 
-use super::{ask, slots};
+use super::{ask, forecast, hold, slots};
 
 /// A task that has to exist, because something stored names it or the caller has just seen it.
 pub(super) fn load(tx: &mut dyn Tx, id: TaskId) -> Result<Task> {
@@ -36,6 +36,12 @@ pub(super) fn step(
     let to = transition(task.kind, from, cause)?;
     task.state = to;
     task.updated_at = tx.now();
+    if to != State::Ready {
+        task.held_by = None;
+    }
+    if task.holds && !forecast::is_at_work(task.kind, to) {
+        hold::release(tx, task)?;
+    }
     let mut data = json!({ "from": from.name(), "to": to.name(), "why": why });
     if let State::Waiting(reason, _) = to {
         data["waiting_for"] = json!(reason);
@@ -66,6 +72,10 @@ pub(super) fn queued(task: &Task) -> Queued {
 /// Queues a leaf that is ready, or sets its alarm if it backs off. The task is stored already.
 pub(super) fn queue(tx: &mut dyn Tx, task: &Task) -> Result<()> {
     debug_assert!(task.state == State::Ready && task.kind == TaskKind::Leaf);
+    // It is queued when that one is at work no longer.
+    if task.held_by.is_some() {
+        return Ok(());
+    }
     if let Some(at) = task.not_before.filter(|at| *at > tx.now()) {
         let at = at.min(tx.now().plus(BACKOFF_WITH_JITTER_MAX));
         tx.set_due(task.id, Some(at))?;

@@ -29,7 +29,7 @@ pub fn reason(view: &mut dyn Read, task: &Task) -> Result<Option<String>> {
             None => format!("it waits for {}", waits_for(reason)),
         })),
         State::Blocked => blocked(view, task),
-        State::Ready => match backs_off(view, task) {
+        State::Ready => match held_back(task).or_else(|| backs_off(view, task)) {
             Some(why) => Ok(Some(why)),
             None => ready(view, task, &mut None),
         },
@@ -43,6 +43,13 @@ pub fn reason(view: &mut dyn Read, task: &Task) -> Result<Option<String>> {
 fn backs_off(view: &dyn Read, task: &Task) -> Option<String> {
     let at = task.not_before.filter(|at| *at > view.now())?;
     Some(format!("it waits until {at} for its next try"))
+}
+
+fn held_back(task: &Task) -> Option<String> {
+    let other = task.held_by?;
+    Some(format!(
+        "it is held back until {other}, which touches the same paths, is at work no longer"
+    ))
 }
 
 /// What the org's agents can do, looked up at most once for a reason.
@@ -138,6 +145,7 @@ fn composite(view: &mut dyn Read, task: &Task, able: &mut Able) -> Result<Option
         };
         match child.state {
             State::Integrating => return Ok(None),
+            State::Ready if child.held_by.is_some() => return Ok(None),
             State::Ready if backs_off(view, &child).is_some() => return Ok(None),
             State::Ready => match ready(view, &child, able)? {
                 None => return Ok(None),

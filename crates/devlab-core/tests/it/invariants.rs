@@ -11,6 +11,7 @@ use devlab_core::limit::{Lane, Scope, Slots};
 use devlab_core::limits::QUESTIONS_MAX;
 use devlab_core::patch::PatchState;
 use devlab_core::plan::PlanState;
+use devlab_core::policy::Conflicts;
 use devlab_core::rules::schedule::DEFAULT_DRIVER_LABEL;
 use devlab_core::state::{ResumeTo, State, TaskKind, WaitReason};
 use devlab_core::task::{Proof, Task};
@@ -19,6 +20,7 @@ use devlab_core::tx::{Queued, Work};
 use devlab_core::{AttemptId, OrgId, TaskId};
 
 use crate::mem::MemTx;
+use crate::mem_index::beginning;
 
 /// The edges of the table in `state.rs`, written down a second time: kinds, from, to.
 const LEAF: &[(&str, &str)] = &[
@@ -63,6 +65,10 @@ const COMPOSITE: &[(&str, &str)] = &[
 
 /// Checks everything. `events_seen` is how many events were there at the last look.
 pub(crate) fn check(tx: &MemTx, events_seen: usize) {
+    assert!(
+        tx.index == tx.indexed(),
+        "what is found is all that there is"
+    );
     for task in tx.tasks.values() {
         counts(tx, task);
         order(tx, task);
@@ -82,16 +88,12 @@ pub(crate) fn check(tx: &MemTx, events_seen: usize) {
 }
 
 fn children<'a>(tx: &'a MemTx, task: &Task) -> impl Iterator<Item = &'a Task> {
-    let id = task.id;
-    tx.tasks
-        .values()
-        .filter(move |child| child.parent == Some(id))
+    let own = tx.index.children.get(&task.id).into_iter().flatten();
+    own.map(|id| &tx.tasks[id])
 }
 
 fn dependencies<'a>(tx: &'a MemTx, task: &Task) -> impl Iterator<Item = &'a Task> {
-    let id = task.id;
-    let edges = tx.edges.iter().filter(move |(_, to)| *to == id);
-    edges.map(|(from, _)| &tx.tasks[from])
+    beginning(&tx.index.needs, task.id).map(|id| &tx.tasks[&id])
 }
 
 fn parent<'a>(tx: &'a MemTx, task: &Task) -> Option<&'a Task> {
@@ -107,8 +109,7 @@ fn counts(tx: &MemTx, task: &Task) {
         open.count(),
         "children of {task:?}"
     );
-    let after = tx.edges.iter().filter(|(from, _)| *from == task.id);
-    let after = after.map(|(_, to)| tx.tasks[to].path);
+    let after = beginning(&tx.edges, task.id).map(|to| tx.tasks[&to].path);
     let longest = after.chain(parent(tx, task).map(|p| p.path)).max();
     // What is done comes before nothing any more.
     let is_ordered = task.path > longest.unwrap_or(0);
@@ -154,11 +155,10 @@ fn attempts(tx: &MemTx, task: &Task) {
     let runs = task.kind == TaskKind::Leaf && task.state == State::Running;
     assert_eq!(task.live.is_some(), runs, "live attempt of {task:?}");
     let work = |state: AttemptState| -> Vec<AttemptId> {
-        let of_task = tx
-            .attempts
-            .values()
-            .filter(|a| a.task == task.id && a.kind == AttemptKind::Work && a.state == state);
-        of_task.map(|attempt| attempt.id).collect()
+        let of_task = tx.index.attempts.get(&task.id).into_iter().flatten();
+        let of_task = of_task.map(|id| &tx.attempts[id]);
+        let of_state = of_task.filter(|a| a.kind == AttemptKind::Work && a.state == state);
+        of_state.map(|attempt| attempt.id).collect()
     };
     let listed = |id: Option<AttemptId>| -> Vec<AttemptId> { id.into_iter().collect() };
     assert_eq!(work(AttemptState::Live), listed(task.live), "{task:?}");
@@ -194,7 +194,10 @@ fn queue(tx: &MemTx) {
         let is_ready = task.state == State::Ready && task.kind == TaskKind::Leaf;
         let backs_off = tx.due.contains_key(&task.id);
         assert!(is_ready || !backs_off, "an alarm for {task:?}");
-        if is_ready && !backs_off {
+        let is_held = held(tx, task);
+        assert!(is_ready || !is_held, "held back: {task:?}");
+        assert!(!(backs_off && is_held), "backs off and is held: {task:?}");
+        if is_ready && !backs_off && !is_held {
             expected.push(entry(task, Work::Task(task.id)));
         }
     }
@@ -216,6 +219,53 @@ fn queue(tx: &MemTx) {
     expected.sort_by_key(|entry| entry.work);
     actual.sort_by_key(|entry| entry.work);
     assert_eq!(actual, expected, "the ready queue");
+}
+
+/// Whether a task is held back: behind one that is at work, and knows of it.
+fn held(tx: &MemTx, task: &Task) -> bool {
+    assert!(!task.holds || at_work(task), "holds others: {task:?}");
+    let Some(other) = task.held_by.map(|other| &tx.tasks[&other]) else {
+        return false;
+    };
+    assert!(other.holds && at_work(other), "{task:?} behind {other:?}");
+    true
+}
+
+fn at_work(task: &Task) -> bool {
+    match task.kind {
+        TaskKind::Leaf => matches!(task.state, State::Running | State::Integrating),
+        TaskKind::Composite => task.state == State::Integrating,
+    }
+}
+
+/// Whether a claim passes over a task, because its policy holds it back behind another one.
+pub(crate) fn is_in_the_way(tx: &MemTx, task: &Task) -> bool {
+    let terms = task.terms.as_ref().map(|hash| &tx.terms[hash]);
+    if terms.is_none_or(|terms| terms.conflicts == Conflicts::Show)
+        || task.project.is_none()
+        || task.choice == Some(Choice::Alternative)
+    {
+        return false;
+    }
+    let touches = |task: &Task| {
+        let declared = tx.specs[&task.id].paths.iter();
+        let seen = tx.touched.get(&task.id).into_iter().flatten();
+        let all = declared.chain(seen).map(|path| path.trim_end_matches('/'));
+        all.map(|path| format!("{path}/")).collect::<Vec<_>>()
+    };
+    let own = touches(task);
+    let meets = |other: &Task| {
+        let theirs = touches(other);
+        let overlap = |a: &String| theirs.iter().any(|b| a.starts_with(b) || b.starts_with(a));
+        own.iter().any(overlap)
+    };
+    tx.tasks.values().any(|other| {
+        other.id != task.id
+            && (other.parent, other.project) == (task.parent, task.project)
+            && at_work(other)
+            && other.choice != Some(Choice::Alternative)
+            && meets(other)
+    })
 }
 
 /// Whether a limit of a lane has no room.
@@ -339,21 +389,18 @@ fn result(tx: &MemTx, task: &Task) {
         );
         assert_eq!(patch.unwrap().state, PatchState::Merged);
     }
-    let in_target = tx.candidates.values().filter(|candidate| {
-        candidate.state == CandidateState::Published
-            && candidate.entries.iter().any(|e| e.task == task.id)
-    });
-    let in_target: Vec<_> = in_target.collect();
+    let own = tx.index.candidates.get(&task.id).into_iter().flatten();
+    let own = own.map(|id| &tx.candidates[id]);
+    let in_target: Vec<_> = own
+        .filter(|candidate| candidate.state == CandidateState::Published)
+        .collect();
     assert_eq!(in_target.len(), 1, "published once: {task:?}");
     let tree = in_target[0].tree.as_ref().unwrap();
     let set = &tx.check_sets[task.check_set.as_ref().unwrap()];
     for hash in set.hashes() {
-        let proven = tx.receipts.iter().any(|receipt| {
-            receipt.project == project
-                && receipt.tree == *tree
-                && receipt.passed
-                && receipt.check_hash == hash
-        });
+        let of_tree = tx.index.receipts.get(&(project, tree.clone()));
+        let mut of_tree = of_tree.into_iter().flatten().map(|at| &tx.receipts[*at]);
+        let proven = of_tree.any(|receipt| receipt.passed && receipt.check_hash == hash);
         assert!(proven, "done without proof: {task:?}");
     }
     let expected = if set.checks.is_empty() {
@@ -455,7 +502,8 @@ fn alternative(tx: &MemTx, task: &Task) {
         task.kind == TaskKind::Leaf && !task.side_effects,
         "{task:?}"
     );
-    assert!(tx.edges.iter().all(|(a, b)| *a != task.id && *b != task.id));
+    let edges = beginning(&tx.edges, task.id).chain(beginning(&tx.index.needs, task.id));
+    assert_eq!(edges.count(), 0, "{task:?}");
     match parent {
         Some(Choice::Open) => {
             let waits = State::Waiting(WaitReason::Approval, ResumeTo::Integrating);

@@ -78,6 +78,7 @@ pub(crate) fn leaf(key: &str, depends_on: &[&str]) -> NewTask {
             driver: Some(driver),
             checks: vec![],
             artifacts: Vec::new(),
+            paths: Vec::new(),
         },
         requires: Labels::default(),
         priority: 0,

@@ -26,6 +26,8 @@ use devlab_core::{
     ServerId, StorageError, TaskId, TemplateId, Timestamp, TokenId, attempt, auth,
 };
 
+use crate::mem_index::Index;
+
 /// Everything that is stored. A unit of work runs on a clone of it, which replaces it on success.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct MemTx {
@@ -37,6 +39,7 @@ pub(crate) struct MemTx {
     pub(crate) branches: BTreeMap<(ProjectId, RefName), Oid>,
     pub(crate) tasks: BTreeMap<TaskId, Task>,
     pub(crate) specs: BTreeMap<TaskId, TaskSpec>,
+    pub(crate) touched: BTreeMap<TaskId, Vec<String>>,
     /// Dependency, dependent.
     pub(crate) edges: BTreeSet<(TaskId, TaskId)>,
     /// Revisions of each composite in their order.
@@ -78,6 +81,7 @@ pub(crate) struct MemTx {
     pub(crate) org_keys: BTreeMap<OrgId, Vec<OrgKey>>,
     pub(crate) unattested: BTreeSet<TaskId>,
     pub(crate) effects: Vec<Effect>,
+    pub(crate) index: Index,
 }
 
 /// A revision, its plan, and the tasks that it was carried out with.
@@ -123,6 +127,8 @@ impl MemTx {
     }
 
     pub(crate) fn live(&self) -> Vec<Attempt> {
-        self.attempts_where(|attempt| attempt.state == AttemptState::Live)
+        let writing = self.index.writing.iter().map(|id| &self.attempts[id]);
+        let live = writing.filter(|attempt| attempt.state == AttemptState::Live);
+        live.cloned().collect()
     }
 }

@@ -8,7 +8,7 @@ use devlab_core::auth::Token;
 use devlab_core::check::{CheckSet, Receipt, Sha256Hex};
 use devlab_core::event::Event;
 use devlab_core::label::Labels;
-use devlab_core::limit::{LimitKey, Slots};
+use devlab_core::limit::{Lane, LimitKey, Slots};
 use devlab_core::limits::FEEDBACK_MAX;
 use devlab_core::name::Name;
 use devlab_core::org::{Org, Project};
@@ -28,6 +28,7 @@ use devlab_core::{
 use uuid::Uuid;
 
 use crate::mem::MemTx;
+use crate::mem_index::beginning;
 
 fn first<T>(limit: u32, mut list: Vec<T>) -> Vec<T> {
     list.truncate(usize::try_from(limit).unwrap());
@@ -103,19 +104,28 @@ impl Read for MemTx {
     fn task_spec(&mut self, id: TaskId) -> Result<Option<TaskSpec>> {
         Ok(self.specs.get(&id).cloned())
     }
+    fn touched(&mut self, id: TaskId) -> Result<Vec<String>> {
+        Ok(self.touched.get(&id).cloned().unwrap_or_default())
+    }
+    fn held_behind(&mut self, id: TaskId) -> Result<Vec<TaskId>> {
+        let from = (id, 0, TaskId::from_uuid(Uuid::nil()));
+        let behind = self.index.held.range(from..);
+        let behind = behind.take_while(|(holder, ..)| *holder == id);
+        Ok(behind.map(|(_, _, held)| *held).collect())
+    }
     fn children(&mut self, parent: TaskId) -> Result<Vec<TaskId>> {
-        let of_parent = self.tasks.values().filter(|t| t.parent == Some(parent));
-        let mut ids: Vec<_> = of_parent.map(|task| (task.seq, task.id)).collect();
-        ids.sort_unstable();
-        Ok(ids.into_iter().map(|(_, id)| id).collect())
+        Ok(self
+            .index
+            .children
+            .get(&parent)
+            .cloned()
+            .unwrap_or_default())
     }
     fn dependencies(&mut self, task: TaskId) -> Result<Vec<TaskId>> {
-        let to = self.edges.iter().filter(|(_, to)| *to == task);
-        Ok(to.map(|(from, _)| *from).collect())
+        Ok(beginning(&self.index.needs, task).collect())
     }
     fn dependents(&mut self, task: TaskId) -> Result<Vec<TaskId>> {
-        let from = self.edges.iter().filter(|(from, _)| *from == task);
-        Ok(from.map(|(_, to)| *to).collect())
+        Ok(beginning(&self.edges, task).collect())
     }
     fn edges_below(
         &mut self,
@@ -146,9 +156,18 @@ impl Read for MemTx {
         Ok(stored.map(|s| s.tasks.clone()).unwrap_or_default())
     }
     fn tasks(&mut self, filter: &TaskFilter, page: Page) -> Result<Vec<Task>> {
-        let kept = self.tasks.values();
-        let kept = kept.filter(|task| matches(filter, task, &self.specs[&task.id]));
-        Ok(newest(page, kept.map(|t| (t.id.uuid(), t)).collect()))
+        let is_kept = |task: &&Task| matches(filter, task, &self.specs[&task.id]);
+        let kept = match filter.parent {
+            Some(parent) => {
+                let children = self.index.children.get(&parent).into_iter().flatten();
+                let mut kept: Vec<_> = children.map(|id| &self.tasks[id]).filter(is_kept).collect();
+                kept.sort_unstable_by_key(|task| task.id);
+                kept
+            }
+            None => self.tasks.values().filter(is_kept).collect(),
+        };
+        let kept = kept.into_iter().map(|task| (task.id.uuid(), task));
+        Ok(newest(page, kept.collect()))
     }
     fn task_counts(&mut self, org: Option<OrgId>) -> Result<Vec<(StateName, u64)>> {
         let mut counts = BTreeMap::new();
@@ -202,18 +221,16 @@ impl Read for MemTx {
         Ok(self.limits.get(&(org, key.clone())).copied())
     }
     fn queue_heads(&mut self, org: OrgId, agent: Option<&Labels>) -> Result<Vec<Queued>> {
-        let mut heads: BTreeMap<String, Queued> = BTreeMap::new();
-        for entry in &self.queue {
-            let fits = agent.is_none_or(|agent| agent.satisfies(&entry.requires));
-            if entry.org != org || !fits {
-                continue;
-            }
-            let known = heads.get(&entry.queue());
-            if known.is_none_or(|head| entry.rank() < head.rank()) {
-                heads.insert(entry.queue(), entry.clone());
+        let mut heads: BTreeMap<(&Labels, &Lane), &Queued> = BTreeMap::new();
+        for entry in self.queue.iter().filter(|entry| entry.org == org) {
+            let head = heads.entry((&entry.requires, &entry.lane)).or_insert(entry);
+            if entry.rank() < head.rank() {
+                *head = entry;
             }
         }
-        Ok(heads.into_values().collect())
+        let heads = heads.into_values();
+        let fits = |head: &&Queued| agent.is_none_or(|agent| agent.satisfies(&head.requires));
+        Ok(heads.filter(fits).cloned().collect())
     }
     fn queue_len(&mut self, org: Option<OrgId>) -> Result<u64> {
         let ours = self.queue.iter().filter(|entry| is_ours(org, entry.org));
@@ -232,16 +249,16 @@ impl Read for MemTx {
         Ok(self.attempts.get(&id).cloned())
     }
     fn attempt_by_claim(&mut self, agent: AgentId, claim_id: &str) -> Result<Option<Attempt>> {
-        let mut all = self.attempts.values();
-        Ok(all
-            .find(|a| a.agent == agent && a.claim_id == claim_id)
-            .cloned())
+        let known = self.index.claims.get(&(agent, claim_id.to_owned()));
+        Ok(known.map(|id| self.attempts[id].clone()))
     }
     fn attempts(&mut self, task: TaskId) -> Result<Vec<Attempt>> {
-        Ok(self.attempts_where(|attempt| attempt.task == task))
+        let of_task = self.index.attempts.get(&task).into_iter().flatten();
+        Ok(of_task.map(|id| self.attempts[id].clone()).collect())
     }
     fn attempts_of_agent(&mut self, agent: AgentId) -> Result<Vec<Attempt>> {
-        Ok(self.attempts_where(|attempt| attempt.agent == agent && attempt.state.may_write()))
+        let writing = self.index.writing.iter().map(|id| &self.attempts[id]);
+        Ok(writing.filter(|a| a.agent == agent).cloned().collect())
     }
     fn expired(&mut self, now: Timestamp, limit: u32) -> Result<Vec<AttemptId>> {
         let mut over = self.live();
@@ -289,20 +306,17 @@ impl Read for MemTx {
         Ok(self.candidates.get(&id).cloned())
     }
     fn live_candidate(&mut self, target: &Target) -> Result<Option<Candidate>> {
-        let mut all = self.candidates.values();
-        Ok(all
-            .find(|c| c.target == *target && c.state.is_live())
-            .cloned())
+        let live = self.index.live_candidates.get(target);
+        Ok(live.map(|id| self.candidates[id].clone()))
     }
     fn candidates_of(&mut self, task: TaskId) -> Result<Vec<Candidate>> {
-        let all = self.candidates.values();
-        let has = |candidate: &&Candidate| candidate.entries.iter().any(|e| e.task == task);
-        Ok(all.filter(has).cloned().collect())
+        let of_task = self.index.candidates.get(&task).into_iter().flatten();
+        Ok(of_task.map(|id| self.candidates[id].clone()).collect())
     }
     fn receipts_for_tree(&mut self, project: ProjectId, tree: &Oid) -> Result<Vec<Receipt>> {
-        let all = self.receipts.iter().rev();
-        let of_tree = all.filter(|r| r.project == project && r.tree == *tree);
-        Ok(of_tree.cloned().collect())
+        let of_tree = self.index.receipts.get(&(project, tree.clone()));
+        let places = of_tree.into_iter().flatten().rev();
+        Ok(places.map(|at| self.receipts[*at].clone()).collect())
     }
     fn receipts(&mut self, task: TaskId) -> Result<Vec<Receipt>> {
         let all = self.receipts.iter();

@@ -1,6 +1,6 @@
 //! Writes of [`MemTx`].
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use devlab_core::ask::Ask;
@@ -79,21 +79,29 @@ impl Tx for MemTx {
     fn insert_task(&mut self, task: &Task, spec: &TaskSpec) -> Result<u64> {
         let mut task = task.clone();
         task.seq = self.next_seq();
+        self.index.task(None, &task);
         insert(&mut self.tasks, task.id, &task)?;
         self.put_task_spec(task.id, spec)?;
         Ok(task.seq)
     }
     fn put_task(&mut self, task: &Task) -> Result<()> {
+        self.index.task(self.tasks.get(&task.id), task);
         replace(&mut self.tasks, task.id, task)
     }
     fn put_task_spec(&mut self, id: TaskId, spec: &TaskSpec) -> Result<()> {
         self.specs.insert(id, spec.clone());
         Ok(())
     }
+    fn put_touched(&mut self, id: TaskId, paths: &[String]) -> Result<()> {
+        self.touched.insert(id, paths.to_vec());
+        Ok(())
+    }
     fn insert_edge(&mut self, dependency: TaskId, dependent: TaskId) -> Result<bool> {
+        self.index.needs.insert((dependent, dependency));
         Ok(self.edges.insert((dependency, dependent)))
     }
     fn delete_edge(&mut self, dependency: TaskId, dependent: TaskId) -> Result<bool> {
+        self.index.needs.remove(&(dependent, dependency));
         Ok(self.edges.remove(&(dependency, dependent)))
     }
     fn insert_plan(&mut self, revision: &Revision, plan: &Plan) -> Result<()> {
@@ -179,17 +187,21 @@ impl Tx for MemTx {
         if self.queue.contains(entry) {
             return broken("queued twice");
         }
-        let mut sets: HashSet<_> = self.queue.iter().map(Queued::queue).collect();
-        sets.insert(entry.queue());
-        if sets.len() > self.queues_max && matches!(entry.work, Work::Task(_)) {
+        let has_room = self.index.has_queue(entry, self.queues_max);
+        if !has_room && matches!(entry.work, Work::Task(_)) {
             return Ok(false);
         }
+        self.index.queued(entry);
         self.queue.push(entry.clone());
         Ok(true)
     }
     fn dequeue(&mut self, entry: &Queued) -> Result<bool> {
         let at = self.queue.iter().position(|queued| queued == entry);
-        Ok(at.map(|at| self.queue.remove(at)).is_some())
+        let gone = at.map(|at| self.queue.remove(at));
+        if let Some(entry) = &gone {
+            self.index.dequeued(entry);
+        }
+        Ok(gone.is_some())
     }
     fn set_due(&mut self, task: TaskId, at: Option<Timestamp>) -> Result<()> {
         match at {
@@ -200,9 +212,11 @@ impl Tx for MemTx {
     }
     fn insert_attempt(&mut self, attempt: &Attempt) -> Result<()> {
         self.attempt_order.push(attempt.id);
+        self.index.attempt(true, attempt);
         insert(&mut self.attempts, attempt.id, attempt)
     }
     fn put_attempt(&mut self, attempt: &Attempt) -> Result<()> {
+        self.index.attempt(false, attempt);
         replace(&mut self.attempts, attempt.id, attempt)
     }
     fn extend_leases(&mut self, until: Timestamp) -> Result<u64> {
@@ -254,12 +268,15 @@ impl Tx for MemTx {
         Ok(())
     }
     fn insert_candidate(&mut self, candidate: &Candidate) -> Result<()> {
+        self.index.candidate(candidate);
         insert(&mut self.candidates, candidate.id, candidate)
     }
     fn put_candidate(&mut self, candidate: &Candidate) -> Result<()> {
+        self.index.candidate(candidate);
         replace(&mut self.candidates, candidate.id, candidate)
     }
     fn insert_receipt(&mut self, receipt: &Receipt) -> Result<()> {
+        self.index.receipt(self.receipts.len(), receipt);
         self.receipts.push(receipt.clone());
         Ok(())
     }

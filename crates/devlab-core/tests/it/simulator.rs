@@ -82,6 +82,7 @@ const HAPPENS: &[&str] = &[
     "give up",
     "goal planned",
     "heard",
+    "held back",
     "heartbeat",
     "late edge",
     "lease ends",

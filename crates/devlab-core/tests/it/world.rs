@@ -10,7 +10,7 @@ use devlab_core::patch::Verdict;
 use devlab_core::rules::complete::Outcome;
 use devlab_core::rules::person::Change;
 use devlab_core::rules::schedule::{NewTask, Place};
-use devlab_core::rules::{agents, person, train};
+use devlab_core::rules::{agents, forecast, person, train};
 use devlab_core::state::{ResumeTo, State, TaskKind, WaitReason};
 use devlab_core::train::{CandidateState, TrainStep};
 use devlab_core::tx::Read;
@@ -80,8 +80,10 @@ impl World {
             claims: 0,
             counts: BTreeMap::new(),
         };
-        if world.dice.one_in(3) {
-            world.ask_before_publication();
+        match world.dice.below(3) {
+            0 => world.ask_before_publication(),
+            1 => world.hold_back(),
+            _ => {}
         }
         world.schedule();
         world
@@ -116,6 +118,9 @@ impl World {
         if in_project && children == 0 && !new.side_effects {
             new.alternatives = self.alternatives();
         }
+        if in_project && self.dice.one_in(3) {
+            new.spec.paths = vec![self.some_path()];
+        }
         if self.dice.one_in(6) {
             new.spec.driver = None;
         }
@@ -123,6 +128,10 @@ impl World {
             new.spec.checks = vec![check("own")];
         }
         new
+    }
+
+    fn some_path(&mut self) -> String {
+        ["src", "src/a.rs", "docs/"][self.dice.below(3)].to_owned()
     }
 
     fn schedule(&mut self) {
@@ -191,6 +200,11 @@ impl World {
         if let Some(attempt) = self.pick_attempt(&[AttemptState::Live]) {
             self.lab.heartbeat(&attempt).unwrap();
             self.count("heartbeat");
+            if self.dice.one_in(2) {
+                let changed = [self.some_path()];
+                let saw = self.lab.unit(|tx| forecast::saw(tx, attempt.id, &changed));
+                saw.unwrap();
+            }
         }
     }
 

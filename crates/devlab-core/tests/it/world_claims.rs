@@ -1,9 +1,9 @@
 //! Claims of a random history.
 
 use devlab_core::attempt::{AttemptKind, AttemptState};
-use devlab_core::tx::Queued;
+use devlab_core::tx::{Queued, Work};
 
-use crate::invariants::is_full_under;
+use crate::invariants::{is_full_under, is_in_the_way};
 use crate::lab::code;
 use crate::world::World;
 
@@ -14,18 +14,34 @@ impl World {
         let row = &before.agents[&agent];
         let fitting = before.queue.iter();
         let fitting = fitting.filter(|entry| row.labels.satisfies(&entry.requires));
-        let first = fitting.min_by_key(|entry| Queued::rank(entry)).cloned();
+        let (held, free): (Vec<&Queued>, Vec<&Queued>) =
+            fitting.partition(|entry| match entry.work {
+                Work::Task(task) => is_in_the_way(&before, &before.tasks[&task]),
+                Work::Verify(_) => false,
+            });
+        let first = free.into_iter().min_by_key(|entry| entry.rank()).cloned();
         let runs = !is_full_under(&before, row.org, &row.lane);
         let live = before.attempts_where(|a| a.agent == agent && a.state == AttemptState::Live);
         let is_full = live.len() >= row.capacity as usize;
         self.claims += 1;
         let id = format!("world-{}", self.claims);
         let result = self.lab.claim_as(agent, &id);
+        let mut now = self.lab.tx.tasks.values();
+        if now.any(|task| task.held_by.is_some() && before.tasks[&task.id].held_by.is_none()) {
+            self.count("held back");
+        }
+        if is_full && result.is_err() && !held.is_empty() {
+            assert_eq!(code(result), "limit_reached");
+            return self.count("claim over capacity");
+        }
         let Some(first) = first.filter(|_| !row.draining && runs) else {
             assert_eq!(result.unwrap(), None);
             return self.count("claim nothing");
         };
-        let waits = is_full_under(&before, row.org, &first.lane);
+        // One that is both held back and over a limit keeps its place in other limits.
+        let mut in_front = held.iter().filter(|entry| entry.rank() < first.rank());
+        let waits = is_full_under(&before, row.org, &first.lane)
+            || in_front.any(|entry| is_full_under(&before, row.org, &entry.lane));
         if waits && matches!(result, Ok(None)) {
             return self.count("claim nothing: limits");
         }
@@ -35,13 +51,13 @@ impl World {
         }
         let attempt = result.unwrap().expect("the head of the queue");
         let work = match attempt.candidate {
-            Some(candidate) => devlab_core::tx::Work::Verify(candidate),
-            None => devlab_core::tx::Work::Task(attempt.task),
+            Some(candidate) => Work::Verify(candidate),
+            None => Work::Task(attempt.task),
         };
-        if waits {
+        if is_full_under(&before, row.org, &first.lane) {
             assert_ne!(work, first.work, "over a limit");
             self.count("claim passes by what is full");
-        } else {
+        } else if !waits {
             assert_eq!(work, first.work, "not the first in line");
         }
         for key in attempt.lane.keys() {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use devlab_core::choice::Choose;
 use devlab_core::label::Labels;
 use devlab_core::policy::{
-    Approvals, Concurrency, Level, Policy, Retries, RetryRule, Reviews, Running,
+    Approvals, Concurrency, Conflicts, Level, Policy, Retries, RetryRule, Reviews, Running,
 };
 use devlab_core::rules::policy;
 
@@ -67,6 +67,7 @@ impl World {
             },
             running: self.dice.one_in(2).then_some(Running::Finish),
             choose: self.dice.one_in(4).then_some(Choose::First),
+            conflicts: self.dice.one_in(2).then_some(Conflicts::Hold),
             concurrency: self.limits(level),
             ..Policy::default()
         }
@@ -79,6 +80,16 @@ impl World {
                 publication: Some(true),
                 ..Approvals::default()
             },
+            ..Policy::default()
+        };
+        let level = Level::Org(self.lab.org);
+        self.lab.set_policy(level, policy).unwrap();
+    }
+
+    /// What touches the same is done one after the other in some worlds.
+    pub(crate) fn hold_back(&mut self) {
+        let policy = Policy {
+            conflicts: Some(Conflicts::Hold),
             ..Policy::default()
         };
         let level = Level::Org(self.lab.org);

@@ -11,6 +11,7 @@ mod checkout;
 mod driver;
 mod fetch;
 mod index;
+mod look;
 mod snapshot;
 
 use std::path::{Path, PathBuf};

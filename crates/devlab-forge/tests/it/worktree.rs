@@ -235,6 +235,8 @@ async fn what_a_driver_plants_is_never_run() {
     assert!(mark.exists(), "the trap is set");
     std::fs::remove_file(&mark).unwrap();
 
+    let seen = bench.cache.touched(&bench.tree, &bench.base).await.unwrap();
+    assert!(seen.contains(&"a".to_owned()), "{seen:?}");
     let snapshot = bench.snapshot(&[]).await.unwrap();
     let repo = &bench.lab.repo;
     assert_eq!(
@@ -363,6 +365,8 @@ async fn a_populated_submodule_cannot_run_its_configuration() {
     person_ok(&sub, &["init", "-q"]);
     person_ok(&sub, &["commit", "-q", "--allow-empty", "-m", "y"]);
     person_ok(&sub, &["config", "core.fsmonitor", &script]);
+    let seen = bench.cache.touched(&bench.tree, &bench.base).await;
+    assert_eq!(seen.unwrap(), Vec::<String>::new(), "not even looked at");
     let refused = bench.snapshot(&[]).await.unwrap_err();
     assert!(
         matches!(&refused, Error::NestedRepository { paths } if paths == &["sub"]),
@@ -524,4 +528,38 @@ async fn a_cache_asks_only_for_what_is_missing() {
         .await
         .unwrap_err();
     assert!(matches!(missing, Error::Missing { .. }), "{missing}");
+}
+
+#[tokio::test]
+async fn what_a_driver_changes_is_seen_while_it_is_at_work() {
+    let bench = Bench::new(&[("a.txt", "a"), ("dir/b.txt", "b"), (".gitignore", "*.o\n")]).await;
+    let touched = || async { bench.cache.touched(&bench.tree, &bench.base).await.unwrap() };
+    assert!(touched().await.is_empty());
+    // The same content written again is no change.
+    write(bench.dir(), "a.txt", "a");
+    assert!(touched().await.is_empty());
+    write(bench.dir(), "dir/b.txt", "changed");
+    write(bench.dir(), "dir/new.txt", "new");
+    write(bench.dir(), "made/one/x", "new");
+    write(bench.dir(), "made/two/y", "new");
+    write(bench.dir(), "ignored.o", "");
+    std::fs::create_dir(bench.dir().join("empty")).unwrap();
+    std::fs::remove_file(bench.dir().join("a.txt")).unwrap();
+    let expected = ["a.txt", "dir/b.txt", "dir/new.txt", "made/"];
+    assert_eq!(touched().await, expected);
+    // A driver that commits has changed the same.
+    person_ok(bench.dir(), &["add", "--all"]);
+    person_ok(bench.dir(), &["commit", "--quiet", "--message", "x"]);
+    assert_eq!(touched().await, expected);
+    assert!(!bench.lab.path("work/index.look").exists());
+    assert_eq!(
+        bench.changed().await,
+        [
+            "a.txt",
+            "dir/b.txt",
+            "dir/new.txt",
+            "made/one/x",
+            "made/two/y"
+        ]
+    );
 }

@@ -241,6 +241,7 @@ impl TestLab {
             commit: Some(head.clone()),
             checks: checks[..ran].to_vec(),
             heard: 0,
+            touched: None,
         };
         self.lab
             .deliver(&self.who, got.attempt.task, got.attempt.id, delivered)
@@ -342,6 +343,7 @@ pub(crate) fn leaf(key: &str, depends_on: &[&str]) -> NewTask {
             })),
             checks: Vec::new(),
             artifacts: Vec::new(),
+            paths: Vec::new(),
         },
         requires: Labels::default(),
         priority: 0,

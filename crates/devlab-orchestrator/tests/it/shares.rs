@@ -121,6 +121,7 @@ impl Shared {
             commit: None,
             checks: Vec::new(),
             heard: 0,
+            touched: None,
         };
         let attempt = &work.attempt;
         let done = self

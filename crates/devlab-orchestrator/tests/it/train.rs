@@ -284,6 +284,7 @@ async fn what_cannot_be_merged_is_not_taken() {
             commit: Some(wrong),
             checks: Vec::new(),
             heard: 0,
+            touched: None,
         };
         let refused = t
             .lab

@@ -103,6 +103,7 @@ pub(super) fn goal(body: Schedule) -> Result<NewTask> {
             driver,
             checks: body.checks.into_iter().map(Into::into).collect(),
             artifacts: body.artifacts,
+            paths: body.paths,
         },
     })
 }
@@ -140,6 +141,7 @@ fn node(task: GraphTask, at: &str, inherited: Option<&DriverSpec>) -> Result<New
             driver,
             checks: task.checks.into_iter().map(Into::into).collect(),
             artifacts: task.artifacts,
+            paths: task.paths,
         },
     })
 }

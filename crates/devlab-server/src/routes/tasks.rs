@@ -13,7 +13,7 @@ use devlab_core::ask::Reply;
 use devlab_core::id::kind;
 use devlab_core::label::Labels;
 use devlab_core::rules::schedule::{self, NewTask, Place};
-use devlab_core::rules::{ask, person, stuck, tell};
+use devlab_core::rules::{ask, forecast, person, stuck, tell};
 use devlab_core::state::StateName;
 use devlab_core::task::TaskSpec;
 use devlab_core::tx::{Read, TaskFilter, Tx};
@@ -24,6 +24,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::routes;
 
+use super::conflicts;
 use super::support::{self, PartQuery, Site, done, mutate};
 use crate::convert::{self, TaskParts};
 use crate::convert_choice;
@@ -193,6 +194,7 @@ pub(super) async fn make(
             driver: body.driver.map(Into::into),
             checks: body.checks.into_iter().map(Into::into).collect(),
             artifacts: body.artifacts,
+            paths: body.paths,
         },
     };
     mutate(lab, caller, "task.create", idempotency, move |tx| {
@@ -251,6 +253,8 @@ async fn one(
         let question = ask::open_question(view, &task)?;
         let mut detail = convert::task_detail(&task, spec, parts);
         detail.task.question = question.map(convert::ask);
+        let conflicts = forecast::own(view, &task)?;
+        detail.conflicts = conflicts.into_iter().map(conflicts::wire).collect();
         Ok(detail)
     });
     Ok(AxumJson(found.await?))

@@ -34,6 +34,8 @@ use crate::problem::Result;
 
 /// Most attempts that one control call may name.
 const HELD_MAX: usize = 256;
+/// Most paths that one call may say it has changed.
+const TOUCHED_MAX: usize = 1_000;
 
 /// The list.
 #[must_use]
@@ -197,13 +199,21 @@ async fn update(
 ) -> Result<AxumJson<Updated>> {
     let who = &caller.principal;
     let ends = body.complete.is_some();
+    if body
+        .touched
+        .as_ref()
+        .is_some_and(|all| all.len() > TOUCHED_MAX)
+    {
+        let problem = format!("at most {TOUCHED_MAX} paths");
+        return Err(Refusal::invalid("touched", problem).into());
+    }
     let state = match body.complete {
         None => {
-            lab.heartbeat(who, body.task, body.attempt, body.phase)
-                .await?
+            let beat = lab.heartbeat(who, body.task, body.attempt, body.phase, body.touched);
+            beat.await?
         }
         Some(Completion::Delivered(delivery)) => {
-            let delivered = delivered(delivery)?;
+            let delivered = delivered(delivery, body.touched)?;
             lab.deliver(who, body.task, body.attempt, delivered).await?
         }
         Some(Completion::DriverFailed(failure)) => {
@@ -247,7 +257,7 @@ fn commit_id(field: &str, text: Option<String>) -> Result<Option<Oid>> {
     Ok(parsed.map_err(|_| Refusal::invalid(field, "is not the id of a commit"))?)
 }
 
-fn delivered(delivery: Delivery) -> Result<Delivered> {
+fn delivered(delivery: Delivery, touched: Option<Vec<String>>) -> Result<Delivered> {
     let commit = commit_id("complete.delivered.commit", delivery.commit)?;
     let runs = delivery.receipts.into_iter().enumerate();
     let checks = runs
@@ -257,6 +267,7 @@ fn delivered(delivery: Delivery) -> Result<Delivered> {
         commit,
         checks,
         heard: delivery.heard,
+        touched,
     })
 }
 

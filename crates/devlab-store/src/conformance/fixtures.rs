@@ -105,6 +105,8 @@ pub(super) fn task(n: u32) -> Task {
         lane: Lane::default(),
         told: false,
         choice: None,
+        held_by: None,
+        holds: false,
         archived: false,
         created_at: at(n),
         updated_at: at(n),
@@ -128,6 +130,7 @@ pub(super) fn spec(title: &str) -> TaskSpec {
         driver: None,
         checks: Vec::new(),
         artifacts: Vec::new(),
+        paths: Vec::new(),
     }
 }
 

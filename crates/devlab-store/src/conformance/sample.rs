@@ -157,7 +157,7 @@ fn tasks_of(n: u32) -> Vec<(&'static str, Vec<Value>)> {
         "open_children": 0, "started": true, "head": oid(1), "prior": oid(2), "merges": oid(3),
         "published": oid(4), "review": true, "accepted": oid(5), "side_effects": true,
         "proof": "proven", "check_set": digest(n), "terms": digest(n + 1), "lane": "org+gpu",
-        "told": true, "choice": "among", "chosen": task(8), "archived": true, "created_at": 14,
+        "told": true, "choice": "among", "chosen": task(8), "held_by": task(7), "holds": true, "archived": true, "created_at": 14,
         "updated_at": 15});
     let empty = json!({"seq": n + 1, "id": task(1), "org": org, "project": null, "parent": null,
         "goal": task(1), "depth": 0, "kind": "composite", "state": "done", "waits": null,
@@ -166,7 +166,7 @@ fn tasks_of(n: u32) -> Vec<(&'static str, Vec<Value>)> {
         "open_children": 0, "started": false, "head": null, "prior": null, "merges": null,
         "published": null, "review": false, "accepted": null, "side_effects": false,
         "proof": "open", "check_set": null, "terms": null, "lane": "", "told": false,
-        "choice": null, "chosen": null, "archived": false, "created_at": 16,
+        "choice": null, "chosen": null, "held_by": null, "holds": false, "archived": false, "created_at": 16,
         "updated_at": 17});
     vec![
         ("tasks", vec![full, empty]),
@@ -175,8 +175,10 @@ fn tasks_of(n: u32) -> Vec<(&'static str, Vec<Value>)> {
             vec![
                 json!({"seq": n, "title": "one \"line\"", "goal": "many\nlines \u{1f600}",
                     "driver": {"command": {"script": "true"}}, "checks": [{"name": "t", "run": "r"}],
-                    "artifacts": ["target/*.txt"]}),
-                json!({"seq": n + 1, "title": "", "goal": "", "driver": null, "checks": null, "artifacts": null}),
+                    "artifacts": ["target/*.txt"], "paths": ["src/"],
+                    "touched": ["src/a.rs"]}),
+                json!({"seq": n + 1, "title": "", "goal": "", "driver": null, "checks": null, "artifacts": null,
+                    "paths": null, "touched": null}),
             ],
         ),
         (

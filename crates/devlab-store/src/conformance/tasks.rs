@@ -163,6 +163,7 @@ pub(super) async fn specs(lab: Lab) {
             timeout_secs: 60,
         }],
         artifacts: vec!["target/**".into(), "ü.png".into()],
+        paths: vec!["src/".into(), "ü.rs".into()],
     };
     lab.store
         .write(move |tx| {
@@ -179,11 +180,65 @@ pub(super) async fn specs(lab: Lab) {
         })
         .await
         .unwrap();
+    lab.store
+        .write(|tx| {
+            assert!(tx.touched(id(1))?.is_empty());
+            tx.put_touched(id(1), &["ü.rs".to_owned(), "src".to_owned()])?;
+            tx.put_task_spec(id(1), &spec("three"))?;
+            assert_eq!(tx.touched(id(1))?, ["ü.rs", "src"], "they are not words");
+            tx.put_touched(id(1), &[])?;
+            assert!(tx.touched(id(1))?.is_empty());
+            assert!(tx.touched(id(2))?.is_empty());
+            assert!(tx.touched(id(3))?.is_empty());
+            Ok(())
+        })
+        .await
+        .unwrap();
+    let nobody = ["a".to_owned()];
+    let unknown = lab.store.write(move |tx| tx.put_touched(id(3), &nobody));
+    assert!(unknown.await.is_err());
     let unknown = lab
         .store
         .write(|tx| tx.put_task_spec(id(3), &spec("x")))
         .await;
     assert!(unknown.is_err());
+}
+
+pub(super) async fn held(lab: Lab) {
+    lab.store
+        .write(|tx| {
+            for n in [1, 4, 3, 2] {
+                let held_by = (n > 1).then_some(id(1));
+                let task = Task {
+                    held_by,
+                    holds: n == 1,
+                    ..task(n)
+                };
+                tx.insert_task(&task, &spec("t"))?;
+            }
+            Ok(())
+        })
+        .await
+        .unwrap();
+    lab.store
+        .write(|tx| {
+            assert_eq!(
+                tx.held_behind(id(1))?,
+                [id(4), id(3), id(2)],
+                "as they were stored"
+            );
+            let first = tx.task(id(1))?.unwrap();
+            let mut last = tx.task(id(2))?.unwrap();
+            assert_eq!((first.held_by, first.holds), (None, true));
+            assert_eq!((last.held_by, last.holds), (Some(id(1)), false));
+            last.held_by = None;
+            tx.put_task(&last)?;
+            assert_eq!(tx.held_behind(id(1))?, [id(4), id(3)]);
+            assert!(tx.held_behind(id(2))?.is_empty());
+            Ok(())
+        })
+        .await
+        .unwrap();
 }
 
 pub(super) async fn graph(lab: Lab) {

@@ -31,7 +31,7 @@ const NEIGHBOURS_MAX: usize = 5_000;
 
 const BRANCH_HEADS: &str = "SELECT project, branch, head FROM branch_heads \
     WHERE (project, branch) IN (SELECT * FROM unnest($1::uuid[], $2::text[]))";
-const SPECS: &str = "SELECT t.id, s.title, s.goal, s.driver, s.checks, s.artifacts FROM tasks t \
+const SPECS: &str = "SELECT t.id, s.title, s.goal, s.driver, s.checks, s.artifacts, s.paths FROM tasks t \
     JOIN task_specs s ON s.seq = t.seq WHERE t.id = ANY($1)";
 const CHILDREN: &str = "SELECT parent, id FROM tasks WHERE parent = ANY($1) ORDER BY seq";
 const DEPENDENCIES: &str = "SELECT dependent, dependency FROM edges WHERE dependent = ANY($1)";

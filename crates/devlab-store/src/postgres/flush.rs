@@ -14,9 +14,13 @@ use crate::sql::{Param, attempts, queues, tasks};
 /// What the columns of our tables hold, by name.
 fn kind_of(column: &str) -> Kind {
     match column {
-        "id" | "org" | "project" | "parent" | "goal" | "live" | "lost" | "chosen" | "task"
-        | "candidate" | "agent" | "attempt" | "work" | "dependency" | "dependent" => Kind::Id,
-        "started" | "review" | "side_effects" | "archived" | "draining" | "told" => Kind::Flag,
+        "id" | "org" | "project" | "parent" | "goal" | "live" | "lost" | "chosen" | "held_by"
+        | "task" | "candidate" | "agent" | "attempt" | "work" | "dependency" | "dependent" => {
+            Kind::Id
+        }
+        "started" | "review" | "side_effects" | "archived" | "draining" | "told" | "holds" => {
+            Kind::Flag
+        }
         "requires" | "head" | "prior" | "merges" | "published" | "accepted" | "check_set"
         | "base" | "result" | "claim_id" | "name" | "labels" | "runtime" | "title" | "driver"
         | "checks" | "hash" | "body" | "key" | "answer" | "data" | "actor" | "action" | "terms"
@@ -100,6 +104,7 @@ fn push_tasks(overlay: &Overlay, all: &mut Vec<Statement>) -> DbResult<()> {
             ("driver", Kind::Text),
             ("checks", Kind::Text),
             ("artifacts", Kind::Text),
+            ("paths", Kind::Text),
         ],
         "",
     );
@@ -112,7 +117,7 @@ fn push_tasks(overlay: &Overlay, all: &mut Vec<Statement>) -> DbResult<()> {
         };
         new.push(&tasks::new_row(task, Some(task.seq)));
         if let Some(spec) = overlay.specs.get(id) {
-            let [driver, checks, artifacts] = tasks::spec_columns(spec)?;
+            let [driver, checks, artifacts, paths] = tasks::spec_columns(spec)?;
             specs.push(&[
                 Param::Int(int(task.seq)),
                 Param::Text(&spec.title),
@@ -120,6 +125,7 @@ fn push_tasks(overlay: &Overlay, all: &mut Vec<Statement>) -> DbResult<()> {
                 driver.as_deref().map_or(Param::Null, Param::Text),
                 checks.as_deref().map_or(Param::Null, Param::Text),
                 artifacts.as_deref().map_or(Param::Null, Param::Text),
+                paths.as_deref().map_or(Param::Null, Param::Text),
             ]);
         }
     }

@@ -49,6 +49,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "V11__choices",
         include_str!("../../migrations/postgres/V11__choices.sql"),
     ),
+    (
+        "V12__paths",
+        include_str!("../../migrations/postgres/V12__paths.sql"),
+    ),
 ];
 /// Key of the lock that is held while a schema is brought up to date: `devlab` as bytes.
 const LOCK: i64 = 0x6465_766c_6162;

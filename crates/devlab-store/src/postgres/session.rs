@@ -124,6 +124,12 @@ impl Read for OverlaySession<'_> {
     fn task_spec(&mut self, id: TaskId) -> Result<Option<TaskSpec>> {
         self.look(|o| o.spec(id))
     }
+    fn touched(&mut self, _: TaskId) -> Result<Vec<String>> {
+        self.direct()
+    }
+    fn held_behind(&mut self, _: TaskId) -> Result<Vec<TaskId>> {
+        self.direct()
+    }
     fn children(&mut self, parent: TaskId) -> Result<Vec<TaskId>> {
         self.look(|o| o.children(parent))
     }
@@ -382,6 +388,9 @@ impl Tx for OverlaySession<'_> {
         self.change(|o| o.tasks.put(task.id, task))
     }
     fn put_task_spec(&mut self, _: TaskId, _: &TaskSpec) -> Result<()> {
+        self.direct()
+    }
+    fn put_touched(&mut self, _: TaskId, _: &[String]) -> Result<()> {
         self.direct()
     }
     fn insert_edge(&mut self, dependency: TaskId, dependent: TaskId) -> Result<bool> {

@@ -271,6 +271,7 @@ impl Code for EventKind {
             Self::TaskAsked => 17,
             Self::TaskAnswered => 18,
             Self::TaskChosen => 19,
+            Self::TaskConflict => 20,
         }
     }
 }

@@ -174,6 +174,12 @@ impl Read for Session<'_> {
     fn task_spec(&mut self, id: TaskId) -> Result<Option<TaskSpec>> {
         self.look(|conn| tasks::spec(conn, id))
     }
+    fn touched(&mut self, id: TaskId) -> Result<Vec<String>> {
+        self.look(|conn| tasks::touched(conn, id))
+    }
+    fn held_behind(&mut self, id: TaskId) -> Result<Vec<TaskId>> {
+        self.look(|conn| tasks::held_behind(conn, id))
+    }
     fn children(&mut self, parent: TaskId) -> Result<Vec<TaskId>> {
         self.look(|conn| tasks::children(conn, parent))
     }
@@ -405,6 +411,9 @@ impl Tx for Session<'_> {
     }
     fn put_task_spec(&mut self, id: TaskId, spec: &TaskSpec) -> Result<()> {
         self.change(|conn| tasks::put_spec(conn, id, spec))
+    }
+    fn put_touched(&mut self, id: TaskId, paths: &[String]) -> Result<()> {
+        self.change(|conn| tasks::put_touched(conn, id, paths))
     }
     fn insert_edge(&mut self, dependency: TaskId, dependent: TaskId) -> Result<bool> {
         self.change(|conn| tasks::insert_edge(conn, dependency, dependent))

@@ -18,7 +18,7 @@ use super::rows::{all, change, first};
 pub(crate) const COLUMNS: &str = "seq, id, org, project, parent, goal, depth, kind, state, waits, \
     unmet, priority, path, requires, attempts, live, lost, tries, not_before, open_children, \
     started, head, prior, merges, published, review, accepted, side_effects, proof, check_set, \
-    terms, lane, told, choice, chosen, archived, created_at, updated_at";
+    terms, lane, told, choice, chosen, held_by, holds, archived, created_at, updated_at";
 
 pub(crate) fn read_task(cols: &mut Cols<'_>) -> DbResult<Task> {
     Ok(Task {
@@ -55,6 +55,8 @@ pub(crate) fn read_task(cols: &mut Cols<'_>) -> DbResult<Task> {
         lane: cols.parsed()?,
         told: cols.flag()?,
         choice: decode_choice(cols.opt_int()?, cols.opt_id()?)?,
+        held_by: cols.opt_id()?,
+        holds: cols.flag()?,
         archived: cols.flag()?,
         created_at: cols.time()?,
         updated_at: cols.time()?,
@@ -65,12 +67,12 @@ pub(crate) fn get(conn: &dyn Sql, id: TaskId) -> DbResult<Option<Task>> {
     const SQL: &str = "SELECT seq, id, org, project, parent, goal, depth, kind, state, waits, \
         unmet, priority, path, requires, attempts, live, lost, tries, not_before, open_children, \
         started, head, prior, merges, published, review, accepted, side_effects, proof, check_set, \
-        terms, lane, told, choice, chosen, archived, created_at, updated_at FROM tasks WHERE id = ?1";
+        terms, lane, told, choice, chosen, held_by, holds, archived, created_at, updated_at FROM tasks WHERE id = ?1";
     first(conn, SQL, params![id], read_task)
 }
 
 pub(crate) fn spec(conn: &dyn Sql, id: TaskId) -> DbResult<Option<TaskSpec>> {
-    const SQL: &str = "SELECT s.title, s.goal, s.driver, s.checks, s.artifacts FROM tasks t \
+    const SQL: &str = "SELECT s.title, s.goal, s.driver, s.checks, s.artifacts, s.paths FROM tasks t \
         JOIN task_specs s ON s.seq = t.seq WHERE t.id = ?1";
     first(conn, SQL, params![id], read_spec)
 }
@@ -82,6 +84,7 @@ pub(crate) fn read_spec(cols: &mut Cols<'_>) -> DbResult<TaskSpec> {
         driver: cols.opt_json()?,
         checks: cols.opt_json()?.unwrap_or_default(),
         artifacts: cols.opt_json()?.unwrap_or_default(),
+        paths: cols.opt_json()?.unwrap_or_default(),
     })
 }
 
@@ -114,7 +117,7 @@ pub(crate) fn new_row(task: &Task, seq: Option<u64>) -> Vec<Param<'_>> {
 }
 
 /// Columns of [`changing`] in their order.
-pub(crate) const CHANGING_COLUMNS: [&str; 30] = [
+pub(crate) const CHANGING_COLUMNS: [&str; 32] = [
     "kind",
     "state",
     "waits",
@@ -143,13 +146,15 @@ pub(crate) const CHANGING_COLUMNS: [&str; 30] = [
     "told",
     "choice",
     "chosen",
+    "held_by",
+    "holds",
     "archived",
     "updated_at",
 ];
 
 /// What of a task changes. What it is born with (org, project, parent, goal, depth, time) stays, so
 /// that an update does not touch the indexes on it.
-pub(crate) fn changing(task: &Task) -> [Param<'_>; 30] {
+pub(crate) fn changing(task: &Task) -> [Param<'_>; 32] {
     [
         Param::Int(task.kind.code()),
         Param::Int(task.state.name().code()),
@@ -179,6 +184,8 @@ pub(crate) fn changing(task: &Task) -> [Param<'_>; 30] {
         Param::Flag(task.told),
         choice_code(task.choice).map_or(Param::Null, Param::Int),
         opt_id(chosen(task.choice)),
+        opt_id(task.held_by),
+        Param::Flag(task.holds),
         Param::Flag(task.archived),
         Param::Int(task.updated_at.as_millis()),
     ]
@@ -188,35 +195,41 @@ pub(crate) fn insert(conn: &dyn Sql, task: &Task, spec: &TaskSpec) -> DbResult<u
     const SQL: &str = "INSERT INTO tasks (seq, id, org, project, parent, goal, depth, created_at, \
         kind, state, waits, unmet, priority, path, requires, attempts, live, lost, tries, \
         not_before, open_children, started, head, prior, merges, published, review, accepted, \
-        side_effects, proof, check_set, terms, lane, told, choice, chosen, archived, \
-        updated_at) \
+        side_effects, proof, check_set, terms, lane, told, choice, chosen, held_by, \
+        holds, archived, updated_at) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
         ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, \
-        ?37, ?38) RETURNING seq";
-    const SPEC: &str = "INSERT INTO task_specs (seq, title, goal, driver, checks, artifacts) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        ?37, ?38, ?39, ?40) RETURNING seq";
+    const SPEC: &str = "INSERT INTO task_specs (seq, title, goal, driver, checks, artifacts, paths) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let row = new_row(task, conn.next_number(Number::Task));
     let seq: Option<u64> = first(conn, SQL, &row, |cols| cols.int())?;
     let seq = seq.ok_or_else(|| DbError::Damaged("tasks.seq".into()))?;
-    let [driver, checks, artifacts] = spec_columns(spec)?;
+    let [driver, checks, artifacts, paths] = spec_columns(spec)?;
     change(
         conn,
         SPEC,
-        params![int(seq), spec.title, spec.goal, driver, checks, artifacts],
+        params![
+            int(seq),
+            spec.title,
+            spec.goal,
+            driver,
+            checks,
+            artifacts,
+            paths
+        ],
     )?;
     Ok(seq)
 }
 
-/// Driver, checks and artifacts, as their columns have them.
-pub(crate) fn spec_columns(spec: &TaskSpec) -> DbResult<[Option<String>; 3]> {
+/// Driver, checks, artifacts and paths, as their columns have them.
+pub(crate) fn spec_columns(spec: &TaskSpec) -> DbResult<[Option<String>; 4]> {
+    let list = |texts: &Vec<String>| (!texts.is_empty()).then(|| json(texts)).transpose();
     let driver = spec.driver.as_ref().map(json).transpose()?;
     let checks = (!spec.checks.is_empty())
         .then(|| json(&spec.checks))
         .transpose()?;
-    let artifacts = (!spec.artifacts.is_empty())
-        .then(|| json(&spec.artifacts))
-        .transpose()?;
-    Ok([driver, checks, artifacts])
+    Ok([driver, checks, list(&spec.artifacts)?, list(&spec.paths)?])
 }
 
 /// Replaces what changes.
@@ -227,7 +240,8 @@ pub(crate) fn put(conn: &dyn Sql, task: &Task) -> DbResult<()> {
         tries = ?11, not_before = ?12, open_children = ?13, started = ?14, head = ?15, \
         prior = ?16, merges = ?17, published = ?18, review = ?19, accepted = ?20, \
         side_effects = ?21, proof = ?22, check_set = ?23, terms = ?24, lane = ?25, told = ?26, \
-        choice = ?27, chosen = ?28, archived = ?29, updated_at = ?30 WHERE seq = ?31 AND id = ?32";
+        choice = ?27, chosen = ?28, held_by = ?29, holds = ?30, archived = ?31, updated_at = ?32 \
+        WHERE seq = ?33 AND id = ?34";
     let mut row = changing(task).to_vec();
     row.extend([Param::Int(int(task.seq)), Param::Id(task.id.bytes())]);
     if change(conn, SQL, &row)? == 1 {
@@ -256,16 +270,41 @@ fn seq_of(conn: &dyn Sql, id: TaskId) -> DbResult<Option<u64>> {
 
 pub(crate) fn put_spec(conn: &dyn Sql, id: TaskId, spec: &TaskSpec) -> DbResult<()> {
     const SQL: &str = "UPDATE task_specs SET title = ?2, goal = ?3, driver = ?4, checks = ?5, \
-        artifacts = ?6 WHERE seq = (SELECT seq FROM tasks WHERE id = ?1)";
-    let [driver, checks, artifacts] = spec_columns(spec)?;
+        artifacts = ?6, paths = ?7 WHERE seq = (SELECT seq FROM tasks WHERE id = ?1)";
+    let [driver, checks, artifacts, paths] = spec_columns(spec)?;
     match change(
         conn,
         SQL,
-        params![id, spec.title, spec.goal, driver, checks, artifacts],
+        params![id, spec.title, spec.goal, driver, checks, artifacts, paths],
     )? {
         0 => Err(DbError::Missing("task")),
         _ => Ok(()),
     }
+}
+
+pub(crate) fn touched(conn: &dyn Sql, id: TaskId) -> DbResult<Vec<String>> {
+    const SQL: &str = "SELECT s.touched FROM tasks t JOIN task_specs s ON s.seq = t.seq \
+        WHERE t.id = ?1";
+    let found = first(conn, SQL, params![id], |cols| cols.opt_json())?;
+    Ok(found.flatten().unwrap_or_default())
+}
+
+pub(crate) fn put_touched(conn: &dyn Sql, id: TaskId, paths: &[String]) -> DbResult<()> {
+    const SQL: &str = "UPDATE task_specs SET touched = ?2 \
+        WHERE seq = (SELECT seq FROM tasks WHERE id = ?1)";
+    let text = (!paths.is_empty()).then(|| json(&paths)).transpose()?;
+    match change(conn, SQL, params![id, text])? {
+        0 => Err(DbError::Missing("task")),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn held_behind(conn: &dyn Sql, task: TaskId) -> DbResult<Vec<TaskId>> {
+    ids(
+        conn,
+        "SELECT id FROM tasks WHERE held_by = ?1 ORDER BY seq",
+        task,
+    )
 }
 
 fn ids(conn: &dyn Sql, sql: &str, of: TaskId) -> DbResult<Vec<TaskId>> {

@@ -54,6 +54,10 @@ const MAIN_MIGRATIONS: &[(&str, &str)] = &[
         "V11__choices",
         include_str!("../../migrations/main/V11__choices.sql"),
     ),
+    (
+        "V12__paths",
+        include_str!("../../migrations/main/V12__paths.sql"),
+    ),
 ];
 const LOGS_MIGRATIONS: &[(&str, &str)] = &[
     (

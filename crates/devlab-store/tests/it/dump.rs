@@ -53,9 +53,9 @@ async fn a_lab_goes_from_sqlite_to_postgresql_and_back_without_a_byte_changed() 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn records_of_an_earlier_version_are_read() {
-    let without = |records: &Records, key: &str| {
+    let without = |records: &Records, (kind, key): (&str, &str)| {
         let mut records = records.clone();
-        for line in records.0.get_mut("tasks").unwrap() {
+        for line in records.0.get_mut(kind).unwrap() {
             let mut task: Value = serde_json::from_str(line).unwrap();
             assert!(task.as_object_mut().unwrap().remove(key).is_some());
             *line = task.to_string();
@@ -72,17 +72,27 @@ async fn records_of_an_earlier_version_are_read() {
             loaded.map(|_| now)
         }
     };
-    let first = without(&without(&sample(), "choice"), "chosen");
+    let later = [
+        ("tasks", "choice"),
+        ("tasks", "chosen"),
+        ("tasks", "held_by"),
+        ("tasks", "holds"),
+        ("task_specs", "paths"),
+        ("task_specs", "touched"),
+    ];
+    let first = later
+        .iter()
+        .fold(sample(), |records, key| without(&records, *key));
     let now = loaded("old", first.clone()).await.unwrap();
     assert_eq!(now.0["tasks"].len(), first.0["tasks"].len());
     for line in &now.0["tasks"] {
         let task: Value = serde_json::from_str(line).unwrap();
         assert_eq!(
-            (&task["choice"], &task["chosen"]),
-            (&Value::Null, &Value::Null)
+            (&task["choice"], &task["chosen"], &task["holds"]),
+            (&Value::Null, &Value::Null, &Value::Bool(false))
         );
     }
-    let refused = loaded("broken", without(&sample(), "state")).await;
+    let refused = loaded("broken", without(&sample(), ("tasks", "state"))).await;
     let refused = refused.unwrap_err().to_string();
     assert!(refused.contains("it has no state"), "{refused}");
 }

@@ -7,6 +7,7 @@
 mod artifacts;
 mod bad_input;
 mod browse;
+mod conflicts;
 mod contract;
 mod dns_rebinding;
 mod edges;

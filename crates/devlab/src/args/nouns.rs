@@ -263,6 +263,8 @@ pub(crate) enum TaskCommand {
     Attempts(Named),
     /// The receipts of its checks
     Receipts(Named),
+    /// Where it, or what is below it, will touch the same paths as other tasks
+    Conflicts(Named),
     /// Fetch its result into a branch of this checkout, and switch to it
     Checkout {
         /// Id of the task
@@ -304,6 +306,9 @@ pub(crate) struct TaskNew {
     /// given several times
     #[arg(long = "artifact", value_name = "PATTERN")]
     pub(crate) artifacts: Vec<String>,
+    /// Files and folders that it will touch, by commas: what overlaps with other tasks is shown
+    #[arg(long, value_name = "PATH", value_delimiter = ',')]
+    pub(crate) paths: Vec<String>,
     /// Labels that an agent needs, by commas
     #[arg(long, value_delimiter = ',')]
     pub(crate) labels: Vec<String>,
@@ -377,6 +382,9 @@ pub(crate) struct Run {
     /// given several times
     #[arg(long = "artifact", value_name = "PATTERN")]
     pub(crate) artifacts: Vec<String>,
+    /// Files and folders that it will touch, by commas: what overlaps with other tasks is shown
+    #[arg(long, value_name = "PATH", value_delimiter = ',')]
+    pub(crate) paths: Vec<String>,
     /// Name of the project, the first time; the checkout's folder if left out
     #[arg(long)]
     pub(crate) name: Option<String>,

@@ -39,6 +39,12 @@ impl Held {
             self.since = None;
             return None;
         };
+        if detail.task.held_by.is_some() {
+            // Its turn comes by itself, however long the other one takes.
+            self.since = None;
+            let is_news = !std::mem::replace(&mut self.is_told, true);
+            return is_news.then(|| show::printable(why.trim()));
+        }
         let since = *self.since.get_or_insert(now);
         if self.is_told || now.duration_since(since) < HELD_AFTER {
             return None;
@@ -133,6 +139,19 @@ mod tests {
         let end = held.is_bearable(&stuck, begin + AWAY_MAX).unwrap_err();
         assert_eq!(exit_of(&end), Exit::NoAgent);
         assert!(end.to_string().contains("`devlab task cancel"), "{end}");
+    }
+
+    #[test]
+    fn what_is_held_back_is_waited_for_as_long_as_it_takes() {
+        let begin = Instant::now();
+        let mut held = Held::default();
+        let mut back = detail("ready", Some("it is held back until x"), &[]);
+        back.task.held_by = Some(back.task.id);
+        let told = held.look(&back, begin).unwrap();
+        assert!(told.contains("held back until x"), "{told}");
+        assert_eq!(held.look(&back, begin + HELD_AFTER), None);
+        held.look(&back, begin + AWAY_MAX);
+        assert!(held.is_bearable(&back, begin + AWAY_MAX).is_ok());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use devlab_core::choice;
 use devlab_core::label::Labels;
 use devlab_core::limits::GOAL_BYTES_MAX;
 use devlab_core::name::{self, Name};
+use devlab_core::paths;
 use devlab_core::pattern;
 
 use crate::args::Run;
@@ -34,6 +35,7 @@ fn rules(run: &Run) -> Result<(), Refusal> {
     };
     given.validate("--check")?;
     pattern::validate("--artifact", &run.artifacts)?;
+    paths::validate("--paths", &run.paths)?;
     if let Some(driver) = driver(run.command.clone(), run.driver_timeout) {
         DriverSpec::from(driver).validate("what stands behind --")?;
     }

@@ -113,6 +113,7 @@ async fn schedule(
         driver: driver(run.command.clone(), run.driver_timeout),
         checks: checks::named(&run.checks, &taken),
         artifacts: run.artifacts.clone(),
+        paths: run.paths.clone(),
         labels: run.labels.clone(),
         review: Some(run.review),
         depends_on,

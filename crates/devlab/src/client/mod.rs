@@ -4,6 +4,7 @@ pub(crate) mod agents;
 pub(crate) mod artifacts;
 pub(crate) mod checks;
 pub(crate) mod choices;
+mod conflicts;
 mod file;
 pub(crate) mod find;
 pub(crate) mod goals;

@@ -14,7 +14,7 @@ use devlab_core::task::Proof;
 use devlab_core::{AgentId, TaskId};
 
 use super::find::brief;
-use super::{all, checks, choices, find, logs};
+use super::{all, checks, choices, conflicts, find, logs};
 use crate::args::{Answer, Output, TaskCommand, TaskNew, TaskUpdate};
 use crate::context::Context;
 use crate::show::{self, time};
@@ -73,6 +73,7 @@ pub(crate) async fn run(context: &Context, command: TaskCommand) -> anyhow::Resu
             let id = find::task(client, &named.name).await?;
             list_receipts(context, &client.receipts(id).await?.items)
         }
+        TaskCommand::Conflicts(named) => conflicts::run(context, client, &named.name).await,
         TaskCommand::Checkout { name, into } => {
             let id = find::task(client, &name).await?;
             crate::checkout::task::checkout(context, id, into).await
@@ -234,6 +235,10 @@ pub(crate) fn show_task(context: &Context, detail: &TaskDetail) -> anyhow::Resul
     let feedback = feedback.iter().map(crate::checkout::feedback::words);
     let open = task.question.as_ref().map(|ask| ask.number);
     let asked = detail.asks.iter().map(|ask| ask_words(ask, open));
+    let met = detail
+        .conflicts
+        .iter()
+        .map(|one| conflicts::met(one, task.id));
     let optional = |text: &Option<String>| text.clone().unwrap_or_default();
     let fields = [
         ("title", show::printable(&task.title)),
@@ -247,6 +252,8 @@ pub(crate) fn show_task(context: &Context, detail: &TaskDetail) -> anyhow::Resul
         ("depends on", ids(&detail.depends_on)),
         ("needed by", ids(&detail.dependents)),
         ("labels", task.labels.join(", ")),
+        ("paths", show::printable(&detail.paths.join("\n"))),
+        ("meets", met.collect::<Vec<_>>().join("\n")),
         ("checks", checks.collect::<Vec<_>>().join("\n")),
         ("attempts", task.attempts.to_string()),
         ("into", optional(&detail.target)),
@@ -332,6 +339,7 @@ async fn create(context: &Context, client: &Client, new: TaskNew) -> anyhow::Res
         driver: driver(new.command, new.driver_timeout),
         checks: checks::named(&new.checks, &taken),
         artifacts: new.artifacts,
+        paths: new.paths,
         labels: new.labels,
         priority: new.priority,
         review: new.review,

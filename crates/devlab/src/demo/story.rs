@@ -49,6 +49,7 @@ pub(super) fn line(key: &str, killed: &[String], event: &Event) -> Option<String
         | EventKind::TaskAsked
         | EventKind::TaskAnswered
         | EventKind::TaskChosen
+        | EventKind::TaskConflict
         | EventKind::PlanState
         | EventKind::PolicySet
         | EventKind::AttemptPhase

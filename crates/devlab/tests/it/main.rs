@@ -7,6 +7,7 @@ mod bucket;
 mod chaos;
 mod choices;
 mod cli;
+mod conflicts;
 mod dashboard;
 mod demo;
 mod failover;

@@ -26,6 +26,7 @@ mod ticks;
 use crate::check::{DriverSpec, Sha256Hex};
 use crate::label::Labels;
 use crate::limits::{PLAN_FILE_BYTES_MAX, PLAN_PROBLEMS_MAX, PLAN_TASKS_MAX, TITLE_CHARS_MAX};
+use crate::paths::PATHS_MAX;
 use crate::task::TaskSpec;
 
 use super::{Plan, PlanTask, Planned, Planner, PlannerKind, Problem, check, in_order};
@@ -178,6 +179,7 @@ impl SpecKit {
                     driver: self.driver.clone(),
                     checks: Vec::new(),
                     artifacts: Vec::new(),
+                    paths: declared(task.text),
                 },
                 labels: Labels::default(),
                 priority: 0,
@@ -199,6 +201,7 @@ impl SpecKit {
                 driver: self.driver.clone(),
                 checks: Vec::new(),
                 artifacts: Vec::new(),
+                paths: Vec::new(),
             },
             labels: Labels::default(),
             priority: 0,
@@ -206,6 +209,17 @@ impl SpecKit {
             warnings,
         }
     }
+}
+
+/// The files that a task's words name, as the paths that it will touch.
+fn declared(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for file in paths::named(text).filter(|file| crate::paths::problem(file).is_none()) {
+        if found.len() < PATHS_MAX && found.iter().all(|known| known != file) {
+            found.push(file.to_owned());
+        }
+    }
+    found
 }
 
 /// A story belongs to the phase of that story, and is one that `spec.md` has.

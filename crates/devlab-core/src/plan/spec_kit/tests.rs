@@ -466,6 +466,7 @@ fn what_spec_kit_itself_writes_is_a_plan() {
     let warnings: Vec<_> = plan.warnings.iter().map(|w| format!("{w}\n")).collect();
     insta::assert_snapshot!(format!("{}\n{}", graph(&plan), warnings.concat()));
     insta::assert_snapshot!(plan.tasks[12].spec.goal);
+    assert_eq!(plan.tasks[12].spec.paths, ["src/models/entity21.py"]);
 }
 
 #[test]

@@ -306,8 +306,9 @@ fn parse(table: &Table, line: &str, number: u64) -> DbResult<Vec<Value>> {
     let mut row = Vec::with_capacity(table.columns.len());
     for (name, form) in table.columns {
         let Some(raw) = record.remove(*name) else {
-            if CAME_LATER.contains(&(table.kind, *name)) {
-                row.push(Value::Null);
+            let mut later = CAME_LATER.iter();
+            if let Some(late) = later.find(|late| (late.0, late.1) == (table.kind, *name)) {
+                row.push(late.2.clone());
                 continue;
             }
             return Err(bad(&format!("it has no {name}")));

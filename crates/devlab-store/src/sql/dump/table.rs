@@ -1,6 +1,6 @@
 //! What a kind of record is, and what of the schema is none.
 
-use super::forms::Form;
+use super::forms::{Form, Value};
 
 /// A table and its kind.
 pub(crate) struct Table {
@@ -17,7 +17,15 @@ pub(crate) struct Table {
 }
 
 /// Columns that came after the first version of the records, by kind; see [`crate::dump::FORMAT`].
-pub(crate) const CAME_LATER: &[(&str, &str)] = &[("tasks", "choice"), ("tasks", "chosen")];
+/// With what stands for them in records that lack them.
+pub(crate) const CAME_LATER: &[(&str, &str, Value)] = &[
+    ("tasks", "choice", Value::Null),
+    ("tasks", "chosen", Value::Null),
+    ("tasks", "held_by", Value::Null),
+    ("tasks", "holds", Value::Flag(false)),
+    ("task_specs", "paths", Value::Null),
+    ("task_specs", "touched", Value::Null),
+];
 
 /// Tables without a kind, and why.
 pub(crate) const NOT_DUMPED: &[(&str, &str)] = &[

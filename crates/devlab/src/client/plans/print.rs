@@ -37,7 +37,15 @@ pub(super) fn detail(output: Output, plan: &PlanDetail) -> anyhow::Result<()> {
     show::line("")?;
     let mut rows = Vec::new();
     collect(&plan.tasks, 0, &mut rows);
-    show::table(&["key", "id", "needs", "title"], rows.into_iter())?;
+    let mut columns = vec!["key", "id", "needs", "title", "touches"];
+    if rows
+        .iter()
+        .all(|row| row.last().is_none_or(String::is_empty))
+    {
+        columns.pop();
+        rows.iter_mut().for_each(|row| row.truncate(columns.len()));
+    }
+    show::table(&columns, rows.into_iter())?;
     for warning in &plan.warnings {
         let warning = Problem::from(warning.clone());
         show::note(&format!("{0}note:{0:#} {warning}", show::YELLOW));
@@ -57,6 +65,7 @@ fn collect(tasks: &[PlannedTask], depth: usize, rows: &mut Vec<Vec<String>>) {
             id,
             task.depends_on.join(" "),
             show::short(&task.title, 70),
+            show::short(&show::printable(&task.paths.join(" ")), 40),
         ]);
         collect(&task.tasks, depth + 1, rows);
         for (number, one) in (1..).zip(&task.alternatives) {

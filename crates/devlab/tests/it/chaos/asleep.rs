@@ -97,6 +97,7 @@ async fn is_refused(
         task,
         attempt,
         phase: None,
+        touched: None,
         complete: Some(Completion::Delivered(Delivery {
             commit: before.as_ref().and_then(|found| found.base.clone()),
             ..Delivery::default()

@@ -178,6 +178,7 @@ async fn repeat_completions(world: &World, known: &Known) -> Vec<String> {
             task: attempt.task,
             attempt: attempt.id,
             phase: None,
+            touched: None,
             complete: Some(Completion::Delivered(Delivery {
                 commit: attempt.commit.clone().or_else(|| attempt.base.clone()),
                 ..Delivery::default()

@@ -1,0 +1,8 @@
+-- Files and folders: those that a task says it will touch, and those that its work has changed so far
+-- (JSON lists, or nothing); behind whom it is held back for that, and whether others are behind it.
+
+ALTER TABLE task_specs ADD COLUMN paths text;
+ALTER TABLE task_specs ADD COLUMN touched text;
+ALTER TABLE tasks ADD COLUMN held_by uuid;
+ALTER TABLE tasks ADD COLUMN holds boolean NOT NULL DEFAULT false;
+CREATE INDEX tasks_held ON tasks (held_by, seq) WHERE held_by IS NOT NULL;
