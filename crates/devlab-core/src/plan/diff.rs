@@ -7,9 +7,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::{Plan, PlanTask};
+use crate::task::TaskSpec;
 
 /// What became of a task from one plan to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -116,18 +116,30 @@ fn says(task: &PlanTask) -> String {
     let below: Vec<_> = task
         .tasks
         .iter()
-        .map(|child| json!([child.key, says(child), child.depends_on]))
+        .map(|child| (&child.key, says(child), &child.depends_on))
         .collect();
-    json!([
-        task.spec,
-        task.labels,
-        task.priority,
-        task.review,
-        task.side_effects,
-        below,
-        task.alternatives
-    ])
-    .to_string()
+    // Paths are a hint: another one is not other work.
+    let TaskSpec {
+        title,
+        goal,
+        driver,
+        checks,
+        artifacts,
+        paths: _,
+    } = &task.spec;
+    let (spec, task) = (
+        (title, goal, driver, checks, artifacts),
+        (
+            &task.labels,
+            task.priority,
+            task.review,
+            task.side_effects,
+            below,
+            &task.alternatives,
+        ),
+    );
+    // Nothing of it cannot be written.
+    serde_json::to_string(&(spec, task)).unwrap_or_default()
 }
 
 /// Pairs of an older and a newer task that are one: by key and words, by words, by key.
@@ -354,6 +366,13 @@ mod tests {
         let expected =
             "  a model\n~ b page, better [title, goal, priority]\n+ d script\n- c style\n";
         check(old, new, expected);
+    }
+
+    #[test]
+    fn other_paths_are_not_other_work() {
+        let mut new = vec![named("a", "model", &[])];
+        new[0].spec.paths = vec!["src".to_owned()];
+        check(vec![named("a", "model", &[])], new, "  a model\n");
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod plans;
 mod policies;
 mod replans;
 mod retention;
+mod seasons;
 mod servers;
 mod simulator;
 mod starts;
