@@ -115,6 +115,37 @@ test("of several ways to do a task one is taken", async ({ browser, world }) => 
   await expect(page.locator("header").getByText("Done", { exact: true })).toBeVisible({ timeout: 30_000 });
 });
 
+test("tasks that touch the same are shown before they are merged", async ({ browser, world }) => {
+  await makeProject(world.lab, "meets", { "a.txt": "a\n" });
+  const seen = join(world.lab.home, "meeting-seen");
+  const { goal } = await world.api.post<{ goal: string }>("/schedule", {
+    org: "default",
+    project: "meets",
+    review: false,
+    title: "Meet each other",
+    driver: script(`until [ -e '${seen}' ]; do sleep 0.1; done`),
+    tasks: [
+      { key: "parser", title: "Write the parser", paths: ["src/"] },
+      { key: "lexer", title: "Write the lexer", paths: ["src/lexer.rs"] },
+      { key: "docs", title: "Describe both", paths: ["docs/"], depends_on: ["parser"] },
+    ],
+  });
+  const page = await world.open(browser);
+  await page.goto(`${world.origin}/ui/o/default/goals/${goal}`);
+  const graph = page.getByRole("group", { name: "Graph of tasks" });
+  const parser = graph.getByRole("button", { name: /Write the parser.*touches the same as 1 other task/ });
+  await expect(parser).toBeVisible({ timeout: 30_000 });
+  await parser.click();
+  const peek = page.getByRole("complementary", { name: "The chosen task" });
+  await expect(peek.getByText("Touches the same as")).toBeVisible();
+  await expect(peek.getByText("src/lexer.rs")).toBeVisible();
+  await page.keyboard.press("2");
+  await expect(page.getByText("meets 1")).toHaveCount(2);
+  writeFileSync(seen, "");
+  await expect(page.locator("header").getByText("Done", { exact: true })).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByText("meets 1")).toHaveCount(0);
+});
+
 test("new work is previewed, started, and done", async ({ browser, world }) => {
   const page = await world.open(browser);
   await page.keyboard.press("c");

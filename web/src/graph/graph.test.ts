@@ -71,10 +71,10 @@ test("a way has round corners that do not reach past the middle", () => {
 test("two that meet are joined beside what stands between them", () => {
   const box = (x: number, y: number) => ({ x, y, width: 100, height: 50 });
   expect(bracket(box(0, 0), box(0, 200))).toEqual([
-    { x: 100, y: 25 },
-    { x: 116, y: 25 },
-    { x: 116, y: 225 },
-    { x: 100, y: 225 },
+    { x: 100, y: 37.5 },
+    { x: 116, y: 37.5 },
+    { x: 116, y: 212.5 },
+    { x: 100, y: 212.5 },
   ]);
   expect(bracket(box(300, 10), box(0, 0))[1]).toEqual({ x: 350, y: 68 });
   expect(bracket(box(300, 200), box(0, 0))).toEqual([

@@ -106,11 +106,13 @@ const BRACKET_PX = 16;
  * line otherwise.
  */
 export function bracket(a: Box, b: Box): Point[] {
-  const right = (box: Box) => ({ x: box.x + box.width, y: box.y + box.height / 2 });
+  const right = (box: Box, part = 0.5) => ({ x: box.x + box.width, y: box.y + box.height * part });
   const below = (box: Box) => ({ x: box.x + box.width / 2, y: box.y + box.height });
   if (a.x < b.x + b.width && b.x < a.x + a.width) {
     const x = Math.max(right(a).x, right(b).x) + BRACKET_PX;
-    return [right(a), { x, y: right(a).y }, { x, y: right(b).y }, right(b)];
+    // Edges begin in the middle of a side: this leaves them alone.
+    const [above, under] = a.y < b.y ? [right(a, 0.75), right(b, 0.25)] : [right(b, 0.75), right(a, 0.25)];
+    return [above, { x, y: above.y }, { x, y: under.y }, under];
   }
   if (a.y < b.y + b.height && b.y < a.y + a.height) {
     const y = Math.max(below(a).y, below(b).y) + BRACKET_PX / 2;

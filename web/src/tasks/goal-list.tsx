@@ -1,5 +1,5 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { ChevronDown, ChevronRight } from "lucide-react";
+import { ChevronDown, ChevronRight, Merge } from "lucide-react";
 import { useMemo, useRef } from "react";
 import type { Task } from "../api/types";
 import { criticalPath, type Edge, type GraphNode, type Meeting, meetingsOf, outline } from "../graph/model";
@@ -96,7 +96,12 @@ export function GoalList({
               </button>
               {met.has(node.id) && (
                 <span title={`Touches the same as ${count(met.get(node.id) ?? 0, "other task")}`}>
-                  <Tag hue="amber">meets {met.get(node.id)}</Tag>
+                  <Tag hue="amber">
+                    <Merge className="size-3" aria-hidden="true" />
+                    <span>
+                      <span className="max-sm:sr-only">meets</span> {met.get(node.id)}
+                    </span>
+                  </Tag>
                 </span>
               )}
               {critical.has(node.id) && (

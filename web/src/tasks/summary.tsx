@@ -156,6 +156,20 @@ function Aside({ org, task }: { org: string; task: TaskDetail }) {
             <Ago at={task.not_before} />
           </Fact>
         )}
+        {task.paths && task.paths.length > 0 && (
+          <Fact name="Touches">
+            <span className="flex flex-col">
+              {task.paths.slice(0, NAMED).map((path) => (
+                <code key={path} className="font-mono text-xs break-all">
+                  {path}
+                </code>
+              ))}
+              {task.paths.length > NAMED && (
+                <span className="text-ink-3">and {task.paths.length - NAMED} more</span>
+              )}
+            </span>
+          </Fact>
+        )}
         <Fact name="Path left">{count(task.path, "task")}</Fact>
         <Fact name="Made">
           <Ago at={task.created_at} />
