@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Refusal;
 use crate::id::TaskId;
-use crate::train::Target;
 
 /// Most paths that a task declares.
 pub const PATHS_MAX: usize = 64;
@@ -102,8 +101,9 @@ fn bare(path: &str) -> &str {
 pub struct Touches {
     /// The task.
     pub task: TaskId,
-    /// Where its result goes: only what goes to the same place can meet.
-    pub target: Target,
+    /// The composite that its result goes into, absent for a goal: only what goes to the same place
+    /// can meet. All are of one project.
+    pub into: Option<TaskId>,
     /// The paths that it declared.
     pub declared: Vec<String>,
     /// The paths that its work has changed so far.
@@ -157,9 +157,9 @@ type Pairs = BTreeMap<(TaskId, TaskId), Met>;
 /// is that of sorting, and of what is found. At the bound it stops looking.
 #[must_use]
 pub fn conflicts(tasks: &[Touches]) -> Vec<Conflict> {
-    let mut by_target: BTreeMap<&Target, Vec<Named<'_>>> = BTreeMap::new();
+    let mut by_target: BTreeMap<Option<TaskId>, Vec<Named<'_>>> = BTreeMap::new();
     for one in tasks {
-        let named = by_target.entry(&one.target).or_default();
+        let named = by_target.entry(one.into).or_default();
         for (paths, is_observed) in [(&one.observed, true), (&one.declared, false)] {
             named.extend(paths.iter().map(|path| Named {
                 parts: bare(path).split('/').collect(),
@@ -183,6 +183,21 @@ pub fn conflicts(tasks: &[Touches]) -> Vec<Conflict> {
         },
     };
     found.into_iter().map(conflict).collect()
+}
+
+/// Whether one of some paths is one of others, or in one of them, or has one in it.
+pub fn overlap<'a, 'b>(
+    some: impl Iterator<Item = &'a str>,
+    others: impl Iterator<Item = &'b str> + Clone,
+) -> bool {
+    let is_in = |path: &str, folder: &str| {
+        let rest = path.strip_prefix(folder);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    some.map(bare).any(|a| {
+        let mut others = others.clone().map(bare);
+        others.any(|b| is_in(a, b) || is_in(b, a))
+    })
 }
 
 /// Adds the pairs of one target.
@@ -218,7 +233,7 @@ fn meet(mut named: Vec<Named<'_>>, found: &mut Pairs) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ProjectId, RefName, Timestamp};
+    use crate::Timestamp;
 
     fn task(n: u128) -> TaskId {
         TaskId::new(Timestamp::from_millis(1), n << 16)
@@ -227,10 +242,7 @@ mod tests {
     fn touches(n: u128, branch: &str, paths: &[&str]) -> Touches {
         Touches {
             task: task(n),
-            target: Target {
-                project: ProjectId::new(Timestamp::from_millis(1), 1),
-                branch: RefName::branch(branch).unwrap(),
-            },
+            into: (branch != "main").then(|| task(99)),
             declared: paths.iter().map(|&path| path.to_owned()).collect(),
             observed: Vec::new(),
         }
@@ -338,6 +350,16 @@ mod tests {
                     }
                 }
             }
+            let all = |task: &Touches| task.declared.clone();
+            let overlaps = overlap(
+                all(&tasks[0]).iter().map(String::as_str),
+                all(&tasks[1]).iter().map(String::as_str),
+            );
+            assert_eq!(
+                overlaps,
+                expected.contains(&(task(0), task(1))),
+                "{tasks:?}"
+            );
             let found: Vec<_> = conflicts(&tasks)
                 .iter()
                 .map(|c| (c.first, c.second))

@@ -160,6 +160,30 @@ pub struct TaskFilter {
     pub archived: bool,
 }
 
+/// Among which tasks [`Read::touching`] looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beside {
+    /// The children of a composite.
+    ChildrenOf(TaskId),
+    /// The goals of a project.
+    GoalsOf(ProjectId),
+    /// Everything below a goal.
+    BelowGoal(TaskId),
+}
+
+/// A task with the paths that it touches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Touching {
+    /// The task.
+    pub task: Task,
+    /// Its title.
+    pub title: String,
+    /// The paths that it declares.
+    pub declared: Vec<String>,
+    /// The paths that its work has changed so far.
+    pub observed: Vec<String>,
+}
+
 /// Which audit entries a list shows. All given conditions hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditFilter {
@@ -230,6 +254,10 @@ pub trait Read: ReadBytes + ReadTemplates {
     fn task_spec(&mut self, id: TaskId) -> Result<Option<TaskSpec>>;
     /// Paths that the work on a task has changed so far, as far as they are known.
     fn touched(&mut self, id: TaskId) -> Result<Vec<String>>;
+    /// Tasks that are ready, run, wait or are being merged, archived ones too, of which paths are
+    /// known: first those that run or are being merged, then those that are held back, the newest
+    /// first.
+    fn touching(&mut self, beside: Beside, limit: u32) -> Result<Vec<Touching>>;
     /// Tasks that are held back behind one, oldest first.
     fn held_behind(&mut self, id: TaskId) -> Result<Vec<TaskId>>;
     /// Ids of a composite's children, oldest first.

@@ -1,3 +1,5 @@
+import { useQuery } from "@tanstack/react-query";
+import { conflicts } from "../api/queries";
 import type { TaskDetail } from "../api/types";
 import { TaskName } from "./words";
 
@@ -5,11 +7,13 @@ const NAMED = 8;
 const PATHS = 3;
 
 /** The tasks that will touch the same as this one, and where. */
-export function Meets({ org, task }: { org: string; task: TaskDetail }) {
-  const all = task.conflicts ?? [];
+export function Meets({ org, task, className }: { org: string; task: TaskDetail; className?: string }) {
+  // What the other one does is no event of this one.
+  const found = useQuery(conflicts(task.id)).data ?? task.conflicts ?? [];
+  const all = found.filter(({ first, second }) => first.task === task.id || second.task === task.id);
   if (all.length === 0) return null;
   return (
-    <div>
+    <div className={className}>
       <h3 className="eyebrow mb-1.5">Touches the same as</h3>
       <ul className="flex flex-col gap-2">
         {all.slice(0, NAMED).map(({ first, second, paths, kind }) => {

@@ -175,11 +175,7 @@ function Aside({ org, task }: { org: string; task: TaskDetail }) {
           <Ago at={task.created_at} />
         </Fact>
       </Facts>
-      {task.conflicts && task.conflicts.length > 0 && (
-        <div className="mt-4 border-t border-line pt-3">
-          <Meets org={org} task={task} />
-        </div>
-      )}
+      <Meets org={org} task={task} className="mt-4 border-t border-line pt-3" />
       <Edges org={org} title="Depends on" ids={task.depends_on} />
       <Edges org={org} title="Others wait for it" ids={task.dependents} />
     </Section>

@@ -49,9 +49,15 @@ pub fn claim(
     if agent.draining || !slots::full(tx, agent.org, &agent.lane)?.is_empty() {
         return Ok(None);
     }
-    for _ in 0..UNCLAIMABLE_MAX {
+    for passed in 0..UNCLAIMABLE_MAX {
         let heads = tx.queue_heads(agent.org, Some(&agent.labels))?;
         let Some(entry) = slots::first(tx, agent.org, heads)? else {
+            if passed > 0 {
+                // What was passed over may have had the last slot that others wait for.
+                slots::wake(tx, agent.org, |head| {
+                    !agent.labels.satisfies(&head.requires)
+                })?;
+            }
             return Ok(None);
         };
         check_capacity(tx, &agent)?;

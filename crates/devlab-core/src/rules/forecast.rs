@@ -13,19 +13,9 @@ use crate::limits::PAGE_MAX;
 use crate::paths::{self, CONFLICTS_MAX, Conflict, ConflictKind, Touches, conflicts};
 use crate::state::{State, StateName, TaskKind};
 use crate::task::Task;
-use crate::train::Target;
-use crate::tx::{Page, Read, TaskFilter, Tx};
+use crate::tx::{Beside, Read, Touching, Tx};
 
 use super::step;
-
-/// States in which a task's result can still go into its target without another task being done
-/// first: two of them in these states are in no order.
-const OPEN: [StateName; 4] = [
-    StateName::Ready,
-    StateName::Running,
-    StateName::Integrating,
-    StateName::Waiting,
-];
 
 /// Most conflicts that one look at what a task has changed says in events.
 const SAID_MAX: usize = 16;
@@ -54,23 +44,33 @@ pub struct Forecast {
     pub kind: ConflictKind,
 }
 
+impl Forecast {
+    /// The one that is not this one.
+    fn other(&self, own: TaskId) -> TaskId {
+        match self.first.task == own {
+            true => self.second.task,
+            false => self.first.task,
+        }
+    }
+}
+
 /// Where a task meets others that go into the same target, and, of a composite, where its children
-/// meet each other, of a goal at every depth. Looks at the [`PAGE_MAX`] newest open tasks of a target; finds
-/// [`CONFLICTS_MAX`] pairs of each target at most.
+/// meet each other, of a goal at every depth. Looks at [`PAGE_MAX`] tasks, those at work first; finds
+/// [`CONFLICTS_MAX`] pairs of each at most.
 ///
 /// # Errors
 /// Storage only.
 pub fn of<R: Read + ?Sized>(view: &mut R, task: &Task) -> Result<Vec<Forecast>> {
     let mut found = own(view, task)?;
-    if task.kind == TaskKind::Composite {
-        let mut filter = TaskFilter::default();
-        match task.is_goal() {
-            true => filter.goal = Some(task.id),
-            false => filter.parent = Some(task.id),
-        }
-        let open = open(view, &filter, &OPEN)?;
-        let found_below = conflicts(&touches(view, &open)?);
-        found.extend(described(view, &open, found_below)?);
+    if task.kind == TaskKind::Composite && task.project.is_some() {
+        let below = match task.is_goal() {
+            true => Beside::BelowGoal(task.id),
+            false => Beside::ChildrenOf(task.id),
+        };
+        let mut all = view.touching(below, PAGE_MAX)?;
+        all.retain(|one| one.task.choice != Some(Choice::Alternative));
+        let touches: Vec<Touches> = all.iter().map(touches).collect();
+        found.extend(described(&all, conflicts(&touches)));
     }
     Ok(found)
 }
@@ -80,36 +80,41 @@ pub fn of<R: Read + ?Sized>(view: &mut R, task: &Task) -> Result<Vec<Forecast>> 
 /// # Errors
 /// Storage only.
 pub fn own<R: Read + ?Sized>(view: &mut R, task: &Task) -> Result<Vec<Forecast>> {
-    if !OPEN.contains(&task.state.name()) {
-        return Ok(Vec::new());
-    }
-    let Some((others, found)) = beside(view, task, &OPEN)? else {
-        return Ok(Vec::new());
+    let own = Touching {
+        observed: view.touched(task.id)?,
+        ..spoken(view, task)?
     };
-    described(view, &others, found)
+    let others = others(view, &own)?;
+    Ok(meetings(&own, &others))
 }
 
-/// What keeps a task from starting under a policy that holds back: the oldest task that is at work
-/// on the same paths for the same target, or whose result is going in; and where they meet.
-pub(super) fn in_the_way<R: Read + ?Sized>(
-    view: &mut R,
-    task: &Task,
-) -> Result<Option<(Task, Vec<String>)>> {
-    let at_work = [StateName::Running, StateName::Integrating];
-    let Some((others, found)) = beside(view, task, &at_work)? else {
-        return Ok(None);
+/// What a task waits for under a policy that holds back, and where it meets it: of those that are
+/// held back already and come before it in line, the last; otherwise the oldest that is at work.
+pub(super) fn in_the_way(tx: &mut dyn Tx, task: &Task) -> Result<Option<(Task, Forecast)>> {
+    let own = Touching {
+        observed: tx.touched(task.id)?,
+        ..spoken(tx, task)?
     };
-    for conflict in found {
-        let other = match conflict.first == task.id {
-            true => conflict.second,
-            false => conflict.first,
+    let others = others(tx, &own)?;
+    let rank = step::queued(task).rank();
+    let (mut last, mut at_work) = (None, None);
+    for found in meetings(&own, &others) {
+        let id = found.other(task.id);
+        let Some(other) = others.iter().find(|one| one.task.id == id) else {
+            continue;
         };
-        let other = others.iter().find(|one| one.id == other);
-        if let Some(other) = other.filter(|other| is_at_work(other.kind, other.state)) {
-            return Ok(Some((other.clone(), conflict.paths)));
+        let other = &other.task;
+        let its = step::queued(other).rank();
+        if is_at_work(other.kind, other.state) {
+            at_work.get_or_insert((other.clone(), found));
+        } else if other.held_by.is_some()
+            && its < rank
+            && last.as_ref().is_none_or(|(known, _, _)| its > *known)
+        {
+            last = Some((its, other.clone(), found));
         }
     }
-    Ok(None)
+    Ok(last.map(|(_, other, found)| (other, found)).or(at_work))
 }
 
 /// Whether a task in this state will change its target without anybody's doing: others may be held
@@ -128,8 +133,9 @@ pub(super) fn is_at_work(kind: TaskKind, state: State) -> bool {
     }
 }
 
-/// Remembers what a task's work has changed so far, and says whom it meets by that and did not
-/// before. What an attempt does that verifies is not the task's, nor what an earlier one did.
+/// Remembers what a task's work has changed so far, for what it is part of as well, and says whom
+/// they meet by that and did not before. What an attempt does that verifies is not the task's, nor
+/// what an earlier one did.
 ///
 /// # Errors
 /// Storage only.
@@ -137,24 +143,48 @@ pub fn saw(tx: &mut dyn Tx, attempt: AttemptId, changed: &[String]) -> Result<()
     let Some(attempt) = tx.attempt(attempt)? else {
         return Ok(());
     };
-    let task = step::load(tx, attempt.task)?;
-    let changed = paths::observed(changed.iter().map(String::as_str));
+    let mut task = step::load(tx, attempt.task)?;
     let is_last = attempt.kind == AttemptKind::Work && attempt.number == task.attempts;
-    let is_own = is_last && task.project.is_some();
-    if !is_own || tx.touched(task.id)? == changed {
+    if !is_last || task.project.is_none() {
         return Ok(());
     }
-    let pair = |one: &Forecast| (one.first.task, one.second.task);
-    let before: BTreeSet<_> = own(tx, &task)?.iter().map(pair).collect();
-    tx.put_touched(task.id, &changed)?;
-    let now = own(tx, &task)?.into_iter();
-    let new = now.filter(|one| !before.contains(&pair(one)));
-    for one in new.take(SAID_MAX) {
-        let with = match one.first.task == task.id {
-            true => one.second.task,
-            false => one.first.task,
+    let mut changed = paths::observed(changed.iter().map(String::as_str));
+    loop {
+        let before = tx.touched(task.id)?;
+        if before == changed {
+            return Ok(());
+        }
+        tx.put_touched(task.id, &changed)?;
+        say_new(tx, &task, before, &changed)?;
+        let Some(parent) = task.parent else {
+            return Ok(());
         };
-        say(tx, &task, with, &one.paths, false)?;
+        task = step::load(tx, parent)?;
+        let known = tx.touched(parent)?;
+        let all = known.iter().chain(&changed).map(String::as_str);
+        changed = paths::observed(all);
+    }
+}
+
+/// Says whom a task meets now and did not `before`.
+fn say_new(tx: &mut dyn Tx, task: &Task, before: Vec<String>, now: &[String]) -> Result<()> {
+    let before = Touching {
+        observed: before,
+        ..spoken(tx, task)?
+    };
+    let now = Touching {
+        observed: now.to_vec(),
+        ..before.clone()
+    };
+    let others = others(tx, &now)?;
+    let known: BTreeSet<TaskId> = meetings(&before, &others)
+        .iter()
+        .map(|one| one.other(task.id))
+        .collect();
+    let new = meetings(&now, &others).into_iter();
+    let new = new.filter(|one| !known.contains(&one.other(task.id)));
+    for one in new.take(SAID_MAX) {
+        say(tx, task, one.other(task.id), &one.paths, false)?;
     }
     Ok(())
 }
@@ -177,127 +207,108 @@ pub(super) fn say(
     })
 }
 
-/// The tasks beside one, and where it meets them; `None` if it touches nothing that is known.
-fn beside<R: Read + ?Sized>(
-    view: &mut R,
-    task: &Task,
-    states: &[StateName],
-) -> Result<Option<(Vec<Task>, Vec<Conflict>)>> {
+/// A task with what it says that it will touch.
+fn spoken<R: Read + ?Sized>(view: &mut R, task: &Task) -> Result<Touching> {
+    let spec = view.task_spec(task.id)?;
+    let (title, declared) = spec
+        .map(|spec| (spec.title, spec.paths))
+        .unwrap_or_default();
+    Ok(Touching {
+        task: task.clone(),
+        title,
+        declared,
+        observed: Vec::new(),
+    })
+}
+
+/// The tasks beside one that it may meet. Most tasks touch nothing that is known: they cost no look
+/// at the others.
+fn others<R: Read + ?Sized>(view: &mut R, own: &Touching) -> Result<Vec<Touching>> {
+    let task = &own.task;
+    let is_known = !own.declared.is_empty() || !own.observed.is_empty();
+    let open = [
+        StateName::Ready,
+        StateName::Running,
+        StateName::Integrating,
+        StateName::Waiting,
+    ];
     // Of alternatives one is taken: they meet nobody.
-    if task.project.is_none() || task.choice == Some(Choice::Alternative) {
-        return Ok(None);
-    }
-    let own = touches(view, std::slice::from_ref(task))?;
-    // Most tasks touch nothing that is known: they cost no look at the others.
-    let Some(own) = own.first() else {
-        return Ok(None);
+    let is_alternative = task.choice == Some(Choice::Alternative);
+    let beside = match (task.project, task.parent) {
+        (None, _) => None,
+        (Some(_), Some(parent)) => Some(Beside::ChildrenOf(parent)),
+        (Some(project), None) => Some(Beside::GoalsOf(project)),
     };
-    let filter = match task.parent {
-        Some(_) => TaskFilter {
-            parent: task.parent,
-            ..TaskFilter::default()
-        },
-        None => TaskFilter {
-            org: Some(task.org),
-            project: task.project,
-            goals_only: true,
-            ..TaskFilter::default()
-        },
-    };
-    let mut others = open(view, &filter, states)?;
-    others.retain(|other| other.id != task.id);
-    let found = with(own, &touches(view, &others)?);
-    others.push(task.clone());
-    Ok(Some((others, found)))
-}
-
-/// Tasks of one parent, or goals of one project, in these states.
-fn open<R: Read + ?Sized>(
-    view: &mut R,
-    filter: &TaskFilter,
-    states: &[StateName],
-) -> Result<Vec<Task>> {
-    let filter = TaskFilter {
-        states: states.to_vec(),
-        archived: true,
-        ..filter.clone()
-    };
-    let page = Page {
-        after: None,
-        limit: PAGE_MAX,
-    };
-    view.tasks(&filter, page)
-}
-
-/// What tasks of one project touch, those of which nothing is known left out.
-fn touches<R: Read + ?Sized>(view: &mut R, tasks: &[Task]) -> Result<Vec<Touches>> {
-    let project = match tasks.first().and_then(|task| task.project) {
-        Some(project) => view.project(project)?,
-        None => None,
-    };
-    let Some(project) = project else {
+    let beside =
+        beside.filter(|_| is_known && !is_alternative && open.contains(&task.state.name()));
+    let Some(beside) = beside else {
         return Ok(Vec::new());
     };
-    let mut found = Vec::new();
-    for task in tasks {
-        if task.choice == Some(Choice::Alternative) {
-            continue;
-        }
-        let declared = view.task_spec(task.id)?.map(|spec| spec.paths);
-        let declared = declared.unwrap_or_default();
-        let observed = view.touched(task.id)?;
-        if !declared.is_empty() || !observed.is_empty() {
-            found.push(Touches {
-                task: task.id,
-                target: Target {
-                    project: project.id,
-                    branch: task.target(&project.default_branch),
-                },
-                declared,
-                observed,
-            });
-        }
-    }
-    Ok(found)
+    let mut others = view.touching(beside, PAGE_MAX)?;
+    others
+        .retain(|other| other.task.id != task.id && other.task.choice != Some(Choice::Alternative));
+    Ok(others)
 }
 
-/// Conflicts with titles and states.
-fn described<R: Read + ?Sized>(
-    view: &mut R,
-    tasks: &[Task],
-    found: Vec<Conflict>,
-) -> Result<Vec<Forecast>> {
-    let named: BTreeSet<TaskId> = found.iter().flat_map(|c| [c.first, c.second]).collect();
-    let mut sides = BTreeMap::new();
-    for task in tasks.iter().filter(|task| named.contains(&task.id)) {
-        let title = view.task_spec(task.id)?.map(|spec| spec.title);
-        let side = Side {
-            task: task.id,
-            title: title.unwrap_or_default(),
-            state: task.state.name(),
-        };
-        sides.insert(task.id, side);
+fn both_of(one: &Touching) -> impl Iterator<Item = &str> + Clone {
+    let both = one.declared.iter().chain(&one.observed);
+    both.map(String::as_str)
+}
+
+fn touches(one: &Touching) -> Touches {
+    Touches {
+        task: one.task.id,
+        into: one.task.parent,
+        declared: one.declared.clone(),
+        observed: one.observed.clone(),
     }
-    let forecast = |one: Conflict| {
-        Some(Forecast {
-            first: sides.get(&one.first)?.clone(),
-            second: sides.get(&one.second)?.clone(),
-            paths: one.paths,
-            kind: one.kind,
-        })
-    };
-    Ok(found.into_iter().filter_map(forecast).collect())
 }
 
 /// Where one task meets each of the others: what the others have with each other takes no place of
 /// the bound.
-fn with(one: &Touches, others: &[Touches]) -> Vec<Conflict> {
+fn meetings(own: &Touching, others: &[Touching]) -> Vec<Forecast> {
+    let one = touches(own);
     let mut found = Vec::new();
     for other in others {
-        if found.len() < CONFLICTS_MAX {
-            found.extend(conflicts(&[one.clone(), other.clone()]));
+        if found.len() < CONFLICTS_MAX && paths::overlap(both_of(own), both_of(other)) {
+            let pair = [one.clone(), touches(other)];
+            let both = [own, other];
+            found.extend(
+                conflicts(&pair)
+                    .into_iter()
+                    .map(|met| described_one(both, met)),
+            );
         }
     }
-    found.sort_by_key(|one| (one.first, one.second));
+    found.sort_by_key(|one| (one.first.task, one.second.task));
     found
+}
+
+/// Conflicts with titles and states.
+fn described(all: &[Touching], found: Vec<Conflict>) -> Vec<Forecast> {
+    let by_id: BTreeMap<TaskId, &Touching> = all.iter().map(|one| (one.task.id, one)).collect();
+    let both = |met: Conflict| {
+        let both = [*by_id.get(&met.first)?, *by_id.get(&met.second)?];
+        Some(described_one(both, met))
+    };
+    found.into_iter().filter_map(both).collect()
+}
+
+fn described_one(both: [&Touching; 2], met: Conflict) -> Forecast {
+    let side = |one: &Touching| Side {
+        task: one.task.id,
+        title: one.title.clone(),
+        state: one.task.state.name(),
+    };
+    let [a, b] = both;
+    let (first, second) = match a.task.id == met.first {
+        true => (a, b),
+        false => (b, a),
+    };
+    Forecast {
+        first: side(first),
+        second: side(second),
+        paths: met.paths,
+        kind: met.kind,
+    }
 }

@@ -3,16 +3,25 @@
 //! Under a policy with `conflicts: hold` a claim passes over a task that would meet one that is at
 //! work, and takes it out of its queue. The task stays ready, and remembers behind whom it is; that
 //! one remembers that somebody is. When it is at work no longer, for whatever reason, what was held
-//! back is queued again, and the next claim looks anew. Nobody is held back behind what waits for a
-//! person, so that nothing is held for ever.
+//! back is queued again, and the next claim looks anew.
+//!
+//! A task that meets others that are held back already, and come before it in line, is held back
+//! behind the last of them: they take turns, nobody overtakes for ever, and few are let go at a time.
+//! Nobody is held back behind what waits for a person. One that has come to the head of such a line
+//! may find no agent for days: those behind it look anew after [`LOOK_AGAIN`].
+
+use std::time::Duration;
 
 use crate::error::Result;
 use crate::policy::Conflicts;
 use crate::state::State;
 use crate::task::Task;
-use crate::tx::Tx;
+use crate::tx::{Effect, Tx};
 
 use super::{forecast, policy, step};
+
+/// How long a task is held back before it is looked at again by itself.
+pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(300);
 
 /// Holds a task back if its policy wants it and another one is in its way. It is ready, and in no
 /// queue. Stores it then.
@@ -21,16 +30,19 @@ pub(super) fn back(tx: &mut dyn Tx, task: &mut Task) -> Result<bool> {
     if task.terms.is_none() || policy::terms_of(tx, task)?.conflicts == Conflicts::Show {
         return Ok(false);
     }
-    let Some((mut other, paths)) = forecast::in_the_way(tx, task)? else {
+    let Some((mut other, met)) = forecast::in_the_way(tx, task)? else {
         return Ok(false);
     };
     task.held_by = Some(other.id);
     tx.put_task(task)?;
+    let at = tx.now().plus(LOOK_AGAIN);
+    tx.set_due(task.id, Some(at))?;
+    tx.effect(Effect::Later(at));
     if !other.holds {
         other.holds = true;
         tx.put_task(&other)?;
     }
-    forecast::say(tx, task, other.id, &paths, true)?;
+    forecast::say(tx, task, other.id, &met.paths, true)?;
     Ok(true)
 }
 
@@ -38,12 +50,26 @@ pub(super) fn back(tx: &mut dyn Tx, task: &mut Task) -> Result<bool> {
 pub(super) fn release(tx: &mut dyn Tx, task: &mut Task) -> Result<()> {
     task.holds = false;
     for id in tx.held_behind(task.id)? {
-        let mut held = step::load(tx, id)?;
-        held.held_by = None;
-        tx.put_task(&held)?;
-        if held.state == State::Ready {
-            step::queue(tx, &held)?;
-        }
+        let held = step::load(tx, id)?;
+        tx.set_due(id, None)?;
+        let_go(tx, held)?;
     }
     Ok(())
+}
+
+/// Lets a task be claimed that is held back by nothing else.
+pub(super) fn let_go(tx: &mut dyn Tx, mut held: Task) -> Result<()> {
+    held.held_by = None;
+    tx.put_task(&held)?;
+    match held.state {
+        State::Ready => step::queue(tx, &held),
+        State::Draft
+        | State::Blocked
+        | State::Running
+        | State::Integrating
+        | State::Waiting(..)
+        | State::Done
+        | State::Failed
+        | State::Cancelled => Ok(()),
+    }
 }

@@ -20,7 +20,7 @@ use crate::train::{Candidate, CandidateState};
 use crate::tx::{RuleConfig, Tx};
 
 use super::step::{self, step};
-use super::{choice, policy, slots, train};
+use super::{choice, hold, policy, slots, train};
 
 /// Finds the attempt that a write carries, and takes its task back if its lease had ended and
 /// nobody has claimed the task since.
@@ -250,6 +250,11 @@ pub fn release_due(tx: &mut dyn Tx, limit: u32) -> Result<u32> {
         let Some(mut task) = tx.task(id)? else {
             continue;
         };
+        if task.held_by.is_some() {
+            hold::let_go(tx, task)?;
+            count += 1;
+            continue;
+        }
         if task.state == State::Ready {
             let longest = policy::terms_of(tx, &task)?.longest_pause();
             let goes_on = |at: &Timestamp| *at > now && at.since(now) <= with_jitter(longest);

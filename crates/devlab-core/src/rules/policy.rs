@@ -21,7 +21,7 @@ use crate::task::Task;
 use crate::train::Candidate;
 use crate::tx::{Effect, Page, Read, TaskFilter, Tx};
 
-use super::{slots, step, train};
+use super::{hold, slots, step, train};
 
 /// What governs the tasks of one place.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -459,11 +459,11 @@ fn promise_anew(tx: &mut dyn Tx, setting: &Setting, goal: TaskId) -> Result<()> 
         for mut task in tasks {
             if task.terms != terms {
                 task.terms.clone_from(&terms);
-                // The next claim looks anew.
-                let was_held = task.held_by.take().is_some();
                 tx.put_task(&task)?;
-                if was_held {
-                    step::queue(tx, &task)?;
+                // The next claim looks anew.
+                if task.held_by.is_some() {
+                    tx.set_due(task.id, None)?;
+                    hold::let_go(tx, task)?;
                 }
             }
         }

@@ -30,7 +30,7 @@ use crate::tx::Tx;
 use super::make::Maker;
 use super::schedule::Place;
 use super::step::{self, step};
-use super::{path, person};
+use super::{hold, path, person};
 
 /// A plan that takes the place of another.
 pub(super) struct Replan<'a> {
@@ -104,7 +104,7 @@ impl<'a> Replan<'a> {
             match (change.change, change.from, change.to) {
                 (Change::Kept, Some(i), Some(j)) => {
                     let keys = (level.old_key(i), level.new_key(j));
-                    self.keep(&level.new[j], &keys.0, &keys.1);
+                    self.keep(tx, [&level.old[i], &level.new[j]], [&keys.0, &keys.1])?;
                 }
                 (Change::Changed, Some(i), Some(j)) => {
                     match self.changed(tx, level, change, i, j)? {
@@ -147,20 +147,42 @@ impl<'a> Replan<'a> {
         Ok(())
     }
 
-    /// A task that says the same is the same task, and so is everything below it.
-    fn keep(&mut self, task: &PlanTask, old_key: &str, new_key: &str) {
+    /// A task that says the same is the same task, and so is everything below it. Its paths are a
+    /// hint, of which the newest is worth most.
+    fn keep(&mut self, tx: &mut dyn Tx, both: [&PlanTask; 2], keys: [&str; 2]) -> Result<()> {
+        let ([old, task], [old_key, new_key]) = (both, keys);
         if let Some(id) = self.old_ids.get(old_key) {
             self.new_ids.insert(new_key.to_owned(), *id);
+            if old.spec.paths != task.spec.paths {
+                Self::touch(tx, *id, &task.spec.paths)?;
+            }
         }
-        for child in &task.tasks {
-            let keys = [old_key, new_key].map(|key| format!("{key}/{}", child.key));
-            self.keep(child, &keys[0], &keys[1]);
+        // They say the same: in the same order.
+        for (before, child) in old.tasks.iter().zip(&task.tasks) {
+            let keys = keys.map(|key| format!("{key}/{}", child.key));
+            self.keep(tx, [before, child], [&keys[0], &keys[1]])?;
         }
         for number in 1..=task.alternatives.len() {
             if let Some(id) = self.old_ids.get(&format!("{old_key}/{number}")) {
                 self.new_ids.insert(format!("{new_key}/{number}"), *id);
             }
         }
+        Ok(())
+    }
+
+    /// Lets a task that has not ended declare other paths.
+    fn touch(tx: &mut dyn Tx, id: TaskId, paths: &[String]) -> Result<()> {
+        let task = step::load(tx, id)?;
+        let Some(mut spec) = tx.task_spec(id)?.filter(|_| !task.state.is_end()) else {
+            return Ok(());
+        };
+        spec.paths = paths.to_vec();
+        tx.put_task_spec(id, &spec)?;
+        if task.held_by.is_some() {
+            tx.set_due(id, None)?;
+            hold::let_go(tx, task)?;
+        }
+        Ok(())
     }
 
     fn make(&mut self, tx: &mut dyn Tx, level: &Level<'_>, j: usize) -> Result<()> {
@@ -232,6 +254,7 @@ impl<'a> Replan<'a> {
         task.not_before = None;
         // Other words may touch other paths.
         task.held_by = None;
+        tx.put_touched(task.id, &[])?;
         tx.put_task_spec(task.id, &new.spec)?;
         tx.put_task(&task)?;
         if task.state == State::Ready {

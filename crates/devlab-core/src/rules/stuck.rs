@@ -48,7 +48,7 @@ fn backs_off(view: &dyn Read, task: &Task) -> Option<String> {
 fn held_back(task: &Task) -> Option<String> {
     let other = task.held_by?;
     Some(format!(
-        "it is held back until {other}, which touches the same paths, is at work no longer"
+        "it is held back behind {other}, so that tasks on the same paths take turns"
     ))
 }
 

@@ -1,9 +1,13 @@
 //! What tasks will touch, and where they meet.
 
+use std::time::Duration;
+
 use devlab_core::attempt::Attempt;
 use devlab_core::event::EventKind;
+use devlab_core::label::Labels;
 use devlab_core::paths::ConflictKind;
 use devlab_core::policy::{Conflicts, Level, Policy};
+use devlab_core::rules::plan::Running;
 use devlab_core::rules::schedule::{Created, NewTask};
 use devlab_core::rules::{forecast, stuck};
 use devlab_core::state::State;
@@ -11,6 +15,7 @@ use devlab_core::{AgentId, RefName, TaskId};
 
 use crate::graph::id;
 use crate::lab::{Lab, code, composite, leaf};
+use crate::plans::task as plan_task;
 
 fn touching(key: &str, depends_on: &[&str], paths: &[&str]) -> NewTask {
     let mut new = leaf(key, depends_on);
@@ -306,4 +311,133 @@ fn many_that_are_held_back_do_not_hide_what_can_be_done() {
         assert!(lab.woken() > 0, "the next look has to come by itself");
     };
     assert_eq!(found.task, last);
+}
+
+/// B meets all of the others, which do not meet each other: they must not overtake it for ever.
+#[test]
+fn what_is_held_back_has_its_turn_before_what_comes_after_it() {
+    let mut children = vec![
+        touching("a0", &[], &["src/a0"]),
+        touching("b", &[], &["src"]),
+    ];
+    children.extend((1..10).map(|n| touching(&format!("a{n}"), &[], &[&format!("src/a{n}")[..]])));
+    let (mut lab, agent, goal) = holding(children);
+    let b = id(&goal, "b");
+    let first = claimed(&mut lab, agent).unwrap();
+    assert!(
+        claimed(&mut lab, agent).is_none(),
+        "the others come after b, and meet it"
+    );
+    lab.cancel(first.task).unwrap();
+    assert_eq!(claimed(&mut lab, agent).unwrap().task, b);
+    assert!(claimed(&mut lab, agent).is_none());
+    lab.cancel(b).unwrap();
+    let next: Vec<_> = (0..9).map_while(|_| claimed(&mut lab, agent)).collect();
+    assert_eq!(next.len(), 9, "they do not meet each other");
+}
+
+/// A line, not a crowd: each end lets one go.
+#[test]
+fn tasks_on_one_path_stand_in_a_line() {
+    let children = (0..30).map(|n| touching(&format!("k{n:02}"), &[], &["x"]));
+    let (mut lab, agent, _) = holding(children.collect());
+    for _ in 0..4 {
+        let attempt = claimed(&mut lab, agent).unwrap();
+        while claimed(&mut lab, agent).is_some() || lab.woken() > 0 {}
+        let behind = |lab: &Lab, id: TaskId| {
+            let all = lab.tx.tasks.values();
+            all.filter(|task| task.held_by == Some(id)).count()
+        };
+        assert_eq!(behind(&lab, attempt.task), 1);
+        let events = lab.tx.events.len();
+        lab.cancel(attempt.task).unwrap();
+        assert!(lab.tx.events.len() - events < 6, "the end of one moves one");
+    }
+}
+
+/// What is first in a line may find no agent: the others do not wait for it for ever.
+#[test]
+fn a_line_whose_first_nobody_can_do_is_looked_at_again() {
+    let mut rare = touching("b", &[], &["x"]);
+    rare.requires = Labels::new(["rare"]).unwrap();
+    let (mut lab, agent, goal) = holding(vec![
+        touching("a", &[], &["x"]),
+        rare,
+        touching("c", &[], &["x"]),
+    ]);
+    let collector = lab.agent("collector", &["rare"], 1);
+    let first = claimed(&mut lab, agent).unwrap();
+    assert!(claimed(&mut lab, collector).is_none(), "held back");
+    assert!(claimed(&mut lab, agent).is_none());
+    let (b, c) = (id(&goal, "b"), id(&goal, "c"));
+    assert_eq!(lab.task(c).held_by, Some(b));
+    lab.cancel(first.task).unwrap();
+    assert!(claimed(&mut lab, agent).is_none(), "b has its turn");
+    lab.advance(Duration::from_secs(301));
+    lab.release_now();
+    assert_eq!(claimed(&mut lab, agent).unwrap().task, c);
+    assert_eq!(lab.task(c).held_by, None);
+}
+
+/// Ready tasks are many and new, those at work few and old.
+#[test]
+fn those_at_work_are_seen_behind_any_number_of_others() {
+    let mut lab = Lab::new(1);
+    let agent = lab.able();
+    let mut children = vec![touching("a", &[], &[]), touching("b", &[], &[])];
+    children.extend((0..600).map(|n| touching(&format!("k{n}"), &[], &["docs"])));
+    let goal = lab.goal(&composite("", &[], children));
+    lab.start(goal.id);
+    let (a, b) = (lab.take(agent), lab.take(agent));
+    saw(&mut lab, &a, &["src/x"]);
+    saw(&mut lab, &b, &["src/x"]);
+    assert_eq!(said(&lab), [(b.task, a.task.to_string(), false)]);
+}
+
+#[test]
+fn what_is_done_below_a_composite_is_what_it_touches() {
+    let mut lab = Lab::new(1);
+    let agent = lab.able();
+    let goals = [0, 1].map(|_| lab.goal(&composite("", &[], vec![leaf("x", &[])])).id);
+    let attempts = goals.map(|goal| {
+        lab.start(goal);
+        lab.take(agent)
+    });
+    saw(&mut lab, &attempts[0], &["src/x"]);
+    assert!(said(&lab).is_empty());
+    saw(&mut lab, &attempts[1], &["src"]);
+    assert_eq!(said(&lab), [(goals[1], goals[0].to_string(), false)]);
+    assert_eq!(lab.tx.touched[&goals[0]], ["src/x"]);
+}
+
+/// A slot is free, and the first that could have it is held back: somebody else is told.
+#[test]
+fn a_wake_that_holding_back_uses_up_is_passed_on() {
+    let mut special = touching("s", &[], &["y"]);
+    special.requires = Labels::new(["linux"]).unwrap();
+    let (mut lab, agent, goal) = holding(vec![
+        touching("a", &[], &["x"]),
+        touching("b", &[], &["x"]),
+        special,
+    ]);
+    let plain = lab.agent("plain", &[], 4);
+    let first = claimed(&mut lab, plain).unwrap();
+    assert_eq!(first.task, id(&goal, "a"));
+    lab.woken();
+    assert!(claimed(&mut lab, plain).is_none());
+    assert_eq!(lab.woken(), 1, "the other one can be done, by others");
+    assert_eq!(claimed(&mut lab, agent).unwrap().task, id(&goal, "s"));
+}
+
+#[test]
+fn other_paths_of_a_new_plan_are_those_that_count() {
+    let mut lab = Lab::new(1);
+    let mut tasks = vec![plan_task("a", &[]), plan_task("b", &[])];
+    let goal = lab.planned(tasks.clone()).unwrap();
+    lab.approve(goal, 1, Running::Cancel).unwrap();
+    tasks[0].spec.paths = vec!["src".to_owned()];
+    let number = lab.propose(goal, tasks).unwrap().number;
+    lab.approve(goal, number, Running::Cancel).unwrap();
+    let a = lab.current(goal)["a"];
+    assert_eq!(lab.tx.specs[&a].paths, ["src"]);
 }

@@ -196,8 +196,11 @@ fn queue(tx: &MemTx) {
         assert!(is_ready || !backs_off, "an alarm for {task:?}");
         let is_held = held(tx, task);
         assert!(is_ready || !is_held, "held back: {task:?}");
-        assert!(!(backs_off && is_held), "backs off and is held: {task:?}");
-        if is_ready && !backs_off && !is_held {
+        assert!(
+            backs_off || !is_held,
+            "held back without an alarm: {task:?}"
+        );
+        if is_ready && !backs_off {
             expected.push(entry(task, Work::Task(task.id)));
         }
     }
@@ -221,13 +224,14 @@ fn queue(tx: &MemTx) {
     assert_eq!(actual, expected, "the ready queue");
 }
 
-/// Whether a task is held back: behind one that is at work, and knows of it.
+/// Whether a task is held back: behind one that knows of it, and is at work or in the same line.
 fn held(tx: &MemTx, task: &Task) -> bool {
-    assert!(!task.holds || at_work(task), "holds others: {task:?}");
+    let may_hold = |task: &Task| at_work(task) || task.state == State::Ready;
+    assert!(!task.holds || may_hold(task), "holds others: {task:?}");
     let Some(other) = task.held_by.map(|other| &tx.tasks[&other]) else {
         return false;
     };
-    assert!(other.holds && at_work(other), "{task:?} behind {other:?}");
+    assert!(other.holds && may_hold(other), "{task:?} behind {other:?}");
     true
 }
 
@@ -236,6 +240,11 @@ fn at_work(task: &Task) -> bool {
         TaskKind::Leaf => matches!(task.state, State::Running | State::Integrating),
         TaskKind::Composite => task.state == State::Integrating,
     }
+}
+
+fn comes_before(one: &Task, other: &Task) -> bool {
+    let rank = |task: &Task| entry(task, Work::Task(task.id)).rank();
+    rank(one) < rank(other)
 }
 
 /// Whether a claim passes over a task, because its policy holds it back behind another one.
@@ -262,7 +271,7 @@ pub(crate) fn is_in_the_way(tx: &MemTx, task: &Task) -> bool {
     tx.tasks.values().any(|other| {
         other.id != task.id
             && (other.parent, other.project) == (task.parent, task.project)
-            && at_work(other)
+            && (at_work(other) || (other.held_by.is_some() && comes_before(other, task)))
             && other.choice != Some(Choice::Alternative)
             && meets(other)
     })

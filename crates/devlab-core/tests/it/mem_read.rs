@@ -1,5 +1,6 @@
 //! Reads of [`MemTx`].
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use devlab_core::ask::Ask;
@@ -20,7 +21,9 @@ use devlab_core::server::{LoopState, Server};
 use devlab_core::state::{State, StateName, TaskKind};
 use devlab_core::task::{Feedback, Task, TaskSpec};
 use devlab_core::train::{Candidate, Target, TrainEntry};
-use devlab_core::tx::{AuditFilter, Edge, Page, Queued, Read, Remembered, StoredAudit, TaskFilter};
+use devlab_core::tx::{
+    AuditFilter, Beside, Edge, Page, Queued, Read, Remembered, StoredAudit, TaskFilter, Touching,
+};
 use devlab_core::{
     AgentId, AttemptId, CandidateId, Oid, OrgId, PatchId, ProjectId, RefName, Result, ServerId,
     TaskId, Timestamp, TokenId,
@@ -106,6 +109,48 @@ impl Read for MemTx {
     }
     fn touched(&mut self, id: TaskId) -> Result<Vec<String>> {
         Ok(self.touched.get(&id).cloned().unwrap_or_default())
+    }
+    fn touching(&mut self, beside: Beside, limit: u32) -> Result<Vec<Touching>> {
+        let of: Vec<&Task> = match beside {
+            Beside::ChildrenOf(id) => {
+                let children = self.index.children.get(&id).into_iter().flatten();
+                children.map(|id| &self.tasks[id]).collect()
+            }
+            Beside::GoalsOf(project) => {
+                let all = self.tasks.values();
+                let goals = all.filter(|t| t.is_goal() && t.project == Some(project));
+                goals.collect()
+            }
+            Beside::BelowGoal(goal) => {
+                let all = self.tasks.values();
+                all.filter(|t| !t.is_goal() && t.goal == goal).collect()
+            }
+        };
+        let mut found: Vec<Touching> = of
+            .into_iter()
+            .filter(|task| {
+                matches!(
+                    task.state,
+                    State::Ready | State::Running | State::Integrating | State::Waiting(..)
+                )
+            })
+            .map(|task| Touching {
+                task: task.clone(),
+                title: self.specs[&task.id].title.clone(),
+                declared: self.specs[&task.id].paths.clone(),
+                observed: self.touched.get(&task.id).cloned().unwrap_or_default(),
+            })
+            .filter(|one| !one.declared.is_empty() || !one.observed.is_empty())
+            .collect();
+        found.sort_by_key(|one| {
+            let class = match (one.task.state, one.task.held_by) {
+                (State::Running | State::Integrating, _) => 0,
+                (_, Some(_)) => 1,
+                (_, None) => 2,
+            };
+            (class, Reverse(one.task.id))
+        });
+        Ok(first(limit, found))
     }
     fn held_behind(&mut self, id: TaskId) -> Result<Vec<TaskId>> {
         let from = (id, 0, TaskId::from_uuid(Uuid::nil()));

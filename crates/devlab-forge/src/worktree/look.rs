@@ -1,15 +1,25 @@
 //! What a driver has changed by now, seen without being in its way.
 
+use std::path::Path;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::name::Oid;
-use crate::worktree::{Cache, Tree, remove_file};
+use crate::worktree::{Cache, Tree, drop_index_lock, remove_file};
 
 /// A look takes no longer.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(20);
 /// Most that a look reads of git's list.
 const LIST_BYTES_MAX: usize = 1 << 20;
+
+/// Git reads a file anew that was written when its index was, or later: so the copy is as old as the
+/// index, or a change in the same tick would be missed.
+fn copy_with_time(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::copy(from, to)?;
+    let written = std::fs::metadata(from)?.modified()?;
+    let copy = std::fs::File::options().write(true).open(to)?;
+    copy.set_modified(written)
+}
 
 impl Cache {
     /// The paths that differ from `base` now: tracked files, and what is new and not ignored, a folder
@@ -26,8 +36,13 @@ impl Cache {
             dir: tree.dir.clone(),
             index: name.into(),
         };
-        tokio::fs::copy(&tree.index, &copy.index)
-            .await
+        // A look that was cut short has left its own.
+        drop_index_lock(&copy).await?;
+        let (from, to) = (tree.index.clone(), copy.index.clone());
+        let copied = tokio::task::spawn_blocking(move || copy_with_time(&from, &to)).await;
+        copied
+            .map_err(std::io::Error::other)
+            .flatten()
             .map_err(Error::io("copy", &tree.index))?;
         let looked = self.differing(&copy, base).await;
         remove_file(&copy.index).await?;

@@ -17,7 +17,7 @@ use super::options::TURN_IDLE_MAX;
 
 /// How long one address may take to answer.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
-/// How long data may stay unacknowledged before a connection counts as cut.
+/// How long data may stay unacknowledged before a connection counts as cut, at both of its ends.
 const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(10);
 /// How long a read waits for a connection that is free.
 const POOL_WAIT: Duration = Duration::from_secs(20);
@@ -30,6 +30,8 @@ pub(super) const ANSWER_MAX: Duration = Duration::from_secs(40);
 const LOG_IN_MAX: Duration = Duration::from_secs(10);
 /// How often, and how far apart, an idle connection is looked after before it counts as cut.
 const KEEPALIVES: (u32, Duration) = (3, Duration::from_secs(5));
+/// How long taking records in may stand still: whoever reads them may have to wait for a disk.
+const LOAD_IDLE_MAX: Duration = Duration::from_secs(60);
 /// How long a writer waits for its turn.
 const TURN_WAIT: Duration = Duration::from_secs(20);
 
@@ -81,15 +83,21 @@ impl Target {
         format!("{}/{database}", hosts.join(","))
     }
 
-    /// The configuration for connections of one kind, named as `pg_stat_activity` shows them.
+    /// The configuration for connections of one kind, named as `pg_stat_activity` shows them. The
+    /// database finds out soon that the machine at the other end is gone, which may have the turn.
     fn named(&self, purpose: &str, settings: &str) -> Config {
         let mut config = self.config.clone();
         config.application_name(format!("devlab {purpose}"));
         let given = self.config.get_options().unwrap_or_default();
+        let every = KEEPALIVES.1.as_secs();
         config.options(
             format!(
-                "{given} -c lock_timeout={} {settings}",
-                TURN_WAIT.as_millis()
+                "{given} -c lock_timeout={} -c tcp_keepalives_idle={every} \
+                 -c tcp_keepalives_interval={every} -c tcp_keepalives_count={} \
+                 -c tcp_user_timeout={} {settings}",
+                TURN_WAIT.as_millis(),
+                KEEPALIVES.0,
+                UNACKNOWLEDGED_MAX.as_millis(),
             )
             .trim()
             .to_owned(),
@@ -111,6 +119,16 @@ impl Target {
             STATEMENT_MAX.as_millis()
         );
         self.connect(&self.named("writer", &settings)).await
+    }
+
+    /// A connection that takes records in, for as long as that takes: it has the turn all the while,
+    /// and loses it if it stands still.
+    pub(super) async fn loader(&self) -> Result<ClientWrapper, StorageError> {
+        let settings = format!(
+            "-c idle_in_transaction_session_timeout={}",
+            LOAD_IDLE_MAX.as_millis()
+        );
+        self.connect(&self.named("restore", &settings)).await
     }
 
     /// A connection for anything else, without limits of its own.

@@ -23,7 +23,7 @@ const CHUNKS_HELD_MAX: usize = 8;
 /// Reads everything in one view.
 pub(super) async fn dump(target: &Target, scope: Scope, mut sink: Sink) -> Result<Counts> {
     const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-    let client = begun(target, "backup", BEGIN).await?;
+    let client = begun(target.plain("backup").await?, BEGIN).await?;
     on_thread(client, move |conn| {
         let mut counts = dump::tables(conn, scope, &mut sink)?;
         counts.push((LOGS, logs(conn, scope, &mut sink)?));
@@ -40,7 +40,7 @@ pub(super) async fn load(
 ) -> Result<Counts> {
     const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
     const TURN: &str = "SELECT tasks FROM turn WHERE one FOR UPDATE";
-    let client = begun(target, "restore", BEGIN).await?;
+    let client = begun(target.loader().await?, BEGIN).await?;
     on_thread(client, move |conn| {
         if matches!(how, Loading::Lab { .. }) {
             refuse_servers(conn)?;
@@ -56,8 +56,7 @@ pub(super) async fn load(
 }
 
 /// A connection in a transaction. It ends with the value, and the transaction with it.
-async fn begun(target: &Target, purpose: &str, begin: &str) -> Result<ClientWrapper> {
-    let client = target.plain(purpose).await?;
+async fn begun(client: ClientWrapper, begin: &str) -> Result<ClientWrapper> {
     let begun = client.batch_execute(begin).await;
     begun.map_err(|error| storage_error(&error))?;
     Ok(client)

@@ -22,8 +22,8 @@ use devlab_core::state::StateName;
 use devlab_core::task::{Feedback, Task, TaskSpec};
 use devlab_core::train::{Candidate, Target, TrainEntry};
 use devlab_core::tx::{
-    AuditFilter, Edge, Effect, Page, Queued, Read, Remembered, StoredAudit, TaskFilter, Tx, Work,
-    parse_queue,
+    AuditFilter, Beside, Edge, Effect, Page, Queued, Read, Remembered, StoredAudit, TaskFilter,
+    Touching, Tx, Work, parse_queue,
 };
 use devlab_core::{
     AgentId, AttemptId, CandidateId, Error, Oid, OrgId, PatchId, ProjectId, RefName, Result,
@@ -125,6 +125,9 @@ impl Read for OverlaySession<'_> {
         self.look(|o| o.spec(id))
     }
     fn touched(&mut self, _: TaskId) -> Result<Vec<String>> {
+        self.direct()
+    }
+    fn touching(&mut self, _: Beside, _: u32) -> Result<Vec<Touching>> {
         self.direct()
     }
     fn held_behind(&mut self, _: TaskId) -> Result<Vec<TaskId>> {

@@ -20,7 +20,8 @@ use devlab_core::state::StateName;
 use devlab_core::task::{Feedback, Task, TaskSpec};
 use devlab_core::train::{Candidate, Target, TrainEntry};
 use devlab_core::tx::{
-    AuditFilter, Edge, Effect, Page, Queued, Read, Remembered, StoredAudit, TaskFilter, Tx,
+    AuditFilter, Beside, Edge, Effect, Page, Queued, Read, Remembered, StoredAudit, TaskFilter,
+    Touching, Tx,
 };
 use devlab_core::{
     AgentId, AttemptId, CandidateId, Error, Oid, OrgId, PatchId, ProjectId, RefName, Result,
@@ -176,6 +177,9 @@ impl Read for Session<'_> {
     }
     fn touched(&mut self, id: TaskId) -> Result<Vec<String>> {
         self.look(|conn| tasks::touched(conn, id))
+    }
+    fn touching(&mut self, beside: Beside, limit: u32) -> Result<Vec<Touching>> {
+        self.look(|conn| tasks::touching(conn, beside, limit))
     }
     fn held_behind(&mut self, id: TaskId) -> Result<Vec<TaskId>> {
         self.look(|conn| tasks::held_behind(conn, id))

@@ -4,7 +4,7 @@ use super::{Number, Param, Sql, params};
 use devlab_core::check::{CheckSet, Sha256Hex};
 use devlab_core::limits::FEEDBACK_MAX;
 use devlab_core::task::{Feedback, Task, TaskSpec};
-use devlab_core::tx::Edge;
+use devlab_core::tx::{Beside, Edge, Touching};
 use devlab_core::{Oid, ServerId, TaskId};
 
 use super::codec::{
@@ -297,6 +297,38 @@ pub(crate) fn put_touched(conn: &dyn Sql, id: TaskId, paths: &[String]) -> DbRes
         0 => Err(DbError::Missing("task")),
         _ => Ok(()),
     }
+}
+
+pub(crate) fn touching(conn: &dyn Sql, beside: Beside, limit: u32) -> DbResult<Vec<Touching>> {
+    let (of, id) = match beside {
+        Beside::ChildrenOf(id) => ("t.parent = ?1", Param::Id(id.bytes())),
+        // Says what the index goals_open needs to be told, in its own words.
+        Beside::GoalsOf(id) => ("t.project = ?1 AND t.parent IS NULL", Param::Id(id.bytes())),
+        Beside::BelowGoal(id) => (
+            "t.goal = ?1 AND t.parent IS NOT NULL",
+            Param::Id(id.bytes()),
+        ),
+    };
+    let columns: Vec<String> = COLUMNS
+        .split(", ")
+        .map(|name| format!("t.{name}"))
+        .collect();
+    let sql = format!(
+        "SELECT {}, s.title, s.paths, s.touched FROM tasks t JOIN task_specs s ON s.seq = t.seq \
+         WHERE {of} AND t.state BETWEEN 2 AND 5 \
+         AND (s.paths IS NOT NULL OR s.touched IS NOT NULL) \
+         ORDER BY CASE WHEN t.state IN (3, 4) THEN 0 WHEN t.held_by IS NULL THEN 2 ELSE 1 END, \
+         t.id DESC LIMIT ?2",
+        columns.join(", ")
+    );
+    all(conn, &sql, &[id, Param::Int(limit.into())], |cols| {
+        Ok(Touching {
+            task: read_task(cols)?,
+            title: cols.text()?,
+            declared: cols.opt_json()?.unwrap_or_default(),
+            observed: cols.opt_json()?.unwrap_or_default(),
+        })
+    })
 }
 
 pub(crate) fn held_behind(conn: &dyn Sql, task: TaskId) -> DbResult<Vec<TaskId>> {

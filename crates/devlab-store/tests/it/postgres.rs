@@ -15,7 +15,7 @@ use devlab_store::conformance::postgres::Server;
 use devlab_store::conformance::sample::sample;
 use devlab_store::dump::Loading;
 use devlab_store::faults::FaultPoint;
-use devlab_store::postgres::{PostgresOptions, PostgresStore};
+use devlab_store::postgres::{PostgresOptions, PostgresStore, TURN_IDLE_MAX};
 use devlab_store::{Store, StoreExt as _};
 use tokio::sync::watch;
 
@@ -229,6 +229,50 @@ async fn a_turn_that_does_not_come_is_seen() {
     let (batches, units) = (after.batches - before.batches, after.units - before.units);
     assert_eq!((batches, units, after.waiting), (1, 1, 0));
     store.close().await.unwrap();
+    drop(server);
+}
+
+/// A process that stands still in its turn loses it: the others go on, and what it was at is done
+/// once, when it wakes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_stands_still_in_a_turn_loses_it() {
+    let started = tokio::task::spawn_blocking(|| {
+        let server = Server::start(&[]);
+        let url = server.create("devlab");
+        (server, url)
+    });
+    let (server, url) = started.await.unwrap();
+    let (stands, standing) = std::sync::mpsc::channel();
+    let (wake, woken) = std::sync::mpsc::channel::<()>();
+    let once = Mutex::new(Some((stands, woken)));
+    let stand_still: devlab_store::faults::FaultHook = Arc::new(move |point| {
+        let first = (point == FaultPoint::BeforeCommit).then(|| once.lock().unwrap().take());
+        if let Some((stands, woken)) = first.flatten() {
+            stands.send(()).unwrap();
+            woken.recv().unwrap();
+        }
+        Ok(())
+    });
+    let other = open(&url).await;
+    let options = PostgresOptions {
+        faults: Some(stand_still),
+        ..quiet(&url)
+    };
+    let still: Arc<dyn Store> = PostgresStore::open(options).await.unwrap();
+    let mut writing = tokio::task::JoinSet::new();
+    writing.spawn(async move {
+        let counted = count(&still).await.unwrap();
+        still.close().await.unwrap();
+        counted
+    });
+    let stood = tokio::task::spawn_blocking(move || standing.recv().unwrap());
+    stood.await.unwrap();
+    let waits = tokio::time::timeout(TURN_IDLE_MAX * 2, count(&other));
+    assert_eq!(waits.await.unwrap().unwrap(), 1, "nothing of the other's");
+    wake.send(()).unwrap();
+    assert_eq!(writing.join_next().await.unwrap().unwrap(), 2, "done again");
+    assert_eq!(count(&other).await.unwrap(), 3);
+    other.close().await.unwrap();
     drop(server);
 }
 

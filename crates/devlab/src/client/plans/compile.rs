@@ -1,6 +1,6 @@
 //! `devlab plan compile`: what an input on this machine comes to, without a lab.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::path::Path;
 
 use devlab_core::plan::file::File;
@@ -88,30 +88,52 @@ fn graph(plan: &Plan) -> String {
 
 fn nodes(tasks: &[PlanTask], prefix: &str, text: &mut String) {
     for task in tasks {
-        let id = format!("{prefix}{}", task.key);
-        let label = format!("{}\n{}", task.key, show::short(&task.spec.title, 40));
+        let below = format!("{prefix}{}/", task.key);
+        let id = Quoted(&[prefix, &task.key]);
+        let title = show::short(&task.spec.title, 40);
+        let label = Quoted(&[&task.key, "\n", &title]);
         let style = if task.done { ", style=dashed" } else { "" };
         // Writing to a text cannot fail.
-        writeln!(text, "  {} [label={}{style}];", quoted(&id), quoted(&label)).ok();
+        writeln!(text, "  {id} [label={label}{style}];").ok();
         for key in &task.depends_on {
-            let from = format!("{prefix}{key}");
-            writeln!(text, "  {} -> {};", quoted(&from), quoted(&id)).ok();
+            writeln!(text, "  {} -> {id};", Quoted(&[prefix, key])).ok();
         }
         for child in &task.tasks {
-            let below = format!("{id}/{}", child.key);
-            writeln!(
-                text,
-                "  {} -> {} [style=dotted];",
-                quoted(&below),
-                quoted(&id)
-            )
-            .ok();
+            let child = Quoted(&[&below, &child.key]);
+            writeln!(text, "  {child} -> {id} [style=dotted];").ok();
         }
-        nodes(&task.tasks, &format!("{id}/"), text);
+        nodes(&task.tasks, &below, text);
     }
 }
 
-fn quoted(text: &str) -> String {
-    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
-    format!("\"{}\"", escaped.replace('\n', "\\n"))
+/// Texts one after the other, as one quoted name.
+struct Quoted<'t>(&'t [&'t str]);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        for text in self.0 {
+            for part in text.split_inclusive(['\\', '"', '\n']) {
+                let plain = part.trim_end_matches(['\\', '"', '\n']);
+                f.write_str(plain)?;
+                match part[plain.len()..].chars().next() {
+                    Some('\n') => f.write_str("\\n")?,
+                    Some(special) => write!(f, "\\{special}")?,
+                    None => {}
+                }
+            }
+        }
+        f.write_char('"')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_word_for_graphviz_whatever_is_in_it() {
+        let name = Quoted(&["a\\\\", "\n", "say \"b\"\n", ""]);
+        assert_eq!(name.to_string(), r#""a\\\\\nsay \"b\"\n""#);
+    }
 }

@@ -37,9 +37,8 @@ use round::Outcome;
 const AT_ONCE: usize = 3;
 /// Rounds of the long set, unless `DEVLAB_CHAOS_ROUNDS` says otherwise.
 const ROUNDS_DEFAULT: u64 = 200;
-/// Seeded rounds of two servers on PostgreSQL in the short set: repositories move, the database
-/// fails.
-const ROUNDS_ON_POSTGRES: u64 = 6;
+/// Seeded rounds of two servers on PostgreSQL in the short set, besides those that are named.
+const ROUNDS_ON_POSTGRES: u64 = 3;
 /// So many seeded rounds kill at every point, whatever their seeds.
 const ROUNDS_FOR_ALL: u64 = 100;
 
@@ -53,9 +52,13 @@ async fn every_named_point_survives_a_kill() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn some_rounds_survive_on_postgresql() {
-    let report = Report::of(&run_all(seeded(1, ROUNDS_ON_POSTGRES, true)).await, true);
+    let mut rounds = short::on_postgres();
+    rounds.extend(seeded(1, ROUNDS_ON_POSTGRES, true));
+    let report = Report::of(&run_all(rounds).await, true);
     report.show();
     report.nothing_is_lost();
+    report.was_killed_at(&short::ON_POSTGRES);
+    report.was_dealt(&["the database was gone", "moved the repository"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

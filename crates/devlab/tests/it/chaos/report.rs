@@ -26,6 +26,8 @@ pub(super) struct Report {
     dealt: usize,
     missed: usize,
     left_out: usize,
+    /// What was said of each blow.
+    said: Vec<String>,
 }
 
 impl Report {
@@ -60,6 +62,7 @@ impl Report {
             dealt: outcomes.iter().map(|outcome| outcome.blows.len()).sum(),
             missed: outcomes.iter().map(|outcome| outcome.missed).sum(),
             left_out: outcomes.iter().map(|outcome| outcome.left_out).sum(),
+            said: outcomes.iter().flat_map(|o| o.blows.clone()).collect(),
             points,
         }
     }
@@ -98,6 +101,20 @@ impl Report {
             unknown.is_empty(),
             "points without a kill of their own: {unknown:?}"
         );
+    }
+
+    /// Fails if nobody was killed at one of these points.
+    pub(super) fn was_killed_at(&self, points: &[&str]) {
+        let killed = |point: &str| self.points.get(point).is_some_and(|row| row.kills > 0);
+        let never: Vec<_> = points.iter().filter(|point| !killed(point)).collect();
+        assert!(never.is_empty(), "never killed at {never:?}");
+    }
+
+    /// Fails if one of these blows, by how what is said of it begins, was never dealt.
+    pub(super) fn was_dealt(&self, blows: &[&str]) {
+        let dealt = |blow: &str| self.said.iter().any(|said| said.starts_with(blow));
+        let never: Vec<_> = blows.iter().filter(|blow| !dealt(blow)).collect();
+        assert!(never.is_empty(), "never dealt: {never:?}");
     }
 
     /// Fails if these rounds have left out something that they are there for.

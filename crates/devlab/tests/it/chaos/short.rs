@@ -19,6 +19,55 @@ pub(super) fn set() -> Vec<Round> {
     rounds
 }
 
+/// Where the home of the repository, or the server that it moves to, is killed in [`on_postgres`].
+pub(super) const ON_POSTGRES: [&str; 7] = [
+    "publish.before_ref",
+    "publish.after_ref",
+    PUSHED,
+    SYNCED,
+    "move.after_copy",
+    "move.after_begin",
+    "move.before_finish",
+];
+
+/// Two servers with disks of their own on one database: homes are killed in the middle of merges,
+/// pushes and moves, and the database fails. Which of the two comes to a point depends on the moves.
+pub(super) fn on_postgres() -> Vec<Round> {
+    let ms = Duration::from_millis;
+    let gone = |after| Blow::Database {
+        after: ms(after),
+        lasts: ms(600),
+    };
+    let go = |after| Blow::Move { after: ms(after) };
+    let [before, after, pushed, synced, copied, begun, ends] = ON_POSTGRES;
+    let two = |name, at: &[&str], blows| Round {
+        is_exact: false,
+        on_postgres: true,
+        ..round(
+            name,
+            at.iter().map(|point| kill(Who::Server, point, 1)).collect(),
+            blows,
+        )
+    };
+    vec![
+        two(
+            "a home killed as it publishes, without its database",
+            &[before, after],
+            vec![gone(1_200)],
+        ),
+        two(
+            "a home killed in a push and a sync",
+            &[pushed, synced],
+            vec![Blow::Side, go(500)],
+        ),
+        two(
+            "a move killed at each of its points, without its database",
+            &[copied, begun, ends],
+            vec![go(300), go(400), gone(2_000)],
+        ),
+    ]
+}
+
 fn kill_rounds() -> Vec<Round> {
     vec![
         kills(
