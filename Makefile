@@ -69,6 +69,7 @@ e2e: preflight-e2e build ## Drive the dashboard in Chromium: journeys, axe, pict
 	cd web && npm run measure --silent -- --pass-with-no-tests $(ARGS)
 
 interop-s3: preflight-test web ## Try blobs, and a whole lab with a backup, at a real S3 server, with restarts (needs Go)
+	@command -v go >/dev/null || { echo "the gateway is built with Go: install it, e.g. with: sudo apt-get install golang" >&2; exit 1; }
 	gateway=$$(scripts/tool versitygw) && \
 	DEVLAB_VERSITYGW=$$gateway cargo test --locked -p devlab-store -p devlab --test it interop -- --ignored --test-threads=1
 

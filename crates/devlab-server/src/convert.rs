@@ -2,7 +2,6 @@
 
 use devlab_api::agent::{self as wire_agent, Claimed, Repository};
 use devlab_api::event::Event as WireEvent;
-use devlab_api::patch as wire_patch;
 use devlab_api::project as wire_project;
 use devlab_api::task as wire;
 use devlab_api::token::Token as WireToken;
@@ -14,7 +13,6 @@ use devlab_core::event::Event;
 use devlab_core::git::RefName;
 use devlab_core::limits::{LOG_BYTES_MAX, TIMEOUT_SECS_MAX};
 use devlab_core::org::{Org, Project, ProjectSettings};
-use devlab_core::patch::{Patch, PatchComment};
 use devlab_core::rules::agents;
 use devlab_core::rules::complete::CheckRun;
 use devlab_core::server::Server;
@@ -25,18 +23,16 @@ use devlab_core::tx::Edge;
 use devlab_core::{Oid, Refusal, Timestamp};
 use devlab_orchestrator::{Assignment, CommitView, EntryKind, Folder, FolderEntry};
 
-/// Most remarks that come with a patch, the newest.
-const COMMENTS_SHOWN_MAX: usize = 50;
 /// How long after its time limit a check may end: a busy machine takes its time to end it.
 const CHECK_SLACK_MS: u64 = 3_600_000;
 /// Longest run of a check that a receipt may tell of, in milliseconds.
 const CHECK_MS_MAX: u64 = TIMEOUT_SECS_MAX as u64 * 1_000 + CHECK_SLACK_MS;
 
-fn text(oid: &Oid) -> String {
+pub(crate) fn text(oid: &Oid) -> String {
     oid.to_string()
 }
 
-fn branch(name: &RefName) -> String {
+pub(crate) fn branch(name: &RefName) -> String {
     name.branch_name().unwrap_or(name.as_str()).to_owned()
 }
 
@@ -446,55 +442,6 @@ pub fn event(event: Event) -> WireEvent {
         task: event.event.task,
         attempt: event.event.attempt,
         data: event.event.data,
-    }
-}
-
-/// A patch with the end of its discussion.
-#[must_use]
-pub fn discussed(of: Patch, mut comments: Vec<PatchComment>) -> wire_patch::Patch {
-    let count = comments.len();
-    let newest = comments.split_off(count.saturating_sub(COMMENTS_SHOWN_MAX));
-    wire_patch::Patch {
-        comment_count: u32::try_from(count).ok(),
-        comments: newest.into_iter().map(patch_comment).collect(),
-        ..patch(of)
-    }
-}
-
-/// A patch, without its discussion.
-#[must_use]
-pub fn patch(patch: Patch) -> wire_patch::Patch {
-    wire_patch::Patch {
-        id: patch.id,
-        org: patch.org,
-        project: patch.project,
-        task: patch.task,
-        title: patch.title,
-        description: patch.description,
-        target: branch(&patch.target),
-        base: text(&patch.base),
-        head: text(&patch.head),
-        files: patch.files,
-        added: patch.added,
-        removed: patch.removed,
-        state: patch.state,
-        created_at: patch.created_at,
-        updated_at: patch.updated_at,
-        comment_count: None,
-        comments: Vec::new(),
-    }
-}
-
-/// A remark or review.
-#[must_use]
-pub fn patch_comment(comment: PatchComment) -> wire_patch::PatchComment {
-    wire_patch::PatchComment {
-        number: comment.number,
-        author: comment.author,
-        head: text(&comment.head),
-        body: comment.body,
-        verdict: comment.verdict,
-        at: comment.at,
     }
 }
 

@@ -16,6 +16,7 @@ pub mod auth;
 pub mod context;
 pub mod convert;
 pub mod convert_choice;
+pub mod convert_patch;
 pub mod convert_plan;
 pub mod convert_policy;
 pub mod dashboard;

@@ -17,7 +17,7 @@ use utoipa::IntoParams;
 use utoipa_axum::routes;
 
 use super::support::{self, PartQuery, done, mutate};
-use crate::convert;
+use crate::convert_patch;
 use crate::extract::{Caller, Mutation, PathId, Query};
 use crate::openapi::Routes;
 use crate::policy::{Policy, Roles};
@@ -89,7 +89,7 @@ async fn all(
         found.await?,
         page,
         |patch| patch.id.uuid(),
-        convert::patch,
+        convert_patch::patch,
     )))
 }
 
@@ -105,7 +105,7 @@ async fn one(
     let who = caller.principal;
     let found = lab.read(move |view| {
         let patch = scope::patch(view, &who, id)?;
-        Ok(convert::discussed(patch, view.patch_comments(id)?))
+        Ok(convert_patch::discussed(patch, view.patch_comments(id)?))
     });
     Ok(AxumJson(found.await?))
 }
@@ -139,7 +139,10 @@ async fn comments(
     found.truncate(limit);
     let last = found.last().filter(|_| has_more);
     let next = last.map(|last| last.number.to_string());
-    let items = found.into_iter().map(convert::patch_comment).collect();
+    let items = found
+        .into_iter()
+        .map(convert_patch::patch_comment)
+        .collect();
     Ok(AxumJson(List { items, next }))
 }
 
@@ -184,7 +187,7 @@ async fn comment(
         };
         review::remark(tx, id, remark)?;
         let patch = scope::patch(tx, &who, id)?;
-        let view = convert::discussed(patch, tx.patch_comments(id)?);
+        let view = convert_patch::discussed(patch, tx.patch_comments(id)?);
         done(Some(org), id, StatusCode::CREATED, &view)
     })
     .await

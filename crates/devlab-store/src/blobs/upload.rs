@@ -48,11 +48,10 @@ impl BlobStore {
                 Some(parts) => {
                     parts.put_part(PutPayload::from(made)).await?;
                     let completed = parts.complete().await;
-                    // An answer that was lost is asked for again, and then the upload is over.
-                    if let Err(error) = completed
-                        && self.find(digest).await.is_err()
-                    {
-                        return Err(error.into());
+                    // An answer that was lost is asked for again, and then the upload is over; and one
+                    // that was given by a server which died before it had done so is not believed.
+                    if let Err(missing) = self.find(digest).await {
+                        return Err(completed.map_or_else(BlobError::from, |_| missing));
                     }
                 }
                 None => drop(self.objects.put(&path, PutPayload::from(made)).await?),

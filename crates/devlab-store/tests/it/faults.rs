@@ -1,5 +1,6 @@
 //! Full and read-only disks, and faults that are injected.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,6 +33,8 @@ impl SmallDisk {
             .arg(at)
             .output()
             .is_ok_and(|output| output.status.success());
+        let is_root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
+        assert!(mounted || !is_root, "root cannot mount a small disk here");
         mounted.then(|| Self(at.to_owned()))
     }
 

@@ -33,7 +33,7 @@ fn work(bench: &Bench, folder: &Path, name: &str) -> String {
     let args = ["run", name, "--artifact", "report.bin", "--output", "json"];
     let args = [&args[..], &["--", "sh", "-c", &script]].concat();
     let done = bench.run_in(folder, &args).ok().json();
-    done["goal"].as_str().unwrap().to_owned()
+    done["task"]["id"].as_str().unwrap().to_owned()
 }
 
 /// What the server says of its store.
@@ -58,7 +58,7 @@ fn is_there(bench: &Bench, goals: &[(String, &str)]) {
         let kept = kept.ok().json();
         let report = &kept.as_array().unwrap()[0];
         assert_eq!(
-            report["bytes"].as_u64(),
+            report["size"].as_u64(),
             Some(REPORT_BYTES as u64),
             "{kept:#}"
         );

@@ -191,3 +191,55 @@ fn comments_and_verdicts_start_another_attempt_on_the_same_work() {
     );
     assert!(!told.contains("A note"), "{told}");
 }
+
+/// The target has changed the same line by the time that the result gets there, each time anew.
+#[test]
+fn a_result_that_conflicts_again_and_again_waits_for_somebody_in_the_end() {
+    let bench = Bench::new();
+    bench.up(2);
+    let policy = bench.path().join("policy.yaml");
+    std::fs::write(&policy, "retries: { conflict: { most: 1 } }\n").unwrap();
+    bench.run(&["policy", "set", policy.to_str().unwrap()]).ok();
+    let folder = bench.checkout("app");
+    std::fs::write(folder.join("line"), "first\n").unwrap();
+    bench.commit(&folder, "A line");
+    let look = ["run", "Look around", "--output", "json", "--", "true"];
+    bench.run_in(&folder, &look).ok();
+    // Each attempt says that it is there, and waits until somebody else was faster.
+    let at = bench.path().to_owned();
+    let script = format!(
+        "n=$(ls {0}/here-* 2>/dev/null | wc -l); echo \"mine $n\" > line; touch {0}/here-$n; \
+         until [ -e {0}/go-$n ]; do sleep 0.05; done",
+        at.display()
+    );
+    let create = [
+        "task",
+        "create",
+        "Slow",
+        "--project",
+        "app",
+        "--review=false",
+    ];
+    let made = json(
+        &bench,
+        &[&create[..], &["--", "sh", "-c", &script]].concat(),
+    );
+    let id = made["id"].as_str().unwrap().to_owned();
+    for attempt in 0..2 {
+        until("an attempt", || {
+            at.join(format!("here-{attempt}")).exists().then_some(())
+        });
+        let faster = format!("echo their {attempt} > line");
+        let run = [
+            "run", "Faster", "--output", "json", "--", "sh", "-c", &faster,
+        ];
+        bench.run_in(&folder, &run).ok();
+        std::fs::write(at.join(format!("go-{attempt}")), "").unwrap();
+    }
+    let waits = until_state(&bench, &id, "waiting");
+    assert_eq!(waits["waiting_for"], "attention", "{waits}");
+    assert_eq!(
+        (&waits["attempts"], &waits["tries"]["sent_back"]),
+        (&2.into(), &2.into())
+    );
+}
