@@ -251,7 +251,7 @@ pub fn release_due(tx: &mut dyn Tx, limit: u32) -> Result<u32> {
             continue;
         };
         if task.held_by.is_some() {
-            hold::let_go(tx, task)?;
+            hold::again(tx, task)?;
             count += 1;
             continue;
         }

@@ -339,6 +339,8 @@ fn drive_with(tx: &mut dyn Tx, task: &mut Task, driver: DriverSpec) -> Result<()
         return Ok(());
     }
     step::unqueue(tx, task)?;
+    // The next claim looks anew.
+    task.held_by = None;
     let labels = task.requires.iter();
     task.requires = Labels::new(labels.filter(|label| *label != DEFAULT_DRIVER_LABEL))?;
     let counts = |key: &LimitKey| key.counts(task.project, task.goal, &task.requires);

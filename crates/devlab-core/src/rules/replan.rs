@@ -252,8 +252,11 @@ impl<'a> Replan<'a> {
         task.check_set = self.maker.check_set(tx, &new.spec)?;
         task.tries = Tries::default();
         task.not_before = None;
-        // Other words may touch other paths.
+        // Other words may touch other paths, and have another place in line.
         task.held_by = None;
+        if task.holds {
+            hold::release(tx, &mut task)?;
+        }
         tx.put_touched(task.id, &[])?;
         tx.put_task_spec(task.id, &new.spec)?;
         tx.put_task(&task)?;

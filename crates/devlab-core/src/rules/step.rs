@@ -153,7 +153,7 @@ pub(super) fn reorder(
             wait_outside(tx, task)?;
         }
     }
-    Ok(())
+    hold::moved(tx, task)
 }
 
 /// Whether children may still be added to a composite, or tried again: not once it has ended or its

@@ -7,13 +7,15 @@ use devlab_core::event::EventKind;
 use devlab_core::label::Labels;
 use devlab_core::paths::ConflictKind;
 use devlab_core::policy::{Conflicts, Level, Policy};
+use devlab_core::rules::person::Change;
 use devlab_core::rules::plan::Running;
 use devlab_core::rules::schedule::{Created, NewTask};
-use devlab_core::rules::{forecast, stuck};
+use devlab_core::rules::{forecast, person, stuck};
 use devlab_core::state::State;
 use devlab_core::{AgentId, RefName, TaskId};
 
 use crate::graph::id;
+use crate::invariants;
 use crate::lab::{Lab, code, composite, leaf};
 use crate::plans::task as plan_task;
 
@@ -371,12 +373,78 @@ fn a_line_whose_first_nobody_can_do_is_looked_at_again() {
     assert!(claimed(&mut lab, agent).is_none());
     let (b, c) = (id(&goal, "b"), id(&goal, "c"));
     assert_eq!(lab.task(c).held_by, Some(b));
+    assert_eq!(lab.release_now(), 0, "no alarm is due yet");
     lab.cancel(first.task).unwrap();
     assert!(claimed(&mut lab, agent).is_none(), "b has its turn");
-    lab.advance(Duration::from_secs(301));
+    lab.advance(Duration::from_secs(61));
     lab.release_now();
     assert_eq!(claimed(&mut lab, agent).unwrap().task, c);
     assert_eq!(lab.task(c).held_by, None);
+}
+
+/// An alarm changes nothing, and says nothing, while what is in the way still is.
+#[test]
+fn a_task_that_is_looked_at_again_stays_behind_what_is_at_work() {
+    let (mut lab, agent, goal) = holding(vec![
+        touching("a", &[], &["x"]),
+        touching("b", &[], &["x"]),
+        touching("c", &[], &["x"]),
+    ]);
+    let [a, b, c] = ["a", "b", "c"].map(|key| id(&goal, key));
+    claimed(&mut lab, agent).unwrap();
+    assert!(claimed(&mut lab, agent).is_none());
+    let (behind, said_before) = ((lab.task(b).held_by, lab.task(c).held_by), said(&lab));
+    assert_eq!(behind, (Some(a), Some(b)));
+    for _ in 0..3 {
+        lab.advance(Duration::from_secs(61));
+        assert_eq!(lab.release_now(), 2);
+        assert_eq!((lab.task(b).held_by, lab.task(c).held_by), behind);
+    }
+    assert_eq!(said(&lab), said_before);
+    assert!(lab.tx.queue.is_empty());
+}
+
+/// Who gets another place in line is seen anew, and so is who was behind it: never in a circle.
+#[test]
+fn a_task_that_moves_in_line_is_behind_others_than_before() {
+    let (mut lab, agent, goal) = holding(vec![
+        touching("a", &[], &["x"]),
+        touching("b", &[], &["x"]),
+        touching("c", &[], &["x"]),
+    ]);
+    let [_, b, c] = ["a", "b", "c"].map(|key| id(&goal, key));
+    let first = claimed(&mut lab, agent).unwrap();
+    assert!(claimed(&mut lab, agent).is_none());
+    let change = Change {
+        priority: Some(5),
+        ..Change::default()
+    };
+    lab.unit(|tx| person::update(tx, c, change)).unwrap();
+    invariants::check(&lab.tx, lab.tx.events.len());
+    assert!(claimed(&mut lab, agent).is_none());
+    lab.cancel(first.task).unwrap();
+    assert_eq!(claimed(&mut lab, agent).unwrap().task, c);
+    assert!(claimed(&mut lab, agent).is_none());
+    assert_eq!(lab.task(b).held_by, Some(c));
+}
+
+/// A task whose driver comes from a person is looked at anew, in the queue of its labels now.
+#[test]
+fn a_task_that_gets_a_driver_while_it_is_held_back_is_not_forgotten() {
+    let mut without = touching("b", &[], &["x"]);
+    without.spec.driver = None;
+    let (mut lab, agent, goal) = holding(vec![touching("a", &[], &["x"]), without]);
+    let b = id(&goal, "b");
+    let first = claimed(&mut lab, agent).unwrap();
+    assert!(claimed(&mut lab, agent).is_none());
+    let change = Change {
+        driver: leaf("", &[]).spec.driver,
+        ..Change::default()
+    };
+    lab.unit(|tx| person::update(tx, b, change)).unwrap();
+    invariants::check(&lab.tx, lab.tx.events.len());
+    assert!(claimed(&mut lab, agent).is_none());
+    assert_eq!(lab.task(b).held_by, Some(first.task));
 }
 
 /// Ready tasks are many and new, those at work few and old.

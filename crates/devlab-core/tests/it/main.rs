@@ -11,6 +11,7 @@ mod blobs;
 mod choices;
 mod forecasts;
 mod graph;
+mod holds;
 mod invariants;
 mod lab;
 mod lease;

@@ -26,6 +26,7 @@ use devlab_core::train::{CandidateState, Target, TrainStep};
 use devlab_core::tx::Effect;
 use devlab_core::{AgentId, AttemptId, TaskId, Timestamp};
 
+use crate::holds::is_in_the_way;
 use crate::invariants;
 use crate::lab::{Lab, MANY};
 use crate::plans::{ruling, task};
@@ -285,7 +286,7 @@ impl Season {
         if attempt.kind == AttemptKind::Work {
             let task = self.lab.task(attempt.task).clone();
             assert_eq!(task.unmet, 0, "{task:?}");
-            assert!(!invariants::is_in_the_way(&self.lab.tx, &task), "{task:?}");
+            assert!(!is_in_the_way(&self.lab.tx, &task), "{task:?}");
         }
         let after = self.secs(TASK_SECS_MAX);
         if self.dice.one_in(60) {

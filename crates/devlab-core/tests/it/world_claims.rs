@@ -3,7 +3,8 @@
 use devlab_core::attempt::{AttemptKind, AttemptState};
 use devlab_core::tx::{Queued, Work};
 
-use crate::invariants::{is_full_under, is_in_the_way};
+use crate::holds::is_in_the_way;
+use crate::invariants::is_full_under;
 use crate::lab::code;
 use crate::world::World;
 

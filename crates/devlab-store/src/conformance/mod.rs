@@ -97,6 +97,7 @@ pub const CASES: &[(&str, Case)] = &[
     ("task_round_trip", |lab| Box::pin(tasks::round_trip(lab))),
     ("task_specs", |lab| Box::pin(tasks::specs(lab))),
     ("tasks_held", |lab| Box::pin(tasks::held(lab))),
+    ("tasks_touching", |lab| Box::pin(tasks::touching(lab))),
     ("task_graph", |lab| Box::pin(tasks::graph(lab))),
     ("task_edges_below", |lab| Box::pin(tasks::edges_below(lab))),
     ("task_feedback", |lab| Box::pin(tasks::feedback(lab))),

@@ -7,7 +7,7 @@ use devlab_core::choice::Choice;
 use devlab_core::limits::FEEDBACK_MAX;
 use devlab_core::state::{ResumeTo, State, TaskKind, WaitReason};
 use devlab_core::task::{Feedback, Proof, Task, TaskSpec, Tries};
-use devlab_core::tx::Edge;
+use devlab_core::tx::{Beside, Edge, Touching};
 
 use super::Lab;
 use super::fixtures::{at, child, hash, id, labels, oid, project, spec, task};
@@ -235,6 +235,70 @@ pub(super) async fn held(lab: Lab) {
             tx.put_task(&last)?;
             assert_eq!(tx.held_behind(id(1))?, [id(4), id(3)]);
             assert!(tx.held_behind(id(2))?.is_empty());
+            Ok(())
+        })
+        .await
+        .unwrap();
+}
+
+pub(super) async fn touching(lab: Lab) {
+    let one = |n: u32, state: State, declared: &[&str]| {
+        let mut words = spec("t");
+        words.paths = declared.iter().map(|&path| path.to_owned()).collect();
+        let task = Task {
+            state,
+            project: Some(id(7)),
+            ..child(n, id(1))
+        };
+        (task, words)
+    };
+    let waits = State::Waiting(WaitReason::Review, ResumeTo::Integrating);
+    let all = [
+        one(2, State::Running, &["a"]),
+        one(3, State::Ready, &["b"]),
+        one(4, State::Done, &["c"]),
+        one(5, State::Integrating, &[]),
+        one(6, waits, &["d"]),
+        one(8, State::Ready, &[]),
+        one(9, State::Blocked, &["e"]),
+    ];
+    lab.store
+        .write(move |tx| {
+            let goal = Task {
+                state: State::Running,
+                project: Some(id(7)),
+                ..task(1)
+            };
+            let mut words = spec("goal");
+            words.paths = vec!["src".into()];
+            tx.insert_task(&goal, &words)?;
+            for (task, words) in &all {
+                tx.insert_task(task, words)?;
+            }
+            tx.put_touched(id(5), &["f".to_owned()])?;
+            let mut held = tx.task(id(3))?.unwrap();
+            held.held_by = Some(id(2));
+            tx.put_task(&held)
+        })
+        .await
+        .unwrap();
+    lab.store
+        .write(|tx| {
+            let ids =
+                |found: Vec<Touching>| -> Vec<_> { found.iter().map(|one| one.task.id).collect() };
+            let below = tx.touching(Beside::ChildrenOf(id(1)), 10)?;
+            assert_eq!(
+                (&below[0].title[..], &below[0].observed[..]),
+                ("t", &["f".to_owned()][..])
+            );
+            assert_eq!(below[1].declared, ["a"]);
+            // At work, held back, and the rest; the newest first.
+            assert_eq!(ids(below), [id(5), id(2), id(3), id(6)]);
+            let two = tx.touching(Beside::BelowGoal(id(1)), 2)?;
+            assert_eq!(ids(two), [id(5), id(2)]);
+            let goals = tx.touching(Beside::GoalsOf(id(7)), 10)?;
+            assert_eq!(ids(goals), [id(1)]);
+            assert!(tx.touching(Beside::GoalsOf(id(8)), 10)?.is_empty());
             Ok(())
         })
         .await

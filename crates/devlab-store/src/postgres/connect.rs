@@ -30,7 +30,8 @@ pub(super) const ANSWER_MAX: Duration = Duration::from_secs(40);
 const LOG_IN_MAX: Duration = Duration::from_secs(10);
 /// How often, and how far apart, an idle connection is looked after before it counts as cut.
 const KEEPALIVES: (u32, Duration) = (3, Duration::from_secs(5));
-/// How long taking records in may stand still: whoever reads them may have to wait for a disk.
+/// How long taking records in or giving them out may stand still: whoever is at the other end may
+/// have to wait for a disk.
 const LOAD_IDLE_MAX: Duration = Duration::from_secs(60);
 /// How long a writer waits for its turn.
 const TURN_WAIT: Duration = Duration::from_secs(20);
@@ -85,7 +86,7 @@ impl Target {
 
     /// The configuration for connections of one kind, named as `pg_stat_activity` shows them. The
     /// database finds out soon that the machine at the other end is gone, which may have the turn.
-    fn named(&self, purpose: &str, settings: &str) -> Config {
+    fn named(&self, purpose: &str, gone_after: Duration, settings: &str) -> Config {
         let mut config = self.config.clone();
         config.application_name(format!("devlab {purpose}"));
         let given = self.config.get_options().unwrap_or_default();
@@ -97,7 +98,7 @@ impl Target {
                  -c tcp_user_timeout={} {settings}",
                 TURN_WAIT.as_millis(),
                 KEEPALIVES.0,
-                UNACKNOWLEDGED_MAX.as_millis(),
+                gone_after.as_millis(),
             )
             .trim()
             .to_owned(),
@@ -118,7 +119,8 @@ impl Target {
             TURN_IDLE_MAX.as_millis(),
             STATEMENT_MAX.as_millis()
         );
-        self.connect(&self.named("writer", &settings)).await
+        self.connect(&self.named("writer", UNACKNOWLEDGED_MAX, &settings))
+            .await
     }
 
     /// A connection that takes records in, for as long as that takes: it has the turn all the while,
@@ -128,12 +130,13 @@ impl Target {
             "-c idle_in_transaction_session_timeout={}",
             LOAD_IDLE_MAX.as_millis()
         );
-        self.connect(&self.named("restore", &settings)).await
+        self.connect(&self.named("restore", LOAD_IDLE_MAX, &settings))
+            .await
     }
 
     /// A connection for anything else, without limits of its own.
     pub(super) async fn plain(&self, purpose: &str) -> Result<ClientWrapper, StorageError> {
-        self.connect(&self.named(purpose, "")).await
+        self.connect(&self.named(purpose, LOAD_IDLE_MAX, "")).await
     }
 
     async fn connect(&self, config: &Config) -> Result<ClientWrapper, StorageError> {
@@ -161,7 +164,7 @@ impl Target {
         &self,
         tell: tokio::sync::mpsc::UnboundedSender<tokio_postgres::Notification>,
     ) -> Result<(tokio_postgres::Client, tokio::task::JoinHandle<()>), StorageError> {
-        let config = self.named("listener", "-c synchronous_commit=off");
+        let config = self.named("listener", UNACKNOWLEDGED_MAX, "-c synchronous_commit=off");
         let connected = async {
             match &self.tls {
                 Some(tls) => {
@@ -187,7 +190,7 @@ impl Target {
             STATEMENT_MAX.as_millis(),
             STATEMENT_MAX.as_millis()
         );
-        let config = self.named("reader", &settings);
+        let config = self.named("reader", UNACKNOWLEDGED_MAX, &settings);
         let manager = ManagerConfig {
             recycling_method: RecyclingMethod::Fast,
         };
