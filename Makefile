@@ -65,8 +65,8 @@ test: preflight-test web ## Run every test: Rust, web, the demo's own, the journ
 
 e2e: preflight-e2e build ## Drive the dashboard in Chromium: journeys, axe, pictures, budgets
 	cd web && npm run budgets --silent
-	cd web && npm run e2e --silent -- --pass-with-no-tests $(ARGS)
-	cd web && npm run measure --silent -- --pass-with-no-tests $(ARGS)
+	cd web && npm run e2e --silent -- $(if $(ARGS),--pass-with-no-tests) $(ARGS)
+	cd web && npm run measure --silent -- $(if $(ARGS),--pass-with-no-tests) $(ARGS)
 
 interop-s3: preflight-test web ## Try blobs, and a whole lab with a backup, at a real S3 server, with restarts (needs Go)
 	@command -v go >/dev/null || { echo "the gateway is built with Go: install it, e.g. with: sudo apt-get install golang" >&2; exit 1; }

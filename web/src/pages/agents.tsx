@@ -146,7 +146,13 @@ function AgentRow({ agent, byAttempt }: { agent: Agent; byAttempt: ReadonlyMap<s
           {!agent.online && <Tag>offline</Tag>}
         </p>
         <p className="mt-0.5 flex flex-wrap items-center gap-1.5 text-xs text-ink-3">
-          {agent.runtime} · seen <Ago at={agent.seen_at} />
+          {agent.runtime}
+          {!agent.online && (
+            <>
+              {" "}
+              · seen <Ago at={agent.seen_at} />
+            </>
+          )}
         </p>
         {agent.labels.length > 0 && (
           <p className="mt-1.5 flex flex-wrap gap-1">
@@ -196,7 +202,12 @@ function AgentRow({ agent, byAttempt }: { agent: Agent; byAttempt: ReadonlyMap<s
           look="danger"
           icon={<Trash2 className="size-3.5" />}
           label={`Remove ${agent.name}`}
-          blocked={notAdmin}
+          blocked={
+            notAdmin ??
+            (agent.attempts.length > 0
+              ? `It holds ${count(agent.attempts.length, "attempt")}: drain it, and wait until they end`
+              : undefined)
+          }
           onClick={() => setAsks(true)}
         />
       </div>
@@ -213,11 +224,7 @@ function AgentRow({ agent, byAttempt }: { agent: Agent; byAttempt: ReadonlyMap<s
           </>
         }
       >
-        <p className="text-ink-2">
-          {agent.attempts.length > 0
-            ? `It works on ${count(agent.attempts.length, "task")}; another agent begins them anew. Drain it first to let it finish.`
-            : "It is forgotten. If its process still runs, it registers again."}
-        </p>
+        <p className="text-ink-2">It is forgotten. If its process still runs, it registers again.</p>
       </Dialog>
     </li>
   );

@@ -58,7 +58,8 @@ function Page({
 }) {
   const { org } = useLab();
   const { view: asked, task: selected, plan: revision } = route.useSearch();
-  const revisions = useQuery({ ...plans(goal.id), enabled: goal.kind === "composite" }).data ?? [];
+  const planned = useQuery({ ...plans(goal.id), enabled: goal.kind === "composite" });
+  const revisions = planned.data ?? [];
   // A goal that waits for its plan's approval has nothing else to show.
   const view =
     asked ?? (goal.state === "draft" && revisions.length > 0 ? "plan" : narrow() ? "list" : "graph");
@@ -156,8 +157,18 @@ function Page({
       <div className="relative flex min-h-0 flex-1">
         <Ask query={query} loading={<Skeleton rows={10} className="flex-1" />}>
           {() =>
-            view === "plan" ? (
-              <PlanView task={goal.id} revisions={revisions} chosen={revision} />
+            view === "plan" && goal.kind === "composite" ? (
+              <Ask query={planned} loading={<Skeleton rows={10} className="flex-1" />}>
+                {(all) =>
+                  all.length > 0 ? (
+                    <PlanView task={goal.id} revisions={all} chosen={revision} />
+                  ) : (
+                    <Empty icon={<GitBranch />} title="This goal was not planned" className="flex-1">
+                      It was scheduled with its tasks, so there are no revisions to compare.
+                    </Empty>
+                  )
+                }
+              </Ask>
             ) : nodes.length === 0 ? (
               <Empty icon={<Network />} title="This goal has no tasks of its own" className="flex-1">
                 It is done as a whole.

@@ -99,12 +99,14 @@ function Page({ task }: { task: TaskDetail }) {
           ]}
         />
       </PageHead>
-      {tab === "task" && <TaskSummary org={org} task={task} attempts={tried.data} />}
+      {tab === "task" && <TaskSummary org={org} task={task} attempts={tried} />}
       {tab === "proof" && <TaskProof org={org} task={task} attempts={list} />}
       {tab === "artifacts" && <TaskArtifacts task={task.id} attempts={list} />}
       <Suspense fallback={<Skeleton rows={8} />}>
         {tab === "log" && (
-          <LogTab task={task} attempts={list} loaded={tried.isSuccess} attempt={attempt} line={line} />
+          <Ask query={tried} loading={<Skeleton rows={8} />}>
+            {() => <LogTab task={task} attempts={list} attempt={attempt} line={line} />}
+          </Ask>
         )}
         {tab === "changes" &&
           (hasChanges ? (
@@ -122,19 +124,16 @@ function Page({ task }: { task: TaskDetail }) {
 function LogTab({
   task,
   attempts: list,
-  loaded,
   attempt,
   line,
 }: {
   task: TaskDetail;
   attempts: Attempt[];
-  loaded: boolean;
   attempt: Attempt | undefined;
   line: number | undefined;
 }) {
   const navigate = useNavigate({ from: "/o/$org/tasks/$task" });
   const start = startOf();
-  if (!loaded) return <Skeleton rows={8} />;
   if (!attempt) {
     return (
       <Empty icon={<ScrollText />} title="Nobody has worked on it yet" className="flex-1">

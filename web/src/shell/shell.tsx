@@ -4,6 +4,7 @@ import { Menu as MenuIcon } from "lucide-react";
 import { lazy, Suspense, useEffect, useState } from "react";
 import { Button } from "../ui/button";
 import { Skeleton } from "../ui/empty";
+import { whenWanted } from "../ui/toast";
 import { useLab } from "./lab";
 import { Mark } from "./mark";
 import { NoticeWatcher } from "./notices";
@@ -23,6 +24,8 @@ export function Shell() {
   const { org } = useLab();
   const navigate = useNavigate();
   const [over, setOver] = useState<Over>(null);
+  const [speaks, setSpeaks] = useState(false);
+  useEffect(() => whenWanted(() => setSpeaks(true)), []);
   const go = (to: "/o/$org" | "/o/$org/board" | "/o/$org/agents" | "/o/$org/projects" | "/o/$org/new") =>
     void navigate({ to, params: { org } });
   useShortcuts([
@@ -91,7 +94,7 @@ export function Shell() {
         {over === "palette" && <Palette onClose={close} onHelp={() => setOver("help")} />}
         {over === "help" && <Help onClose={close} />}
         {over === "menu" && <MenuSheet onClose={close}>{sidebar}</MenuSheet>}
-        <Toaster />
+        {speaks && <Toaster />}
       </Suspense>
       <NoticeWatcher />
     </CSPProvider>

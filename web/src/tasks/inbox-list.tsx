@@ -1,6 +1,6 @@
 import { useNavigate } from "@tanstack/react-router";
 import { BellRing, CircleHelp, Eye, GitPullRequest, Inbox, Split, ThumbsUp } from "lucide-react";
-import { type ReactNode, useEffect, useRef, useState } from "react";
+import { lazy, type ReactNode, Suspense, useEffect, useRef, useState } from "react";
 import type { Task } from "../api/types";
 import { useLab } from "../shell/lab";
 import { noticesOn, turnNotices } from "../shell/notices";
@@ -24,6 +24,8 @@ const ASK_ICON: Record<Ask, ReactNode> = {
   look: <Eye className="size-3.5" />,
 };
 
+const Confirm = lazy(() => import("./bulk-bar").then((loaded) => ({ default: loaded.Confirm })));
+
 /** What waits for the reader. Worked through by keyboard: j, k, Enter, and a letter for each answer. */
 export function InboxList() {
   const { org, readOnly } = useLab();
@@ -46,8 +48,11 @@ export function InboxList() {
     list.current?.querySelector<HTMLElement>(`[data-id="${next.task.id}"]`)?.focus();
   };
   const open = (item: InboxItem | undefined) => item && void navigate(placeOf(org, item));
+  const [calledOff, setCalledOff] = useState<InboxItem["task"]>();
   const answer = (action: Action) => {
     if (!current || readOnly || blockedFor(action, current.task)) return;
+    // What cannot be undone asks first.
+    if (action === "cancel") return setCalledOff(current.task);
     // The next one takes its place, so that one key after the other works through the list.
     setSelected(items[at + 1]?.task.id ?? items[at - 1]?.task.id);
     void act(action, [current.task]);
@@ -108,13 +113,30 @@ export function InboxList() {
                   onFocus={() => setSelected(item.task.id)}
                   onMove={(by) => focus(index + by)}
                   onOpen={() => open(item)}
-                  onAct={(action) => void act(action, [item.task])}
+                  onAct={(action) => {
+                    if (action === "cancel") setCalledOff(item.task);
+                    else void act(action, [item.task]);
+                  }}
                 />
               ))}
             </ul>
           )
         }
       </AskQuery>
+      <Suspense>
+        {calledOff && (
+          <Confirm
+            action="cancel"
+            tasks={[calledOff]}
+            onYes={() => {
+              setCalledOff(undefined);
+              setSelected(items[at + 1]?.task.id ?? items[at - 1]?.task.id);
+              void act("cancel", [calledOff]);
+            }}
+            onNo={() => setCalledOff(undefined)}
+          />
+        )}
+      </Suspense>
     </Section>
   );
 }

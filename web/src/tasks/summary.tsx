@@ -1,7 +1,9 @@
+import type { UseQueryResult } from "@tanstack/react-query";
 import { Hourglass } from "lucide-react";
 import type { Attempt, TaskDetail } from "../api/types";
 import { useLab } from "../shell/lab";
 import { count, shortId } from "../text/words";
+import { Ask } from "../ui/ask";
 import { CommitId, CopyButton } from "../ui/copy";
 import { Skeleton } from "../ui/empty";
 import { Code, Fact, Facts, Section } from "../ui/page";
@@ -23,7 +25,7 @@ export function TaskSummary({
 }: {
   org: string;
   task: TaskDetail;
-  attempts: Attempt[] | undefined;
+  attempts: UseQueryResult<Attempt[]>;
 }) {
   return (
     <div className="grid items-start gap-4 p-4 md:px-6 lg:grid-cols-[minmax(0,1fr)_300px]">
@@ -43,8 +45,10 @@ export function TaskSummary({
         <Section title="What is wanted">
           <p className="max-w-[72ch] whitespace-pre-wrap text-base">{task.goal}</p>
         </Section>
-        <Section title="Attempts" flush note={attempts && (attempts.length === 0 ? "none yet" : undefined)}>
-          {attempts ? <AttemptList org={org} task={task} attempts={attempts} /> : <Skeleton rows={3} />}
+        <Section title="Attempts" flush note={attempts.data?.length === 0 && "none yet"}>
+          <Ask query={attempts} loading={<Skeleton rows={3} />}>
+            {(all) => <AttemptList org={org} task={task} attempts={all} />}
+          </Ask>
         </Section>
         {task.feedback.length > 0 && (
           <Section title="What the next attempt is told" note={count(task.feedback.length, "piece")} flush>

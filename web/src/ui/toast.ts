@@ -1,6 +1,15 @@
 import { asProblem } from "../api/problem";
 
-/** The toasts themselves are loaded after the page: nothing is said before somebody acts. */
+let isWanted = false;
+let want: (() => void) | undefined;
+
+/** Tells the shell once there is something to say; at once, if there is by now. */
+export function whenWanted(show: () => void): void {
+  want = show;
+  if (isWanted) show();
+}
+
+/** The toasts themselves are loaded when the first is said: nothing is before somebody acts. */
 async function say(toast: {
   title: string;
   description?: string | undefined;
@@ -8,7 +17,10 @@ async function say(toast: {
   timeout: number;
   priority?: "high";
 }): Promise<void> {
-  const { manager } = await import("./toaster");
+  isWanted = true;
+  want?.();
+  const { manager, mounted } = await import("./toaster");
+  await mounted;
   manager.add(toast);
 }
 

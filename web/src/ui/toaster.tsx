@@ -1,12 +1,20 @@
 import { Toast } from "@base-ui/react/toast";
 import { CircleAlert, CircleCheck, X } from "lucide-react";
+import { useEffect } from "react";
 import { Button } from "./button";
 
 /** What is said reaches the toasts through this, from anywhere. */
 export const manager = Toast.createToastManager();
 
+let isMounted: () => void;
+/** Resolves once somebody listens to the manager. */
+export const mounted = new Promise<void>((resolve) => {
+  isMounted = resolve;
+});
+
 /** The corner of the page where things are said. */
 export default function Toaster() {
+  useEffect(() => isMounted(), []);
   return (
     <Toast.Provider toastManager={manager} limit={4}>
       <Toast.Portal>
