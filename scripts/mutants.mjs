@@ -140,10 +140,13 @@ function killGroup(child) {
   }
 }
 
+/** A mutant is built anew and runs one test: what makes many runs quick would make each build slow. */
+const QUICK_TO_BUILD = "profile.dev.package.devlab-core.opt-level=0";
+
 /** Runs cargo; resolves to its exit code (null after the time limit) and its output. */
 function cargo(lab, args, limitSecs) {
   return new Promise((resolve, reject) => {
-    const child = spawn("cargo", args, {
+    const child = spawn("cargo", ["--config", QUICK_TO_BUILD, ...args], {
       cwd: lab.tree,
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
