@@ -2,8 +2,8 @@
 //!
 //! A declared path is a file, or a folder with everything below it, from the root of the project:
 //! the same meaning as `protected_paths`. An observed one is what the work has changed by now, as the
-//! agent sees it while the driver is at it, and the repository when it is delivered. What overlaps is
-//! said before it is merged.
+//! agent sees it while the driver is at it and when it delivers: a hint, which proves nothing. What
+//! overlaps is said before it is merged.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -80,10 +80,7 @@ pub fn of<R: Read + ?Sized>(view: &mut R, task: &Task) -> Result<Vec<Forecast>> 
 /// # Errors
 /// Storage only.
 pub fn own<R: Read + ?Sized>(view: &mut R, task: &Task) -> Result<Vec<Forecast>> {
-    let own = Touching {
-        observed: view.touched(task.id)?,
-        ..spoken(view, task)?
-    };
+    let own = known(view, task)?;
     let others = others(view, &own)?;
     Ok(meetings(&own, &others))
 }
@@ -91,10 +88,7 @@ pub fn own<R: Read + ?Sized>(view: &mut R, task: &Task) -> Result<Vec<Forecast>>
 /// What a task waits for under a policy that holds back, and where it meets it: of those that are
 /// held back already and come before it in line, the last; otherwise the oldest that is at work.
 pub(super) fn in_the_way(tx: &mut dyn Tx, task: &Task) -> Result<Option<(Task, Forecast)>> {
-    let own = Touching {
-        observed: tx.touched(task.id)?,
-        ..spoken(tx, task)?
-    };
+    let own = known(tx, task)?;
     let others = others(tx, &own)?;
     let rank = step::queued(task).rank();
     let (mut last, mut at_work) = (None, None);
@@ -150,12 +144,12 @@ pub fn saw(tx: &mut dyn Tx, attempt: AttemptId, changed: &[String]) -> Result<()
     }
     let mut changed = paths::observed(changed.iter().map(String::as_str));
     loop {
-        let before = tx.touched(task.id)?;
-        if before == changed {
+        let before = known(tx, &task)?;
+        if before.observed == changed {
             return Ok(());
         }
         tx.put_touched(task.id, &changed)?;
-        say_new(tx, &task, before, &changed)?;
+        say_new(tx, &before, &changed)?;
         let Some(parent) = task.parent else {
             return Ok(());
         };
@@ -167,17 +161,14 @@ pub fn saw(tx: &mut dyn Tx, attempt: AttemptId, changed: &[String]) -> Result<()
 }
 
 /// Says whom a task meets now and did not `before`.
-fn say_new(tx: &mut dyn Tx, task: &Task, before: Vec<String>, now: &[String]) -> Result<()> {
-    let before = Touching {
-        observed: before,
-        ..spoken(tx, task)?
-    };
+fn say_new(tx: &mut dyn Tx, before: &Touching, now: &[String]) -> Result<()> {
+    let task = &before.task;
     let now = Touching {
         observed: now.to_vec(),
         ..before.clone()
     };
     let others = others(tx, &now)?;
-    let known: BTreeSet<TaskId> = meetings(&before, &others)
+    let known: BTreeSet<TaskId> = meetings(before, &others)
         .iter()
         .map(|one| one.other(task.id))
         .collect();
@@ -207,8 +198,8 @@ pub(super) fn say(
     })
 }
 
-/// A task with what it says that it will touch.
-fn spoken<R: Read + ?Sized>(view: &mut R, task: &Task) -> Result<Touching> {
+/// A task with what is known of what it touches.
+fn known<R: Read + ?Sized>(view: &mut R, task: &Task) -> Result<Touching> {
     let spec = view.task_spec(task.id)?;
     let (title, declared) = spec
         .map(|spec| (spec.title, spec.paths))
@@ -217,7 +208,7 @@ fn spoken<R: Read + ?Sized>(view: &mut R, task: &Task) -> Result<Touching> {
         task: task.clone(),
         title,
         declared,
-        observed: Vec::new(),
+        observed: view.touched(task.id)?,
     })
 }
 

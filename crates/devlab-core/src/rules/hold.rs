@@ -6,9 +6,9 @@
 //! back is queued again, and the next claim looks anew.
 //!
 //! A task that meets others that are held back already, and come before it in line, is held back
-//! behind the last of them: they take turns, and few are let go at a time.
-//! Nobody is held back behind what waits for a person. One that has come to the head of such a line
-//! may find no agent for days: those behind it look anew after [`LOOK_AGAIN`].
+//! behind the last of them: they take turns, and few are let go at a time. Nobody is held back behind
+//! what waits for a person. One that has come to the head of such a line may find no agent for days:
+//! those behind it look anew after [`LOOK_AGAIN`].
 
 use std::time::Duration;
 
@@ -74,7 +74,6 @@ pub(super) fn moved(tx: &mut dyn Tx, task: &mut Task) -> Result<()> {
         tx.put_task(task)?;
     }
     if task.held_by.is_some() {
-        tx.set_due(task.id, None)?;
         let_go(tx, task.clone())?;
         task.held_by = None;
     }
@@ -86,16 +85,16 @@ pub(super) fn release(tx: &mut dyn Tx, task: &mut Task) -> Result<()> {
     task.holds = false;
     for id in tx.held_behind(task.id)? {
         let held = step::load(tx, id)?;
-        tx.set_due(id, None)?;
         let_go(tx, held)?;
     }
     Ok(())
 }
 
-/// Lets a task be claimed that is held back by nothing else.
+/// Takes a task's mark and its alarm away, so that the next claim looks anew.
 pub(super) fn let_go(tx: &mut dyn Tx, mut held: Task) -> Result<()> {
     held.held_by = None;
     tx.put_task(&held)?;
+    tx.set_due(held.id, None)?;
     match held.state {
         State::Ready => step::queue(tx, &held),
         State::Draft

@@ -460,9 +460,7 @@ fn promise_anew(tx: &mut dyn Tx, setting: &Setting, goal: TaskId) -> Result<()> 
             if task.terms != terms {
                 task.terms.clone_from(&terms);
                 tx.put_task(&task)?;
-                // The next claim looks anew.
                 if task.held_by.is_some() {
-                    tx.set_due(task.id, None)?;
                     hold::let_go(tx, task)?;
                 }
             }

@@ -179,7 +179,6 @@ impl<'a> Replan<'a> {
         spec.paths = paths.to_vec();
         tx.put_task_spec(id, &spec)?;
         if task.held_by.is_some() {
-            tx.set_due(id, None)?;
             hold::let_go(tx, task)?;
         }
         Ok(())
