@@ -53,12 +53,12 @@ export async function until<T>(what: string, look: () => Promise<T | undefined>,
 }
 
 /** The binary under test: DEVLAB_BINARY, or what `make build` makes. */
-function binary(): string {
+export function binary(): string {
   const target = process.env["CARGO_TARGET_DIR"] ?? join(import.meta.dirname, "../../target");
   return process.env["DEVLAB_BINARY"] ?? join(target, "release/devlab");
 }
 
-function ended(child: ChildProcess): Promise<void> {
+export function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
   return new Promise((resolve) => child.once("exit", () => resolve()));
 }

@@ -158,6 +158,8 @@ pub struct TaskFilter {
     pub text: Option<String>,
     /// Archived ones too.
     pub archived: bool,
+    /// This one and newer ones: how far a search looks; see [`Read::search_end`].
+    pub floor: Option<TaskId>,
 }
 
 /// Among which tasks [`Read::touching`] looks.
@@ -283,6 +285,15 @@ pub trait Read: ReadBytes + ReadTemplates {
     fn plan_tasks(&mut self, task: TaskId, number: u32) -> Result<BTreeMap<String, TaskId>>;
     /// Tasks, newest first.
     fn tasks(&mut self, filter: &TaskFilter, page: Page) -> Result<Vec<Task>>;
+    /// The last task that a search looks at which looks at no more than `searched` tasks, whatever
+    /// their titles; `None` if it comes to the end before. With several states, it looks at so
+    /// many of each.
+    fn search_end(
+        &mut self,
+        filter: &TaskFilter,
+        after: Option<Uuid>,
+        searched: u32,
+    ) -> Result<Option<TaskId>>;
     /// How many tasks of an org (or of all) are in each state, archived ones left out.
     fn task_counts(&mut self, org: Option<OrgId>) -> Result<Vec<(StateName, u64)>>;
     /// Composites that are ready, oldest first: those whose repository a server has, or those

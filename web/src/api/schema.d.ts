@@ -4862,7 +4862,13 @@ export interface operations {
     };
     "cluster.list": {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description Agents of this org are counted. Default: those of the caller's, or of every org for a
+                 *     global token.
+                 */
+                org?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -6541,7 +6547,10 @@ export interface operations {
                 goals_only?: boolean;
                 /** @description States, separated by commas. */
                 state?: string;
-                /** @description Title contains this. */
+                /**
+                 * @description Title contains this, ignoring the case of ASCII letters. A page looks at 2,000 tasks (of
+                 *     each state that is named) at most: it can hold few items or none and have a `next`.
+                 */
                 text?: string;
                 /** @description Archived ones too. */
                 archived?: boolean;

@@ -1,6 +1,7 @@
 //! What people and agents read beside many finished tasks.
 
 use anyhow::Context;
+use devlab_api::List;
 use tokio::time::Instant;
 
 use super::Session;
@@ -13,7 +14,7 @@ use crate::wire::{Conn, Route};
 /// Requests before the measured ones: caches and queries are warm then.
 const WARM_UP: u32 = 20;
 /// Queries of lists and of the board, by name.
-const QUERIES: [(&str, &str); 5] = [
+const QUERIES: [(&str, &str); 7] = [
     ("list", "/v1/tasks?limit=50"),
     ("goals", "/v1/tasks?limit=50&goals_only=true"),
     (
@@ -22,7 +23,13 @@ const QUERIES: [(&str, &str); 5] = [
     ),
     ("board_done", "/v1/tasks?limit=50&state=done"),
     ("agents", "/v1/agents?limit=50"),
+    // What the dashboard's board reads, page after page.
+    ("board_page", "/v1/tasks?limit=500"),
+    // Titles that nothing has: looked for as far as a page goes.
+    ("search", "/v1/tasks?limit=50&text=no+title+has+this"),
 ];
+/// The board's next page: what the first one names is put behind it.
+const NEXT_PAGE: (&str, &str) = ("board_next_page", "/v1/tasks?limit=500&cursor=");
 
 /// The same requests beside few finished tasks and beside many, each on a server of its own.
 pub(crate) async fn run(session: &mut Session<'_>, size: &History) -> anyhow::Result<Metrics> {
@@ -38,11 +45,18 @@ pub(crate) async fn run(session: &mut Session<'_>, size: &History) -> anyhow::Re
             let samples = ask(&lab, &org, query, size.requests).await?;
             samples.report(&format!("{name}_{amount}"), &mut metrics);
         }
+        let (name, query) = NEXT_PAGE;
+        let query = format!("{query}{}", second_page(&lab, &org).await?);
+        let samples = ask(&lab, &org, &query, size.requests).await?;
+        samples.report(&format!("{name}_{amount}"), &mut metrics);
         let samples = claims(&lab, &org, size.requests).await?;
         samples.report(&format!("claim_{amount}"), &mut metrics);
         lab.stop().await?;
     }
-    let names = QUERIES.iter().map(|(name, _)| *name).chain(["claim"]);
+    let names = QUERIES
+        .iter()
+        .map(|(name, _)| *name)
+        .chain([NEXT_PAGE.0, "claim"]);
     let mut worst: f64 = 0.0;
     for name in names {
         let value = |amount: &str| {
@@ -55,6 +69,16 @@ pub(crate) async fn run(session: &mut Session<'_>, size: &History) -> anyhow::Re
     }
     metrics.insert("worst_p50_ratio".to_owned(), worst);
     Ok(metrics)
+}
+
+/// Where the second page of the board begins.
+async fn second_page(lab: &Lab, org: &Org) -> anyhow::Result<String> {
+    let mut conn = Conn::open(&lab.address).await?;
+    let route = Route::new(&lab.address, org.operator(0), "GET /v1/tasks?limit=500");
+    let page: List<serde::de::IgnoredAny> =
+        serde_json::from_slice(conn.call(&route, b"").await?.1)?;
+    page.next
+        .context("fewer than 500 tasks: there is no second page")
 }
 
 async fn ask(lab: &Lab, org: &Org, query: &str, wanted: u32) -> anyhow::Result<Samples> {

@@ -57,6 +57,7 @@ fn matches(filter: &TaskFilter, task: &Task, spec: &TaskSpec) -> bool {
         && (!filter.goals_only || task.is_goal())
         && (filter.states.is_empty() || filter.states.contains(&task.state.name()))
         && (filter.archived || !task.archived)
+        && filter.floor.is_none_or(|floor| task.id >= floor)
         && filter.text.as_ref().is_none_or(|text| {
             spec.title
                 .to_ascii_lowercase()
@@ -213,6 +214,24 @@ impl Read for MemTx {
         };
         let kept = kept.into_iter().map(|task| (task.id.uuid(), task));
         Ok(newest(page, kept.collect()))
+    }
+    fn search_end(
+        &mut self,
+        filter: &TaskFilter,
+        after: Option<Uuid>,
+        searched: u32,
+    ) -> Result<Option<TaskId>> {
+        let all = TaskFilter {
+            text: None,
+            ..filter.clone()
+        };
+        let page = Page {
+            after,
+            limit: searched,
+        };
+        let looked_at = self.tasks(&all, page)?;
+        let is_cut = looked_at.len() == searched as usize;
+        Ok(looked_at.last().filter(|_| is_cut).map(|task| task.id))
     }
     fn task_counts(&mut self, org: Option<OrgId>) -> Result<Vec<(StateName, u64)>> {
         let mut counts = BTreeMap::new();

@@ -7,17 +7,20 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use devlab_api::{Cluster, Health, List, Peer, StoreInfo};
+use devlab_core::OrgId;
 use devlab_core::limits::PAGE_MAX;
 use devlab_core::rules::agents;
 use devlab_core::server::Server;
-use devlab_core::tx::Page;
-use devlab_orchestrator::Lab;
+use devlab_core::tx::{Page, Read};
+use devlab_orchestrator::{Lab, scope};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_axum::routes;
 
 use crate::app::AppState;
 use crate::convert;
-use crate::extract::Caller;
+use crate::extract::{Caller, Query};
 use crate::metrics::METRICS_TYPE;
 use crate::openapi::Routes;
 use crate::policy::{Policy, Roles};
@@ -117,28 +120,31 @@ async fn peers(Extension(lab): Extension<Arc<Lab>>, caller: Caller) -> Result<Js
     }))
 }
 
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+struct ClustersQuery {
+    /// Agents of this org are counted. Default: those of the caller's, or of every org for a
+    /// global token.
+    org: Option<String>,
+}
+
 /// Places where agents run.
 #[utoipa::path(get, path = "/clusters", tag = "server", operation_id = "cluster.list",
+    params(ClustersQuery),
     responses((status = 200, description = "All of them", body = List<Cluster>)))]
 async fn clusters(
     Extension(lab): Extension<Arc<Lab>>,
     caller: Caller,
+    Query(query): Query<ClustersQuery>,
 ) -> Result<Json<List<Cluster>>> {
-    let org = caller.principal.org;
+    let who = caller.principal;
     let online = lab.read(move |view| {
-        let now = view.now();
-        let mut online = 0_u32;
-        for agent in view.agents(
-            org,
-            Page {
-                after: None,
-                limit: PAGE_MAX,
-            },
-        )? {
-            let held = view.attempts_of_agent(agent.id)?;
-            online += u32::from(agents::is_online(&agent, &held, now));
-        }
-        Ok(online)
+        let org = match &query.org {
+            Some(org) => Some(scope::org(view, &who, Some(org))?.id),
+            None => who.org,
+        };
+        online(view, org)
     });
     let local = Cluster {
         name: "local".to_owned(),
@@ -151,6 +157,27 @@ async fn clusters(
         items: vec![local],
         next: None,
     }))
+}
+
+/// Agents, of one org or of all, that are there.
+fn online<R: Read + ?Sized>(view: &mut R, org: Option<OrgId>) -> devlab_core::Result<u32> {
+    let now = view.now();
+    let mut online = 0;
+    let mut page = Page {
+        after: None,
+        limit: PAGE_MAX,
+    };
+    loop {
+        let found = view.agents(org, page)?;
+        for agent in &found {
+            let held = view.attempts_of_agent(agent.id)?;
+            online += u32::from(agents::is_online(agent, &held, now));
+        }
+        match found.last() {
+            Some(last) if found.len() >= PAGE_MAX as usize => page.after = Some(last.id.uuid()),
+            Some(_) | None => return Ok(online),
+        }
+    }
 }
 
 /// Settings of the store, read back from the database, such as its durability.

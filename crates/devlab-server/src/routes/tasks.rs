@@ -12,6 +12,7 @@ use devlab_api::task::{
 use devlab_core::ask::Reply;
 use devlab_core::id::kind;
 use devlab_core::label::Labels;
+use devlab_core::limits::SEARCHED_MAX;
 use devlab_core::rules::schedule::{self, NewTask, Place};
 use devlab_core::rules::{ask, forecast, person, stuck, tell};
 use devlab_core::state::StateName;
@@ -81,7 +82,8 @@ struct TasksQuery {
     goals_only: bool,
     /// States, separated by commas.
     state: Option<String>,
-    /// Title contains this.
+    /// Title contains this, ignoring the case of ASCII letters. A page looks at 2,000 tasks (of
+    /// each state that is named) at most: it can hold few items or none and have a `next`.
     text: Option<String>,
     /// Archived ones too.
     archived: bool,
@@ -116,7 +118,7 @@ async fn all(
             Some(org) => Some(scope::org(view, &who, Some(org))?.id),
             None => who.org,
         };
-        let filter = TaskFilter {
+        let mut filter = TaskFilter {
             org,
             project: query.project,
             parent: query.parent,
@@ -125,12 +127,21 @@ async fn all(
             states,
             text: query.text.filter(|text| !text.is_empty()),
             archived: query.archived,
+            floor: None,
         };
+        if filter.text.is_some() {
+            filter.floor = view.search_end(&filter, page.after, SEARCHED_MAX)?;
+        }
         let tasks = view.tasks(&filter, page)?;
         let tasks = tasks.iter().map(|task| shown(view, task));
-        tasks.collect::<devlab_core::Result<Vec<Task>>>()
+        let tasks = tasks.collect::<devlab_core::Result<Vec<Task>>>()?;
+        Ok((tasks, filter.floor))
     });
-    let list = support::list(found.await?, page, |task| task.id.uuid(), |task| task);
+    let (tasks, searched_to) = found.await?;
+    let mut list = support::list(tasks, page, |task| task.id.uuid(), |task| task);
+    if list.next.is_none() {
+        list.next = searched_to.map(|end| end.uuid().simple().to_string());
+    }
     Ok(AxumJson(list))
 }
 

@@ -195,6 +195,59 @@ pub(super) async fn pages(lab: Lab) {
     }
 }
 
+/// A search looks at so many tasks for a page, finds what is among them, and goes on from there.
+pub(super) async fn searches(lab: Lab) {
+    lab.store
+        .write(|tx| {
+            for n in 0..25 {
+                let state = if n % 2 == 0 {
+                    State::Ready
+                } else {
+                    State::Failed
+                };
+                let title = if n % 10 == 3 {
+                    "a rare one"
+                } else {
+                    "one of many"
+                };
+                tx.insert_task(&Task { state, ..task(n) }, &spec(title))?;
+            }
+            Ok(())
+        })
+        .await
+        .unwrap();
+    for (states, ends) in [
+        (vec![], vec![Some(19), Some(13), Some(7), Some(1), None]),
+        // Six of each: down to 14 of those that are ready, and to 13 of the others; then to 2, and 3.
+        (
+            vec![StateName::Ready, StateName::Failed],
+            vec![Some(14), Some(3), None],
+        ),
+    ] {
+        lab.store
+            .read(move |view| {
+                let mut after = None;
+                let mut found = Vec::new();
+                for end in &ends {
+                    let mut filter = TaskFilter {
+                        states: states.clone(),
+                        text: Some("rare".to_owned()),
+                        ..TaskFilter::default()
+                    };
+                    filter.floor = view.search_end(&filter, after, 6)?;
+                    assert_eq!(filter.floor, end.map(id), "after {after:?}");
+                    let page = Page { after, limit: 100 };
+                    found.extend(view.tasks(&filter, page)?.iter().map(|task| task.id));
+                    after = filter.floor.map(TaskId::uuid);
+                }
+                assert_eq!(found, [23, 13, 3].map(id));
+                Ok(())
+            })
+            .await
+            .unwrap();
+    }
+}
+
 pub(super) async fn counts(lab: Lab) {
     lab.store
         .write(|tx| {

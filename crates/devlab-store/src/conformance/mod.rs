@@ -112,6 +112,7 @@ pub const CASES: &[(&str, Case)] = &[
     ("startable", |lab| Box::pin(tasks::startable(lab))),
     ("list_filters", |lab| Box::pin(lists::filters(lab))),
     ("list_pages", |lab| Box::pin(lists::pages(lab))),
+    ("list_searches", |lab| Box::pin(lists::searches(lab))),
     ("task_counts", |lab| Box::pin(lists::counts(lab))),
     ("queue_order", |lab| Box::pin(queues::order(lab))),
     ("queue_heads", |lab| Box::pin(queues::heads(lab))),

@@ -30,6 +30,8 @@ use devlab_core::{
     ServerId, StorageError, TaskId, Timestamp, TokenId,
 };
 
+use uuid::Uuid;
+
 use super::conn::Numbers;
 use super::overlay::{Need, Overlay, OwnedAudit, Stop};
 use crate::RandomSource;
@@ -155,6 +157,9 @@ impl Read for OverlaySession<'_> {
         self.direct()
     }
     fn tasks(&mut self, _: &TaskFilter, _: Page) -> Result<Vec<Task>> {
+        self.direct()
+    }
+    fn search_end(&mut self, _: &TaskFilter, _: Option<Uuid>, _: u32) -> Result<Option<TaskId>> {
         self.direct()
     }
     fn task_counts(&mut self, _: Option<OrgId>) -> Result<Vec<(StateName, u64)>> {

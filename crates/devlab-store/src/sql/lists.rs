@@ -1,10 +1,11 @@
 //! Lists and counts of tasks.
 
 use super::{Dialect, Param, Sql};
-use devlab_core::OrgId;
 use devlab_core::state::StateName;
 use devlab_core::task::Task;
 use devlab_core::tx::{Page, TaskFilter};
+use devlab_core::{OrgId, TaskId};
+use uuid::Uuid;
 
 use super::codec::Code;
 use super::error::DbResult;
@@ -17,16 +18,47 @@ pub(crate) fn tasks(conn: &dyn Sql, filter: &TaskFilter, page: Page) -> DbResult
     if filter.states.is_empty() {
         return in_state(conn, filter, None, page);
     }
-    let mut states = filter.states.clone();
-    states.sort_unstable();
-    states.dedup();
     let mut found = Vec::new();
-    for state in states {
-        found.extend(in_state(conn, filter, Some(state), page)?);
+    for state in each_state(filter) {
+        found.extend(in_state(conn, filter, state, page)?);
     }
     found.sort_unstable_by_key(|task| std::cmp::Reverse(task.id));
     found.truncate(page.limit as usize);
     Ok(found)
+}
+
+/// The states that a filter names, or the one `None` that stands for all of them.
+fn each_state(filter: &TaskFilter) -> Vec<Option<StateName>> {
+    let mut states: Vec<_> = filter.states.iter().copied().map(Some).collect();
+    states.sort_unstable();
+    states.dedup();
+    if states.is_empty() {
+        states.push(None);
+    }
+    states
+}
+
+/// Where a search ends that looks at so many tasks: of several states, the newest of their ends,
+/// as all of them were looked at down to there.
+pub(crate) fn search_end(
+    conn: &dyn Sql,
+    filter: &TaskFilter,
+    after: Option<Uuid>,
+    searched: u32,
+) -> DbResult<Option<TaskId>> {
+    let mut end = None;
+    for state in each_state(filter) {
+        let mut last =
+            Conditions::new("SELECT id FROM tasks WHERE id < ?", Param::Id(below(after)));
+        restrict(&mut last, conn.dialect(), filter, state);
+        last.more(
+            " ORDER BY id DESC LIMIT 1 OFFSET ?",
+            Param::Int(i64::from(searched.saturating_sub(1))),
+        );
+        let found = first(conn, last.sql(), last.params(), |cols| cols.id())?;
+        end = end.max(found);
+    }
+    Ok(end)
 }
 
 fn in_state(
@@ -49,6 +81,37 @@ fn statement(
         &format!("SELECT {COLUMNS} FROM tasks WHERE id < ?"),
         Param::Id(below(page.after)),
     );
+    restrict(&mut list, dialect, filter, state);
+    if let Some(floor) = filter.floor {
+        list.and("id >= ?", Param::Id(floor.bytes()));
+    }
+    if let Some(text) = &filter.text {
+        let contains = match dialect {
+            Dialect::Sqlite => "instr(lower(s.title), lower(?)) > 0",
+            // Letters of ASCII only, as SQLite does it.
+            Dialect::Postgres => {
+                "strpos(lower(s.title COLLATE \"C\"), lower(?::text COLLATE \"C\")) > 0"
+            }
+        };
+        list.and(
+            &format!("EXISTS (SELECT 1 FROM task_specs s WHERE s.seq = tasks.seq AND {contains})"),
+            Param::Text(text),
+        );
+    }
+    list.more(
+        " ORDER BY id DESC LIMIT ?",
+        Param::Int(i64::from(page.limit)),
+    );
+    list
+}
+
+/// Adds what an index or a row says about a task: everything but its title.
+fn restrict(
+    list: &mut Conditions<'_>,
+    dialect: Dialect,
+    filter: &TaskFilter,
+    state: Option<StateName>,
+) {
     if let Some(org) = filter.org {
         list.and("org = ?", Param::Id(org.bytes()));
     }
@@ -84,24 +147,6 @@ fn statement(
         list.text(" AND archived = ");
         list.text(dialect.no());
     }
-    if let Some(text) = &filter.text {
-        let contains = match dialect {
-            Dialect::Sqlite => "instr(lower(s.title), lower(?)) > 0",
-            // Letters of ASCII only, as SQLite does it.
-            Dialect::Postgres => {
-                "strpos(lower(s.title COLLATE \"C\"), lower(?::text COLLATE \"C\")) > 0"
-            }
-        };
-        list.and(
-            &format!("EXISTS (SELECT 1 FROM task_specs s WHERE s.seq = tasks.seq AND {contains})"),
-            Param::Text(text),
-        );
-    }
-    list.more(
-        " ORDER BY id DESC LIMIT ?",
-        Param::Int(i64::from(page.limit)),
-    );
-    list
 }
 
 /// Counts by state. Done tasks are counted as they become done; the others are counted here.
@@ -165,5 +210,21 @@ mod tests {
             assert!(plan.contains(&format!("USING INDEX {index}")), "{plan}");
             assert!(!plan.contains("TEMP B-TREE"), "{plan}");
         }
+    }
+
+    #[test]
+    fn a_search_walks_the_index_of_its_list() {
+        let filter = TaskFilter {
+            org: Some(OrgId::from_uuid(uuid::Uuid::nil())),
+            text: Some("parser".to_owned()),
+            floor: Some(TaskId::from_uuid(uuid::Uuid::nil())),
+            ..TaskFilter::default()
+        };
+        let plan = plan_of(&filter, None);
+        assert!(
+            plan.contains("USING INDEX tasks_of_org (org=? AND id>? AND id<?)"),
+            "{plan}"
+        );
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
     }
 }

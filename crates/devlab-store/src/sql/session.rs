@@ -28,6 +28,8 @@ use devlab_core::{
     ServerId, StorageError, TaskId, Timestamp, TokenId,
 };
 
+use uuid::Uuid;
+
 use super::error::DbResult;
 use super::{Sql, params};
 use super::{
@@ -212,6 +214,14 @@ impl Read for Session<'_> {
     }
     fn tasks(&mut self, filter: &TaskFilter, page: Page) -> Result<Vec<Task>> {
         self.look(|conn| lists::tasks(conn, filter, page))
+    }
+    fn search_end(
+        &mut self,
+        filter: &TaskFilter,
+        after: Option<Uuid>,
+        searched: u32,
+    ) -> Result<Option<TaskId>> {
+        self.look(|conn| lists::search_end(conn, filter, after, searched))
     }
     fn task_counts(&mut self, org: Option<OrgId>) -> Result<Vec<(StateName, u64)>> {
         self.look(|conn| lists::counts(conn, org))

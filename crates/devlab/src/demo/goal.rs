@@ -106,8 +106,8 @@ mod tests {
         let schedule = schedule(&text("goal.json"), Path::new("/d"), "tally").unwrap();
         let feature = SpecKit {
             folder: FEATURE.to_owned(),
-            spec: text("feature/spec.md"),
-            tasks: text("feature/tasks.md"),
+            spec: text(&format!("{FEATURE}/spec.md")),
+            tasks: text(&format!("{FEATURE}/tasks.md")),
             stories_in_parallel: true,
             driver: None,
         };

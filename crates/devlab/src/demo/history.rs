@@ -73,7 +73,7 @@ pub(super) async fn make(demo: &Path, checkout: &Path, path_env: &OsStr) -> anyh
     Ok(())
 }
 
-/// Folder of the feature in the checkout.
+/// Folder of the feature, here and in the checkout.
 pub(super) const FEATURE: &str = "specs/001-release-1.1";
 
 /// Commits the feature, on top of the history.
@@ -81,7 +81,7 @@ pub(super) async fn describe(demo: &Path, checkout: &Path, path_env: &OsStr) -> 
     let folder = checkout.join(FEATURE);
     std::fs::create_dir_all(&folder)?;
     for name in ["spec.md", "tasks.md"] {
-        let from = demo.join("feature").join(name);
+        let from = demo.join(FEATURE).join(name);
         std::fs::copy(&from, folder.join(name))
             .with_context(|| format!("cannot copy {}", from.display()))?;
     }

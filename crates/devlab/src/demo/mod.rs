@@ -115,6 +115,7 @@ async fn show_all(context: &Context, demo: &Demo, stage: &Stage) -> anyhow::Resu
 
 /// From the empty lab to the merged goal.
 async fn play(context: &Context, demo: &Demo, stage: &Stage) -> anyhow::Result<Played> {
+    report::open_the_door(stage);
     let mut set = stage.fill(demo).await?;
     let began = context.clock.monotonic();
     let goal = stage

@@ -141,6 +141,18 @@ fn verdict(played: &Played) -> anyhow::Result<()> {
     ))
 }
 
+/// Where to watch it, before anything is to be seen.
+pub(super) fn open_the_door(stage: &Stage) {
+    let server = &stage.server;
+    let Some(dashboard) = &server.dashboard else {
+        return;
+    };
+    say(&format!("Watch it at {dashboard}/ui"));
+    if let Some(login) = &server.login {
+        say(&format!("  log in once: {login}"));
+    }
+}
+
 /// How to look around, and the command that brings the commits to where they came from.
 pub(super) fn invite(context: &Context, stage: &Stage, set: &Set) -> anyhow::Result<()> {
     let command = fetch_command(
@@ -148,10 +160,12 @@ pub(super) fn invite(context: &Context, stage: &Stage, set: &Set) -> anyhow::Res
         stage.server.home.path(),
         &std::env::current_exe()?,
     );
+    let dashboard = stage.server.dashboard.as_ref();
+    let dashboard = dashboard.map(|url| format!("{url}/ui"));
     let text = format!(
         "\nThe commits are in the lab. This brings them into the checkout that they came from:\n\n  \
          {command}\n\nThe lab is at {} until Ctrl-C, which leaves nothing behind.",
-        stage.lab.url,
+        dashboard.unwrap_or_else(|| stage.lab.url.clone()),
     );
     match context.output {
         Output::Table => show::line(&text),

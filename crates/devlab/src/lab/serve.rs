@@ -169,8 +169,8 @@ pub(crate) fn git(context: &Context) -> Git {
     Git::new(GitBinary::from_path(path))
 }
 
-/// Where the dashboard listens. The default port is for the first lab of a machine: another one, and
-/// one that listens wherever the system says, gets a free one.
+/// Where the dashboard listens. The default port is for the first lab of a machine: another one gets
+/// a free one.
 async fn dashboard_listener(
     settings: &Settings,
     bound: SocketAddr,
@@ -190,8 +190,7 @@ async fn dashboard_listener(
         let listener = TcpListener::bind(wanted).await.with_context(taken)?;
         return Ok(Some(listener));
     }
-    let is_anywhere = settings.bind()?.port() == 0;
-    if !is_anywhere && let Ok(listener) = TcpListener::bind(wanted).await {
+    if let Ok(listener) = TcpListener::bind(wanted).await {
         return Ok(Some(listener));
     }
     let free = SocketAddr::new(wanted.ip(), 0);

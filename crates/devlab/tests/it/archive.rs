@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failing fixture fails its test")]
 
 mod broken;
+mod demo;
 mod homes;
 mod load;
 mod moved;
@@ -19,11 +20,15 @@ use crate::bench::{Bench, until};
 /// A checkout whose project has a check.
 fn checkout(bench: &Bench) -> PathBuf {
     let folder = bench.checkout("tool");
+    with_check(bench, &folder);
+    folder
+}
+
+fn with_check(bench: &Bench, folder: &Path) {
     std::fs::create_dir_all(folder.join(".devlab")).unwrap();
     let project = "[[check]]\nname = \"greets\"\nrun = \"grep -q hello README\"\n";
     std::fs::write(folder.join(".devlab/project.toml"), project).unwrap();
-    bench.commit(&folder, "checks");
-    folder
+    bench.commit(folder, "checks");
 }
 
 /// One piece of work, from `devlab run` to its merge.
@@ -72,14 +77,19 @@ fn backup(bench: &Bench, name: &str) -> PathBuf {
     to
 }
 
-fn repository(bench: &Bench) -> PathBuf {
+/// The repositories of the one org.
+fn repositories(bench: &Bench) -> Vec<PathBuf> {
     let org = std::fs::read_dir(bench.home().join("repos"))
         .unwrap()
         .next();
     let org = org.unwrap().unwrap().path();
     let found = std::fs::read_dir(org).unwrap().flatten();
-    let mut found = found.map(|entry| entry.path());
-    found.find(|path| path.extension().is_some()).unwrap()
+    let found = found.map(|entry| entry.path());
+    found.filter(|path| path.extension().is_some()).collect()
+}
+
+fn repository(bench: &Bench) -> PathBuf {
+    repositories(bench).remove(0)
 }
 
 /// Everything that a lab says, without what a start changes.

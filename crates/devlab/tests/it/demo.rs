@@ -19,7 +19,7 @@ const SUMMARY_LINES_MAX: usize = 30;
 /// One demo at a time: each keeps the whole machine busy.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-fn turn() -> MutexGuard<'static, ()> {
+pub(crate) fn turn() -> MutexGuard<'static, ()> {
     ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -75,6 +75,26 @@ impl Pair {
 
     /// Starts a server; again where it was, if it has been there before.
     pub(crate) fn start(&mut self, name: &'static str, roles: &str, faults: &str) {
+        self.spawn(name, roles, faults);
+        self.is_ready(name);
+    }
+
+    fn is_ready(&self, name: &str) {
+        let ready = self.home(name).join("run/server.json");
+        until("a server", || ready.exists().then_some(()));
+    }
+
+    /// Starts several at the same moment.
+    pub(crate) fn start_at_once(&mut self, names: &[&'static str], roles: &str) {
+        for name in names {
+            self.spawn(name, roles, "");
+        }
+        for name in names {
+            self.is_ready(name);
+        }
+    }
+
+    fn spawn(&mut self, name: &'static str, roles: &str, faults: &str) {
         let bind = self.bind(name).unwrap_or("127.0.0.1:0".to_owned());
         let log = std::fs::File::options()
             .create(true)
@@ -97,8 +117,6 @@ impl Pair {
         // What an earlier process of this server wrote is not taken for this one's.
         std::fs::remove_file(self.home(name).join("run/server.json")).ok();
         self.running.push((name, server.spawn().unwrap()));
-        let ready = self.home(name).join("run/server.json");
-        until("a server", || ready.exists().then_some(()));
     }
 
     pub(crate) fn record(&self, name: &str) -> PathBuf {

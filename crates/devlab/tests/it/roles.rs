@@ -84,6 +84,9 @@ async fn a_server_with_the_dashboard_alone_shows_the_lab_of_another() {
         let reply = Request::get(path).token(&token).send(programs).await;
         assert_eq!(reply.status, 200, "{path}");
     }
+    let reply = Request::get("/metrics").token(&token).send(programs).await;
+    let stalled = "\ndevlab_store_turn_stalled_seconds 0";
+    assert!(reply.text().contains(stalled), "{}", reply.text());
     let git = "/git/default/tally.git/info/refs?service=git-upload-pack";
     for path in ["/v1/tasks", git] {
         let refused = Request::get(path).token(&token).send(programs).await;

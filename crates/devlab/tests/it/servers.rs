@@ -64,6 +64,18 @@ fn a_request_reaches_the_home_whichever_server_gets_it() {
     pair.ask("two", &["task", "diff", &goal]).ok();
 }
 
+#[test]
+fn servers_that_start_at_once_on_an_empty_database_are_one_lab() {
+    let mut pair = Pair::new();
+    let names = ["one", "two", "three"];
+    pair.start_at_once(&names, "api,loops,git");
+    let orgs = names.map(|name| pair.asked(name, &["org", "list"]));
+    assert_eq!(orgs[0].as_array().unwrap().len(), 1);
+    assert!(orgs.iter().all(|one| *one == orgs[0]), "{orgs:?}");
+    let peers = pair.asked("two", &["peers"]);
+    assert_eq!(peers.as_array().unwrap().len(), 3, "{peers}");
+}
+
 /// A goal that is done and waits for a review. Its agent talks to the other server.
 fn reviewed_goal(pair: &mut Pair, checkout: &Path) -> String {
     let args = ["run", "Say hello", "--review", "--output", "json"];

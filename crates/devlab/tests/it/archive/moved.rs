@@ -89,3 +89,19 @@ fn migrate_makes_the_schema_and_says_what_it_did() {
     });
     assert_eq!(made, 1);
 }
+
+#[test]
+fn the_file_of_settings_chooses_the_database() {
+    let bench = Bench::new();
+    let postgres = Postgres::start(&[]);
+    let url = postgres.create("devlab");
+    std::fs::create_dir_all(bench.home()).unwrap();
+    let file = format!("database_url = {:?}\n", url);
+    std::fs::write(bench.home().join("devlab.toml"), file).unwrap();
+    bench.up(0);
+    bench.run(&["task", "create", "Look around"]).ok();
+    bench.run(&["down"]).ok();
+    let stored = postgres.sql("devlab", "SELECT title FROM task_specs");
+    assert_eq!(stored, "Look around");
+    assert!(!bench.home().join("db").exists());
+}
