@@ -10,6 +10,9 @@ use serde::Serialize;
 
 use crate::args::Output;
 
+/// JSON that is written at one time.
+const JSON_BUFFER_BYTES: usize = 64 * 1024;
+
 /// Writes a line to standard output.
 ///
 /// # Errors
@@ -25,7 +28,11 @@ pub(crate) fn line(line: &str) -> anyhow::Result<()> {
 /// Anything else that the system says.
 pub(crate) fn bytes(bytes: &[u8]) -> anyhow::Result<()> {
     let mut out = anstream::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
+    written(out.write_all(bytes).and_then(|()| out.flush()))
+}
+
+fn written(result: io::Result<()>) -> anyhow::Result<()> {
+    match result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
         result => Ok(result?),
     }
@@ -45,9 +52,18 @@ pub(crate) fn status(text: &str) {
         .ok();
 }
 
-/// Pretty JSON.
+/// Pretty JSON, as it is made: a plan of a hundred thousand tasks is a hundred megabytes. It has no
+/// colours that would have to be taken out.
+///
+/// # Errors
+/// As [`bytes`].
 pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
-    line(&serde_json::to_string_pretty(value)?)
+    let mut out = io::BufWriter::with_capacity(JSON_BUFFER_BYTES, io::stdout().lock());
+    let made = serde_json::to_writer_pretty(&mut out, value).map_err(io::Error::from);
+    written(
+        made.and_then(|()| out.write_all(b"\n"))
+            .and_then(|()| out.flush()),
+    )
 }
 
 /// Says to a program what a command did that a person has heard of in remarks.

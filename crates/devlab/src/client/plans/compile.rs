@@ -3,16 +3,25 @@
 use std::fmt::{self, Write};
 use std::path::Path;
 
+use devlab_core::check::Sha256Hex;
 use devlab_core::plan::file::File;
 use devlab_core::plan::spec_kit::{SPEC_FILE, SpecKit, TASKS_FILE};
-use devlab_core::plan::{Plan, PlanTask, Planner};
-use serde_json::json;
+use devlab_core::plan::{Plan, PlanTask, Planner, PlannerKind};
+use serde::Serialize;
 
 use crate::args::{Output, PlanFrom};
 use crate::client::file;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::show;
+
+/// What a program gets.
+#[derive(Serialize)]
+struct Compiled<'p> {
+    planner: PlannerKind,
+    input: Sha256Hex,
+    plan: &'p Plan,
+}
 
 pub(super) fn run(context: &Context, from: &PlanFrom, dot: bool) -> anyhow::Result<()> {
     let planner = planner(from)?;
@@ -24,11 +33,11 @@ pub(super) fn run(context: &Context, from: &PlanFrom, dot: bool) -> anyhow::Resu
         return show::line(&graph(&plan));
     }
     match context.output {
-        Output::Json => show::json(&json!({
-            "planner": planner.kind(),
-            "input": planner.input_hash(),
-            "plan": plan,
-        })),
+        Output::Json => show::json(&Compiled {
+            planner: planner.kind(),
+            input: planner.input_hash(),
+            plan: &plan,
+        }),
         Output::Table => table(&plan),
     }
 }

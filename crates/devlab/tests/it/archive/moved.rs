@@ -96,7 +96,7 @@ fn the_file_of_settings_chooses_the_database() {
     let postgres = Postgres::start(&[]);
     let url = postgres.create("devlab");
     std::fs::create_dir_all(bench.home()).unwrap();
-    let file = format!("database_url = {:?}\n", url);
+    let file = format!("database_url = {url:?}\n");
     std::fs::write(bench.home().join("devlab.toml"), file).unwrap();
     bench.up(0);
     bench.run(&["task", "create", "Look around"]).ok();
