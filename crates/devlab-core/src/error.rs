@@ -174,6 +174,8 @@ pub enum StorageErrorKind {
     TooNew,
     /// The store is shutting down or gone.
     Closed,
+    /// The database is not reached, or ended the connection: it may come back.
+    Away,
     /// Anything else.
     Other,
 }
@@ -198,6 +200,7 @@ impl fmt::Display for StorageError {
             StorageErrorKind::Busy => "the database has too much work waiting",
             StorageErrorKind::TooNew => "the database was written by a newer devlab",
             StorageErrorKind::Closed => "the database is shutting down",
+            StorageErrorKind::Away => "the database is away",
             StorageErrorKind::Other => "the database failed",
         };
         write!(f, "{what}: {}", self.detail)

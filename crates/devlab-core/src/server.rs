@@ -127,10 +127,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Whether it is there, as far as is known.
+    /// Whether it is there, as far as is known. One that was seen later than now, because the clock
+    /// went back since, is there once it says so again.
     #[must_use]
     pub fn is_there(&self, now: Timestamp) -> bool {
-        !self.left && now < self.seen_at.plus(SERVER_TERM)
+        !self.left && now < self.seen_at.plus(SERVER_TERM) && self.seen_at.since(now) <= SERVER_TERM
     }
 }
 
@@ -159,6 +160,15 @@ pub struct LoopState {
     pub until: Timestamp,
     /// Start of the last period in which it ran; see [`crate::rules::servers::fire`].
     pub fired_at: Option<Timestamp>,
+}
+
+impl LoopState {
+    /// Whether nobody runs it any more: its time is over, or ends later than anybody could have said,
+    /// because the clock went back since, by more than a term.
+    #[must_use]
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.until <= now || self.until.since(now) > 2 * SERVER_TERM
+    }
 }
 
 #[cfg(test)]

@@ -206,6 +206,7 @@ impl From<StorageError> for ApiError {
             StorageErrorKind::Busy => "the database has too much work waiting",
             StorageErrorKind::TooNew => "the database was written by a newer devlab",
             StorageErrorKind::Closed => "the server is shutting down",
+            StorageErrorKind::Away => "the database is away",
             StorageErrorKind::Other => "the database failed",
         };
         let mut problem = Self::new(Kind::UNAVAILABLE, detail).retry_after(STORE_RETRY_SECS);

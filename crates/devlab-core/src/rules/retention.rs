@@ -48,8 +48,9 @@ pub fn hold(tx: &mut dyn Tx) -> Result<()> {
         until,
         fired_at: None,
     });
-    // Several archives may be taken at one time.
-    state.until = state.until.max(until);
+    // Several archives may be taken at one time; none of them ends later than this but by a clock
+    // that went back since.
+    state.until = until;
     tx.put_loop_state(&state)
 }
 

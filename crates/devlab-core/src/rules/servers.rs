@@ -99,7 +99,7 @@ pub fn beat(
         let known = tx.loop_state(name)?;
         let (is_ours, is_free) = match &known {
             Some(state) => {
-                let over = state.until <= now;
+                let over = state.is_over(now);
                 let ours = state.holder == Some(id) && state.run == run && !over;
                 (ours, over || state.holder.is_none())
             }

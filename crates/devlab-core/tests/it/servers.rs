@@ -117,6 +117,27 @@ fn a_loop_goes_to_another_server_when_its_own_is_silent_or_stops() {
 }
 
 #[test]
+fn a_server_that_was_lost_while_the_clock_was_ahead_keeps_nothing_once_it_is_back() {
+    let mut tx = MemTx::default();
+    let (one, two) = (start(&mut tx, 1), start(&mut tx, 2));
+    let at = tx.now;
+    tx.now = at.plus(Duration::from_secs(3600));
+    assert_eq!(servers::beat(&mut tx, id(1), one, &LOOPS).unwrap().len(), 2);
+    tx.now = at.plus(SERVER_BEAT);
+    let known = tx.servers[&id(1)].clone();
+    assert!(
+        !known.is_there(tx.now),
+        "nobody has heard of it at this time"
+    );
+    assert_eq!(servers::beat(&mut tx, id(2), two, &LOOPS).unwrap().len(), 2);
+    assert_eq!(runners(&mut tx, LOOPS[0], &[(1, one), (2, two)]), [2]);
+    // A step within a term changes nothing.
+    tx.now = at;
+    assert!(tx.servers[&id(2)].is_there(tx.now));
+    assert_eq!(servers::beat(&mut tx, id(1), one, &LOOPS).unwrap(), []);
+}
+
+#[test]
 fn what_is_done_once_in_a_period_is_done_by_one_of_all_who_ask() {
     let mut tx = MemTx::default();
     let every = Duration::from_secs(60);

@@ -22,6 +22,7 @@ pub(super) fn storage_error(error: &tokio_postgres::Error) -> StorageError {
         {
             StorageErrorKind::Busy
         }
+        Some(_) | None if is_lost(error) => StorageErrorKind::Away,
         Some(_) | None => StorageErrorKind::Other,
     };
     StorageError::new(kind, describe(error))
@@ -29,7 +30,7 @@ pub(super) fn storage_error(error: &tokio_postgres::Error) -> StorageError {
 
 /// The database has said nothing for longer than any statement may take.
 pub(super) fn no_answer() -> StorageError {
-    StorageError::new(StorageErrorKind::Other, "the database does not answer")
+    StorageError::new(StorageErrorKind::Away, "it does not answer")
 }
 
 /// The error with its causes: the first line of tokio-postgres says little.

@@ -217,7 +217,7 @@ impl Database {
             StorageErrorKind::TooNew => {
                 "use the newer devlab, or restore a backup from before the upgrade"
             }
-            StorageErrorKind::Closed | StorageErrorKind::Other => {
+            StorageErrorKind::Closed | StorageErrorKind::Away | StorageErrorKind::Other => {
                 return StorageError::new(
                     error.kind,
                     format!("{}: {}", self.path.display(), error.detail),

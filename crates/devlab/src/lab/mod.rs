@@ -1,6 +1,7 @@
 //! Commands that run parts of the lab in processes of this machine.
 
 pub(crate) mod agent;
+mod away;
 pub(crate) mod daemon;
 pub(crate) mod drain;
 pub(crate) mod faults;

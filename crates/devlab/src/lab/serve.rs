@@ -31,6 +31,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::away::patiently;
 use super::faults;
 use crate::context::Context;
 use crate::home::{Credentials, Home, ServerFile};
@@ -82,15 +83,20 @@ impl Server {
         };
         let url = local_url(bound);
         let this = this_server(context, &home, bound, &url)?;
-        let (lab, store) = open_lab(context, &home, this, agents).await?;
-        let operator = settings.orchestrator_token().map(Secret::from_text);
-        let first = lab.bootstrap(operator).await?;
+        let open = async || open_lab(context, &home, this.clone(), agents).await;
+        let (lab, store) = patiently(context, open).await?;
+        let begin = async || {
+            let operator = settings.orchestrator_token().map(Secret::from_text);
+            Ok(lab.bootstrap(operator).await?)
+        };
+        let first = patiently(context, begin).await?;
+        let ensure = async || {
+            let known = home.credentials().map(|own| Secret::from_text(own.token));
+            Ok(lab.ensure_admin(known).await?)
+        };
         let admin = match first.admin {
             Some(admin) => Some(admin),
-            None => {
-                let known = home.credentials().map(|own| Secret::from_text(own.token));
-                lab.ensure_admin(known).await?
-            }
+            None => patiently(context, ensure).await?,
         };
         if let Some(admin) = &admin {
             home.write_credentials(&Credentials {
@@ -257,7 +263,14 @@ async fn open_lab(
         },
         faults: Arc::new(move |point| plan.hit(point)),
     };
-    Ok((Lab::open(parts).await?, store))
+    match Lab::open(parts).await {
+        Ok(lab) => Ok((lab, store)),
+        Err(error) => {
+            // It may be opened again.
+            store.close().await.ok();
+            Err(error.into())
+        }
+    }
 }
 
 /// PostgreSQL if it is named, and the embedded database in this folder if not.

@@ -79,7 +79,8 @@ impl Pair {
         self.is_ready(name);
     }
 
-    fn is_ready(&self, name: &str) {
+    /// Waits until it serves.
+    pub(crate) fn is_ready(&self, name: &str) {
         let ready = self.home(name).join("run/server.json");
         until("a server", || ready.exists().then_some(()));
     }
@@ -94,7 +95,13 @@ impl Pair {
         }
     }
 
-    fn spawn(&mut self, name: &'static str, roles: &str, faults: &str) {
+    /// What a process has said so far.
+    pub(crate) fn log(&self, name: &str) -> String {
+        std::fs::read_to_string(self.bench.path().join(format!("{name}.log"))).unwrap()
+    }
+
+    /// Starts a server, and does not wait for it.
+    pub(crate) fn spawn(&mut self, name: &'static str, roles: &str, faults: &str) {
         let bind = self.bind(name).unwrap_or("127.0.0.1:0".to_owned());
         let log = std::fs::File::options()
             .create(true)

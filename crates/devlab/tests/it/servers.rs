@@ -65,6 +65,21 @@ fn a_request_reaches_the_home_whichever_server_gets_it() {
 }
 
 #[test]
+fn a_server_that_starts_before_its_database_waits_for_it() {
+    let mut pair = Pair::new();
+    pair.postgres.stop();
+    pair.spawn("one", "api,loops,git", "");
+    until("it waits", || {
+        let said = pair.log("one");
+        assert!(!said.contains("ready"), "{said}");
+        said.contains("waiting for the database").then_some(())
+    });
+    pair.postgres.run();
+    pair.is_ready("one");
+    assert_eq!(pair.asked("one", &["task", "list"]), json!([]));
+}
+
+#[test]
 fn servers_that_start_at_once_on_an_empty_database_are_one_lab() {
     let mut pair = Pair::new();
     let names = ["one", "two", "three"];
