@@ -10,7 +10,7 @@ export default defineConfig({
   workers: 2,
   projects: [
     { name: "journeys", testMatch: "journeys/*.spec.ts", fullyParallel: true },
-    { name: "pages", testMatch: "pages.spec.ts", fullyParallel: true },
+    { name: "pages", testMatch: ["pages.spec.ts", "states.spec.ts"], fullyParallel: true },
     // What is measured has the machine for itself: it is run on its own.
     { name: "budgets", testMatch: "budgets.spec.ts", workers: 1 },
     // Writes the pictures of the documents: run it when a page looks different.

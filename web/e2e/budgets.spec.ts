@@ -1,7 +1,7 @@
 import type { Page } from "@playwright/test";
 import { expect, test } from "./fixtures";
 import { until } from "./lab";
-import { seedGraph, seedMany } from "./seed";
+import { seedGraph, seedMany, seedNested } from "./seed";
 
 // What is recorded takes time too.
 test.use({ trace: "off" });
@@ -87,22 +87,76 @@ test("a board of 10,000 tasks is there within 1.5 s, and stays fluid", async ({ 
   expect(worst).toBeLessThan(300);
 });
 
-test("a graph of 500 tasks is drawn, and moves", async ({ browser, world }) => {
-  test.setTimeout(120_000);
-  const goal = await seedGraph(world.lab, 500, 25);
+/** Time between two frames that the page draws while `run` runs: of twenty, one may be longer. */
+async function frameTime(page: Page, run: () => Promise<void>): Promise<number> {
+  await page.evaluate(() => {
+    const times: number[] = [];
+    const note = (now: number) => {
+      times.push(now);
+      Object.assign(window, { frame: requestAnimationFrame(note) });
+    };
+    Object.assign(window, { frameTimes: times, frame: requestAnimationFrame(note) });
+  });
+  await run();
+  return page.evaluate(() => {
+    const { frameTimes, frame } = window as unknown as { frameTimes: number[]; frame: number };
+    cancelAnimationFrame(frame);
+    const between = frameTimes.slice(1).map((time, at) => time - (frameTimes[at] ?? time));
+    between.sort((a, b) => a - b);
+    return between[Math.floor(between.length * 0.95)] ?? Number.POSITIVE_INFINITY;
+  });
+}
+
+test("a graph of 500 tasks in groups is drawn, unfolds, and moves without a stop", async ({
+  browser,
+  world,
+}) => {
+  test.setTimeout(180_000);
+  const flat = await seedGraph(world.lab, 500, 25);
+  const nested = await seedNested(world.lab, 20, 24);
   const page = await world.open(browser);
-  const ms = await opening(page, `${world.origin}/ui/o/default/goals/${goal}?view=graph`, () =>
-    page.locator(".react-flow__node").first().waitFor({ timeout: 30_000 }),
-  );
-  say("graph of 500 tasks, drawn", ms);
-  expect(ms).toBeLessThan(8_000);
-  const move = async () => {
+  const node = page.locator(".react-flow__node");
+  const pan = async () => {
     await page.locator(".react-flow__pane").hover();
-    for (let turn = 0; turn < 30; turn += 1) await page.mouse.wheel(60, 30);
+    for (let turn = 0; turn < 40; turn += 1) await page.mouse.wheel(turn < 20 ? 60 : -60, 30);
   };
-  const worst = await leastOf(() => longest(page, move));
-  say("longest task while moving", worst);
-  expect(worst).toBeLessThan(300);
+  for (const [what, goal] of [
+    ["500 tasks", flat],
+    ["500 tasks in groups", nested],
+  ]) {
+    const ms = await opening(page, `${world.origin}/ui/o/default/goals/${goal}?view=graph`, () =>
+      node.first().waitFor({ timeout: 30_000 }),
+    );
+    say(`graph of ${what}, drawn`, ms);
+    expect(ms).toBeLessThan(4_000);
+    if (goal === nested) {
+      const unfold = async () => {
+        const folded = page.getByRole("button", { name: /^Unfold / });
+        for (let left = 3; left > 0; left -= 1) {
+          const name = await folded.first().getAttribute("aria-label");
+          await folded.first().click();
+          await page
+            .getByRole("button", { name: name?.replace("Unfold", "Fold") })
+            .first()
+            .waitFor();
+        }
+      };
+      const worst = await leastOf(() => longest(page, unfold));
+      say("longest task while three groups are unfolded", worst);
+      // Everything is placed anew: a stop that is seen, but not felt.
+      expect(worst).toBeLessThan(150);
+    }
+    let frame = Number.POSITIVE_INFINITY;
+    const worst = await leastOf(() =>
+      longest(page, async () => {
+        frame = Math.min(frame, await frameTime(page, pan));
+      }),
+    );
+    say(`longest task while moving a graph of ${what}`, worst);
+    say(`time of a frame while moving a graph of ${what}`, frame);
+    expect(worst).toBeLessThan(100);
+    expect(frame).toBeLessThan(50);
+  }
 });
 
 test("a log of a million lines opens within a second, scrolls and is searched", async ({

@@ -181,6 +181,41 @@ export async function seedGraph(
   return made.goal;
 }
 
+/** A goal of groups that wait for each other, each with a group inside. Nobody can work on it. */
+export async function seedNested(
+  lab: Pick<Lab, "url" | "token">,
+  groups: number,
+  each: number,
+  org = "default",
+): Promise<string> {
+  const leaf = (key: string, title: string, after: readonly string[]) => ({
+    key,
+    title,
+    labels: ["nobody"],
+    depends_on: after,
+  });
+  const inner = Array.from({ length: 5 }, (_, at) =>
+    leaf(`i${at}`, `Check part ${at}`, at > 0 ? [`i${at - 1}`] : []),
+  );
+  const group = (at: number) => ({
+    key: `g${at}`,
+    title: `Move service ${at}`,
+    depends_on: at >= 4 ? [`g${at - 4}`] : [],
+    tasks: [
+      ...Array.from({ length: each - inner.length - 1 }, (_, n) =>
+        leaf(`t${n}`, `Move module ${n} of service ${at}`, n >= 3 ? [`t${n - 3}`] : []),
+      ),
+      { key: "inner", title: `Check service ${at}`, depends_on: ["t0"], tasks: inner },
+    ],
+  });
+  const made = await client(lab).post<{ goal: string }>("/schedule", {
+    org,
+    title: `Move ${groups} services`,
+    tasks: Array.from({ length: groups }, (_, at) => group(at)),
+  });
+  return made.goal;
+}
+
 /** Thousands of tasks, for the board. */
 export async function seedMany(
   lab: Pick<Lab, "url" | "token">,

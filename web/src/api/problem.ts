@@ -49,6 +49,18 @@ export class Problem extends Error {
     });
   }
 
+  /** A download that did not come whole: refused on the way with a status, or cut off (0). */
+  static brokenOff(status = 0): Problem {
+    return new Problem({
+      status,
+      code: "broken_off",
+      title: "The download broke off",
+      detail: status ? `The server answered with ${status}.` : "The connection broke off before the end.",
+      help: "No file was saved. Try again.",
+      request_id: "",
+    });
+  }
+
   /** The problem of an answer, whatever its body is. */
   static async of(response: Response): Promise<Problem> {
     try {

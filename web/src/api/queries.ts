@@ -66,6 +66,8 @@ export const keys = {
   patches: (org: string) => ["org", org, "patches"] as const,
   tokens: (org: string) => ["org", org, "tokens"] as const,
   audit: (org: string, filter: AuditFilter) => ["org", org, "audit", filter] as const,
+  /** What has come to the audit log since it was read, whatever the filter. */
+  auditNews: (org: string) => ["org", org, "audit-news"] as const,
   board: (org: string) => ["board", org] as const,
   goal: (id: string) => ["goal", id] as const,
   /** Dependencies among the tasks of a goal; of every goal, if none is named. */
@@ -102,6 +104,25 @@ export const tasksIn = (org: string, states: readonly State[]) =>
       ),
   });
 
+/**
+ * How many tasks of an org are in each state, archived ones left out. The server counts, so it is true
+ * where a list is cut.
+ */
+export const taskCounts = (org: string) =>
+  queryOptions({
+    queryKey: [...keys.tasks(org), "counts"],
+    queryFn: async ({ signal }): Promise<Partial<Record<State, number>>> => {
+      const { orgs } = await body(api.GET("/v1/state", { params: { query: { org } }, signal }));
+      return orgs[0]?.tasks ?? {};
+    },
+  });
+
+/** For what no event tells of: it is read again now and then, and when the reader comes back. */
+export const UNTOLD = { refetchInterval: 30_000, refetchOnWindowFocus: "always" } as const;
+
+/** For what is beside the subject of a page and has no place of its own there to say that it could not be read. */
+export const ASIDE = { meta: { aside: true } } as const;
+
 /** Tasks of a project in some states. */
 export const tasksOfProject = (org: string, project: string, states: readonly State[]) =>
   queryOptions({
@@ -117,18 +138,32 @@ export const tasksOfProject = (org: string, project: string, states: readonly St
       ),
   });
 
+/** Most tasks that a search by title shows. */
+const FOUND_MAX = 30;
+/** Most pages that it reads: each looks at some thousand titles, and few of them may fit. */
+const SEARCHED_PAGES_MAX = 20;
+
 /** Tasks whose title has these words. */
 export const tasksByText = (org: string, text: string, states: readonly State[] = []) =>
   queryOptions({
     queryKey: [...keys.tasks(org), { text, states }],
-    queryFn: async ({ signal }) => {
-      const query = {
-        org,
-        limit: 30,
-        ...(text ? { text } : {}),
-        ...(states.length > 0 ? { state: states.join(",") } : {}),
-      };
-      return head<Task>(await body(api.GET("/v1/tasks", { params: { query }, signal })));
+    queryFn: async ({ signal }): Promise<Head<Task>> => {
+      const items: Task[] = [];
+      let cursor: string | undefined;
+      for (let read = 0; read < SEARCHED_PAGES_MAX; read += 1) {
+        const query = {
+          org,
+          cursor,
+          limit: FOUND_MAX - items.length,
+          ...(text ? { text } : {}),
+          ...(states.length > 0 ? { state: states.join(",") } : {}),
+        };
+        const page = await body(api.GET("/v1/tasks", { params: { query }, signal }));
+        items.push(...(page.items as unknown as Task[]));
+        cursor = page.next ?? undefined;
+        if (!cursor || items.length >= FOUND_MAX) break;
+      }
+      return { items, more: cursor !== undefined };
     },
   });
 
@@ -223,7 +258,8 @@ export const agents = (org: string) =>
 export const clusters = (org: string) =>
   queryOptions({
     queryKey: [...keys.agents(org), "clusters"],
-    queryFn: async ({ signal }) => (await body(api.GET("/v1/clusters", { signal }))).items as Cluster[],
+    queryFn: async ({ signal }) =>
+      (await body(api.GET("/v1/clusters", { params: { query: { org } }, signal }))).items as Cluster[],
   });
 
 export const projects = (org: string) =>

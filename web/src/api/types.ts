@@ -123,9 +123,12 @@ export type EventKind =
   | "org.created"
   | "project.created"
   | "project.pushed"
+  | "project.moved"
   | "task.created"
   | "task.state"
   | "task.updated"
+  | "task.asked"
+  | "task.answered"
   | "task.chosen"
   | "task.conflict"
   | "attempt.phase"
@@ -138,7 +141,7 @@ export type EventKind =
   | "policy.set"
   | "agent.registered"
   | "agent.state";
-export type LabEvent = Narrow<Schemas["Event"], { kind: EventKind }>;
+export type LabEvent = Narrow<Schemas["Event"], { kind: EventKind; data: Record<string, unknown> }>;
 
 /** A page of a list. */
 export interface Page<T> {

@@ -25,7 +25,7 @@ export function FileHead({ file, folded, onFold }: { file: DiffFile; folded: boo
     <div className="pt-3">
       <div
         className={cx(
-          "flex h-8 items-center gap-2 border border-line bg-surface pr-3 pl-1",
+          "flex h-8 items-center gap-2 border border-line bg-surface pr-3 pl-1 pointer-coarse:h-11.5",
           folded ? "rounded-md" : "rounded-t-md",
         )}
       >
@@ -34,7 +34,7 @@ export function FileHead({ file, folded, onFold }: { file: DiffFile; folded: boo
           aria-expanded={!folded}
           aria-label={`${folded ? "Unfold" : "Fold"} ${file.path}`}
           onClick={onFold}
-          className="grid size-6 place-items-center rounded-sm hover:bg-hover"
+          className="tap grid size-6 place-items-center rounded-sm hover:bg-hover"
         >
           {folded ? <ChevronRight className="size-3.5" /> : <ChevronDown className="size-3.5" />}
         </button>
@@ -75,7 +75,7 @@ export function FileList({
             aria-current={index === current || undefined}
             onClick={() => onGo(index)}
             className={cx(
-              "focus-inset flex w-full items-center gap-2 px-3 py-1 text-left transition-colors hover:bg-hover",
+              "tap focus-inset flex w-full items-center gap-2 px-3 py-1 text-left transition-colors hover:bg-hover",
               index === current && "bg-hover",
               folded.has(file.path) && "opacity-60",
             )}

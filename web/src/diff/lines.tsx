@@ -10,6 +10,9 @@ interface Shared {
   onRemark: ((side: Side, line: number) => void) | undefined;
 }
 
+/** Lines are as high as a finger where one is pointed with: the number of each is pressed too. */
+const FINGER = "pointer-coarse:min-h-11";
+
 const GROUND: Record<DiffLine["kind"], string> = {
   insert: "bg-(--add)",
   delete: "bg-(--del)",
@@ -28,7 +31,11 @@ export function LineRow({ hunk, tokens, onRemark, line: index }: Shared & { line
   if (!line) return null;
   return (
     <div
-      className={cx("group flex min-h-5 border-x border-line font-mono text-xs leading-5", GROUND[line.kind])}
+      className={cx(
+        "group flex min-h-5 border-x border-line font-mono text-xs leading-5",
+        onRemark && FINGER,
+        GROUND[line.kind],
+      )}
     >
       <LineNumber value={line.old} kind={line.kind} />
       <LineNumber value={line.new} kind={line.kind} />
@@ -55,6 +62,7 @@ export function PairRow({
             key={side === 0 ? "old" : "new"}
             className={cx(
               "group flex min-h-5 min-w-0",
+              onRemark && FINGER,
               side === 1 && "border-l border-line",
               line ? GROUND[line.kind] : "bg-sunken/60",
             )}
@@ -79,7 +87,14 @@ export function PairRow({
 
 function LineNumber({ value, kind }: { value: number | undefined; kind: DiffLine["kind"] }) {
   return (
-    <span className={cx("w-11 shrink-0 px-1.5 text-right text-ink-2 select-none", EDGE[kind])}>{value}</span>
+    <span
+      className={cx(
+        "w-11 shrink-0 px-1.5 text-right text-ink-2 select-none pointer-coarse:content-center",
+        EDGE[kind],
+      )}
+    >
+      {value}
+    </span>
   );
 }
 
@@ -92,7 +107,7 @@ function RemarkButton({ line, onRemark }: { line: DiffLine; onRemark: Shared["on
       type="button"
       aria-label={`Remark on ${side === "old" ? "removed " : ""}line ${number}`}
       onClick={() => onRemark(side, number)}
-      className="my-px grid w-5 shrink-0 place-items-center rounded-sm bg-accent text-accent-ink opacity-0 group-hover:opacity-100 focus-visible:opacity-100 pointer-coarse:bg-transparent pointer-coarse:text-ink-3 pointer-coarse:opacity-100"
+      className="relative my-px grid w-5 shrink-0 place-items-center rounded-sm bg-accent text-accent-ink opacity-0 group-hover:opacity-100 focus-visible:opacity-100 pointer-coarse:my-0 pointer-coarse:bg-transparent pointer-coarse:text-ink-3 pointer-coarse:opacity-100 pointer-coarse:before:absolute pointer-coarse:before:inset-y-0 pointer-coarse:before:right-0 pointer-coarse:before:-left-11"
     >
       <MessageSquarePlus className="size-3" aria-hidden="true" />
     </button>
@@ -101,7 +116,7 @@ function RemarkButton({ line, onRemark }: { line: DiffLine; onRemark: Shared["on
 
 function Text({ line, tokens }: { line: DiffLine; tokens: Token[] | undefined }) {
   return (
-    <span className="min-w-0 flex-1 pr-3 break-all whitespace-pre-wrap">
+    <span className="min-w-0 flex-1 pr-3 break-all whitespace-pre-wrap pointer-coarse:self-center">
       <span className="mr-1 inline-block w-2 text-ink-3 select-none" aria-hidden="true">
         {SIGN[line.kind]}
       </span>

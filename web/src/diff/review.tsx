@@ -269,9 +269,13 @@ function VerdictDialog({
 
 function Discussion({ patch, onClose }: { patch: Patch; onClose: () => void }) {
   const comments = patch.comments ?? [];
+  // A description begins with the title as a rule, which stands above.
+  const said = patch.description.startsWith(patch.title)
+    ? patch.description.slice(patch.title.length).trim()
+    : patch.description;
   return (
     <Dialog open wide onClose={onClose} title="Discussion" description={patch.title}>
-      {patch.description && <p className="mb-4 whitespace-pre-wrap text-ink-2">{patch.description}</p>}
+      {said && <p className="mb-4 whitespace-pre-wrap text-ink-2">{said}</p>}
       {comments.length === 0 ? (
         <p className="text-ink-3">Nobody has said anything yet.</p>
       ) : (

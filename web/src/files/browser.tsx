@@ -48,7 +48,7 @@ export function Browser({ project }: { project: Project }) {
               from="/o/$org/projects/$project"
               to="."
               search={(before) => ({ ...before, commit: undefined })}
-              className="text-accent hover:underline"
+              className="tap-text text-accent hover:underline"
             >
               go to the head
             </Link>
@@ -96,7 +96,7 @@ function To({ path, here, children }: { path: string; here: boolean; children: R
       from="/o/$org/projects/$project"
       to="."
       search={(before) => ({ ...before, tab: "files" as const, path: path || undefined, file: undefined })}
-      className="text-accent hover:underline"
+      className="tap-text text-accent hover:underline"
     >
       {children}
     </Link>

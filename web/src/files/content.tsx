@@ -7,6 +7,7 @@ import type { Beside } from "../text/markdown";
 import { Ask } from "../ui/ask";
 import { Skeleton } from "../ui/empty";
 import { isDocument, shownAs, textOf } from "./kind";
+import { wholeOf } from "./save";
 
 const Markdown = lazy(() => import("../text/markdown"));
 
@@ -17,7 +18,7 @@ const CHARS_MAX = 400_000;
 const content = (path: string) =>
   queryOptions({
     queryKey: ["content", path],
-    queryFn: async ({ signal }) => (await call(path, { signal })).blob(),
+    queryFn: async ({ signal }) => wholeOf(await call(path, { signal })),
     staleTime: Number.POSITIVE_INFINITY,
     gcTime: 60_000,
   });

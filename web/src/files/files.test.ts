@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { isDocument, placeBeside, shownAs, textOf } from "./kind";
+import { wholeOf } from "./save";
 
 test("a file is shown by what its name says", () => {
   expect(["a/shot.PNG", "notes.md", "Makefile", "x.tar.gz", ".gitignore"].map(shownAs)).toEqual([
@@ -23,4 +24,16 @@ test("a link in a document leads to a place in its repository, and to none outsi
   expect(placeBeside("README.md", "src/")).toBe("src");
   expect(placeBeside("docs/start.md", "../../etc/passwd")).toBeUndefined();
   expect(isDocument("a/README.MD") && !isDocument("md")).toBe(true);
+});
+
+test("an answer that is shorter than it says is no file", async () => {
+  const answer = (text: string, headers: Record<string, string>) => new Response(text, { headers });
+  expect((await wholeOf(answer("1234", { "content-length": "4" }))).size).toBe(4);
+  // What came compressed has another length than the page sees.
+  const packed = { "content-length": "3", "content-encoding": "gzip" };
+  expect((await wholeOf(answer("1234", packed))).size).toBe(4);
+  await expect(wholeOf(answer("123", { "content-length": "4" }))).rejects.toThrow("broke off");
+  await expect(wholeOf(answer("123", {}), 4)).rejects.toThrow("broke off");
+  const cut = new ReadableStream({ start: (stream) => stream.error(new TypeError("network error")) });
+  await expect(wholeOf(new Response(cut))).rejects.toThrow("broke off");
 });

@@ -41,6 +41,9 @@ interface Data extends Record<string, unknown> {
 /** A graph runs down a telephone, and across everything wider. */
 const NARROW = matchMedia("(max-width: 640px)");
 
+/** Smaller than this, what is on a telephone can be neither read nor pressed. */
+const NARROW_ZOOM = 0.7;
+
 /** A plan with more tasks is not shrunk to the screen. */
 const LARGE = 60;
 const LARGE_AT = { x: 8, y: 8, zoom: 0.7 };
@@ -174,7 +177,7 @@ export function Graph({
         edgeTypes={EDGE_TYPES}
         fitView={!large}
         defaultViewport={LARGE_AT}
-        fitViewOptions={{ maxZoom: 1, minZoom: 0.35, padding: 0.06 }}
+        fitViewOptions={{ maxZoom: 1, minZoom: NARROW.matches ? NARROW_ZOOM : 0.35, padding: 0.06 }}
         minZoom={0.1}
         maxZoom={1.6}
         onlyRenderVisibleElements={nodes.length > 100}
@@ -272,13 +275,13 @@ const GroupNode = memo(function GroupNode({ data }: NodeProps<FlowNode<Data>>) {
       )}
     >
       <Handle type="target" position={Position.Left} />
-      <div className="flex h-9 items-center gap-2 pr-2 pl-3">
+      <div className="flex h-9 items-center gap-2 pr-0.5 pl-3">
         <StateIcon state={node.state} />
         <button
           type="button"
           disabled={!onSelect}
           onClick={() => onSelect?.(node.id)}
-          className="nodrag min-w-0 truncate text-left text-xs font-semibold"
+          className="nodrag h-full min-w-0 flex-1 truncate text-left text-xs font-semibold"
         >
           {node.title}
         </button>
@@ -289,7 +292,7 @@ const GroupNode = memo(function GroupNode({ data }: NodeProps<FlowNode<Data>>) {
           type="button"
           aria-label={`Fold ${node.title}`}
           onClick={() => onFold(node.id)}
-          className="nodrag grid size-6 place-items-center rounded-sm text-ink-3 hover:bg-hover"
+          className="tap-around nodrag grid h-full w-8 place-items-center rounded-md text-ink-3 hover:bg-hover pointer-coarse:w-11"
         >
           <ChevronDown className="size-3.5" />
         </button>

@@ -4,14 +4,17 @@ import { keys } from "../api/queries";
 import type { EventKind, LabEvent } from "../api/types";
 import { changedTasks, Refresher, staleKeys } from "./refresh";
 
-const event = (kind: EventKind, task?: string) =>
-  ({ seq: 1, at: "", kind, org: "o", data: {}, ...(task ? { task } : {}) }) as LabEvent;
+const event = (kind: EventKind, task?: string, data = {}) =>
+  ({ seq: 1, at: "", kind, org: "o", data, ...(task ? { task } : {}) }) as LabEvent;
 
 test("an event names what it makes old", () => {
   const names = staleKeys("lab", [event("task.state", "task_1"), event("agent.state")]).map(String);
   const expected = [keys.tasks("lab"), keys.conflicts(), keys.task("task_1"), keys.agents("lab")];
   expect(names).toEqual(expected.map(String));
   expect(staleKeys("lab", [event("task.updated")]).map(String)).toContain(String(keys.edges()));
+  // A claim is told as the task's state only, and fills a slot of an agent.
+  const claimed = event("task.state", "task_1", { from: "ready", to: "running" });
+  expect(staleKeys("lab", [claimed]).map(String)).toContain(String(keys.agents("lab")));
   expect([...changedTasks([event("attempt.phase", "task_2"), event("patch.comment", "task_3")])]).toEqual([
     "task_2",
   ]);

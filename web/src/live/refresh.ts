@@ -21,18 +21,18 @@ export class Refresher {
     this.pace = pace;
   }
 
-  ask(key: QueryKey): void {
+  ask(key: QueryKey, pace = this.pace): void {
     const name = JSON.stringify(key);
     if (this.running.has(name)) {
       this.waiting.set(name, key);
       return;
     }
     this.running.add(name);
-    void this.run(name, key);
+    void this.run(name, key, pace);
   }
 
-  private async run(name: string, key: QueryKey): Promise<void> {
-    const pause = new Promise((resolve) => setTimeout(resolve, this.pace));
+  private async run(name: string, key: QueryKey, pace: number): Promise<void> {
+    const pause = new Promise((resolve) => setTimeout(resolve, pace));
     // A read that has begun before the change may not know of it, so it is made again.
     await this.client.invalidateQueries({ queryKey: key }).catch(() => {});
     await pause;
@@ -40,7 +40,7 @@ export class Refresher {
     const next = this.waiting.get(name);
     if (next) {
       this.waiting.delete(name);
-      this.ask(next);
+      this.ask(next, pace);
     }
   }
 }
@@ -55,11 +55,16 @@ export function staleKeys(org: string, events: readonly LabEvent[]): QueryKey[] 
         add(keys.orgs);
         break;
       case "project.created":
+      case "project.moved":
         add(keys.projects(org));
         break;
       case "project.pushed":
         add(keys.projects(org));
         if (event.project) add(keys.project(event.project));
+        break;
+      case "task.asked":
+      case "task.answered":
+        add(keys.tasks(org));
         break;
       case "task.created":
       case "task.updated":
@@ -69,6 +74,11 @@ export function staleKeys(org: string, events: readonly LabEvent[]): QueryKey[] 
         add(keys.conflicts());
         break;
       case "task.state":
+        // An agent has claimed it. When an attempt ends there is an event of its own.
+        if (event.data["to"] === "running") add(keys.agents(org));
+        add(keys.tasks(org));
+        add(keys.conflicts());
+        break;
       case "task.chosen":
         add(keys.tasks(org));
         add(keys.conflicts());

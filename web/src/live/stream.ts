@@ -5,8 +5,8 @@ interface StreamHandlers {
   /** The stream is open. `resumed` is false when it began at "now", so that earlier reads may be old. */
   open: (resumed: boolean) => void;
   message: (message: SseMessage) => void;
-  /** The connection was cut; it is being made again. */
-  lost: () => void;
+  /** The connection was cut, or refused for now with a status (0 without an answer); it is being made again. */
+  lost: (status: number) => void;
   /** The server refused: the session is over (401), or this is not for the caller. */
   refused: (status: number) => void;
   /** The server ended the stream with this event, and there is no more. */
@@ -27,6 +27,11 @@ interface StreamOptions {
 const SILENCE_MS = 40_000;
 const RETRY_FIRST_MS = 400;
 const RETRY_MAX_MS = 8_000;
+
+/** How long to wait before the next try after so many failures, in milliseconds. */
+export function pauseAfter(failures: number): number {
+  return Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** failures);
+}
 
 /** A stream that connects again by itself and goes on after the last event it has seen. */
 export class EventStream {
@@ -65,6 +70,7 @@ export class EventStream {
     const abort = new AbortController();
     this.abort = abort;
     let silence: ReturnType<typeof setTimeout> | undefined;
+    let status = 0;
     const heard = () => {
       clearTimeout(silence);
       silence = setTimeout(() => abort.abort(), SILENCE_MS);
@@ -82,7 +88,10 @@ export class EventStream {
         this.options.handlers.refused(response.status);
         return;
       }
-      if (!response.ok || !response.body) throw new Error(`status ${response.status}`);
+      if (!response.ok || !response.body) {
+        status = response.status;
+        throw new Error(`status ${status}`);
+      }
       this.failures = 0;
       this.options.handlers.open(resumed);
       if (await this.read(response.body, heard)) return;
@@ -92,7 +101,7 @@ export class EventStream {
       clearTimeout(silence);
       if (this.abort === abort) this.abort = undefined;
     }
-    this.again();
+    this.again(status);
   }
 
   /** True when the stream has ended for good. */
@@ -116,11 +125,10 @@ export class EventStream {
     }
   }
 
-  private again(): void {
+  private again(status: number): void {
     if (this.stopped) return;
-    this.options.handlers.lost();
-    const pause = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** this.failures);
+    this.options.handlers.lost(status);
+    this.timer = setTimeout(() => void this.connect(), pauseAfter(this.failures));
     this.failures += 1;
-    this.timer = setTimeout(() => void this.connect(), pause);
   }
 }

@@ -1,6 +1,7 @@
+import { Problem } from "../api/problem";
 import { sessionHeaders } from "../session/session";
 import { ERROR_WORDS } from "./buffer";
-import { type FromLog, type LogState, PAGE_LINES, type ToLog } from "./protocol";
+import { type FromLog, type LogState, PAGE_LINES, type ToLog, type Trouble } from "./protocol";
 
 export interface LogView {
   lines: number;
@@ -8,8 +9,13 @@ export interface LogView {
   total: number;
   skipped: number;
   state: LogState;
-  /** Status of a refusal; 0 when the server did not answer. */
-  failed: number | undefined;
+  /** What went wrong last, until it is well again. */
+  trouble: Trouble | undefined;
+}
+
+interface Download {
+  resolve: (blob: Blob) => void;
+  reject: (problem: Problem) => void;
 }
 
 /** Pages of lines that are kept here; the worker has all of them. */
@@ -23,14 +29,18 @@ export class LogClient {
   private readonly watchers = new Set<() => void>();
   private readonly waiting = new Map<number, (found: number[]) => void>();
   private readonly placing = new Map<number, (line: number) => void>();
-  private onBlob: ((blob: Blob) => void) | undefined;
+  private readonly downloads = new Map<number, Download>();
   private next = 1;
-  private view: LogView = { lines: 0, bytes: 0, total: 0, skipped: 0, state: "loading", failed: undefined };
+  private view: LogView = { lines: 0, bytes: 0, total: 0, skipped: 0, state: "loading", trouble: undefined };
   private readonly hide = () => this.send({ type: "seen", seen: !document.hidden });
 
   constructor(task: string, attempt: string, live: boolean) {
     this.worker = new Worker(new URL("./log.worker.ts", import.meta.url), { type: "module" });
     this.worker.addEventListener("message", (event: MessageEvent<FromLog>) => this.hear(event.data));
+    // Its file did not come, or it broke: there will be no more lines.
+    this.worker.addEventListener("error", () =>
+      this.change({ ...this.view, trouble: { status: 0, final: true } }),
+    );
     this.send({ type: "open", task, attempt, live, headers: sessionHeaders() });
     document.addEventListener("visibilitychange", this.hide);
   }
@@ -76,11 +86,16 @@ export class LogClient {
     return new Promise((resolve) => this.placing.set(id, resolve));
   }
 
+  /** All of it, or a problem that says why it is not to be had. */
   blob(): Promise<Blob> {
-    this.send({ type: "blob" });
-    return new Promise((resolve) => {
-      this.onBlob = resolve;
-    });
+    const id = this.next++;
+    this.send({ type: "blob", id });
+    return new Promise((resolve, reject) => this.downloads.set(id, { resolve, reject }));
+  }
+
+  /** Reads on now, instead of after the pause or not at all. */
+  retry(): void {
+    this.send({ type: "retry" });
   }
 
   private search(words: string[]): Promise<number[]> {
@@ -103,8 +118,8 @@ export class LogClient {
           this.send({ type: "lines", page: last });
           this.asked.add(last);
         }
-        const { lines, bytes, total, skipped, state } = message;
-        this.change({ lines, bytes, total, skipped, state, failed: undefined });
+        const { lines, bytes, total, skipped, state, trouble } = message;
+        this.change({ lines, bytes, total, skipped, state, trouble });
         break;
       }
       case "lines":
@@ -126,10 +141,12 @@ export class LogClient {
         this.placing.delete(message.id);
         break;
       case "blob":
-        this.onBlob?.(message.blob);
+        this.downloads.get(message.id)?.resolve(message.blob);
+        this.downloads.delete(message.id);
         break;
-      case "failed":
-        this.change({ ...this.view, failed: message.status });
+      case "broken":
+        this.downloads.get(message.id)?.reject(Problem.brokenOff(message.status));
+        this.downloads.delete(message.id);
         break;
     }
   }

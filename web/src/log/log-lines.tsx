@@ -2,6 +2,7 @@ import { memo, useCallback, useEffect, useLayoutEffect, useRef, useState } from 
 import { cx } from "../ui/cx";
 import { piecesOf } from "./ansi";
 import type { LogClient, LogView } from "./client";
+import { Marked } from "./marked";
 import { placeOf, scrollTo } from "./scroll";
 
 /** A wish to see a line; `count` tells two wishes for one line apart. */
@@ -91,44 +92,56 @@ export function LogLines({
   for (let index = place.first; index < place.end; index += 1) lines.push(index);
   const digits = String(view.lines).length;
   return (
-    <div
-      ref={box}
-      tabIndex={0}
-      role="region"
-      aria-label="Lines of the log"
-      className="log focus-inset relative min-h-64 flex-1 overflow-auto bg-surface font-mono text-xs"
-      onScroll={(event) => {
-        const { scrollTop, scrollHeight, clientHeight } = event.currentTarget;
-        setScroll(scrollTop);
-        if (bySelf.current) {
-          bySelf.current = false;
-          return;
-        }
-        const atEnd = scrollTop + clientHeight >= scrollHeight - END_PX;
-        if (atEnd !== follow && view.state !== "complete") onFollow(atEnd);
-        else if (follow && !atEnd) onFollow(false);
-      }}
-    >
-      <div className="absolute inset-x-0 top-0" style={{ height: place.height }} />
+    <>
+      {marked !== undefined && (
+        <Marked
+          line={marked}
+          last={view.lines}
+          onMark={(line) => {
+            onMark(line);
+            bring(scrollTo(line - 1, view.lines, ROW_PX, height));
+          }}
+        />
+      )}
       <div
-        ref={block}
-        className={cx("absolute top-0 left-0 will-change-transform", wrap ? "w-full" : "min-w-full w-max")}
+        ref={box}
+        tabIndex={0}
+        role="region"
+        aria-label="Lines of the log"
+        className="log focus-inset relative min-h-64 flex-1 overflow-auto bg-surface font-mono text-xs"
+        onScroll={(event) => {
+          const { scrollTop, scrollHeight, clientHeight } = event.currentTarget;
+          setScroll(scrollTop);
+          if (bySelf.current) {
+            bySelf.current = false;
+            return;
+          }
+          const atEnd = scrollTop + clientHeight >= scrollHeight - END_PX;
+          if (atEnd !== follow && view.state !== "complete") onFollow(atEnd);
+          else if (follow && !atEnd) onFollow(false);
+        }}
       >
-        {lines.map((index) => (
-          <Line
-            key={index}
-            index={index}
-            text={client.line(index)}
-            digits={digits}
-            wrap={wrap}
-            word={word}
-            isHit={hit === index}
-            isMarked={marked === index + 1}
-            onMark={mark}
-          />
-        ))}
+        <div className="absolute inset-x-0 top-0" style={{ height: place.height }} />
+        <div
+          ref={block}
+          className={cx("absolute top-0 left-0 will-change-transform", wrap ? "w-full" : "min-w-full w-max")}
+        >
+          {lines.map((index) => (
+            <Line
+              key={index}
+              index={index}
+              text={client.line(index)}
+              digits={digits}
+              wrap={wrap}
+              word={word}
+              isHit={hit === index}
+              isMarked={marked === index + 1}
+              onMark={mark}
+            />
+          ))}
+        </div>
       </div>
-    </div>
+    </>
   );
 }
 

@@ -18,6 +18,7 @@ import { Input } from "../ui/field";
 import { tellProblem } from "../ui/toast";
 import { LogClient, type LogView as View } from "./client";
 import { type Jump, LogLines } from "./log-lines";
+import { TroubleBar, TroublePage } from "./trouble";
 
 /** Search again this long after the last key or growth, in milliseconds. */
 const SEARCH_MS = 150;
@@ -181,13 +182,7 @@ function Loaded({
           >
             Follow
           </Button>
-          <Button
-            size="sm"
-            look="quiet"
-            icon={<Download className="size-3.5" />}
-            label="Download the log"
-            onClick={() => void download(client, name)}
-          />
+          <DownloadButton client={client} name={name} />
         </span>
       </div>
       {view.skipped > 0 && (
@@ -196,10 +191,9 @@ function Loaded({
           counted from here.
         </p>
       )}
-      {view.failed !== undefined && view.lines === 0 ? (
-        <Empty title="The log cannot be read" className="flex-1">
-          {view.failed === 0 ? "The server does not answer." : `The server answered with ${view.failed}.`}
-        </Empty>
+      {view.lines > 0 && <TroubleBar trouble={view.trouble} onRetry={() => client.retry()} />}
+      {view.trouble && view.lines === 0 ? (
+        <TroublePage trouble={view.trouble} onRetry={() => client.retry()} />
       ) : view.lines === 0 && view.state !== "loading" ? (
         <Empty title={view.state === "complete" ? "The log is empty" : "No output yet"} className="flex-1">
           {view.state !== "complete" && "What the agent writes appears here as it comes."}
@@ -335,10 +329,25 @@ function Status({ view }: { view: View }) {
   );
 }
 
-async function download(client: LogClient, name: string): Promise<void> {
-  try {
-    saveBlob(await client.blob(), name);
-  } catch (error) {
-    tellProblem("The log could not be downloaded", error);
-  }
+function DownloadButton({ client, name }: { client: LogClient; name: string }) {
+  const [busy, setBusy] = useState(false);
+  const download = async () => {
+    setBusy(true);
+    try {
+      saveBlob(await client.blob(), name);
+    } catch (error) {
+      tellProblem("The log could not be downloaded", error);
+    }
+    setBusy(false);
+  };
+  return (
+    <Button
+      size="sm"
+      look="quiet"
+      icon={<Download className="size-3.5" />}
+      label="Download the log"
+      busy={busy}
+      onClick={() => void download()}
+    />
+  );
 }

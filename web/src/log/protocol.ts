@@ -4,7 +4,10 @@ export type ToLog =
   | { type: "lines"; page: number }
   | { type: "find"; id: number; words: string[] }
   | { type: "at"; id: number; byte: number }
-  | { type: "blob" }
+  /** All of it, the part that is not here too. */
+  | { type: "blob"; id: number }
+  /** Tries now what waits for its next try, or what was refused. */
+  | { type: "retry" }
   /** A page that is not seen holds no connection. */
   | { type: "seen"; seen: boolean };
 
@@ -19,14 +22,25 @@ export type FromLog =
       /** Bytes at the beginning that are not kept, because the log is too large. */
       skipped: number;
       state: LogState;
+      /** What went wrong last, until it is well again. */
+      trouble: Trouble | undefined;
     }
   | { type: "lines"; page: number; lines: string[] }
   | { type: "found"; id: number; lines: Uint32Array<ArrayBuffer> }
   | { type: "at"; id: number; line: number }
-  | { type: "blob"; blob: Blob }
-  | { type: "failed"; status: number };
+  | { type: "blob"; id: number; blob: Blob }
+  /** There is no such blob: it broke off, or the server refused with a status. */
+  | { type: "broken"; id: number; status: number };
 
 export type LogState = "loading" | "live" | "cut" | "complete";
+
+/** Why the log is not read any further at the moment. */
+export interface Trouble {
+  /** Status of a refusal; 0 when no answer came, or not all of it. */
+  status: number;
+  /** Whether it is not tried again by itself. */
+  final: boolean;
+}
 
 /** Lines that are asked for together. */
 export const PAGE_LINES = 200;

@@ -3,7 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { Bot, Pause, Play, Trash2 } from "lucide-react";
 import { useMemo, useState } from "react";
 import { api } from "../api/client";
-import { agents as agentsQuery, attempts, clusters, keys, tasksIn } from "../api/queries";
+import { agents as agentsQuery, attempts, clusters, keys, tasksIn, UNTOLD } from "../api/queries";
 import type { Agent, Task } from "../api/types";
 import { useLab } from "../shell/lab";
 import { useTitle } from "../shell/title";
@@ -24,8 +24,9 @@ import { tell, tellProblem } from "../ui/toast";
 export function AgentsPage() {
   useTitle("Agents");
   const { org } = useLab();
-  const query = useQuery(agentsQuery(org));
-  const places = useQuery(clusters(org));
+  // An agent that is gone tells nobody.
+  const query = useQuery({ ...agentsQuery(org), ...UNTOLD });
+  const places = useQuery({ ...clusters(org), ...UNTOLD });
   const running = useQuery(tasksIn(org, ["running", "integrating"]));
   const byAttempt = useMemo(
     () =>
@@ -36,6 +37,9 @@ export function AgentsPage() {
       ),
     [running.data],
   );
+  // An attempt of no task verifies a merge; as long as not all tasks are known it may be anything.
+  const knowsAll = running.isSuccess && !running.isFetching && !running.data.more;
+  const other = knowsAll ? "verifies a merge" : running.isError ? "busy; on what could not be read" : "busy";
   const online = query.data?.filter((agent) => agent.online) ?? [];
   return (
     <>
@@ -69,7 +73,7 @@ export function AgentsPage() {
               ) : (
                 <ul className="divide-y divide-line">
                   {sorted(list).map((agent) => (
-                    <AgentRow key={agent.id} agent={agent} byAttempt={byAttempt} />
+                    <AgentRow key={agent.id} agent={agent} byAttempt={byAttempt} other={other} />
                   ))}
                 </ul>
               )
@@ -84,10 +88,10 @@ export function AgentsPage() {
                   <li key={cluster.name} className="flex flex-wrap items-center gap-x-4 gap-y-1 px-4 py-2.5">
                     <span className="font-medium">{cluster.name}</span>
                     <Tag>{cluster.runtime}</Tag>
-                    <span className="text-ink-2">
-                      {cluster.capacity > 0 && `${cluster.agents} of `}
-                      {count(cluster.capacity > 0 ? cluster.capacity : cluster.agents, "agent")}
-                    </span>
+                    <span className="text-ink-2">{count(cluster.agents, "agent")} online</span>
+                    {cluster.capacity > 0 && (
+                      <span className="text-xs text-ink-3">the server starts {cluster.capacity} itself</span>
+                    )}
                     <span className="text-xs text-ink-3">
                       isolation: {cluster.isolation}
                       {cluster.isolation === "process" && ", which is policy, not protection"}
@@ -111,7 +115,16 @@ function sorted(list: readonly Agent[]): Agent[] {
   );
 }
 
-function AgentRow({ agent, byAttempt }: { agent: Agent; byAttempt: ReadonlyMap<string, Task> }) {
+function AgentRow({
+  agent,
+  byAttempt,
+  other,
+}: {
+  agent: Agent;
+  byAttempt: ReadonlyMap<string, Task>;
+  /** What it does in an attempt that is of none of the tasks. */
+  other: string;
+}) {
   const { org, notAdmin } = useLab();
   const client = useQueryClient();
   const [asks, setAsks] = useState(false);
@@ -171,7 +184,7 @@ function AgentRow({ agent, byAttempt }: { agent: Agent; byAttempt: ReadonlyMap<s
               <Work key={id} org={org} task={task} attempt={id} />
             ) : (
               <li key={id} className="text-xs text-ink-3">
-                verifies a merge
+                {other}
               </li>
             );
           })}
@@ -203,7 +216,7 @@ function AgentRow({ agent, byAttempt }: { agent: Agent; byAttempt: ReadonlyMap<s
           icon={<Trash2 className="size-3.5" />}
           label={`Remove ${agent.name}`}
           blocked={
-            notAdmin ??
+            notAdmin ||
             (agent.attempts.length > 0
               ? `It holds ${count(agent.attempts.length, "attempt")}: drain it, and wait until they end`
               : undefined)
@@ -257,7 +270,7 @@ function Work({ org, task, attempt }: { org: string; task: Task; attempt: string
   return (
     <li className="flex min-w-0 items-center gap-2 text-xs">
       <StateIcon state={task.state} className="size-3" />
-      <TaskLink org={org} task={task} className="truncate hover:underline" />
+      <TaskLink org={org} task={task} className="tap-text truncate hover:underline" />
       {live && <span className="shrink-0 text-ink-3">{attemptWords(live)}</span>}
       <Link
         to="/o/$org/tasks/$task"

@@ -1,15 +1,15 @@
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { type InfiniteData, useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
-import { Download, ScrollText } from "lucide-react";
+import { ArrowUp, Download, ScrollText } from "lucide-react";
 import { useEffect, useState } from "react";
-import { type AuditFilter, auditPage, keys } from "../api/queries";
-import type { AuditEntry } from "../api/types";
+import { type AuditFilter, auditPage, keys, UNTOLD } from "../api/queries";
+import type { AuditEntry, Page } from "../api/types";
 import { saveBlob } from "../files/save";
 import type { AuditSearch } from "../search";
 import { useLab } from "../shell/lab";
 import { useTitle } from "../shell/title";
 import { Person } from "../tasks/person";
-import { shortId } from "../text/words";
+import { count, shortId } from "../text/words";
 import { Ask } from "../ui/ask";
 import { Button } from "../ui/button";
 import { Empty } from "../ui/empty";
@@ -38,6 +38,7 @@ export function AuditPage() {
     staleTime: 0,
   });
   const found = query.data?.pages.flatMap((page) => page.items) ?? [];
+  const news = useNews(org, filter, query.isPlaceholderData ? undefined : query.data?.pages[0]);
   const filtered = Object.keys(search).length > 0;
   return (
     <>
@@ -48,6 +49,7 @@ export function AuditPage() {
       >
         <Filters search={search} />
       </PageHead>
+      {news && <News {...news} />}
       <Ask query={query}>
         {() =>
           found.length === 0 ? (
@@ -105,6 +107,47 @@ export function AuditPage() {
   );
 }
 
+/** Entries that came after those that are shown. What one reads stays where it is until they are wanted. */
+function useNews(org: string, filter: AuditFilter, shown: Page<AuditEntry> | undefined) {
+  const client = useQueryClient();
+  const newest = useQuery({
+    queryKey: [...keys.auditNews(org), filter],
+    queryFn: () => auditPage(org, filter, undefined, SHOWN),
+    enabled: shown !== undefined,
+    initialData: shown,
+    ...UNTOLD,
+  }).data;
+  if (!newest || !shown) return undefined;
+  const last = shown.items[0]?.seq ?? 0;
+  const fresh = newest.items.filter((entry) => entry.seq > last).length;
+  if (fresh === 0) return undefined;
+  const show = () => {
+    client.setQueryData<InfiniteData<Page<AuditEntry>, string | undefined>>(keys.audit(org, filter), {
+      pages: [newest],
+      pageParams: [undefined],
+    });
+    scrollTo({ top: 0 });
+  };
+  return { fresh, more: fresh === newest.items.length && Boolean(newest.next), show };
+}
+
+/** Lies over the page, so that nothing moves when it comes. */
+function News({ fresh, more, show }: { fresh: number; more: boolean; show: () => void }) {
+  return (
+    <div role="status" className="sticky top-2 z-10 flex h-0 items-start justify-center">
+      <Button
+        size="sm"
+        look="primary"
+        icon={<ArrowUp className="size-3.5" />}
+        onClick={show}
+        className="enter mt-1 shadow-pop"
+      >
+        {`${count(fresh, "new entry", "new entries")}${more ? " or more" : ""}`}
+      </Button>
+    </div>
+  );
+}
+
 function Target({ org, id }: { org: string; id: string }) {
   if (!id.startsWith("task_")) return <span title={id}>{shortId(id)}</span>;
   return (
@@ -112,7 +155,7 @@ function Target({ org, id }: { org: string; id: string }) {
       to="/o/$org/tasks/$task"
       params={{ org, task: id }}
       title={id}
-      className="text-accent hover:underline"
+      className="tap-text text-accent hover:underline"
     >
       {shortId(id)}
     </Link>

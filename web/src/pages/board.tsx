@@ -2,7 +2,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { Columns3, FilterX, Rows3, Search, SquareKanban } from "lucide-react";
 import { useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
-import { projects } from "../api/queries";
+import { ASIDE, projects } from "../api/queries";
 import { STATES, type State, type Task } from "../api/types";
 import type { BoardSearch } from "../search";
 import { useLab } from "../shell/lab";
@@ -11,7 +11,7 @@ import { useTitle } from "../shell/title";
 import { BoardColumns } from "../tasks/board-columns";
 import { BoardTable, useProjectNames } from "../tasks/board-table";
 import { BulkBar } from "../tasks/bulk-bar";
-import { BOARD_TASKS_MAX, boardTasks } from "../tasks/collection";
+import { boardTasks } from "../tasks/collection";
 import { columnsOf, filterTasks, groupTasks } from "../tasks/filter";
 import { count } from "../text/words";
 import { Ask } from "../ui/ask";
@@ -84,9 +84,10 @@ export function BoardPage() {
           query.data && (
             <span aria-live="polite">
               {filtered ? `${found.length.toLocaleString()} of ` : ""}
+              {query.data.cut && "the newest "}
               {count(query.data.tasks.length, "task")}
-              {!query.data.complete && ", reading more…"}
-              {query.data.cut && `; the newest ${BOARD_TASKS_MAX.toLocaleString()} are shown`}
+              {!query.data.complete &&
+                (query.isError ? ", and more that could not be read" : ", reading more…")}
             </span>
           )
         }
@@ -188,7 +189,7 @@ function Filters({
   filtered: boolean;
 }) {
   const { org } = useLab();
-  const known = useQuery(projects(org)).data ?? [];
+  const known = useQuery({ ...projects(org), ...ASIDE }).data ?? [];
   const on = new Set(search.states?.split(",") ?? []);
   const toggle = (state: State) => {
     const next = new Set(on);

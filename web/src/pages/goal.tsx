@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { ChartNoAxesGantt, GitBranch, Hourglass, ListTree, Network, X } from "lucide-react";
 import { lazy, Suspense, useCallback, useMemo, useState } from "react";
-import { conflicts, plans, task as taskQuery, tasksOfGoal } from "../api/queries";
+import { ASIDE, conflicts, plans, task as taskQuery, tasksOfGoal } from "../api/queries";
 import { STATES, type State, type Task, type TaskDetail } from "../api/types";
 import { edgesOf } from "../graph/edges";
 import { nodesOf } from "../graph/model";
@@ -17,7 +17,7 @@ import { GoalList } from "../tasks/goal-list";
 import { GoalTimeline } from "../tasks/goal-timeline";
 import { Meets } from "../tasks/meets";
 import { TaskLink } from "../tasks/row";
-import { Words } from "../tasks/words";
+import { TaskName, Words } from "../tasks/words";
 import { count } from "../text/words";
 import { Ask } from "../ui/ask";
 import { Button } from "../ui/button";
@@ -58,15 +58,15 @@ function Page({
 }) {
   const { org } = useLab();
   const { view: asked, task: selected, plan: revision } = route.useSearch();
-  const planned = useQuery({ ...plans(goal.id), enabled: goal.kind === "composite" });
+  const planned = useQuery({ ...plans(goal.id), ...ASIDE, enabled: goal.kind === "composite" });
   const revisions = planned.data ?? [];
   // A goal that waits for its plan's approval has nothing else to show.
   const view =
     asked ?? (goal.state === "draft" && revisions.length > 0 ? "plan" : narrow() ? "list" : "graph");
   const navigate = useNavigate({ from: "/o/$org/goals/$goal" });
   const nodes = useMemo(() => (tasks ? nodesOf(tasks, goal.id) : []), [tasks, goal.id]);
-  const edges = useQuery({ ...edgesOf(goal.id), enabled: goal.kind === "composite" });
-  const found = useQuery({ ...conflicts(goal.id), enabled: goal.kind === "composite" }).data;
+  const edges = useQuery({ ...edgesOf(goal.id), ...ASIDE, enabled: goal.kind === "composite" });
+  const found = useQuery({ ...conflicts(goal.id), ...ASIDE, enabled: goal.kind === "composite" }).data;
   const meetings = useMemo(
     () =>
       (found ?? []).map(({ first, second, paths }) => ({ first: first.task, second: second.task, paths })),
@@ -102,7 +102,7 @@ function Page({
             <TaskLink
               org={org}
               task={{ ...goal, parent: goal.id }}
-              className="font-medium text-accent hover:underline"
+              className="tap-text font-medium text-accent hover:underline"
             >
               Log, changes and proof
             </TaskLink>
@@ -110,7 +110,7 @@ function Page({
               to="/o/$org/admin/policy"
               params={{ org }}
               search={{ goal: goal.id }}
-              className="font-medium text-accent hover:underline"
+              className="tap-text font-medium text-accent hover:underline"
             >
               Policy
             </Link>
@@ -325,7 +325,7 @@ function Peek({ org, id, onClose }: { org: string; id: string; onClose: () => vo
                 <ul className="flex flex-col gap-1">
                   {task.depends_on.slice(0, 8).map((one) => (
                     <li key={one} className="min-w-0">
-                      <Words org={org} text={one} />
+                      <TaskName org={org} id={one} alone />
                     </li>
                   ))}
                 </ul>

@@ -1,5 +1,6 @@
-import { Link } from "@tanstack/react-router";
+import { Link, useRouter } from "@tanstack/react-router";
 import { Compass } from "lucide-react";
+import { Problem } from "../api/problem";
 import { useTitle } from "../shell/title";
 import { Empty, Failed } from "../ui/empty";
 
@@ -13,7 +14,7 @@ export function NotFound() {
         icon={<Compass />}
         title="This address leads nowhere"
         action={
-          <Link to="/" className="font-medium text-accent underline underline-offset-2">
+          <Link to="/" className="tap-text font-medium text-accent underline underline-offset-2">
             Go to the overview
           </Link>
         }
@@ -24,12 +25,29 @@ export function NotFound() {
   );
 }
 
-/** A page that could not be shown. */
-export function RouteFailed({ error, reset }: { error: unknown; reset?: () => void }) {
+/** What a failed import is, in words. */
+const NO_CODE = new Problem({
+  status: 0,
+  code: "no_code",
+  title: "This page did not load",
+  detail: "The server does not answer, or it has a newer dashboard by now.",
+  help: "Try again: the dashboard is loaded anew as soon as the server answers.",
+  request_id: "",
+});
+
+/** A page that could not be shown: the server refused what it needs, or its code did not come. */
+export function RouteFailed({ error }: { error: unknown }) {
   useTitle("Error");
+  const router = useRouter();
+  const retry = async () => {
+    if (error instanceof Problem) return router.invalidate();
+    // Code that is missing is that of an older build: all of it is loaded anew, if there is a server.
+    const health = await fetch("/api/health").catch(() => undefined);
+    if (health?.ok) location.reload();
+  };
   return (
     <main className="grid min-h-[70vh] place-items-center">
-      <Failed page error={error} retry={() => (reset ? reset() : location.reload())} />
+      <Failed page error={error instanceof TypeError ? NO_CODE : error} retry={() => void retry()} />
     </main>
   );
 }

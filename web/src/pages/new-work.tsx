@@ -3,7 +3,7 @@ import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { FileJson, GitBranch, Network, Type } from "lucide-react";
 import { type FormEvent, type ReactNode, useState } from "react";
 import { Problem } from "../api/problem";
-import { projects } from "../api/queries";
+import { ASIDE, projects } from "../api/queries";
 import { useLab } from "../shell/lab";
 import { useTitle } from "../shell/title";
 import { Button } from "../ui/button";
@@ -140,7 +140,7 @@ interface Part {
 
 function Wanted({ form, change, faults }: Part) {
   const { org } = useLab();
-  const known = useQuery(projects(org)).data ?? [];
+  const known = useQuery({ ...projects(org), ...ASIDE }).data ?? [];
   return (
     <>
       {form.mode === "graph" && (
@@ -217,7 +217,9 @@ function Steps({ form, change, faults }: Part) {
         onChange={(steps) => change({ steps })}
         more={(step, number, set) => (
           <details open={Boolean(step.goal || step.script)}>
-            <summary className="text-xs text-ink-3 hover:text-ink">Words and script of its own</summary>
+            <summary className="text-xs text-ink-3 hover:text-ink pointer-coarse:leading-11">
+              Words and script of its own
+            </summary>
             <div className="mt-2 grid gap-2 sm:grid-cols-2">
               <Textarea
                 aria-label={`Words of task ${number}`}

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { Gauge, PencilLine } from "lucide-react";
-import { policy, projects } from "../api/queries";
+import { ASIDE, policy, projects, UNTOLD } from "../api/queries";
 import type { PolicyRevision, PolicyView } from "../api/types";
 import { EditPolicy } from "../policy/edit";
 import { GROUPS } from "../policy/fields";
@@ -26,8 +26,9 @@ export function PolicyPage() {
   const { org, readOnly, notAdmin } = useLab();
   const { project, goal, edit } = route.useSearch();
   const navigate = useNavigate({ from: "/o/$org/admin/policy" });
-  const known = useQuery(projects(org)).data ?? [];
-  const query = useQuery(policy(org, project, goal));
+  const known = useQuery({ ...projects(org), ...ASIDE }).data ?? [];
+  // How much runs is told by no event. What is being edited stays as it was read.
+  const query = useQuery({ ...policy(org, project, goal), ...(edit ? {} : UNTOLD) });
   const of = goal ? { goal } : project ? { project } : {};
   return (
     <>

@@ -58,7 +58,7 @@ function Page({ project }: { project: Project }) {
     <>
       <PageHead
         before={
-          <Link to="/o/$org/projects" params={{ org }} className="hover:text-ink hover:underline">
+          <Link to="/o/$org/projects" params={{ org }} className="tap-text hover:text-ink hover:underline">
             Projects
           </Link>
         }
@@ -81,7 +81,7 @@ function Page({ project }: { project: Project }) {
               to="/o/$org/admin/policy"
               params={{ org }}
               search={{ project: project.id }}
-              className="font-medium text-accent hover:underline"
+              className="tap-text font-medium text-accent hover:underline"
             >
               Policy
             </Link>
@@ -300,7 +300,7 @@ function Patches({
               {data.items.map((patch) => (
                 <li
                   key={patch.id}
-                  className="relative flex flex-wrap items-center gap-x-3 gap-y-1 px-4 py-2.5 transition-colors hover:bg-hover"
+                  className="tap relative flex flex-wrap items-center gap-x-3 gap-y-1 px-4 py-2.5 transition-colors hover:bg-hover"
                 >
                   <Tag hue={PATCH_HUE[patch.state]}>{patch.state}</Tag>
                   <Link
@@ -334,7 +334,15 @@ function Train({ project }: { project: Project }) {
   const { org } = useLab();
   const query = useQuery(tasksOfProject(org, project.id, ["integrating"]));
   return (
-    <Section title="In the train" note="results on their way into their targets, oldest first" flush>
+    <Section
+      title="In the train"
+      note={
+        query.data?.more
+          ? `the newest ${query.data.items.length} results on their way into their targets, oldest first`
+          : "results on their way into their targets, oldest first"
+      }
+      flush
+    >
       <Ask query={query}>
         {(data) =>
           data.items.length === 0 ? (
@@ -361,7 +369,11 @@ function TrainRow({ org, task }: { org: string; task: Task }) {
       <span title={stateWords(task)}>
         <StateIcon state={task.state} />
       </span>
-      <TaskLink org={org} task={task} className="min-w-0 flex-1 truncate font-medium hover:underline" />
+      <TaskLink
+        org={org}
+        task={task}
+        className="tap-text min-w-0 flex-1 truncate font-medium hover:underline"
+      />
       {candidate ? (
         <Tag hue={CANDIDATE_HUE[candidate.state]}>{CANDIDATE_WORD[candidate.state]}</Tag>
       ) : (

@@ -33,7 +33,7 @@ export function ProjectsPage() {
                   {list.map((project) => (
                     <li
                       key={project.id}
-                      className="relative flex flex-wrap items-center gap-x-4 gap-y-1 px-4 py-3 transition-colors hover:bg-hover"
+                      className="tap relative flex flex-wrap items-center gap-x-4 gap-y-1 px-4 py-3 transition-colors hover:bg-hover"
                     >
                       <FolderGit2 className="size-4 text-ink-3" aria-hidden="true" />
                       <Link

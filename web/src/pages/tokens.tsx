@@ -4,7 +4,7 @@ import { Check, KeyRound, Plus } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import { api, body } from "../api/client";
 import { asProblem } from "../api/problem";
-import { keys, tokens } from "../api/queries";
+import { keys, tokens, UNTOLD } from "../api/queries";
 import type { NewToken, Token } from "../api/types";
 import { useLab } from "../shell/lab";
 import { useTitle } from "../shell/title";
@@ -48,7 +48,7 @@ export function TokensPage() {
   const { org, principal, notAdmin } = useLab();
   const { show } = route.useSearch();
   const navigate = useNavigate({ from: "/o/$org/admin/tokens" });
-  const query = useQuery(tokens(org));
+  const query = useQuery({ ...tokens(org), ...UNTOLD });
   const [making, setMaking] = useState(false);
   const [revoking, setRevoking] = useState<Token>();
   const now = useNow(60_000);

@@ -33,14 +33,15 @@ export function NoticeWatcher() {
   const navigate = useNavigate();
   const pathname = useLocation({ select: (at) => at.pathname });
   const { items, query } = useInbox(org);
-  const known = useRef<{ org: string; ids: Set<string> } | null>(null);
+  const known = useRef<{ org: string; ids: Set<string>; from: string } | null>(null);
   useEffect(() => {
     if (!query.data) return;
     const ids = new Set(items.map((item) => item.task.id));
     const before = known.current;
-    known.current = { org, ids };
+    known.current = { org, ids, from: query.data.more ? (query.data.items.at(-1)?.id ?? "") : "" };
     if (before?.org !== org) return;
-    const fresh = items.filter(({ task }) => !before.ids.has(task.id));
+    // What only comes into sight because newer tasks have left a cut list has waited all the time.
+    const fresh = items.filter(({ task }) => !before.ids.has(task.id) && task.id > before.from);
     if (!document.hidden) {
       tellInPage(fresh, pathname);
       return;

@@ -11,6 +11,7 @@ import { NoticeWatcher } from "./notices";
 import { suspendShortcuts, useShortcuts } from "./shortcuts";
 import { Sidebar } from "./sidebar";
 import { StaleBanner } from "./stale";
+import { UnreadBanner } from "./unread";
 
 const Palette = lazy(() => import("./palette"));
 const Help = lazy(() => import("./help"));
@@ -70,19 +71,20 @@ export function Shell() {
         <div className="hidden border-r border-line md:block">
           <div className="sticky top-0 h-dvh">{sidebar}</div>
         </div>
-        <div className="flex items-center gap-2 border-b border-line bg-surface px-2 py-1 md:hidden">
+        <header className="flex items-center gap-2 border-b border-line bg-surface px-2 py-1 md:hidden">
           <Button
             look="quiet"
             icon={<MenuIcon className="size-4.5" />}
             label="Menu"
             onClick={() => setOver("menu")}
           />
-          <Link to="/o/$org" params={{ org }} className="flex items-center gap-2 font-semibold">
+          <Link to="/o/$org" params={{ org }} className="tap flex items-center gap-2 font-semibold">
             <Mark /> devlab
           </Link>
-        </div>
+        </header>
         <div className="flex min-h-0 min-w-0 flex-1 flex-col">
           <StaleBanner />
+          <UnreadBanner />
           <main id="main" tabIndex={-1} className="flex min-w-0 flex-1 flex-col outline-none">
             <Suspense fallback={<Skeleton rows={8} className="max-w-lg" />}>
               <Outlet />

@@ -70,7 +70,7 @@ export function Sidebar({
         />
       </div>
       <nav aria-label="Pages" className="flex flex-col gap-px" onClickCapture={onGo}>
-        <Item to="/o/$org" params={params} icon={<Inbox />} exact count={waiting} strong>
+        <Item to="/o/$org" params={params} icon={<Inbox />} exact count={waiting} more={inbox.more} strong>
           Overview
         </Item>
         <Item to="/o/$org/board" params={params} icon={<SquareKanban />}>
@@ -128,6 +128,7 @@ function Item({
   icon,
   children,
   count,
+  more = false,
   about = "waiting for you",
   strong = false,
   exact = false,
@@ -136,6 +137,8 @@ function Item({
   icon: ReactNode;
   children: ReactNode;
   count?: number | undefined;
+  /** There are more than that. */
+  more?: boolean;
   about?: string;
   strong?: boolean;
   exact?: boolean;
@@ -155,7 +158,7 @@ function Item({
             strong ? "bg-amber-soft font-semibold text-amber" : "text-ink-3",
           )}
         >
-          {count > 99 ? "99+" : count}
+          {count > 99 ? "99+" : `${count}${more ? "+" : ""}`}
           <span className="sr-only"> {about}</span>
         </span>
       ) : null}

@@ -101,7 +101,7 @@ function Row({ artifact, open: first }: { artifact: Artifact; open: boolean }) {
             icon={<Download className="size-3.5" />}
             label={`Download ${artifact.path}`}
             blocked={gone && "Its bytes are gone, by the rules of retention."}
-            onClick={() => void save(path, name)}
+            onClick={() => void save(path, name, artifact.size)}
           />
         </span>
       </div>

@@ -56,7 +56,7 @@ export function AttemptList({
             to="/o/$org/tasks/$task"
             params={{ org, task: task.id }}
             search={{ tab: "log", attempt: attempt.id }}
-            className="font-medium hover:underline"
+            className="tap-text font-medium hover:underline"
           >
             {nameOf(attempt)}
           </Link>

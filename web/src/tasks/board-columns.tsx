@@ -3,6 +3,7 @@ import { type KeyboardEvent, useLayoutEffect, useRef } from "react";
 import type { Task } from "../api/types";
 import { useShortcuts } from "../shell/shortcuts";
 import { cx } from "../ui/cx";
+import { Tick } from "../ui/field";
 import { STATE_WORD, StateIcon, Tag, WAIT_WORD } from "../ui/state";
 import { Ago } from "../ui/time";
 import { useProjectNames } from "./board-table";
@@ -204,15 +205,15 @@ function Card({
         {task.attempts > 1 && <span className="shrink-0">try {task.attempts}</span>}
         <Ago at={task.updated_at} className="ml-auto shrink-0" />
       </div>
-      <input
-        type="checkbox"
+      <Tick
         tabIndex={-1}
-        aria-label={`Select ${task.title}`}
+        label={`Select ${task.title}`}
         checked={selected}
         onChange={(event) => onChoose(event.target.checked)}
         className={cx(
-          "z-1 absolute top-2.5 right-2.5 size-3.5 accent-accent",
-          !selected && "opacity-0 group-focus-within:opacity-100 group-hover:opacity-100",
+          "absolute top-0 right-0 z-1 size-8.5 pointer-coarse:size-11",
+          !selected &&
+            "opacity-0 group-focus-within:opacity-100 group-hover:opacity-100 pointer-coarse:opacity-100",
         )}
       />
     </article>
@@ -225,7 +226,7 @@ function CardLink({ org, task }: { org: string; task: Task }) {
       org={org}
       task={task}
       card
-      className="line-clamp-2 pr-5 leading-snug outline-none after:absolute after:inset-0 after:rounded-md focus-visible:after:outline-2 focus-visible:after:outline-focus"
+      className="line-clamp-2 pr-5 leading-snug pointer-coarse:pr-8 outline-none after:absolute after:inset-0 after:rounded-md focus-visible:after:outline-2 focus-visible:after:outline-focus"
     >
       {task.title}
     </TaskLink>

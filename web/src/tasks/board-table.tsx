@@ -8,16 +8,19 @@ import type { Task } from "../api/types";
 import type { BOARD_SORTS } from "../search";
 import { useShortcuts } from "../shell/shortcuts";
 import { cx } from "../ui/cx";
+import { Tick } from "../ui/field";
 import { StateIcon, stateWords, Tag } from "../ui/state";
 import { Ago } from "../ui/time";
+import { rowPx } from "../ui/touch";
 import type { Group } from "./filter";
 import { TaskLink } from "./row";
 
 type Sort = (typeof BOARD_SORTS)[number];
 
-const ROW_PX = 36;
+const ROW_PX = rowPx(36);
+const BAR_PX = 64;
 const GRID =
-  "grid grid-cols-[40px_24px_minmax(0,1fr)_84px] items-center sm:grid-cols-[40px_150px_minmax(0,1fr)_120px_72px_84px_96px]";
+  "grid grid-cols-[44px_24px_minmax(0,1fr)_84px] items-center sm:grid-cols-[44px_150px_minmax(0,1fr)_120px_72px_84px_96px]";
 
 /** One dense line for each task; only those in sight are in the page. */
 export function BoardTable({
@@ -50,6 +53,8 @@ export function BoardTable({
     getScrollElement: () => place.current,
     estimateSize: () => ROW_PX,
     overscan: 12,
+    // What can be done to the selected ones lies over the end.
+    paddingEnd: selected.size > 0 ? BAR_PX : 0,
     getItemKey: (index) => {
       const line = lines[index];
       return typeof line === "number" ? (tasks[line]?.id ?? index) : `group ${line?.key ?? index}`;
@@ -134,12 +139,14 @@ export function BoardTable({
       <div
         role="row"
         aria-rowindex={1}
-        className={cx(GRID, "h-8 shrink-0 border-b border-line bg-surface text-xs font-medium text-ink-3")}
+        className={cx(
+          GRID,
+          "h-8 shrink-0 border-b border-line bg-surface text-xs font-medium text-ink-3 pointer-coarse:h-11",
+        )}
       >
-        <div role="columnheader" className="flex justify-center">
-          <input
-            type="checkbox"
-            aria-label="Select all that are shown"
+        <div role="columnheader" className="h-full">
+          <Tick
+            label="Select all that are shown"
             checked={allOn}
             onChange={() =>
               onChoose(
@@ -147,7 +154,6 @@ export function BoardTable({
                 !allOn,
               )
             }
-            className="size-3.5 accent-accent"
           />
         </div>
         <div role="columnheader">
@@ -199,15 +205,13 @@ export function BoardTable({
                 )}
                 style={{ height: ROW_PX, transform: `translateY(${item.start}px)` }}
               >
-                <div role="gridcell" className="flex justify-center">
-                  <input
-                    type="checkbox"
+                <div role="gridcell" className="h-full">
+                  <Tick
                     tabIndex={-1}
-                    aria-label={`Select ${task.title}`}
+                    label={`Select ${task.title}`}
                     checked={selected.has(task.id)}
                     onChange={() => {}}
                     onClick={(event) => toggle(line, event.shiftKey)}
-                    className="size-3.5 accent-accent"
                   />
                 </div>
                 <div
@@ -219,7 +223,7 @@ export function BoardTable({
                   <span className="truncate max-sm:sr-only">{stateWords(task)}</span>
                 </div>
                 <div role="gridcell" className="flex min-w-0 items-center gap-2 pr-3">
-                  <TaskLink org={org} task={task} className="truncate hover:underline">
+                  <TaskLink org={org} task={task} className="tap-text truncate hover:underline">
                     {task.title}
                   </TaskLink>
                   {!task.parent && <Tag>goal</Tag>}
@@ -284,10 +288,9 @@ function GroupHead({
       className="absolute inset-x-0 flex items-center border-b border-line bg-sunken"
       style={{ height: ROW_PX, transform: `translateY(${top}px)` }}
     >
-      <div role="gridcell" className="flex w-10 shrink-0 justify-center">
-        <input
-          type="checkbox"
-          aria-label={`Select the tasks of ${group.label}`}
+      <div role="gridcell" className="h-full w-11 shrink-0">
+        <Tick
+          label={`Select the tasks of ${group.label}`}
           checked={all}
           onChange={() =>
             onChoose(
@@ -295,7 +298,6 @@ function GroupHead({
               !all,
             )
           }
-          className="size-3.5 accent-accent"
         />
       </div>
       <div role="gridcell" className="flex min-w-0 items-baseline gap-2 pr-3">
@@ -334,7 +336,7 @@ function Head({
       <button
         type="button"
         onClick={() => onSort(on ? "newest" : name)}
-        className={cx("inline-flex items-center gap-1 py-1 hover:text-ink", on && "text-ink")}
+        className={cx("tap inline-flex items-center gap-1 py-1 hover:text-ink", on && "text-ink")}
       >
         {label}
         {on && <ArrowDown className="size-3" aria-hidden="true" />}

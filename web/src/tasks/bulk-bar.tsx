@@ -33,7 +33,8 @@ export function BulkBar({
     <div
       role="toolbar"
       aria-label="Selected tasks"
-      className="enter fixed bottom-4 left-1/2 z-30 flex max-w-[calc(100vw-16px)] -translate-x-1/2 flex-wrap items-center gap-1.5 rounded-lg bg-raised p-1.5 pl-3 shadow-pop"
+      // Over the list, and below it on a telephone, whose screen it would fill.
+      className="enter fixed bottom-4 left-1/2 z-30 flex max-w-[calc(100vw-16px)] -translate-x-1/2 flex-wrap items-center gap-1.5 rounded-lg bg-raised p-1.5 pl-3 shadow-pop max-sm:static max-sm:max-w-none max-sm:translate-x-0 max-sm:rounded-none"
     >
       <span className="mr-1 text-sm font-medium">{count(tasks.length, "task")} selected</span>
       {ACTIONS.map((action) => {

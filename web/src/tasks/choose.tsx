@@ -2,7 +2,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Check, Split, X } from "lucide-react";
 import { useId, useState } from "react";
 import { api } from "../api/client";
-import { choice as choiceQuery } from "../api/queries";
+import { ASIDE, choice as choiceQuery } from "../api/queries";
 import type { TaskChoice } from "../api/types";
 import { Counts } from "../diff/files";
 import { useLab } from "../shell/lab";
@@ -18,7 +18,7 @@ type Alternative = TaskChoice["alternatives"][number];
 
 /** The alternatives of a task, side by side, for whoever takes one of them. */
 export function Choose({ org, task, here }: { org: string; task: string; here?: string }) {
-  const found = useQuery(choiceQuery(org, task)).data;
+  const found = useQuery({ ...choiceQuery(org, task), ...ASIDE }).data;
   return found ? <Panel org={org} choice={found} here={here} /> : null;
 }
 

@@ -4,7 +4,7 @@ import { keys, PAGE_MAX, task } from "../api/queries";
 import type { Task } from "../api/types";
 
 /** Most tasks that a board holds: the newest. */
-export const BOARD_TASKS_MAX = 20_000;
+const BOARD_TASKS_MAX = 20_000;
 /** Most changed tasks that are read one by one; with more, the list is read again. */
 const READ_SINGLY_MAX = 40;
 

@@ -16,7 +16,7 @@ export function Crumbs({ org, task }: { org: string; task: Task }) {
         <Link
           to="/o/$org/projects/$project"
           params={{ org, project: project.id }}
-          className="shrink-0 hover:text-ink hover:underline"
+          className="tap-text shrink-0 hover:text-ink hover:underline"
         >
           {project.name}
         </Link>
@@ -40,7 +40,7 @@ function Above({ org, id, first }: { org: string; id: string; first: boolean }) 
     <>
       {!first && <ChevronRight className="size-3 shrink-0" aria-hidden="true" />}
       {above ? (
-        <TaskLink org={org} task={above} className="truncate hover:text-ink hover:underline" />
+        <TaskLink org={org} task={above} className="tap-text truncate hover:text-ink hover:underline" />
       ) : (
         <span>…</span>
       )}

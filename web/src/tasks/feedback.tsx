@@ -95,7 +95,7 @@ function LogLink({ org, task, attempt }: { org: string; task: string; attempt: s
       to="/o/$org/tasks/$task"
       params={{ org, task }}
       search={{ tab: "log", attempt }}
-      className="text-xs font-medium text-accent hover:underline"
+      className="tap-text text-xs font-medium text-accent hover:underline"
     >
       Log
     </Link>

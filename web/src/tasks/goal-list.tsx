@@ -7,8 +7,9 @@ import { count } from "../text/words";
 import { cx } from "../ui/cx";
 import { StateIcon, stateWords, Tag } from "../ui/state";
 import { Ago } from "../ui/time";
+import { rowPx } from "../ui/touch";
 
-const ROW_PX = 36;
+const ROW_PX = rowPx(36);
 
 /** The plan as a tree, dependencies first. */
 export function GoalList({
@@ -69,7 +70,7 @@ export function GoalList({
                   aria-expanded={!folded.has(node.id)}
                   aria-label={`${folded.has(node.id) ? "Unfold" : "Fold"} ${node.title}`}
                   onClick={() => onFold(node.id)}
-                  className="grid size-6 place-items-center rounded-sm text-ink-3 hover:bg-sunken"
+                  className="tap grid size-6 place-items-center rounded-sm text-ink-3 hover:bg-sunken"
                 >
                   {folded.has(node.id) ? (
                     <ChevronRight className="size-3.5" />
@@ -78,7 +79,7 @@ export function GoalList({
                   )}
                 </button>
               ) : (
-                <span className="w-6" />
+                <span className="w-6 pointer-coarse:w-11" />
               )}
               <span title={stateWords(task)}>
                 <StateIcon state={task.state} />
@@ -88,7 +89,7 @@ export function GoalList({
                 type="button"
                 onClick={() => onSelect(node.id)}
                 className={cx(
-                  "min-w-0 flex-1 truncate py-1 text-left hover:underline",
+                  "min-w-0 flex-1 truncate py-1 text-left hover:underline pointer-coarse:min-h-11",
                   node.kind === "composite" && "font-medium",
                 )}
               >

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useMemo, useRef } from "react";
-import { attempts } from "../api/queries";
+import { ASIDE, attempts } from "../api/queries";
 import type { Attempt, AttemptState, Task } from "../api/types";
 import { type Edge, type GraphNode, outline } from "../graph/model";
 import { exact, millis, span } from "../text/time";
@@ -9,9 +9,10 @@ import { cx } from "../ui/cx";
 import { Empty } from "../ui/empty";
 import { StateIcon, stateWords } from "../ui/state";
 import { useNow } from "../ui/time";
+import { rowPx } from "../ui/touch";
 import { attemptWords } from "./attempts";
 
-const ROW_PX = 32;
+const ROW_PX = rowPx(32);
 const GRID = "grid grid-cols-[minmax(120px,220px)_minmax(0,1fr)] items-center";
 const BAR: Record<AttemptState, string> = {
   live: "bg-blue",
@@ -102,7 +103,7 @@ export function GoalTimeline({
                 <button
                   type="button"
                   onClick={() => onSelect(task.id)}
-                  className="flex min-w-0 items-center gap-2 pl-4 text-left md:pl-6"
+                  className="flex h-full min-w-0 items-center gap-2 pl-4 text-left md:pl-6"
                 >
                   <StateIcon state={task.state} />
                   <span className="truncate text-xs hover:underline">{task.title}</span>
@@ -119,7 +120,7 @@ export function GoalTimeline({
 }
 
 function Bars({ task, from, to, now }: { task: Task; from: number; to: number; now: number }) {
-  const list = useQuery(attempts(task.id)).data;
+  const list = useQuery({ ...attempts(task.id), ...ASIDE }).data;
   return (
     <div className="relative mr-4 h-full md:mr-6">
       {list?.map((attempt) => {

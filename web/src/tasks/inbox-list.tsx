@@ -1,4 +1,4 @@
-import { useNavigate } from "@tanstack/react-router";
+import { Link, useNavigate } from "@tanstack/react-router";
 import { BellRing, CircleHelp, Eye, GitPullRequest, Inbox, Split, ThumbsUp } from "lucide-react";
 import { lazy, type ReactNode, Suspense, useEffect, useRef, useState } from "react";
 import type { Task } from "../api/types";
@@ -14,7 +14,8 @@ import { Kbd, Section } from "../ui/page";
 import { StateIcon, stateWords } from "../ui/state";
 import { Ago } from "../ui/time";
 import { ACTION, type Action, blockedFor, useAct } from "./actions";
-import { ASK_WORD, type Ask, type InboxItem, useInbox } from "./inbox";
+import { newestWords, useTotal } from "./counts";
+import { ASK_WORD, type Ask, INBOX_STATES, type InboxItem, useInbox } from "./inbox";
 
 const ASK_ICON: Record<Ask, ReactNode> = {
   approve: <ThumbsUp className="size-3.5" />,
@@ -30,6 +31,7 @@ const Confirm = lazy(() => import("./bulk-bar").then((loaded) => ({ default: loa
 export function InboxList() {
   const { org, readOnly } = useLab();
   const inbox = useInbox(org);
+  const total = useTotal(org, INBOX_STATES, inbox.query.data);
   const navigate = useNavigate();
   const act = useAct(org);
   const [selected, setSelected] = useState<string>();
@@ -84,7 +86,11 @@ export function InboxList() {
   return (
     <Section
       title="Waiting for you"
-      note={items.length > 0 && count(items.length, "task") + (inbox.more ? " or more" : "")}
+      note={
+        inbox.query.data && inbox.more
+          ? newestWords(inbox.query.data, total)
+          : items.length > 0 && count(items.length, "task")
+      }
       flush
       actions={
         <>
@@ -119,6 +125,20 @@ export function InboxList() {
                   }}
                 />
               ))}
+              {inbox.more && (
+                <li className="px-4 py-2 text-xs text-ink-3">
+                  Older ones are{" "}
+                  <Link
+                    to="/o/$org/board"
+                    params={{ org }}
+                    search={{ states: INBOX_STATES.join(","), view: "table" }}
+                    className="tap-text font-medium text-accent hover:underline"
+                  >
+                    on the board
+                  </Link>
+                  .
+                </li>
+              )}
             </ul>
           )
         }

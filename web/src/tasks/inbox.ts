@@ -75,8 +75,11 @@ export function inboxOf(tasks: readonly Task[]): InboxItem[] {
   );
 }
 
+/** States in which a task is in the inbox. */
+export const INBOX_STATES = ["draft", "waiting", "failed"] as const;
+
 /** What waits for a person, live. */
 export function useInbox(org: string) {
-  const query = useQuery(tasksIn(org, ["draft", "waiting", "failed"]));
+  const query = useQuery(tasksIn(org, INBOX_STATES));
   return { query, items: query.data ? inboxOf(query.data.items) : [], more: query.data?.more ?? false };
 }

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { conflicts } from "../api/queries";
+import { ASIDE, conflicts } from "../api/queries";
 import type { TaskDetail } from "../api/types";
 import { TaskName } from "./words";
 
@@ -9,7 +9,7 @@ const PATHS = 3;
 /** The tasks that will touch the same as this one, and where. */
 export function Meets({ org, task, className }: { org: string; task: TaskDetail; className?: string }) {
   // What the other one does is no event of this one.
-  const found = useQuery(conflicts(task.id)).data ?? task.conflicts ?? [];
+  const found = useQuery({ ...conflicts(task.id), ...ASIDE }).data ?? task.conflicts ?? [];
   const all = found.filter(({ first, second }) => first.task === task.id || second.task === task.id);
   if (all.length === 0) return null;
   return (

@@ -111,7 +111,7 @@ function ReceiptRow({
             params={{ org, task: task.id }}
             search={{ tab: "log", attempt: attempt.id }}
             hash={`byte-${receipt.log_offset}`}
-            className="font-medium text-accent hover:underline"
+            className="tap-text font-medium text-accent hover:underline"
           >
             Output
           </Link>

@@ -14,6 +14,7 @@ import { AttemptList } from "./attempts";
 import { Choose } from "./choose";
 import { FeedbackList } from "./feedback";
 import { Meets } from "./meets";
+import { OriginLine } from "./origin-line";
 import { Priority } from "./priority";
 import { TaskName, Words } from "./words";
 
@@ -44,6 +45,7 @@ export function TaskSummary({
         )}
         <Section title="What is wanted">
           <p className="max-w-[72ch] whitespace-pre-wrap text-base">{task.goal}</p>
+          <OriginLine org={org} task={task} />
         </Section>
         <Section title="Attempts" flush note={attempts.data?.length === 0 && "none yet"}>
           <Ask query={attempts} loading={<Skeleton rows={3} />}>
@@ -201,7 +203,7 @@ function Edges({ org, title, ids }: { org: string; title: string; ids: readonly 
       <ul className="flex flex-col gap-1.5">
         {ids.slice(0, NAMED).map((id) => (
           <li key={id} className="min-w-0">
-            <TaskName org={org} id={id} />
+            <TaskName org={org} id={id} alone />
           </li>
         ))}
         {ids.length > NAMED && <li className="text-ink-3">and {ids.length - NAMED} more</li>}

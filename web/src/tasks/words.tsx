@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Fragment } from "react";
 import { task as taskQuery } from "../api/queries";
 import { capital } from "../text/words";
+import { cx } from "../ui/cx";
 import { StateIcon, stateWords } from "../ui/state";
 import { TaskLink } from "./row";
 
@@ -22,7 +23,18 @@ export function Words({ org, text, plain = false }: { org: string; text: string;
 }
 
 /** A task by its name, with its state. */
-export function TaskName({ org, id, plain = false }: { org: string; id: string; plain?: boolean }) {
+export function TaskName({
+  org,
+  id,
+  plain = false,
+  alone = false,
+}: {
+  org: string;
+  id: string;
+  plain?: boolean;
+  /** It stands in no sentence, so that it can be as high as a finger needs. */
+  alone?: boolean;
+}) {
   const task = useQuery(taskQuery(id)).data;
   if (!task) return <code className="font-mono text-xs">{id}</code>;
   return (
@@ -37,7 +49,10 @@ export function TaskName({ org, id, plain = false }: { org: string; id: string; 
         <TaskLink
           org={org}
           task={task}
-          className="truncate leading-6 font-medium underline decoration-line-strong underline-offset-2 hover:decoration-current"
+          className={cx(
+            "truncate leading-6 font-medium underline decoration-line-strong underline-offset-2 hover:decoration-current",
+            alone && "pointer-coarse:min-w-11 pointer-coarse:leading-11",
+          )}
         />
       )}
     </span>

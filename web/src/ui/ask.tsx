@@ -16,6 +16,7 @@ export function Ask<T>({
   page?: boolean;
 }) {
   if (query.data !== undefined) return <>{children(query.data)}</>;
-  if (query.isError) return <Failed error={query.error} retry={() => void query.refetch()} page={page} />;
+  if (query.isError)
+    return <Failed error={query.error} retry={() => void query.refetch()} page={page} className="flex-1" />;
   return <>{loading ?? <Skeleton />}</>;
 }

@@ -65,6 +65,19 @@ export function Select({ className, children, ...rest }: ComponentProps<"select"
   );
 }
 
+/** A box to tick that fills its cell: what is around it can be pressed too. */
+export function Tick({
+  label,
+  className = "size-full",
+  ...rest
+}: Omit<ComponentProps<"input">, "type"> & { label: string }) {
+  return (
+    <label className={cx("grid cursor-pointer place-items-center", className)}>
+      <input type="checkbox" {...rest} aria-label={label} className="size-3.5 accent-accent" />
+    </label>
+  );
+}
+
 export function Checkbox({
   label,
   className,

@@ -3,7 +3,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
 import { api, body } from "../api/client";
 import { asProblem, type Problem } from "../api/problem";
-import { folder, keys, projects } from "../api/queries";
+import { ASIDE, folder, keys, projects } from "../api/queries";
 import type { Project } from "../api/types";
 import { Problems } from "../plans/problems";
 import { useLab } from "../shell/lab";
@@ -23,7 +23,7 @@ export function Planned({ chosen, head }: { chosen: string; head: (submit: React
   const { org } = useLab();
   const client = useQueryClient();
   const navigate = useNavigate();
-  const known = (useQuery(projects(org)).data ?? []).filter((one) => !one.archived);
+  const known = (useQuery({ ...projects(org), ...ASIDE }).data ?? []).filter((one) => !one.archived);
   const [project, setProject] = useState(chosen);
   const [planner, setPlanner] = useState<Planner>("file");
   const [text, setText] = useState("");
@@ -174,7 +174,7 @@ function PlanText({ text, onText }: { text: string; onText: (text: string) => vo
             {...control}
             type="file"
             accept=".yaml,.yml,.json"
-            className="text-sm file:mr-3 file:h-8 file:rounded-md file:border file:border-line-strong file:bg-surface file:px-3 file:font-medium file:text-ink"
+            className="tap text-sm file:mr-3 file:h-8 file:rounded-md file:border file:border-line-strong file:bg-surface file:px-3 file:font-medium file:text-ink"
             onChange={(event) => void event.target.files?.[0]?.text().then(onText)}
           />
         )}
@@ -204,7 +204,9 @@ function Feature({
       label="Feature"
       hint={
         project && found.isError
-          ? `There is no folder ${SPECS} on the default branch.`
+          ? asProblem(found.error).status === 404
+            ? `There is no folder ${SPECS} on the default branch.`
+            : `The folder ${SPECS} could not be read: type the feature's name.`
           : "Read at the head of the default branch."
       }
     >

@@ -4,7 +4,7 @@ import { Bot, Eye, ListChecks, Rocket } from "lucide-react";
 import { lazy, type ReactNode, Suspense, useMemo, useRef, useState } from "react";
 import { api, body } from "../api/client";
 import { asProblem, type Problem } from "../api/problem";
-import { agents, keys, projectSettings, projects } from "../api/queries";
+import { ASIDE, agents, keys, projectSettings, projects } from "../api/queries";
 import { useLab } from "../shell/lab";
 import { count } from "../text/words";
 import { Button } from "../ui/button";
@@ -137,7 +137,9 @@ export function Preview({
             </Section>
           )}
           <details className="card">
-            <summary className="px-4 py-2.5 font-semibold">The same for a script</summary>
+            <summary className="px-4 py-2.5 font-semibold pointer-coarse:py-3.5">
+              The same for a script
+            </summary>
             <div className="flex flex-col gap-2 border-t border-line p-4">
               <div className="flex items-center justify-between text-xs text-ink-3">
                 <code className="font-mono">POST /v1/schedule</code>
@@ -156,17 +158,22 @@ export function Preview({
 /** Who can do it, how it is judged, what a person has to do. */
 function Means({ schedule, draft }: { schedule: ReturnType<typeof scheduleOf>; draft: boolean }) {
   const { org } = useLab();
-  const project = useQuery(projects(org)).data?.find(
-    (one) => one.name === schedule.project || one.id === schedule.project,
-  );
-  const settings = useQuery({ ...projectSettings(project?.id ?? ""), enabled: Boolean(project) }).data;
-  const people = useQuery(agents(org)).data;
+  const known = useQuery({ ...projects(org), ...ASIDE }).data;
+  const project = known?.find((one) => one.name === schedule.project || one.id === schedule.project);
+  const settings = useQuery({
+    ...projectSettings(project?.id ?? ""),
+    ...ASIDE,
+    enabled: Boolean(project),
+  }).data;
+  const workers = useQuery({ ...agents(org), ...ASIDE }).data;
+  // What the project asks for counts too: before that is known nothing is said.
+  const isKnown = !schedule.project || settings !== undefined || (known !== undefined && !project);
   const needed = new Set([
     ...(settings?.labels ?? []),
     ...(schedule.labels ?? []),
     ...(schedule.tasks ?? []).flatMap((task) => task.labels ?? []),
   ]);
-  const able = people?.filter(
+  const able = workers?.filter(
     (agent) => agent.online && !agent.draining && [...needed].every((label) => agent.labels.includes(label)),
   );
   const checks = [...(settings?.checks ?? []), ...(schedule.checks ?? [])];
@@ -175,7 +182,7 @@ function Means({ schedule, draft }: { schedule: ReturnType<typeof scheduleOf>; d
     <Section title="What that means">
       <div className="flex flex-col gap-4">
         <Mean icon={<Bot />} title="Agents">
-          {able === undefined ? (
+          {able === undefined || !isKnown ? (
             "…"
           ) : able.length === 0 ? (
             <span className="text-amber">
@@ -189,6 +196,8 @@ function Means({ schedule, draft }: { schedule: ReturnType<typeof scheduleOf>; d
         <Mean icon={<ListChecks />} title="Proof">
           {!schedule.project ? (
             "Without a project nothing is checked: it will be done, but unproven."
+          ) : !isKnown ? (
+            "…"
           ) : checks.length === 0 ? (
             <span className="text-amber">The project has no checks: results will be merged unproven.</span>
           ) : (
