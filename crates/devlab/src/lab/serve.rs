@@ -107,12 +107,11 @@ impl Server {
             own.url.clone_from(&url);
             home.write_credentials(&own)?;
         }
-        let login = first.login_code;
-        let page = match &dashboard {
-            Some(dashboard) => format!("{dashboard}/ui/login"),
-            None => format!("{url}/login"),
-        };
-        let login = login.map(|code| format!("{page}#{}", code.reveal()));
+        let login = first.login_code.map(|code| {
+            let page = dashboard.as_ref().map(|url| format!("{url}/ui/login"));
+            let page = page.unwrap_or_else(|| format!("{url}/login"));
+            format!("{page}#{}", code.reveal())
+        });
         let stop = lab.stopping().clone();
         let tracker = listen_on(context, &lab, listener, people)?;
         lab.start_loops();
