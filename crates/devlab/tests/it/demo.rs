@@ -267,6 +267,7 @@ fn what_was_done_is_brought_into_the_checkout_by_the_command_that_is_printed() {
         .unwrap()
         .split(' ')
         .next()
+        .and_then(|dashboard| dashboard.strip_suffix("/ui"))
         .unwrap();
     assert!(answers(address), "{address}");
     signal(&child, Signal::INT);
@@ -275,12 +276,13 @@ fn what_was_done_is_brought_into_the_checkout_by_the_command_that_is_printed() {
     assert_gone(&bench);
 }
 
-/// Whether a lab answers there.
+/// Whether a lab's dashboard answers there.
 fn answers(address: &str) -> bool {
     let Ok(mut stream) = TcpStream::connect(address) else {
         return false;
     };
-    let request = format!("GET /health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let request =
+        format!("GET /api/health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
