@@ -239,6 +239,12 @@ function useOpening(
   }, [client, view, line, start]);
 }
 
+/** The place of the first hit from this line on, or of the last one. */
+function hitFrom(hits: readonly number[], line: number): number {
+  const found = hits.findIndex((hit) => hit >= line);
+  return found >= 0 ? found : Math.max(0, hits.length - 1);
+}
+
 function useSearch(client: LogClient, view: View, jumpTo: (line: number) => void) {
   const [word, setWord] = useState("");
   const [hits, setHits] = useState<number[]>([]);
@@ -246,6 +252,8 @@ function useSearch(client: LogClient, view: View, jumpTo: (line: number) => void
   const go = useRef(jumpTo);
   go.current = jumpTo;
   const fresh = useRef(false);
+  /** The line of the hit that is shown. */
+  const here = useRef(0);
   useEffect(() => {
     fresh.current = word !== "";
     if (word === "") setHits([]);
@@ -260,10 +268,11 @@ function useSearch(client: LogClient, view: View, jumpTo: (line: number) => void
       if (old) return;
       setHits(found);
       if (fresh.current && found[0] !== undefined) {
-        setAt(0);
+        here.current = found[0];
         go.current(found[0]);
       }
       fresh.current = false;
+      setAt(hitFrom(found, here.current));
     }, SEARCH_MS);
     return () => {
       old = true;
@@ -273,8 +282,11 @@ function useSearch(client: LogClient, view: View, jumpTo: (line: number) => void
   const step = (by: number) => {
     if (hits.length === 0) return;
     const next = (at + by + hits.length) % hits.length;
+    // Who steps on is not taken back to the first hit by an answer that comes later.
+    fresh.current = false;
+    here.current = hits[next] ?? 0;
     setAt(next);
-    jumpTo(hits[next] ?? 0);
+    jumpTo(here.current);
   };
   return { word, setWord, hits, at, step };
 }
