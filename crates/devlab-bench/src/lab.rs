@@ -219,6 +219,7 @@ impl Lab {
             .arg("server")
             .env("DEVLAB_HOME", home.path())
             .env("DEVLAB_BIND", "127.0.0.1:0")
+            .env("DEVLAB_DASHBOARD_BIND", "127.0.0.1:0")
             .env("DEVLAB_DASHBOARD_BIND", "127.0.0.1:0");
         if let Some(database) = &database {
             command.env("DATABASE_URL", database.url("devlab"));

@@ -95,6 +95,8 @@ impl Bench {
             .env("HOME", self.path())
             .env("DEVLAB_HOME", self.home())
             .env("DEVLAB_BIND", "127.0.0.1:0")
+            // The usual port is for a person's lab.
+            .env("DEVLAB_DASHBOARD_BIND", "127.0.0.1:0")
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .stdin(Stdio::null());
         if self.clock().exists() {

@@ -293,6 +293,8 @@ fn server(path: &Path, postgres: Option<&Postgres>) -> Spec {
     let env = [
         ("DEVLAB_HOME", text(&data_of(path, Who::Server))),
         ("DEVLAB_BIND", "127.0.0.1:0".to_owned()),
+        // The usual port is for a person's lab.
+        ("DEVLAB_DASHBOARD_BIND", "127.0.0.1:0".to_owned()),
         ("DEVLAB_LEASE_SECS", LEASE_SECS.to_owned()),
         ("DEVLAB_TEST_CLOCK_FILE", text(&path.join("clock"))),
         ("DEVLAB_LOG", "info".to_owned()),
