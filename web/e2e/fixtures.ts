@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
-import { type Browser, test as base, expect, type Page } from "@playwright/test";
+import { type Browser, test as base, expect, type Page, type Request } from "@playwright/test";
 import { client, freePort, type Lab, startLab, until } from "./lab";
 
 export { expect };
@@ -51,7 +51,42 @@ export async function logIn(page: Page, origin: string, token: string): Promise<
   await page.locator("#main h1").waitFor();
 }
 
-export const test = base.extend<object, { world: World }>({
+/** Pages of the test that runs, and what each has asked for and not got yet, with the time of asking. */
+const opened = new Map<Page, Map<Request, number>>();
+
+function watch(page: Page): void {
+  const asked = new Map<Request, number>();
+  opened.set(page, asked);
+  page.on("request", (request) => asked.set(request, Date.now()));
+  page.on("requestfinished", (request) => asked.delete(request));
+  page.on("requestfailed", (request) => asked.delete(request));
+}
+
+/** What the pages still wait for: a part that stays empty has its cause here, or it has none outside of the page. */
+function unanswered(): string {
+  const now = Date.now();
+  return [...opened]
+    .map(([page, asked]) => {
+      const lines = [...asked].map(
+        ([request, at]) => `  ${request.method()} ${request.url()} for ${now - at} ms`,
+      );
+      return [`${page.url()} waits for ${lines.length}`, ...lines].join("\n");
+    })
+    .join("\n");
+}
+
+export const test = base.extend<{ tidy: undefined }, { world: World }>({
+  tidy: [
+    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the pattern
+    async ({}, use, info) => {
+      await use(undefined);
+      if (info.status !== info.expectedStatus) console.error(unanswered());
+      // Pages that stay follow the lab for as long as the worker lives, and slow down what comes after.
+      await Promise.all([...opened.keys()].map((page) => page.context().close()));
+      opened.clear();
+    },
+    { auto: true },
+  ],
   world: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the pattern
     async ({}, use) => {
@@ -64,6 +99,7 @@ export const test = base.extend<object, { world: World }>({
         open: async (browser, token = lab.token) => {
           const context = await browser.newContext();
           const page = await context.newPage();
+          watch(page);
           await logIn(page, served.origin, token);
           return page;
         },

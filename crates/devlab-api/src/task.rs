@@ -6,7 +6,7 @@ use devlab_core::task::{Proof, Tries};
 use devlab_core::train::CandidateState;
 use devlab_core::{
     AgentId, ArtifactId, AttemptId, CandidateId, OrgId, PatchId, ProjectId, ReceiptId, TaskId,
-    Timestamp, check,
+    TemplateId, Timestamp, check,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -246,6 +246,44 @@ pub struct TaskDetail {
     /// Branch that its result goes into.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// Who it was made for; absent for one that was made before devlab kept this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<Made>,
+}
+
+/// Who a task was made for, and through what. When is its `created_at`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Made {
+    /// Who asked for it, as role and token; `devlab` if nobody did.
+    #[schema(example = "member:tok_01jd3v6p5x8e9rk2m4n6q8t0vw")]
+    pub by: String,
+    /// What it came through, if it was not asked for by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub through: Option<Through>,
+}
+
+/// What a task came through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Through {
+    /// A revision of a plan, which whoever asked had proposed.
+    Plan {
+        /// The composite whose plan it is.
+        #[schema(value_type = String)]
+        task: TaskId,
+        /// Number of the revision.
+        revision: u32,
+    },
+    /// A start of a schedule or webhook, which whoever asked had made.
+    Schedule {
+        /// The schedule, which may be gone.
+        #[schema(value_type = String)]
+        schedule: TemplateId,
+        /// Its name at that time.
+        name: String,
+    },
+    /// What became of its parent's result: a conflict, a failed check, a review.
+    Result,
 }
 
 /// An attempt.

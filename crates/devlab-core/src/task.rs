@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::check::{Check, DriverSpec, Sha256Hex};
 use crate::choice::Choice;
 use crate::git::{Oid, RefName};
-use crate::id::{AttemptId, OrgId, ProjectId, TaskId};
+use crate::id::{AttemptId, OrgId, ProjectId, TaskId, TemplateId};
 use crate::label::Labels;
 use crate::limit::Lane;
+use crate::name::Name;
 use crate::state::{State, TaskKind};
 use crate::time::Timestamp;
 
@@ -119,7 +120,7 @@ pub struct Task {
 }
 
 /// The part of a task that is written once, or rarely, by a person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct TaskSpec {
     /// One line.
     pub title: String,
@@ -135,6 +136,53 @@ pub struct TaskSpec {
     /// Files and folders that it says it will touch; see [`crate::paths`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub paths: Vec<String>,
+}
+
+/// Who a task was made for, and through what. Written once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// Who asked for it, as [`crate::auth::Principal::display`] shows them; [`BY_DEVLAB`] if nobody
+    /// did.
+    pub by: String,
+    /// What it came through, if it was not asked for by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub through: Option<Through>,
+}
+
+/// Who asked for a task that devlab itself needs.
+pub const BY_DEVLAB: &str = "devlab";
+
+/// What a task came through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Through {
+    /// A revision of a plan, which whoever asked had proposed.
+    Plan {
+        /// The composite whose plan it is.
+        task: TaskId,
+        /// Number of the revision.
+        revision: u32,
+    },
+    /// A start of a schedule or webhook, which whoever asked had made.
+    Schedule {
+        /// The schedule, which may be gone.
+        schedule: TemplateId,
+        /// Its name at that time.
+        name: Name,
+    },
+    /// What became of its parent's result: a conflict, a failed check, a review.
+    Result,
+}
+
+impl Made {
+    /// For who asked for it by itself.
+    #[must_use]
+    pub fn by(who: impl Into<String>) -> Self {
+        Self {
+            by: who.into(),
+            through: None,
+        }
+    }
 }
 
 impl Task {

@@ -35,7 +35,7 @@ use crate::policy::{Level, PolicyRevision, Terms};
 use crate::provenance::OrgKey;
 use crate::server::{LoopState, Server};
 use crate::state::StateName;
-use crate::task::{Feedback, Task, TaskSpec};
+use crate::task::{Feedback, Made, Task, TaskSpec};
 use crate::template::{ReadTemplates, WriteTemplates};
 use crate::time::Timestamp;
 use crate::train::{Candidate, Target, TrainEntry};
@@ -254,6 +254,8 @@ pub trait Read: ReadBytes + ReadTemplates {
     fn task(&mut self, id: TaskId) -> Result<Option<Task>>;
     /// A task's words and commands.
     fn task_spec(&mut self, id: TaskId) -> Result<Option<TaskSpec>>;
+    /// Who a task was made for; absent for one that was made before this was kept.
+    fn task_made(&mut self, id: TaskId) -> Result<Option<Made>>;
     /// Paths that the work on a task has changed so far, as far as they are known.
     fn touched(&mut self, id: TaskId) -> Result<Vec<String>>;
     /// Tasks that are ready, run, wait or are being merged, archived ones too, of which paths are
@@ -464,7 +466,7 @@ pub trait Tx: Read + WriteBytes + WriteTemplates {
     ) -> Result<()>;
 
     /// Stores a new task and returns its `seq`. The given `seq` is ignored.
-    fn insert_task(&mut self, task: &Task, spec: &TaskSpec) -> Result<u64>;
+    fn insert_task(&mut self, task: &Task, spec: &TaskSpec, made: &Made) -> Result<u64>;
     /// Replaces the changing part of a task.
     fn put_task(&mut self, task: &Task) -> Result<()>;
     /// Replaces a task's words and commands.

@@ -6,7 +6,7 @@ use devlab_core::org::Project;
 use devlab_core::rules::servers::{self, Held};
 use devlab_core::rules::{agents, schedule};
 use devlab_core::state::State;
-use devlab_core::task::{Task, TaskSpec};
+use devlab_core::task::{Made, Task, TaskSpec};
 use devlab_core::train::Target;
 use devlab_core::tx::{Effect, Tx};
 use devlab_core::{Oid, RefName, Refusal, TaskId};
@@ -70,6 +70,7 @@ struct Merge {
     task: TaskId,
     place: schedule::Place,
     spec: TaskSpec,
+    made: Made,
     commit: Oid,
 }
 
@@ -96,7 +97,8 @@ impl BegunSync {
             }
             SyncStep::Merge(merge) => {
                 let (task, commit) = (merge.task, &merge.commit);
-                schedule::adopt(tx, task, &merge.place, &merge.spec, commit)?;
+                let (place, made) = (&merge.place, &merge.made);
+                schedule::adopt(tx, task, place, &merge.spec, commit, made)?;
                 UpstreamSync::Merging(task)
             }
         };
@@ -238,10 +240,7 @@ impl Lab {
         let spec = TaskSpec {
             title: format!("Merge {} of the upstream", commit.short()),
             goal: format!("Brought in by {}. Keep both sides.", who.display()),
-            driver: None,
-            checks: Vec::new(),
-            artifacts: Vec::new(),
-            paths: Vec::new(),
+            ..TaskSpec::default()
         };
         self.drop_upstreams(repo, |task| task.is_some_and(has_landed))
             .await?;
@@ -252,6 +251,7 @@ impl Lab {
             task: new_id.await?,
             place,
             spec,
+            made: Made::by(who.display()),
             commit: commit.clone(),
         };
         repo.update_refs(&[RefUpdate {

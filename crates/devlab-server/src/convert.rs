@@ -17,7 +17,7 @@ use devlab_core::rules::agents;
 use devlab_core::rules::complete::CheckRun;
 use devlab_core::server::Server;
 use devlab_core::state::State;
-use devlab_core::task::{Feedback, Task, TaskSpec};
+use devlab_core::task::{Feedback, Made, Task, TaskSpec, Through};
 use devlab_core::train::Candidate;
 use devlab_core::tx::Edge;
 use devlab_core::{Oid, Refusal, Timestamp};
@@ -102,6 +102,8 @@ pub struct TaskParts {
     pub patch: Option<devlab_core::PatchId>,
     /// Branch that its result goes into.
     pub target: Option<RefName>,
+    /// Who it was made for.
+    pub made: Option<Made>,
 }
 
 /// A task with everything that belongs to it alone.
@@ -126,6 +128,21 @@ pub fn task_detail(one: &Task, spec: TaskSpec, parts: TaskParts) -> wire::TaskDe
         asks: parts.asks.into_iter().map(ask).collect(),
         patch: parts.patch,
         target: parts.target.as_ref().map(branch),
+        made: parts.made.map(made),
+    }
+}
+
+fn made(made: Made) -> wire::Made {
+    wire::Made {
+        by: made.by,
+        through: made.through.map(|through| match through {
+            Through::Plan { task, revision } => wire::Through::Plan { task, revision },
+            Through::Schedule { schedule, name } => wire::Through::Schedule {
+                schedule,
+                name: name.to_string(),
+            },
+            Through::Result => wire::Through::Result,
+        }),
     }
 }
 

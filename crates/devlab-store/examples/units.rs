@@ -15,7 +15,7 @@ use devlab_core::event::{EventKind, NewEvent};
 use devlab_core::label::Labels;
 use devlab_core::limit::Lane;
 use devlab_core::state::{State, TaskKind};
-use devlab_core::task::{Proof, Task, TaskSpec, Tries};
+use devlab_core::task::{Made, Proof, Task, TaskSpec, Tries};
 use devlab_core::tx::{Effect, Queued, Tx, Work};
 use devlab_core::{AgentId, AttemptId, Clock, OrgId, Result, SystemClock, TaskId, Timestamp};
 use devlab_store::sqlite::{SqliteOptions, SqliteStore};
@@ -86,12 +86,9 @@ fn create(tx: &mut dyn Tx, org: OrgId, requires: &Labels) -> Result<()> {
     let spec = TaskSpec {
         title: "make the parser accept comments".into(),
         goal: "make the parser accept comments, and say where they may stand".into(),
-        driver: None,
-        checks: Vec::new(),
-        artifacts: Vec::new(),
-        paths: Vec::new(),
+        ..TaskSpec::default()
     };
-    task.seq = tx.insert_task(&task, &spec)?;
+    task.seq = tx.insert_task(&task, &spec, &Made::by("admin:units"))?;
     event(tx, org, EventKind::TaskCreated, id)?;
     let _has_room = tx.enqueue(&entry(&task))?;
     tx.effect(Effect::Ready(org, requires.clone()));

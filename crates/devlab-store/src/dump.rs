@@ -28,7 +28,8 @@ use crate::sql::dump::kinds;
 /// |---|---|
 /// | 2 | `tasks` have `choice` and `chosen` |
 /// | 3 | `tasks` have `held_by` and `holds`, `task_specs` have `paths` and `touched` |
-pub const FORMAT: u32 = 3;
+/// | 4 | `task_specs` have `made` |
+pub const FORMAT: u32 = 4;
 /// The kind of the chunks of logs. It is the last one, and loaded by [`load_logs`].
 pub const LOGS: &str = "logs";
 /// The kind of the numbers that are given out next.

@@ -11,15 +11,16 @@ use crate::id::TaskId;
 use crate::label::Labels;
 use crate::limits::LABELS_MAX;
 use crate::state::{State, TaskKind};
-use crate::task::{Proof, Task, TaskSpec, Tries};
+use crate::task::{Made, Proof, Task, TaskSpec, Tries};
 use crate::tx::Tx;
 
 use super::policy::{self, Governing};
 use super::schedule::{DEFAULT_DRIVER_LABEL, NewTask, Place, fix_checks, order, validate};
 
-/// Makes tasks at one place.
+/// Makes tasks at one place, for one who asked.
 pub(super) struct Maker<'a> {
     place: &'a Place,
+    made: &'a Made,
     /// Hashes of check sets by the task's own checks, so that each is stored once.
     sets: HashMap<String, crate::check::Sha256Hex>,
     /// Keys, joined by `/`, and ids of the tasks that were made below others.
@@ -34,9 +35,10 @@ pub(super) struct Maker<'a> {
 }
 
 impl<'a> Maker<'a> {
-    pub(super) fn new(place: &'a Place) -> Self {
+    pub(super) fn new(place: &'a Place, made: &'a Made) -> Self {
         Self {
             place,
+            made,
             sets: HashMap::new(),
             below: Vec::new(),
             reserved: None,
@@ -113,23 +115,9 @@ impl<'a> Maker<'a> {
         }
     }
 
-    /// Labels that an agent needs: the task's, its project's, and the one for a driver if it has
-    /// none.
+    /// [`requires`] at the place of this one.
     pub(super) fn requires(&self, new: &NewTask, kind: TaskKind) -> Result<Labels> {
-        let mut labels: BTreeMap<&str, ()> = new.requires.iter().map(|label| (label, ())).collect();
-        if let Some((_, settings)) = &self.place.project {
-            labels.extend(settings.labels.iter().map(|label| (label, ())));
-        }
-        let needs_driver = new.spec.driver.is_none();
-        if kind == TaskKind::Leaf && needs_driver {
-            labels.insert(DEFAULT_DRIVER_LABEL, ());
-        }
-        // A child may be generated for it later, which needs room for this one.
-        if labels.len() + usize::from(kind == TaskKind::Composite && needs_driver) > LABELS_MAX {
-            let problem = format!("at most {LABELS_MAX} labels, the project's included");
-            return Err(Refusal::invalid("requires", problem).into());
-        }
-        Ok(Labels::new(labels.into_keys())?)
+        requires(self.place, new, kind)
     }
 
     /// What a new task has to do with a choice. Without a repository there is nothing to choose from.
@@ -211,7 +199,7 @@ impl<'a> Maker<'a> {
             created_at: now,
             updated_at: now,
         };
-        task.seq = tx.insert_task(&task, &new.spec)?;
+        task.seq = tx.insert_task(&task, &new.spec, self.made)?;
         announce(tx, &task, &new.spec.title)?;
         Ok(task)
     }
@@ -277,4 +265,23 @@ fn announce(tx: &mut dyn Tx, task: &Task, title: &str) -> Result<()> {
             "parent": task.parent,
         }),
     })
+}
+
+/// Labels that an agent needs: the task's, its project's, and the one for a driver if it has
+/// none.
+pub(super) fn requires(place: &Place, new: &NewTask, kind: TaskKind) -> Result<Labels> {
+    let mut labels: BTreeMap<&str, ()> = new.requires.iter().map(|label| (label, ())).collect();
+    if let Some((_, settings)) = &place.project {
+        labels.extend(settings.labels.iter().map(|label| (label, ())));
+    }
+    let needs_driver = new.spec.driver.is_none();
+    if kind == TaskKind::Leaf && needs_driver {
+        labels.insert(DEFAULT_DRIVER_LABEL, ());
+    }
+    // A child may be generated for it later, which needs room for this one.
+    if labels.len() + usize::from(kind == TaskKind::Composite && needs_driver) > LABELS_MAX {
+        let problem = format!("at most {LABELS_MAX} labels, the project's included");
+        return Err(Refusal::invalid("requires", problem).into());
+    }
+    Ok(Labels::new(labels.into_keys())?)
 }

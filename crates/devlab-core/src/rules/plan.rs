@@ -14,10 +14,10 @@ use crate::plan::spec_kit::TASKS_FILE;
 use crate::plan::{Origin, Plan, PlanState, PlanTask, PlannerKind, Revision};
 pub use crate::policy::Running;
 use crate::state::{Cause, State, TaskKind};
-use crate::task::Task;
+use crate::task::{Made, Task, Through};
 use crate::tx::{Read, Tx};
 
-use super::make::Maker;
+use super::make::{self, Maker};
 use super::policy::{self, Governing};
 use super::replan::Replan;
 use super::schedule::{self, NewTask, Place};
@@ -87,17 +87,14 @@ pub fn create_goal(
 ) -> Result<(TaskId, Revision)> {
     let plan = &proposal.plan;
     let new = NewTask {
-        key: String::new(),
         spec: plan.goal.clone(),
         requires: plan.labels.clone(),
         priority: plan.priority,
         review: plan.review,
-        side_effects: false,
-        depends_on: Vec::new(),
-        children: Vec::new(),
-        alternatives: Vec::new(),
+        ..NewTask::default()
     };
-    let goal = Maker::new(place).unplanned(tx, &new)?;
+    let made = Made::by(&proposal.by);
+    let goal = Maker::new(place, &made).unplanned(tx, &new)?;
     for (i, dependency) in place.depends_on.iter().enumerate() {
         schedule::add_edge(tx, *dependency, goal.id, &format!("depends_on[{i}]"))?;
     }
@@ -266,10 +263,17 @@ pub fn approve(
         return Err(Refusal::Outdated("the plan").into());
     }
     let plan = tx.plan(id, number)?.ok_or(Refusal::NotFound("plan"))?;
+    let made = Made {
+        by: revision.proposed_by.clone(),
+        through: Some(Through::Plan {
+            task: id,
+            revision: number,
+        }),
+    };
     let governing = Governing::of(tx, task.org, task.project, Some(task.goal))?;
     goal_itself(tx, place, &governing, &mut task, &plan, before.as_ref())?;
     let tasks = match &before {
-        None => first(tx, place, &mut task, &plan)?,
+        None => first(tx, Maker::new(place, &made), &mut task, &plan)?,
         Some(before) => {
             let old = tx.plan(id, before.number)?;
             let old = old.ok_or(Refusal::NotFound("plan"))?;
@@ -278,7 +282,7 @@ pub fn approve(
                 Some(running) => running,
                 None => governing.policy.running.unwrap_or_default(),
             };
-            Replan::new(place, running, &known).carry_out(tx, id, &old, &plan)?
+            Replan::new(place, &made, running, &known).carry_out(tx, id, &old, &plan)?
         }
     };
     tx.put_plan_tasks(id, number, &tasks)?;
@@ -324,18 +328,13 @@ fn goal_itself(
         return Ok(());
     }
     let new = NewTask {
-        requires: plan.labels.clone(),
         spec: plan.goal.clone(),
-        key: String::new(),
+        requires: plan.labels.clone(),
         priority: plan.priority,
-        review: None,
-        side_effects: false,
-        depends_on: Vec::new(),
-        children: Vec::new(),
-        alternatives: Vec::new(),
+        ..NewTask::default()
     };
     tx.put_task_spec(task.id, &plan.goal)?;
-    task.requires = Maker::new(place).requires(&new, TaskKind::Composite)?;
+    task.requires = make::requires(place, &new, TaskKind::Composite)?;
     task.lane = governing.lane(task.project, task.goal, &task.requires);
     if plan.review.is_some() {
         task.review = governing.reviews(task.project, task.is_goal(), plan.review);
@@ -346,12 +345,11 @@ fn goal_itself(
 /// Makes all tasks of a first plan.
 fn first(
     tx: &mut dyn Tx,
-    place: &Place,
+    mut maker: Maker<'_>,
     task: &mut Task,
     plan: &Plan,
 ) -> Result<BTreeMap<String, TaskId>> {
     let children = plan.children();
-    let mut maker = Maker::new(place);
     maker.insert_children(tx, task, &children, "")?;
     task.open_children += u32::try_from(children.len()).unwrap_or(u32::MAX);
     tx.put_task(task)?;

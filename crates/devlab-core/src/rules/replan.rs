@@ -24,7 +24,7 @@ use crate::plan::diff::{self, Change, TaskDiff};
 use crate::plan::{Plan, PlanTask, open_dependencies, order};
 use crate::policy::Running;
 use crate::state::{Cause, ResumeTo, State, TaskKind, WaitReason};
-use crate::task::{Task, Tries};
+use crate::task::{Made, Task, Tries};
 use crate::tx::Tx;
 
 use super::make::Maker;
@@ -64,11 +64,12 @@ impl Level<'_> {
 impl<'a> Replan<'a> {
     pub(super) fn new(
         place: &'a Place,
+        made: &'a Made,
         running: Running,
         old_ids: &'a BTreeMap<String, TaskId>,
     ) -> Self {
         Self {
-            maker: Maker::new(place),
+            maker: Maker::new(place, made),
             running,
             old_ids,
             new_ids: BTreeMap::new(),

@@ -21,7 +21,7 @@ use crate::org::ProjectSettings;
 use crate::paths;
 use crate::pattern;
 use crate::state::{Cause, State, TaskKind};
-use crate::task::{Feedback, Proof, Task, TaskSpec, Tries};
+use crate::task::{BY_DEVLAB, Feedback, Made, Proof, Task, TaskSpec, Through, Tries};
 use crate::tx::Tx;
 
 use super::make::Maker;
@@ -33,7 +33,7 @@ use super::step::{self, step};
 pub const DEFAULT_DRIVER_LABEL: &str = "driver=default";
 
 /// A task to make, with everything below it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct NewTask {
     /// Name among its siblings; empty if nothing refers to it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -95,12 +95,12 @@ pub struct Created {
     pub below: Vec<(String, TaskId)>,
 }
 
-/// Makes a task and everything below it.
+/// Makes a task and everything below it, for whoever asked for it.
 ///
 /// # Errors
 /// [`Refusal::Invalid`] and [`Refusal::Cycle`] that name the place in the request;
 /// [`Refusal::NotFound`] and [`Refusal::Conflict`] for the parent.
-pub fn create(tx: &mut dyn Tx, place: &Place, new: &NewTask) -> Result<Created> {
+pub fn create(tx: &mut dyn Tx, place: &Place, new: &NewTask, made: &Made) -> Result<Created> {
     let parent = match place.parent {
         Some(id) => Some(accepting_parent(tx, id, place)?),
         None => None,
@@ -116,7 +116,7 @@ pub fn create(tx: &mut dyn Tx, place: &Place, new: &NewTask) -> Result<Created> 
         }
         .into());
     }
-    let mut maker = Maker::new(place);
+    let mut maker = Maker::new(place, made);
     let (governing, _) = maker.under(tx, parent.as_ref().map(|parent| parent.goal))?;
     let is_planned = parent.is_none() && governing.policy.approvals.plan == Some(true);
     let state = if place.draft || is_planned {
@@ -417,7 +417,7 @@ pub(super) fn add_rework_child(
         paths: Vec::new(),
         ..spec
     };
-    child.seq = tx.insert_task(&child, &spec)?;
+    child.seq = tx.insert_task(&child, &spec, &made_by(feedback))?;
     tx.add_feedback(id, feedback)?;
     let mut parent = step::load(tx, composite.id)?;
     parent.open_children += 1;
@@ -431,6 +431,20 @@ pub(super) fn add_rework_child(
         data: json!({ "title": spec.title, "kind": child.kind, "state": "blocked", "parent": child.parent }),
     })?;
     step::settle(tx, &mut child)
+}
+
+/// Whoever a child is made for that makes up for something on a composite's result.
+fn made_by(feedback: &Feedback) -> Made {
+    let by = match feedback {
+        Feedback::ChangesRequested { by, .. } | Feedback::Message { by, .. } => by.as_str(),
+        Feedback::Conflict { .. }
+        | Feedback::CheckFailed { .. }
+        | Feedback::DriverFailed { .. } => BY_DEVLAB,
+    };
+    Made {
+        by: by.to_owned(),
+        through: Some(Through::Result),
+    }
 }
 
 /// What a child is called that makes up for something on a composite's result.
@@ -459,19 +473,14 @@ pub fn adopt(
     place: &Place,
     spec: &TaskSpec,
     head: &Oid,
+    made: &Made,
 ) -> Result<()> {
     let new = NewTask {
-        key: String::new(),
         spec: spec.clone(),
-        requires: Labels::default(),
-        priority: 0,
         review: Some(false),
-        side_effects: false,
-        depends_on: Vec::new(),
-        children: Vec::new(),
-        alternatives: Vec::new(),
+        ..NewTask::default()
     };
-    let mut maker = Maker::new(place);
+    let mut maker = Maker::new(place, made);
     maker.reserved = Some(id);
     let mut task = maker.insert(tx, &new, None, State::Integrating, 1, 0)?;
     // Who brings it in has decided about it.

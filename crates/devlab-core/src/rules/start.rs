@@ -13,6 +13,7 @@ use crate::limits::{
     TIMES_KEPT,
 };
 use crate::name::Name;
+use crate::task::{Made, Through};
 use crate::template::{Firing, Outcome, Template, Trigger, fill};
 use crate::time::Timestamp;
 use crate::tx::{Page, Read, Tx};
@@ -288,7 +289,14 @@ pub fn settle(tx: &mut dyn Tx, place: &Place, id: TemplateId, key: &str) -> Resu
         return Ok(None);
     }
     let goal = fill(&template.goal, &firing.values);
-    let made = schedule::create(tx, place, &goal)?;
+    let made = Made {
+        by: template.by.clone(),
+        through: Some(Through::Schedule {
+            schedule: id,
+            name: template.name.clone(),
+        }),
+    };
+    let made = schedule::create(tx, place, &goal, &made)?;
     firing.outcome = Some(Outcome::Goal(made.id));
     tx.put_firing(&firing)?;
     Ok(Some(made.id))

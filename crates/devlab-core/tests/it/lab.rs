@@ -20,7 +20,7 @@ use devlab_core::rules::train::{self, Built};
 use devlab_core::rules::{ask, claim, finish, lease, person};
 use devlab_core::server::Home;
 use devlab_core::state::State;
-use devlab_core::task::{Task, TaskSpec};
+use devlab_core::task::{Made, Task, TaskSpec};
 use devlab_core::train::{Candidate, Target, TrainStep};
 use devlab_core::tx::{Effect, Read as _, RuleConfig, Tx};
 use devlab_core::{
@@ -74,19 +74,12 @@ pub(crate) fn leaf(key: &str, depends_on: &[&str]) -> NewTask {
         key: key.into(),
         spec: TaskSpec {
             title: format!("do {key}"),
-            goal: String::new(),
             driver: Some(driver),
-            checks: vec![],
-            artifacts: Vec::new(),
-            paths: Vec::new(),
+            ..TaskSpec::default()
         },
-        requires: Labels::default(),
-        priority: 0,
         review: Some(false),
-        side_effects: false,
         depends_on: depends_on.iter().map(|key| (*key).to_owned()).collect(),
-        children: vec![],
-        alternatives: vec![],
+        ..NewTask::default()
     }
 }
 
@@ -220,7 +213,7 @@ impl Lab {
     }
 
     pub(crate) fn create(&mut self, place: &Place, new: &NewTask) -> Result<Created> {
-        self.unit(|tx| schedule::create(tx, place, new))
+        self.unit(|tx| schedule::create(tx, place, new, &Made::by("member:somebody")))
     }
 
     /// Schedules a goal in the project.

@@ -17,7 +17,7 @@ use devlab_core::plan::{Plan, Revision};
 use devlab_core::policy::{Level, PolicyRevision, Terms};
 use devlab_core::provenance::OrgKey;
 use devlab_core::server::{LoopState, Server};
-use devlab_core::task::{Feedback, Task, TaskSpec};
+use devlab_core::task::{Feedback, Made, Task, TaskSpec};
 use devlab_core::template::{Firing, Template};
 use devlab_core::train::{Candidate, TrainEntry};
 use devlab_core::tx::{Effect, Queued, Remembered, StoredAudit};
@@ -39,6 +39,7 @@ pub(crate) struct MemTx {
     pub(crate) branches: BTreeMap<(ProjectId, RefName), Oid>,
     pub(crate) tasks: BTreeMap<TaskId, Task>,
     pub(crate) specs: BTreeMap<TaskId, TaskSpec>,
+    pub(crate) made: BTreeMap<TaskId, Made>,
     pub(crate) touched: BTreeMap<TaskId, Vec<String>>,
     /// Dependency, dependent.
     pub(crate) edges: BTreeSet<(TaskId, TaskId)>,

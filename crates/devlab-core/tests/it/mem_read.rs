@@ -19,7 +19,7 @@ use devlab_core::policy::{Level, PolicyRevision, Terms};
 use devlab_core::provenance::OrgKey;
 use devlab_core::server::{LoopState, Server};
 use devlab_core::state::{State, StateName, TaskKind};
-use devlab_core::task::{Feedback, Task, TaskSpec};
+use devlab_core::task::{Feedback, Made, Task, TaskSpec};
 use devlab_core::train::{Candidate, Target, TrainEntry};
 use devlab_core::tx::{
     AuditFilter, Beside, Edge, Page, Queued, Read, Remembered, StoredAudit, TaskFilter, Touching,
@@ -107,6 +107,9 @@ impl Read for MemTx {
     }
     fn task_spec(&mut self, id: TaskId) -> Result<Option<TaskSpec>> {
         Ok(self.specs.get(&id).cloned())
+    }
+    fn task_made(&mut self, id: TaskId) -> Result<Option<Made>> {
+        Ok(self.made.get(&id).cloned())
     }
     fn touched(&mut self, id: TaskId) -> Result<Vec<String>> {
         Ok(self.touched.get(&id).cloned().unwrap_or_default())

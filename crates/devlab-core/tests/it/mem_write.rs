@@ -15,7 +15,7 @@ use devlab_core::plan::{Plan, Revision};
 use devlab_core::policy::{PolicyRevision, Terms};
 use devlab_core::provenance::OrgKey;
 use devlab_core::server::{LoopState, Server};
-use devlab_core::task::{Feedback, Task, TaskSpec};
+use devlab_core::task::{Feedback, Made, Task, TaskSpec};
 use devlab_core::train::{Candidate, TrainEntry};
 use devlab_core::tx::{Effect, Queued, Remembered, StoredAudit, Tx, Work};
 use devlab_core::{AgentId, Oid, OrgId, ProjectId, RefName, Result, ServerId, TaskId, Timestamp};
@@ -76,12 +76,13 @@ impl Tx for MemTx {
         };
         Ok(())
     }
-    fn insert_task(&mut self, task: &Task, spec: &TaskSpec) -> Result<u64> {
+    fn insert_task(&mut self, task: &Task, spec: &TaskSpec, made: &Made) -> Result<u64> {
         let mut task = task.clone();
         task.seq = self.next_seq();
         self.index.task(None, &task);
         insert(&mut self.tasks, task.id, &task)?;
         self.put_task_spec(task.id, spec)?;
+        insert(&mut self.made, task.id, made)?;
         Ok(task.seq)
     }
     fn put_task(&mut self, task: &Task) -> Result<()> {

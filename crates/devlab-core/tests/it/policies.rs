@@ -11,6 +11,7 @@ use devlab_core::rules::plan;
 use devlab_core::rules::policy;
 use devlab_core::rules::schedule::NewTask;
 use devlab_core::state::{ResumeTo, State, WaitReason};
+use devlab_core::task::Made;
 use devlab_core::tx::Read as _;
 
 use crate::graph::id;
@@ -385,8 +386,17 @@ fn what_is_brought_in_by_its_author_is_under_no_terms() {
     let (place, head) = (lab.place(true), lab.oid());
     let id = devlab_core::TaskId::new(lab.tx.now, 7);
     let spec = leaf("sync", &[]).spec;
-    lab.unit(|tx| devlab_core::rules::schedule::adopt(tx, id, &place, &spec, &head))
-        .unwrap();
+    lab.unit(|tx| {
+        devlab_core::rules::schedule::adopt(
+            tx,
+            id,
+            &place,
+            &spec,
+            &head,
+            &Made::by("member:somebody"),
+        )
+    })
+    .unwrap();
     let main = lab.main();
     lab.run_train(&main, agent);
     assert_eq!(lab.state(id), State::Done);

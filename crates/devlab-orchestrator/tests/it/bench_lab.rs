@@ -13,7 +13,7 @@ use devlab_core::rules::complete::CheckRun;
 use devlab_core::rules::schedule::{self, Created, NewTask, Place};
 use devlab_core::server::ServerRoles;
 use devlab_core::state::StateName;
-use devlab_core::task::{Task, TaskSpec};
+use devlab_core::task::{Made, Task, TaskSpec};
 use devlab_core::tx::RuleConfig;
 use devlab_core::{
     AgentId, Oid, OrgId, ProjectId, RefName, ServerId, SystemClock, TaskId, Timestamp, TokenId,
@@ -159,7 +159,7 @@ impl TestLab {
         };
         self.lab
             .store()
-            .write(move |tx| schedule::create(tx, &place, &new))
+            .write(move |tx| schedule::create(tx, &place, &new, &Made::by("member:somebody")))
             .await
             .unwrap()
     }
@@ -341,17 +341,11 @@ pub(crate) fn leaf(key: &str, depends_on: &[&str]) -> NewTask {
                 env: BTreeMap::new(),
                 timeout_secs: 60,
             })),
-            checks: Vec::new(),
-            artifacts: Vec::new(),
-            paths: Vec::new(),
+            ..TaskSpec::default()
         },
-        requires: Labels::default(),
-        priority: 0,
         review: Some(false),
-        side_effects: false,
         depends_on: depends_on.iter().map(|key| (*key).to_owned()).collect(),
-        children: Vec::new(),
-        alternatives: Vec::new(),
+        ..NewTask::default()
     }
 }
 

@@ -10,6 +10,7 @@ use devlab_core::org::Org;
 use devlab_core::rules::agents::{self, Registration};
 use devlab_core::rules::schedule::{self, Place};
 use devlab_core::state::StateName;
+use devlab_core::task::Made;
 use devlab_core::{OrgId, SystemClock, TaskId, Timestamp, TokenId};
 use devlab_orchestrator::{Assignment, Delivered, Lab, Pool, Switch};
 use devlab_store::StoreExt;
@@ -81,7 +82,9 @@ impl Shared {
             };
             let mut last = None;
             for _ in 0..count {
-                last = Some(schedule::create(tx, &place, &leaf("", &[]))?.id);
+                last = Some(
+                    schedule::create(tx, &place, &leaf("", &[]), &Made::by("member:somebody"))?.id,
+                );
             }
             Ok(last.unwrap())
         };

@@ -11,7 +11,7 @@ use devlab_core::check::DriverSpec;
 use devlab_core::label::Labels;
 use devlab_core::limits::TITLE_CHARS_MAX;
 use devlab_core::rules::schedule::{self, NewTask, Place};
-use devlab_core::task::TaskSpec;
+use devlab_core::task::{Made, TaskSpec};
 use devlab_orchestrator::Lab;
 use hyper::StatusCode;
 use utoipa_axum::routes;
@@ -49,6 +49,7 @@ async fn schedule_it(
     let site = Site::find(&lab, &caller, org, project, None).await?;
     let depends_on = body.depends_on.clone();
     let new = goal(body)?;
+    let by = Made::by(caller.principal.display());
     mutate(&lab, &caller, "schedule", idempotency, move |tx| {
         let (org, project) = site.org_and_project(tx)?;
         let place = Place {
@@ -58,7 +59,7 @@ async fn schedule_it(
             depends_on: depends_on.clone(),
             draft: false,
         };
-        let made = schedule::create(tx, &place, &new)?;
+        let made = schedule::create(tx, &place, &new, &by)?;
         let tasks: BTreeMap<_, _> = made.below.into_iter().collect();
         let answer = Scheduled {
             goal: made.id,
@@ -89,12 +90,9 @@ pub(super) fn goal(body: Schedule) -> Result<NewTask> {
     let children = tasks.map(|(i, task)| node(task, &format!("tasks[{i}]"), driver.as_ref()));
     let children = children.collect::<Result<_>>()?;
     Ok(NewTask {
-        key: String::new(),
         requires: Labels::new(&body.labels)?,
         priority: body.priority,
         review: body.review,
-        side_effects: false,
-        depends_on: Vec::new(),
         children,
         alternatives: convert_choice::wanted(body.best_of, body.alternatives)?,
         spec: TaskSpec {
@@ -105,6 +103,7 @@ pub(super) fn goal(body: Schedule) -> Result<NewTask> {
             artifacts: body.artifacts,
             paths: body.paths,
         },
+        ..NewTask::default()
     })
 }
 

@@ -16,7 +16,7 @@ use devlab_core::limits::SEARCHED_MAX;
 use devlab_core::rules::schedule::{self, NewTask, Place};
 use devlab_core::rules::{ask, forecast, person, stuck, tell};
 use devlab_core::state::StateName;
-use devlab_core::task::TaskSpec;
+use devlab_core::task::{Made, TaskSpec};
 use devlab_core::tx::{Read, TaskFilter, Tx};
 use devlab_core::{ProjectId, Refusal, TaskId};
 use devlab_orchestrator::{Lab, scope};
@@ -191,13 +191,10 @@ pub(super) async fn make(
     let site = Site::find(lab, caller, body.org, body.project, body.parent).await?;
     let (parent, depends_on, draft) = (body.parent, body.depends_on, body.draft);
     let new = NewTask {
-        key: String::new(),
         requires: Labels::new(&body.labels)?,
         priority: body.priority,
         review: body.review,
         side_effects: body.side_effects,
-        depends_on: Vec::new(),
-        children: Vec::new(),
         alternatives: convert_choice::wanted(body.best_of, body.alternatives)?,
         spec: TaskSpec {
             goal: body.goal.unwrap_or_else(|| body.title.clone()),
@@ -207,7 +204,9 @@ pub(super) async fn make(
             artifacts: body.artifacts,
             paths: body.paths,
         },
+        ..NewTask::default()
     };
+    let by = Made::by(caller.principal.display());
     mutate(lab, caller, "task.create", idempotency, move |tx| {
         let (org, project) = site.org_and_project(tx)?;
         let place = Place {
@@ -217,7 +216,7 @@ pub(super) async fn make(
             depends_on: depends_on.clone(),
             draft,
         };
-        let made = schedule::create(tx, &place, &new)?;
+        let made = schedule::create(tx, &place, &new, &by)?;
         done(
             Some(org),
             made.id,
@@ -248,6 +247,7 @@ async fn one(
             feedback: view.feedback(id)?,
             asks: view.asks(id)?,
             patch: view.patch_of_task(id)?.map(|patch| patch.id),
+            made: view.task_made(id)?,
             ..TaskParts::default()
         };
         if let Some(hash) = &task.check_set {

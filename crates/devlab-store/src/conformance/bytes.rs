@@ -7,7 +7,7 @@ use devlab_core::task::Task;
 use devlab_core::{ArtifactId, AttemptId, TaskId};
 
 use super::Lab;
-use super::fixtures::{at, child, hash, id, spec, task};
+use super::fixtures::{at, child, hash, id, made, spec, task};
 use crate::StoreExt;
 
 fn kept(n: u32, blob: Option<Sha256Hex>) -> KeptLog {
@@ -198,7 +198,7 @@ pub(super) async fn retired_goals(lab: Lab) {
                     ..goal(8, State::Done)
                 },
             ] {
-                tx.insert_task(&task, &spec("goal"))?;
+                tx.insert_task(&task, &spec("goal"), &made())?;
             }
             tx.retire(id(2), at(1))?;
             tx.retire(id(2), at(51))?;

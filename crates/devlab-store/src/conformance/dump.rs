@@ -10,7 +10,7 @@ use devlab_core::{AttemptId, Error, OrgId, Refusal, TaskId};
 use serde_json::{Value, json};
 
 use super::Lab;
-use super::fixtures::{at, id, spec, task};
+use super::fixtures::{at, id, made, spec, task};
 use super::sample::{name, of_org, sample};
 use crate::dump::{Counts, Loading, Scope, Source, kinds_of, load_logs};
 use crate::{Store, StoreExt};
@@ -124,7 +124,7 @@ async fn go_on(lab: &Lab) {
             attempt: None,
             data: json!({}),
         })?;
-        tx.insert_task(&task(200), &spec("new"))
+        tx.insert_task(&task(200), &spec("new"), &made())
     });
     assert_eq!(seq.await.unwrap(), 53);
     let (last, done) = lab

@@ -8,7 +8,7 @@ use devlab_core::limit::Lane;
 use devlab_core::org::{Org, Project};
 use devlab_core::server::Home;
 use devlab_core::state::{State, TaskKind};
-use devlab_core::task::{Proof, Task, TaskSpec, Tries};
+use devlab_core::task::{Made, Proof, Task, TaskSpec, Tries};
 use devlab_core::{AgentId, Oid, OrgId, ProjectId, RefName, TaskId, Timestamp};
 
 /// Where the clock of a case begins, in milliseconds since the Unix epoch.
@@ -127,11 +127,12 @@ pub(super) fn spec(title: &str) -> TaskSpec {
     TaskSpec {
         title: title.into(),
         goal: format!("do {title}"),
-        driver: None,
-        checks: Vec::new(),
-        artifacts: Vec::new(),
-        paths: Vec::new(),
+        ..TaskSpec::default()
     }
+}
+
+pub(super) fn made() -> Made {
+    Made::by("admin:someone")
 }
 
 /// A live work attempt of agent 1 at task 1.

@@ -8,7 +8,7 @@ use devlab_core::task::{Proof, Task};
 use devlab_core::tx::Tx;
 use devlab_core::{AttemptId, Result, TaskId};
 
-use super::fixtures::{attempt, spec, task};
+use super::fixtures::{attempt, made, spec, task};
 use crate::{Store, StoreExt};
 
 /// Tasks in one unit of work.
@@ -55,6 +55,7 @@ fn life(tx: &mut dyn Tx, org: OrgId) -> Result<()> {
             ..task(1)
         },
         &spec("finished long ago"),
+        &made(),
     )?;
     tx.insert_attempt(&Attempt {
         id: tried,

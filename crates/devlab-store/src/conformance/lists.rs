@@ -6,7 +6,7 @@ use devlab_core::task::Task;
 use devlab_core::tx::{Page, TaskFilter};
 
 use super::Lab;
-use super::fixtures::{child, id, project_id, spec, task};
+use super::fixtures::{child, id, made, project_id, spec, task};
 use crate::StoreExt;
 
 const ALL: Page = Page {
@@ -128,9 +128,9 @@ fn cases() -> Vec<(TaskFilter, &'static [u32])> {
 pub(super) async fn filters(lab: Lab) {
     lab.store
         .write(|tx| {
-            world()
-                .into_iter()
-                .try_for_each(|(task, title)| tx.insert_task(&task, &spec(title)).map(drop))
+            world().into_iter().try_for_each(|(task, title)| {
+                tx.insert_task(&task, &spec(title), &made()).map(drop)
+            })
         })
         .await
         .unwrap();
@@ -156,7 +156,7 @@ pub(super) async fn pages(lab: Lab) {
                     1 => State::Done,
                     _ => State::Failed,
                 };
-                tx.insert_task(&Task { state, ..task(n) }, &spec("t"))?;
+                tx.insert_task(&Task { state, ..task(n) }, &spec("t"), &made())?;
             }
             Ok(())
         })
@@ -210,7 +210,7 @@ pub(super) async fn searches(lab: Lab) {
                 } else {
                     "one of many"
                 };
-                tx.insert_task(&Task { state, ..task(n) }, &spec(title))?;
+                tx.insert_task(&Task { state, ..task(n) }, &spec(title), &made())?;
             }
             Ok(())
         })
@@ -251,9 +251,9 @@ pub(super) async fn searches(lab: Lab) {
 pub(super) async fn counts(lab: Lab) {
     lab.store
         .write(|tx| {
-            world()
-                .into_iter()
-                .try_for_each(|(task, title)| tx.insert_task(&task, &spec(title)).map(drop))
+            world().into_iter().try_for_each(|(task, title)| {
+                tx.insert_task(&task, &spec(title), &made()).map(drop)
+            })
         })
         .await
         .unwrap();

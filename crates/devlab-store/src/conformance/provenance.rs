@@ -5,7 +5,7 @@ use devlab_core::provenance::{OrgKey, SecretKey};
 use devlab_core::task::Task;
 
 use super::Lab;
-use super::fixtures::{at, id, oid, project, spec, task};
+use super::fixtures::{at, id, made, oid, project, spec, task};
 use crate::StoreExt;
 
 fn key(org: u32, number: u32) -> OrgKey {
@@ -53,7 +53,7 @@ pub(super) async fn unattested(lab: Lab) {
                     project: Some(id(1)),
                     ..task(n)
                 };
-                tx.insert_task(&goal, &spec("goal"))?;
+                tx.insert_task(&goal, &spec("goal"), &made())?;
                 tx.put_unattested(goal.id)?;
                 tx.put_unattested(goal.id)?;
             }

@@ -6,11 +6,11 @@ use devlab_core::check::{Check, CheckSet, CommandSpec, DriverSpec};
 use devlab_core::choice::Choice;
 use devlab_core::limits::FEEDBACK_MAX;
 use devlab_core::state::{ResumeTo, State, TaskKind, WaitReason};
-use devlab_core::task::{Feedback, Proof, Task, TaskSpec, Tries};
+use devlab_core::task::{Feedback, Made, Proof, Task, TaskSpec, Through, Tries};
 use devlab_core::tx::{Beside, Edge, Touching};
 
 use super::Lab;
-use super::fixtures::{at, child, hash, id, labels, oid, project, spec, task};
+use super::fixtures::{at, child, hash, id, labels, made, oid, project, spec, task};
 use crate::StoreExt;
 
 /// A task with nothing left out.
@@ -88,13 +88,13 @@ pub(super) async fn round_trip(lab: Lab) {
         .write(|tx| {
             let mut last = 0;
             for (n, bare) in [(1, task(1)), (2, full(2))] {
-                let seq = tx.insert_task(&bare, &spec("t"))?;
+                let seq = tx.insert_task(&bare, &spec("t"), &made())?;
                 assert!(seq > last, "ages grow");
                 last = seq;
                 assert_eq!(tx.task(id(n))?, Some(Task { seq, ..bare }));
             }
             assert_eq!(tx.task(id(3))?, None);
-            assert!(tx.insert_task(&task(4), &spec("t"))? > last);
+            assert!(tx.insert_task(&task(4), &spec("t"), &made())? > last);
             Ok(())
         })
         .await
@@ -142,7 +142,7 @@ pub(super) async fn round_trip(lab: Lab) {
     assert!(unknown.is_err(), "there is nothing to replace");
     let double = lab
         .store
-        .write(|tx| tx.insert_task(&task(1), &spec("t")))
+        .write(|tx| tx.insert_task(&task(1), &spec("t"), &made()))
         .await;
     assert!(double.is_err(), "the id is taken");
 }
@@ -165,10 +165,20 @@ pub(super) async fn specs(lab: Lab) {
         artifacts: vec!["target/**".into(), "ü.png".into()],
         paths: vec!["src/".into(), "ü.rs".into()],
     };
+    let planned = Made {
+        by: "member:é".into(),
+        through: Some(Through::Plan {
+            task: id(1),
+            revision: 2,
+        }),
+    };
     lab.store
         .write(move |tx| {
-            tx.insert_task(&task(1), &spec("one"))?;
-            tx.insert_task(&task(2), &full)?;
+            tx.insert_task(&task(1), &spec("one"), &made())?;
+            tx.insert_task(&task(2), &full, &planned)?;
+            assert_eq!(tx.task_made(id(1))?, Some(made()));
+            assert_eq!(tx.task_made(id(2))?, Some(planned.clone()));
+            assert_eq!(tx.task_made(id(3))?, None);
             assert_eq!(tx.task_spec(id(1))?, Some(spec("one")));
             assert_eq!(tx.task_spec(id(2))?, Some(full.clone()));
             assert_eq!(tx.task_spec(id(3))?, None);
@@ -214,7 +224,7 @@ pub(super) async fn held(lab: Lab) {
                     holds: n == 1,
                     ..task(n)
                 };
-                tx.insert_task(&task, &spec("t"))?;
+                tx.insert_task(&task, &spec("t"), &made())?;
             }
             Ok(())
         })
@@ -271,9 +281,9 @@ pub(super) async fn touching(lab: Lab) {
             };
             let mut words = spec("goal");
             words.paths = vec!["src".into()];
-            tx.insert_task(&goal, &words)?;
+            tx.insert_task(&goal, &words, &made())?;
             for (task, words) in &all {
-                tx.insert_task(task, words)?;
+                tx.insert_task(task, words, &made())?;
             }
             tx.put_touched(id(5), &["f".to_owned()])?;
             let mut held = tx.task(id(3))?.unwrap();
@@ -308,9 +318,9 @@ pub(super) async fn touching(lab: Lab) {
 pub(super) async fn graph(lab: Lab) {
     lab.store
         .write(|tx| {
-            tx.insert_task(&task(1), &spec("goal"))?;
+            tx.insert_task(&task(1), &spec("goal"), &made())?;
             for n in [5, 3, 4] {
-                tx.insert_task(&child(n, id(1)), &spec("child"))?;
+                tx.insert_task(&child(n, id(1)), &spec("child"), &made())?;
             }
             assert_eq!(
                 tx.children(id(1))?,
@@ -349,11 +359,11 @@ pub(super) async fn edges_below(lab: Lab) {
     lab.store
         .write(|tx| {
             for goal in [1, 2] {
-                tx.insert_task(&task(goal), &spec("goal"))?;
+                tx.insert_task(&task(goal), &spec("goal"), &made())?;
             }
             // 5 is a composite with 6 and 7 below it; 8 and 9 belong to another goal.
             for (n, parent) in [(3, 1), (4, 1), (5, 1), (6, 5), (7, 5), (8, 2), (9, 2)] {
-                tx.insert_task(&child(n, id(parent)), &spec("child"))?;
+                tx.insert_task(&child(n, id(parent)), &spec("child"), &made())?;
             }
             for (from, to) in [(3, 5), (4, 5), (3, 4), (6, 7), (8, 9), (1, 2)] {
                 assert!(tx.insert_edge(id(from), id(to))?);
@@ -468,17 +478,17 @@ pub(super) async fn startable(lab: Lab) {
     };
     lab.store
         .write(move |tx| {
-            tx.insert_task(&composite(3, State::Ready), &spec("t"))?;
-            tx.insert_task(&composite(1, State::Ready), &spec("t"))?;
-            tx.insert_task(&composite(4, State::Running), &spec("t"))?;
-            tx.insert_task(&task(5), &spec("a leaf"))?;
-            tx.insert_task(&composite(2, State::Ready), &spec("t"))?;
+            tx.insert_task(&composite(3, State::Ready), &spec("t"), &made())?;
+            tx.insert_task(&composite(1, State::Ready), &spec("t"), &made())?;
+            tx.insert_task(&composite(4, State::Running), &spec("t"), &made())?;
+            tx.insert_task(&task(5), &spec("a leaf"), &made())?;
+            tx.insert_task(&composite(2, State::Ready), &spec("t"), &made())?;
             let there = Task {
                 project: Some(id(10)),
                 ..composite(6, State::Ready)
             };
             tx.insert_project(&project(10, id(1)))?;
-            tx.insert_task(&there, &spec("t"))?;
+            tx.insert_task(&there, &spec("t"), &made())?;
             assert_eq!(
                 tx.startable(None, 9)?,
                 [id(3), id(1), id(2)],

@@ -27,15 +27,12 @@ fn template(n: u32) -> Template {
         project: (n == 2).then(|| id(1)),
         name: format!("t-{n}").parse().unwrap(),
         goal: NewTask {
-            key: String::new(),
             spec: spec("\u{fc}"),
             requires: "gpu".parse().unwrap(),
             priority: -3,
             review: Some(false),
             side_effects: true,
-            depends_on: Vec::new(),
-            children: Vec::new(),
-            alternatives: Vec::new(),
+            ..NewTask::default()
         },
         trigger: if n == 2 { hook } else { cron },
         enabled: n != 3,

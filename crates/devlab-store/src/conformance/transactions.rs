@@ -9,7 +9,7 @@ use devlab_core::{Error, Refusal, Result};
 use futures::future::join_all;
 
 use super::Lab;
-use super::fixtures::{at, id, org, spec, task};
+use super::fixtures::{at, id, made, org, spec, task};
 use crate::StoreExt;
 
 /// Refused units between good ones, all waiting at once, so that they share commits.
@@ -152,7 +152,7 @@ pub(super) async fn readers_see_whole_commits(lab: Lab) {
             lab.store
                 .write(move |tx| {
                     tx.put_setting("a", &n.to_string())?;
-                    tx.insert_task(&task(n), &spec("t"))?;
+                    tx.insert_task(&task(n), &spec("t"), &made())?;
                     tx.put_setting("b", &n.to_string())
                 })
                 .await

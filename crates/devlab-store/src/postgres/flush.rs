@@ -105,6 +105,7 @@ fn push_tasks(overlay: &Overlay, all: &mut Vec<Statement>) -> DbResult<()> {
             ("checks", Kind::Text),
             ("artifacts", Kind::Text),
             ("paths", Kind::Text),
+            ("made", Kind::Text),
         ],
         "",
     );
@@ -118,6 +119,7 @@ fn push_tasks(overlay: &Overlay, all: &mut Vec<Statement>) -> DbResult<()> {
         new.push(&tasks::new_row(task, Some(task.seq)));
         if let Some(spec) = overlay.specs.get(id) {
             let [driver, checks, artifacts, paths] = tasks::spec_columns(spec)?;
+            let made = overlay.made.get(id).map(json).transpose()?;
             specs.push(&[
                 Param::Int(int(task.seq)),
                 Param::Text(&spec.title),
@@ -126,6 +128,7 @@ fn push_tasks(overlay: &Overlay, all: &mut Vec<Statement>) -> DbResult<()> {
                 checks.as_deref().map_or(Param::Null, Param::Text),
                 artifacts.as_deref().map_or(Param::Null, Param::Text),
                 paths.as_deref().map_or(Param::Null, Param::Text),
+                made.as_deref().map_or(Param::Null, Param::Text),
             ]);
         }
     }

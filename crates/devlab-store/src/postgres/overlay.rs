@@ -20,7 +20,7 @@ use devlab_core::limit::{LimitKey, Slots};
 use devlab_core::name::Name;
 use devlab_core::org::{Org, Project};
 use devlab_core::policy::{Level, PolicyRevision, Terms};
-use devlab_core::task::{Feedback, Task, TaskSpec};
+use devlab_core::task::{Feedback, Made, Task, TaskSpec};
 use devlab_core::tx::{Queued, Remembered};
 use devlab_core::{AgentId, AttemptId, Oid, OrgId, ProjectId, RefName, TaskId, Timestamp};
 
@@ -108,6 +108,7 @@ pub(super) struct Overlay {
     pub(super) known: Known,
     pub(super) tasks: Changes<TaskId, Task>,
     pub(super) specs: Changes<TaskId, TaskSpec>,
+    pub(super) made: Changes<TaskId, Made>,
     pub(super) attempts: Changes<AttemptId, Attempt>,
     pub(super) agents: Changes<AgentId, Agent>,
     pub(super) check_sets: Changes<Sha256Hex, CheckSet>,
@@ -148,6 +149,7 @@ impl Overlay {
     pub(super) fn keep(&mut self) {
         self.tasks.keep();
         self.specs.keep();
+        self.made.keep();
         self.attempts.keep();
         self.agents.keep();
         self.check_sets.keep();
@@ -165,6 +167,7 @@ impl Overlay {
     pub(super) fn take_back(&mut self) {
         self.tasks.take_back();
         self.specs.take_back();
+        self.made.take_back();
         self.attempts.take_back();
         self.agents.take_back();
         self.check_sets.take_back();
@@ -182,6 +185,7 @@ impl Overlay {
     pub(super) fn begin_again(&mut self) {
         self.tasks.clear();
         self.specs.clear();
+        self.made.clear();
         self.attempts.clear();
         self.agents.clear();
         self.check_sets.clear();

@@ -53,6 +53,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "V12__paths",
         include_str!("../../migrations/postgres/V12__paths.sql"),
     ),
+    (
+        "V13__made",
+        include_str!("../../migrations/postgres/V13__made.sql"),
+    ),
 ];
 /// Key of the lock that is held while a schema is brought up to date: `devlab` as bytes.
 const LOCK: i64 = 0x6465_766c_6162;

@@ -19,7 +19,7 @@ use devlab_core::policy::{Level, PolicyRevision, Terms};
 use devlab_core::provenance::OrgKey;
 use devlab_core::server::{LoopState, Server};
 use devlab_core::state::StateName;
-use devlab_core::task::{Feedback, Task, TaskSpec};
+use devlab_core::task::{Feedback, Made, Task, TaskSpec};
 use devlab_core::train::{Candidate, Target, TrainEntry};
 use devlab_core::tx::{
     AuditFilter, Beside, Edge, Effect, Page, Queued, Read, Remembered, StoredAudit, TaskFilter,
@@ -125,6 +125,9 @@ impl Read for OverlaySession<'_> {
     }
     fn task_spec(&mut self, id: TaskId) -> Result<Option<TaskSpec>> {
         self.look(|o| o.spec(id))
+    }
+    fn task_made(&mut self, _: TaskId) -> Result<Option<Made>> {
+        self.direct()
     }
     fn touched(&mut self, _: TaskId) -> Result<Vec<String>> {
         self.direct()
@@ -374,7 +377,7 @@ impl Tx for OverlaySession<'_> {
     fn set_branch_head(&mut self, _: ProjectId, _: &RefName, _: Option<&Oid>) -> Result<()> {
         self.direct()
     }
-    fn insert_task(&mut self, task: &Task, spec: &TaskSpec) -> Result<u64> {
+    fn insert_task(&mut self, task: &Task, spec: &TaskSpec, made: &Made) -> Result<u64> {
         self.check()?;
         let seq = self.numbers.next(Number::Task);
         let task = Task {
@@ -382,6 +385,7 @@ impl Tx for OverlaySession<'_> {
             ..task.clone()
         };
         self.overlay.specs.insert(task.id, spec.clone());
+        self.overlay.made.insert(task.id, made.clone());
         self.overlay.tasks.insert(task.id, task);
         Ok(seq)
     }

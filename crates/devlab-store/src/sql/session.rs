@@ -17,7 +17,7 @@ use devlab_core::policy::{Level, PolicyRevision, Terms};
 use devlab_core::provenance::OrgKey;
 use devlab_core::server::{LoopState, Server};
 use devlab_core::state::StateName;
-use devlab_core::task::{Feedback, Task, TaskSpec};
+use devlab_core::task::{Feedback, Made, Task, TaskSpec};
 use devlab_core::train::{Candidate, Target, TrainEntry};
 use devlab_core::tx::{
     AuditFilter, Beside, Edge, Effect, Page, Queued, Read, Remembered, StoredAudit, TaskFilter,
@@ -176,6 +176,9 @@ impl Read for Session<'_> {
     }
     fn task_spec(&mut self, id: TaskId) -> Result<Option<TaskSpec>> {
         self.look(|conn| tasks::spec(conn, id))
+    }
+    fn task_made(&mut self, id: TaskId) -> Result<Option<Made>> {
+        self.look(|conn| tasks::made(conn, id))
     }
     fn touched(&mut self, id: TaskId) -> Result<Vec<String>> {
         self.look(|conn| tasks::touched(conn, id))
@@ -417,8 +420,8 @@ impl Tx for Session<'_> {
     ) -> Result<()> {
         self.change(|conn| accounts::set_branch_head(conn, project, branch, head))
     }
-    fn insert_task(&mut self, task: &Task, spec: &TaskSpec) -> Result<u64> {
-        self.change(|conn| tasks::insert(conn, task, spec))
+    fn insert_task(&mut self, task: &Task, spec: &TaskSpec, made: &Made) -> Result<u64> {
+        self.change(|conn| tasks::insert(conn, task, spec, made))
     }
     fn put_task(&mut self, task: &Task) -> Result<()> {
         self.change(|conn| tasks::put(conn, task))

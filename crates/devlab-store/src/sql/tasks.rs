@@ -3,7 +3,7 @@
 use super::{Number, Param, Sql, params};
 use devlab_core::check::{CheckSet, Sha256Hex};
 use devlab_core::limits::FEEDBACK_MAX;
-use devlab_core::task::{Feedback, Task, TaskSpec};
+use devlab_core::task::{Feedback, Made, Task, TaskSpec};
 use devlab_core::tx::{Beside, Edge, Touching};
 use devlab_core::{Oid, ServerId, TaskId};
 
@@ -191,7 +191,7 @@ pub(crate) fn changing(task: &Task) -> [Param<'_>; 32] {
     ]
 }
 
-pub(crate) fn insert(conn: &dyn Sql, task: &Task, spec: &TaskSpec) -> DbResult<u64> {
+pub(crate) fn insert(conn: &dyn Sql, task: &Task, spec: &TaskSpec, made: &Made) -> DbResult<u64> {
     const SQL: &str = "INSERT INTO tasks (seq, id, org, project, parent, goal, depth, created_at, \
         kind, state, waits, unmet, priority, path, requires, attempts, live, lost, tries, \
         not_before, open_children, started, head, prior, merges, published, review, accepted, \
@@ -200,8 +200,8 @@ pub(crate) fn insert(conn: &dyn Sql, task: &Task, spec: &TaskSpec) -> DbResult<u
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
         ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, \
         ?37, ?38, ?39, ?40) RETURNING seq";
-    const SPEC: &str = "INSERT INTO task_specs (seq, title, goal, driver, checks, artifacts, paths) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    const SPEC: &str = "INSERT INTO task_specs (seq, title, goal, driver, checks, artifacts, paths, \
+        made) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     let row = new_row(task, conn.next_number(Number::Task));
     let seq: Option<u64> = first(conn, SQL, &row, |cols| cols.int())?;
     let seq = seq.ok_or_else(|| DbError::Damaged("tasks.seq".into()))?;
@@ -216,7 +216,8 @@ pub(crate) fn insert(conn: &dyn Sql, task: &Task, spec: &TaskSpec) -> DbResult<u
             driver,
             checks,
             artifacts,
-            paths
+            paths,
+            json(made)?
         ],
     )?;
     Ok(seq)
@@ -280,6 +281,14 @@ pub(crate) fn put_spec(conn: &dyn Sql, id: TaskId, spec: &TaskSpec) -> DbResult<
         0 => Err(DbError::Missing("task")),
         _ => Ok(()),
     }
+}
+
+/// Who a task was made for, if that is known.
+pub(crate) fn made(conn: &dyn Sql, id: TaskId) -> DbResult<Option<Made>> {
+    const SQL: &str = "SELECT s.made FROM tasks t JOIN task_specs s ON s.seq = t.seq \
+        WHERE t.id = ?1";
+    let found = first(conn, SQL, params![id], |cols| cols.opt_json())?;
+    Ok(found.flatten())
 }
 
 pub(crate) fn touched(conn: &dyn Sql, id: TaskId) -> DbResult<Vec<String>> {

@@ -58,6 +58,10 @@ const MAIN_MIGRATIONS: &[(&str, &str)] = &[
         "V12__paths",
         include_str!("../../migrations/main/V12__paths.sql"),
     ),
+    (
+        "V13__made",
+        include_str!("../../migrations/main/V13__made.sql"),
+    ),
 ];
 const LOGS_MIGRATIONS: &[(&str, &str)] = &[
     (

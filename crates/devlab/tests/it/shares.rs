@@ -7,9 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use devlab_core::check::{CommandSpec, DriverSpec};
-use devlab_core::label::Labels;
 use devlab_core::rules::schedule::{self, NewTask, Place};
-use devlab_core::task::TaskSpec;
+use devlab_core::task::{Made, TaskSpec};
 use devlab_core::tx::Tx;
 use devlab_store::sqlite::{SqliteOptions, SqliteStore};
 use devlab_store::{Store, StoreExt};
@@ -48,22 +47,14 @@ async fn fill(bench: &Bench, count: usize) {
         timeout_secs: 600,
     };
     let new = NewTask {
-        key: String::new(),
         spec: TaskSpec {
             title: "One of many".to_owned(),
             goal: "Wait".to_owned(),
             driver: Some(DriverSpec::Command(command)),
-            checks: Vec::new(),
-            artifacts: Vec::new(),
-            paths: Vec::new(),
+            ..TaskSpec::default()
         },
-        requires: Labels::default(),
-        priority: 0,
         review: Some(false),
-        side_effects: false,
-        depends_on: Vec::new(),
-        children: Vec::new(),
-        alternatives: Vec::new(),
+        ..NewTask::default()
     };
     for _ in 0..count / AT_ONCE {
         let new = new.clone();
@@ -76,7 +67,9 @@ async fn fill(bench: &Bench, count: usize) {
                 depends_on: Vec::new(),
                 draft: false,
             };
-            (0..AT_ONCE).try_for_each(|_| schedule::create(tx, &place, &new).map(drop))
+            (0..AT_ONCE).try_for_each(|_| {
+                schedule::create(tx, &place, &new, &Made::by("member:somebody")).map(drop)
+            })
         };
         store.write(create).await.unwrap();
     }

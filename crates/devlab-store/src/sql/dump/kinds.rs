@@ -174,6 +174,7 @@ pub(crate) const TABLES: &[Table] = &[
             ("artifacts", JSON),
             ("paths", JSON),
             ("touched", JSON),
+            ("made", JSON),
         ],
         order: "seq",
         of_org: Some("seq IN (SELECT seq FROM tasks WHERE org = ?1)"),

@@ -25,6 +25,7 @@ pub(crate) const CAME_LATER: &[(&str, &str, Value)] = &[
     ("tasks", "holds", Value::Flag(false)),
     ("task_specs", "paths", Value::Null),
     ("task_specs", "touched", Value::Null),
+    ("task_specs", "made", Value::Null),
 ];
 
 /// Tables without a kind, and why.
