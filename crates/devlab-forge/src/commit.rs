@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::git::Cmd;
+use crate::inspect::check_path;
 use crate::name::Oid;
 use crate::repo::BareRepo;
 
@@ -167,11 +168,50 @@ impl BareRepo {
         ours: &Oid,
         theirs: &Oid,
     ) -> Result<MergeOutcome> {
-        let command = self
-            .cmd("merge-tree")
+        merge_tree(self.cmd_apart("merge-tree", objects), ours, theirs).await
+    }
+
+    /// [`BareRepo::changed_paths`] where a tree of [`BareRepo::merge_tree_apart`] is one side.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] if one does not exist.
+    pub async fn changed_paths_apart(
+        &self,
+        objects: &Path,
+        base: &Oid,
+        head: &Oid,
+    ) -> Result<Vec<String>> {
+        let done = self
+            .cmd_apart("diff-tree", objects)
+            .args(["-r", "--name-only", "-z", "--no-renames"])
+            .args([base.as_str(), head.as_str()])
+            .ok()
+            .await?;
+        let names = done
+            .split(|byte| *byte == 0)
+            .filter(|name| !name.is_empty());
+        Ok(names
+            .map(|name| String::from_utf8_lossy(name).into_owned())
+            .collect())
+    }
+
+    /// A file of a tree of [`BareRepo::merge_tree_apart`]. One process.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] if there is no such file; [`Error::Invalid`] for a path that git would not
+    /// have.
+    pub async fn read_file_apart(&self, objects: &Path, tree: &Oid, path: &str) -> Result<Vec<u8>> {
+        check_path(path)?;
+        self.cmd_apart("cat-file", objects)
+            .args(["blob", &format!("{tree}:{path}")])
+            .ok()
+            .await
+    }
+
+    fn cmd_apart(&self, name: &'static str, objects: &Path) -> Cmd {
+        self.cmd(name)
             .env("GIT_OBJECT_DIRECTORY", objects)
-            .env("GIT_ALTERNATE_OBJECT_DIRECTORIES", quoted(&self.objects()));
-        merge_tree(command, ours, theirs).await
+            .env("GIT_ALTERNATE_OBJECT_DIRECTORIES", quoted(&self.objects()))
     }
 }
 

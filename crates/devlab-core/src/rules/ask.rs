@@ -75,15 +75,32 @@ pub(super) fn before_start(tx: &mut dyn Tx, task: &mut Task) -> Result<bool> {
     if task.terms.is_none() || !policy::terms_of(tx, task)?.asks_before(&task.requires) {
         return Ok(false);
     }
-    let asks = tx.asks(task.id)?;
-    let is_given = |ask: &Ask| ask.kind == AskKind::Start && ask.answer.is_some();
-    if asks.iter().any(is_given) {
+    if last_start(tx, task)?.is_some_and(|ask| ask.answer.is_some()) {
         return Ok(false);
     }
     let park = Cause::Park(WaitReason::Approval, ResumeTo::Ready);
     step(tx, task, park, "its start has to be approved", None)?;
     open(tx, task, AskKind::Start, None, None, "")?;
     Ok(true)
+}
+
+/// An approval is of the words that were to be done: after others have come, a task waits for one of
+/// those, if policy wants one. Returns whether it does.
+pub(super) fn start_anew(tx: &mut dyn Tx, task: &Task) -> Result<bool> {
+    if task.terms.is_none() || !policy::terms_of(tx, task)?.asks_before(&task.requires) {
+        return Ok(false);
+    }
+    if last_start(tx, task)?.is_some() {
+        open(tx, task, AskKind::Start, None, None, "")?;
+    }
+    Ok(true)
+}
+
+/// The approval of a start that was asked for last: earlier ones were of other words.
+fn last_start(tx: &mut dyn Tx, task: &Task) -> Result<Option<Ask>> {
+    let asks = tx.asks(task.id)?;
+    let is_start = |ask: &Ask| ask.kind == AskKind::Start;
+    Ok(asks.into_iter().rev().find(is_start))
 }
 
 /// Whether somebody has to approve the publication of a result, and has not.

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::error::{Refusal, Result};
 use crate::event::{EventKind, NewEvent};
+use crate::git::Oid;
 use crate::id::TaskId;
 use crate::limits::{COMMENT_BYTES_MAX, DEPTH_MAX, GRAPH_TASKS_MAX, PLAN_REVISIONS_MAX};
 use crate::name;
@@ -430,6 +431,8 @@ pub enum Boxes {
     Keep {
         /// Path of `tasks.md` in the repository.
         path: String,
+        /// What it merges besides, whose boxes come along.
+        merges: Option<Oid>,
     },
 }
 
@@ -453,7 +456,8 @@ pub fn boxes<R: Read + ?Sized>(view: &mut R, task: &Task) -> Result<Option<Boxes
         return Ok(None);
     };
     let found = feature(view, parent)?;
-    Ok(found.map(|(_, path)| Boxes::Keep { path }))
+    let merges = task.merges.clone();
+    Ok(found.map(|(_, path)| Boxes::Keep { path, merges }))
 }
 
 /// The current revision of a composite that is planned from a feature, and the path of the feature's

@@ -30,7 +30,7 @@ use crate::tx::Tx;
 use super::make::Maker;
 use super::schedule::Place;
 use super::step::{self, step};
-use super::{hold, path, person};
+use super::{ask, hold, path, person};
 
 /// A plan that takes the place of another.
 pub(super) struct Replan<'a> {
@@ -260,10 +260,26 @@ impl<'a> Replan<'a> {
         tx.put_touched(task.id, &[])?;
         tx.put_task_spec(task.id, &new.spec)?;
         tx.put_task(&task)?;
-        if task.state == State::Ready {
-            step::queue(tx, &task)?;
+        let is_asked = ask::start_anew(tx, &task)?;
+        match (task.state, is_asked) {
+            (State::Ready, false) => step::queue(tx, &task),
+            (State::Ready, true) => {
+                step(tx, &mut task, Cause::Blocked, "its words are others", None)?;
+                step::settle_open(tx, &mut task)
+            }
+            (State::Waiting(WaitReason::Approval, ResumeTo::Ready), false) => {
+                step(
+                    tx,
+                    &mut task,
+                    Cause::Resume,
+                    "nobody has to approve it",
+                    None,
+                )?;
+                tx.put_task(&task)?;
+                step::after_ready(tx, &task)
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Lets go of a task that the plan does not have any more. Returns whether it goes on all the

@@ -1,15 +1,20 @@
 //! A new revision is carried out: what is the same is left alone.
 
 use devlab_core::attempt::AttemptState;
+use devlab_core::label::Labels;
 use devlab_core::plan::PlanTask;
+use devlab_core::policy::{Approvals, Level, Policy};
 use devlab_core::rules::plan::Running;
 use devlab_core::rules::schedule::Place;
-use devlab_core::state::State;
+use devlab_core::state::{ResumeTo, State, WaitReason};
+use devlab_core::tx::Read as _;
 use devlab_core::{AgentId, TaskId};
 
 use crate::invariants;
 use crate::lab::{Lab, code, leaf};
 use crate::plans::task;
+
+const START: State = State::Waiting(WaitReason::Approval, ResumeTo::Ready);
 
 /// A lab with a goal that is under way.
 struct Under {
@@ -118,6 +123,58 @@ fn what_has_not_begun_gets_its_new_words_in_place() {
     let tasks = vec![task("a", &["b"]), task("b", &[])];
     under.replan(tasks, Running::Cancel);
     assert_eq!(under.lab.state(a), State::Blocked, "it needs b now");
+    under.finish();
+}
+
+fn for_prod(task: PlanTask) -> PlanTask {
+    PlanTask {
+        labels: Labels::new(["prod"]).unwrap(),
+        ..task
+    }
+}
+
+#[test]
+fn a_start_is_approved_for_the_words_that_were_to_be_done() {
+    let mut under = Under::way(vec![task("a", &[]), task("b", &[])]);
+    let wanted = Policy {
+        approvals: Approvals {
+            tasks: Some(vec![Labels::new(["prod"]).unwrap()]),
+            ..Approvals::default()
+        },
+        ..Policy::default()
+    };
+    let org = under.lab.org;
+    under.lab.set_policy(Level::Org(org), wanted).unwrap();
+    let (a, b) = (under.id("a"), under.id("b"));
+    let both = |of: fn(PlanTask) -> PlanTask, after: &[&str]| {
+        vec![of(for_prod(task("a", &[]))), of(for_prod(task("b", after)))]
+    };
+
+    under.replan(both(|task| task, &[]), Running::Cancel);
+    let states = |under: &Under| [a, b].map(|id| under.lab.state(id));
+    assert_eq!(
+        states(&under),
+        [START; 2],
+        "they were ready, and got a label"
+    );
+    for id in [a, b] {
+        under.lab.approve_task(id).unwrap();
+    }
+    assert_eq!(states(&under), [State::Ready; 2]);
+
+    // Approved, and then other words: also where something else comes first by now.
+    under.replan(both(reworded, &["a"]), Running::Cancel);
+    assert_eq!(states(&under), [START, State::Blocked]);
+    under.replan(both(reworded, &[]), Running::Cancel);
+    assert_eq!(states(&under), [START; 2]);
+    under.lab.approve_task(b).unwrap();
+    assert_eq!(states(&under), [START, State::Ready], "once is enough");
+    let asked = under.lab.tx.asks(b).unwrap();
+    assert_eq!(asked.len(), 2, "once for each of its words");
+
+    let free = vec![task("a", &[]), task("b", &[])];
+    under.replan(free, Running::Cancel);
+    assert_eq!(states(&under), [State::Ready; 2], "nobody has to be asked");
     under.finish();
 }
 

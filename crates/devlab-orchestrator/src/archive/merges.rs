@@ -115,7 +115,7 @@ async fn made_again(
     };
     let brings_in = match *head == entry.head {
         true => Ok(true),
-        false => sets_boxes(repo, entry, head).await,
+        false => sets_boxes(repo, objects, entry, merge).await,
     };
     let brings_in = match brings_in {
         Ok(brings_in) => brings_in,
@@ -143,42 +143,59 @@ async fn made_again(
     Ok(Some(Wrong { what, why }))
 }
 
-/// Whether a commit is devlab's, on top of a result, and does nothing but set boxes of a Spec-Kit
-/// feature.
+/// Whether what is merged is devlab's commit on top of a result, or of what the result and the target
+/// come to, and does nothing but set boxes of a Spec-Kit feature.
 async fn sets_boxes(
     repo: &BareRepo,
+    objects: &Path,
     entry: &CandidateEntry,
-    commit: &Oid,
+    merge: &MergeCommit,
 ) -> devlab_forge::Result<bool> {
-    let found = repo.log(Some(&entry.head), commit, 2).await?;
+    let commit = &merge.head;
+    let found = repo.log(Some(&entry.head), commit, 1).await?;
     let [found] = found.as_slice() else {
         return Ok(false);
     };
-    let is_on_it = found.parents.as_slice() == std::slice::from_ref(&entry.head);
-    if !is_on_it || found.email != Signature::devlab().email() {
+    if found.oid != *commit || found.email != Signature::devlab().email() {
         return Ok(false);
     }
-    let changed = repo.changed_paths(&entry.head, commit).await?;
+    let before = match found.parents.as_slice() {
+        [result] if *result == entry.head => repo.tree_of(result).await?,
+        [result, target] if *result == entry.head => {
+            if !repo.is_ancestor(target, &merge.onto).await? {
+                return Ok(false);
+            }
+            match repo.merge_tree_apart(objects, target, result).await? {
+                MergeOutcome::Clean { tree } => tree,
+                MergeOutcome::Conflict { .. } => return Ok(false),
+            }
+        }
+        _ => return Ok(false),
+    };
+    let changed = repo.changed_paths_apart(objects, &before, commit).await?;
     let [path] = changed.as_slice() else {
         return Ok(false);
     };
     if !path.ends_with(&format!("/{TASKS_FILE}")) {
         return Ok(false);
     }
-    let before = text(repo, &entry.head, path).await?;
-    let after = text(repo, commit, path).await?;
+    let before = text(repo, objects, &before, path).await?;
+    let after = text(repo, objects, commit, path).await?;
     let both = before.zip(after);
     Ok(both.is_some_and(|(before, after)| without(&before) == without(&after)))
 }
 
 /// A file that a plan can be made from.
-async fn text(repo: &BareRepo, commit: &Oid, path: &str) -> devlab_forge::Result<Option<String>> {
-    match repo.read_file(commit, path, PLAN_FILE_BYTES_MAX).await {
-        Ok(bytes) => Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok())),
-        // devlab sets no boxes in one.
-        Err(error) if error.is_too_large() => Ok(None),
-        Err(error) => Err(error),
-    }
+async fn text(
+    repo: &BareRepo,
+    objects: &Path,
+    tree: &Oid,
+    path: &str,
+) -> devlab_forge::Result<Option<String>> {
+    let bytes = repo.read_file_apart(objects, tree, path).await?;
+    // devlab sets no boxes in one that no plan can be made from.
+    let fits = bytes.len() <= PLAN_FILE_BYTES_MAX;
+    Ok(String::from_utf8(bytes).ok().filter(|_| fits))
 }
 
 #[cfg(test)]
@@ -408,6 +425,52 @@ mod tests {
         let twice = with(repo, &ticked, BOXES, "- [ ] T001 One\n").await;
         for other in [words, elsewhere, twice, base.clone()] {
             let (entry, merge) = bench.merged(base, &other, &result).await;
+            let (why, what) = bench.wrong(entry, merge).await.unwrap();
+            assert!(
+                why == Why::Rule && what.contains("does not merge"),
+                "{what}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn boxes_may_be_set_in_what_a_result_and_its_target_come_to() {
+        let bench = Bench::new().await;
+        let (repo, base) = (&bench.repo, &bench.base);
+        let result = with(repo, base, "a", "1\n").await;
+        let more = "- [ ] T001 One\n- [x] T002 Two\n- [X] T002 Two\n- [ ] T003 Three\n";
+        let target = with(repo, base, BOXES, more).await;
+        let both = repo.merge_tree(&target, &result).await.unwrap();
+        let MergeOutcome::Clean { tree } = both else {
+            panic!("they do not meet: {both:?}")
+        };
+        let boxes = more.replace("[ ]", "[X]");
+        let set = repo
+            .tree_with_file(&tree, BOXES, boxes.as_bytes())
+            .await
+            .unwrap();
+        let ticked = commit(repo, &set, &[&result, &target]).await;
+        let (entry, merge) = bench.merged(&target, &ticked, &result).await;
+        assert_eq!(bench.wrong(entry, merge).await, None);
+        // A later one of the same batch.
+        let before = with(repo, &target, "b", "2\n").await;
+        let (entry, merge) = bench.merged(&before, &ticked, &result).await;
+        assert_eq!(bench.wrong(entry, merge).await, None);
+
+        let words = repo
+            .tree_with_file(&tree, BOXES, b"- [X] T001 All\n")
+            .await
+            .unwrap();
+        let elsewhere = repo.tree_with_file(&set, "a", b"2\n").await.unwrap();
+        for (tree, parents) in [
+            (&words, [&result, &target]),
+            (&elsewhere, [&result, &target]),
+            // Another target's words, and what is no result of the task.
+            (&set, [&result, &before]),
+            (&set, [&target, &result]),
+        ] {
+            let other = commit(repo, tree, &parents).await;
+            let (entry, merge) = bench.merged(&target, &other, &result).await;
             let (why, what) = bench.wrong(entry, merge).await.unwrap();
             assert!(
                 why == Why::Rule && what.contains("does not merge"),

@@ -5,7 +5,7 @@ use devlab_api::plan::{
     ApprovePlan, CreateGoal, FileInput, OnRunning, PlanDetail, PlanInput, PlannedGoal, ProposePlan,
     RejectPlan, SingleInput, SpecKitInput,
 };
-use devlab_api::project::Project;
+use devlab_api::project::{Project, SyncProject};
 use devlab_core::plan::PlanState;
 use devlab_core::plan::diff::Change;
 use devlab_core::state::StateName;
@@ -170,6 +170,7 @@ async fn a_changed_feature_is_planned_again_and_only_what_it_touches() {
     let client = server.admin();
     let wanted = CreateGoal {
         approve: true,
+        review: Some(false),
         ..goal(Some(&project), feature())
     };
     let made = client.create_goal(&wanted).await.unwrap();
@@ -191,8 +192,13 @@ async fn a_changed_feature_is_planned_again_and_only_what_it_touches() {
     assert_eq!(code(same), "conflict");
 
     let more = format!("{ticked}- [ ] T004 [US1] Say goodbye in bye.txt\n");
-    checkout.commit(&[(folder, &more)], "Say goodbye").await;
+    let head = checkout.commit(&[(folder, &more)], "Say goodbye").await;
     server.push(&checkout, &project, NEXT).await;
+    let sync = SyncProject {
+        commit: head,
+        pushed_branch: None,
+    };
+    client.sync_project(project.id, &sync).await.unwrap();
     let late = client.propose_plan(goal, &propose(changed(), None)).await;
     assert_eq!(code(late), "outdated");
     let next = client
@@ -229,6 +235,12 @@ async fn a_changed_feature_is_planned_again_and_only_what_it_touches() {
     let all = client.plans(goal).await.unwrap().items;
     let states: Vec<_> = all.iter().map(|revision| revision.state).collect();
     assert_eq!(states, [PlanState::Superseded, PlanState::Current]);
+
+    // What was added while the goal was at work is ticked as well, without a conflict.
+    until_state(&client, goal, StateName::Done).await;
+    let main = RefName::branch("main").unwrap();
+    let now = landed(&server, &project, &main, folder).await;
+    assert_eq!(now, more.replace("- [ ]", "- [X]"));
     server.stop().await;
 }
 

@@ -53,17 +53,25 @@ pub fn tick(text: &str, ids: &BTreeSet<&str>) -> String {
     })
 }
 
-/// `tasks.md` with its boxes as another version of it has them; those of tasks that the other one
-/// does not have are empty. Nothing else changes.
+/// `tasks.md` with its boxes as another version of it has them, and ticked where a version that was
+/// merged in has them ticked; those of tasks that neither has are empty. Nothing else changes.
 #[must_use]
-pub fn with_boxes_of(text: &str, other: &str) -> String {
-    let known: BTreeMap<&str, char> = lines(other)
+pub fn with_boxes_of(text: &str, other: &str, merged: Option<&str>) -> String {
+    let (known, merged) = (boxes(other), merged.map(boxes).unwrap_or_default());
+    let is_ticked = |id: &str| merged.get(id).copied().filter(|now| *now != ' ');
+    write(text, |id, _| {
+        let other = known.get(id).copied().filter(|now| *now != ' ');
+        Some(other.or_else(|| is_ticked(id)).unwrap_or(' '))
+    })
+}
+
+fn boxes(text: &str) -> BTreeMap<&str, char> {
+    lines(text)
         .filter_map(|(line, task)| {
             let (at, id) = task?;
             Some((id, line[at..].chars().next()?))
         })
-        .collect();
-    write(text, |id, _| Some(known.get(id).copied().unwrap_or(' ')))
+        .collect()
 }
 
 #[cfg(test)]
@@ -83,10 +91,17 @@ mod tests {
     #[test]
     fn boxes_are_taken_from_another_version() {
         let ticked = tick(FILE, &BTreeSet::from(["T001", "T003"]));
-        assert_eq!(with_boxes_of(&ticked, FILE), FILE);
+        assert_eq!(with_boxes_of(&ticked, FILE, None), FILE);
         let more = ticked + "\n- [X] T004 D\n";
         let expected = FILE.to_owned() + "\n- [ ] T004 D\n";
-        assert_eq!(with_boxes_of(&more, FILE), expected);
+        assert_eq!(with_boxes_of(&more, FILE, None), expected);
+    }
+
+    #[test]
+    fn ticks_of_what_was_merged_stay() {
+        let merged = FILE.to_owned() + "\n- [x] T004 D\n- [ ] T005 E\n";
+        let own = tick(&merged, &BTreeSet::from(["T001", "T005"]));
+        assert_eq!(with_boxes_of(&own, FILE, Some(&merged)), merged);
     }
 
     #[test]

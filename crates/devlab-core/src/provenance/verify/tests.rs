@@ -129,13 +129,20 @@ struct Chain {
 }
 
 fn chain() -> Chain {
+    chain_with(|_| None)
+}
+
+/// `beside`: what the commit that ticks the goal's boxes has as its second parent, by the goal's base.
+fn chain_with(beside: impl FnOnce(&Oid) -> Option<Oid>) -> Chain {
     let mut commits = Commits::default();
     let (t0, t1, t2) = (oid(100), oid(101), oid(102));
     let base = commits.add(&t0, &[]);
     let result = commits.add(&t1, &[&base]);
     let inner = commits.add(&t1, &[&base, &result]);
     // The goal's boxes are ticked on top of its branch.
-    let ticked = commits.add(&t2, &[&inner]);
+    let beside = beside(&base);
+    let on: Vec<&Oid> = [&inner].into_iter().chain(&beside).collect();
+    let ticked = commits.add(&t2, &on);
     let outer = commits.add(&t2, &[&base, &ticked]);
     let main: RefName = "refs/heads/main".parse().unwrap();
     let links = vec![
@@ -257,6 +264,13 @@ fn a_result_has_to_be_what_was_attempted() {
         edit!(c, Merge, link, link.head = link.base.clone());
         edit!(c, Merge, link, link.batch = vec![link.commit.clone()]);
     });
+    assert!(told.contains("does not bring"), "{told}");
+}
+
+#[test]
+fn boxes_are_ticked_on_the_result_or_on_what_it_and_its_target_come_to() {
+    judged(&chain_with(|base| Some(base.clone()))).unwrap();
+    let told = judged(&chain_with(|_| Some(oid(7)))).unwrap_err();
     assert!(told.contains("does not bring"), "{told}");
 }
 

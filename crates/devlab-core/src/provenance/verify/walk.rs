@@ -270,9 +270,18 @@ impl<'a> Walk<'a> {
         self.batch(merge)?;
         let own = self.commit(&merge.commit)?;
         let brought = &own.parents[1];
-        // Boxes of a feature are set by one commit on top of the result.
-        if *brought != merge.head && self.commit(brought)?.parents != [merge.head.clone()] {
-            return Err(format!("{} does not bring {} in", merge.commit, merge.head));
+        // Boxes of a feature are set by one commit on top of the result, or of what it and its target
+        // come to.
+        if *brought != merge.head {
+            let on = self.commit(brought)?.parents;
+            let is_on_it = match on.as_slice() {
+                [result] => *result == merge.head,
+                [result, target] => *result == merge.head && *target == merge.base,
+                _ => false,
+            };
+            if !is_on_it {
+                return Err(format!("{} does not bring {} in", merge.commit, merge.head));
+            }
         }
         self.result(merge)?;
         self.branch(merge)?;
