@@ -10,7 +10,7 @@ import {
 import { attempts, task as taskQuery, tasksOfGoal } from "./api/queries";
 import { follow, unfollow } from "./live/live";
 import { onEventsOf } from "./live/wire";
-import { NotFound, RouteFailed } from "./pages/lost";
+import { NotFound, PageFailed, PageNotFound, RouteFailed } from "./pages/lost";
 import {
   auditSearch,
   boardSearch,
@@ -42,11 +42,13 @@ const login = createRoute({
   validateSearch: (search: Record<string, unknown>): { next?: string } =>
     typeof search["next"] === "string" && search["next"].startsWith("/o/") ? { next: search["next"] } : {},
   component: lazyRouteComponent(() => import("./pages/login"), "LoginPage"),
+  errorComponent: RouteFailed,
 });
 
 const home = createRoute({
   getParentRoute: () => root,
   path: "/",
+  errorComponent: RouteFailed,
   beforeLoad: async () => {
     const who = await principal();
     if (!who) throw redirect({ to: "/login" });
@@ -76,6 +78,7 @@ const org = createRoute({
     return { principal: who };
   },
   component: lazyRouteComponent(() => import("./shell/shell"), "Shell"),
+  errorComponent: RouteFailed,
   pendingComponent: () => <Skeleton rows={8} className="max-w-lg" />,
 });
 
@@ -180,8 +183,8 @@ export function makeRouter(client: QueryClient) {
     defaultPreload: "intent",
     defaultPreloadStaleTime: 0,
     scrollRestoration: true,
-    defaultNotFoundComponent: NotFound,
-    defaultErrorComponent: RouteFailed,
+    defaultNotFoundComponent: PageNotFound,
+    defaultErrorComponent: PageFailed,
     defaultPendingMs: 300,
   });
 }

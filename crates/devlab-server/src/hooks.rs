@@ -24,9 +24,10 @@ const SIGNATURES_MAX: usize = 4;
 /// A webhook whose signature holds.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Signed {
-    /// Digest of the body.
+    /// Digest of what is signed, but for the time: what is sent once more has another one. Where
+    /// nothing is signed, of the body and the delivery's id.
     pub(crate) digest: String,
-    /// Id of the delivery. It is not signed.
+    /// Id of the delivery. It may not be signed.
     pub(crate) delivery: Option<String>,
     /// Name of the event. It is not signed.
     pub(crate) event: String,
@@ -46,6 +47,8 @@ pub(crate) fn verify(
     now: Timestamp,
 ) -> Option<Signed> {
     let shown = secret(key);
+    // What else than the body tells two deliveries apart that cannot be forged.
+    let mut apart = None;
     let (is_signed, delivery, event) = match forge {
         HookForge::Github => {
             let hex = header(headers, "x-hub-signature-256")?.strip_prefix("sha256=")?;
@@ -62,15 +65,27 @@ pub(crate) fn verify(
             }
         }
         HookForge::Gitlab => {
+            // Its pushes have no time: the same body may come twice.
             let is_signed = match header(headers, "webhook-signature") {
-                Some(signatures) => is_standard(key, headers, body, signatures, now),
-                None => is_same(header(headers, "x-gitlab-token")?, &shown),
+                Some(signatures) => {
+                    apart = header(headers, "webhook-id");
+                    is_standard(key, headers, body, signatures, now)
+                }
+                None => {
+                    apart = header(headers, "x-gitlab-event-uuid");
+                    is_same(header(headers, "x-gitlab-token")?, &shown)
+                }
             };
             (is_signed, "x-gitlab-event-uuid", "x-gitlab-event")
         }
     };
     is_signed.then(|| Signed {
-        digest: Sha256Hex::of(body).as_str().to_owned(),
+        digest: match apart {
+            Some(id) => Sha256Hex::of(&[id.as_bytes(), b".", body].concat()),
+            None => Sha256Hex::of(body),
+        }
+        .as_str()
+        .to_owned(),
         delivery: header(headers, delivery).map(str::to_owned),
         event: header(headers, event).unwrap_or_default().to_owned(),
     })
@@ -233,5 +248,34 @@ mod tests {
         };
         assert!(shown(&secret(&KEY)));
         assert!(!shown("") && !shown(&secret(&[8; 32])));
+    }
+
+    #[test]
+    fn a_push_of_gitlab_that_says_the_same_as_an_earlier_one_is_another_delivery() {
+        let signed = |id: &str, sent_at: i64| {
+            let at_text = sent_at.to_string();
+            let mut mac = mac(&KEY).unwrap();
+            mac.update(&[id.as_bytes(), b".", at_text.as_bytes(), b".", BODY].concat());
+            let signature = STANDARD.encode(mac.finalize().into_bytes());
+            let sent = headers(&[
+                ("webhook-id", id),
+                ("webhook-timestamp", &at_text),
+                ("webhook-signature", &format!("v1,{signature}")),
+            ]);
+            let signed = verify(HookForge::Gitlab, &KEY, &sent, BODY, at(sent_at)).unwrap();
+            signed.digest
+        };
+        assert_ne!(signed("one", 1_000), signed("two", 1_000));
+        assert_eq!(signed("one", 1_000), signed("one", 1_090), "sent once more");
+        let shown = |id: &str| {
+            let sent = headers(&[
+                ("x-gitlab-token", &secret(&KEY)),
+                ("x-gitlab-event-uuid", id),
+            ]);
+            let signed = verify(HookForge::Gitlab, &KEY, &sent, BODY, at(0)).unwrap();
+            signed.digest
+        };
+        assert_ne!(shown("one"), shown("two"));
+        assert_eq!(shown("one"), shown("one"));
     }
 }

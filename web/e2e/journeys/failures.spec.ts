@@ -197,6 +197,7 @@ test("a page whose session or code does not come says so, and comes when one tri
   await page.goto(`${world.origin}/ui/o/default/admin/audit`);
   // The router loads the page once more before it gives up.
   await expect(page.getByRole("alert")).toContainText("This page did not load", { timeout: 30_000 });
+  await expect(page.locator("main")).toHaveCount(1);
   await code.off();
   await page.getByRole("button", { name: "Try again" }).click();
   await expect(page.getByRole("heading", { name: "Audit log" })).toBeVisible();

@@ -224,10 +224,18 @@ test("a task says who asked for it, and which revision of a plan made it", async
   await page.getByRole("link", { name: "Open" }).click();
   const wanted = page.getByRole("region", { name: "What is wanted" });
   await expect(wanted).toContainText("origin.yaml");
+  const child = page.url();
   await expect(wanted).toContainText(/Asked for by\s*admin tok_…/);
   await wanted.getByRole("link", { name: "Revision 1 of the plan" }).click();
   await expect(page.getByRole("heading", { name: "Revision 1" })).toBeVisible();
-  // Without a plan the audit log knows, which an admin may read.
+  // Who may not read the audit log reads this, too.
+  const { secret } = await world.api.post<{ secret: string }>("/tokens", { role: "viewer", org: "default" });
+  const reader = await world.open(browser, secret);
+  await reader.goto(child);
+  await expect(reader.getByRole("region", { name: "What is wanted" })).toContainText(
+    /Asked for by\s*admin tok_…/,
+  );
+  // Without a plan it leads an admin to the audit log.
   const { id } = await world.api.post<{ id: string }>("/tasks", {
     org: "default",
     title: "Alone",

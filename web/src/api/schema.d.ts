@@ -1262,7 +1262,10 @@ export interface paths {
         /** Revisions of a composite's plan, oldest first. */
         get: operations["plan.list"];
         put?: never;
-        /** Proposes another revision. It becomes current when it is approved, or at once. */
+        /**
+         * Proposes another revision, or the first one of a leaf that nobody has tried, which becomes a
+         *     composite with it. It becomes current when it is approved, or at once.
+         */
         post: operations["plan.propose"];
         delete?: never;
         options?: never;
@@ -3124,6 +3127,15 @@ export interface components {
             /** @description The code in the link. */
             code: string;
         };
+        /** @description Who a task was made for, and through what. When is its `created_at`. */
+        Made: {
+            /**
+             * @description Who asked for it, as role and token; `devlab` if nobody did.
+             * @example member:tok_01jd3v6p5x8e9rk2m4n6q8t0vw
+             */
+            by: string;
+            through?: components["schemas"]["Through"] | null;
+        };
         /** @description Something that was said to an attempt while it ran. */
         Message: {
             /** @description The attempt. */
@@ -4278,6 +4290,7 @@ export interface components {
             feedback: Record<string, never>[];
             /** @description What is wanted, in words. */
             goal: string;
+            made?: components["schemas"]["Made"] | null;
             /** @description Its patch. */
             patch?: string | null;
             /** @description Files and folders that it says it will touch. */
@@ -4318,6 +4331,28 @@ export interface components {
             starts?: components["schemas"]["Start"][];
             /** @description Title of its goals, with the places to be filled. */
             title: string;
+        };
+        /** @description What a task came through. */
+        Through: {
+            /** @enum {string} */
+            kind: "plan";
+            /**
+             * Format: int32
+             * @description Number of the revision.
+             */
+            revision: number;
+            /** @description The composite whose plan it is. */
+            task: string;
+        } | {
+            /** @enum {string} */
+            kind: "schedule";
+            /** @description Its name at that time. */
+            name: string;
+            /** @description The schedule, which may be gone. */
+            schedule: string;
+        } | {
+            /** @enum {string} */
+            kind: "result";
         };
         /** @description A token, without its secret. */
         Token: {
@@ -7449,7 +7484,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The composite */
+                /** @description The task */
                 id: string;
             };
             cookie?: never;
@@ -7481,7 +7516,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The composite */
+                /** @description The task */
                 id: string;
             };
             cookie?: never;
@@ -7517,7 +7552,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The composite */
+                /** @description The task */
                 id: string;
                 /** @description Number of the revision */
                 number: number;
@@ -7551,7 +7586,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The composite */
+                /** @description The task */
                 id: string;
                 /** @description Number of the revision */
                 number: number;
@@ -7592,7 +7627,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The composite */
+                /** @description The task */
                 id: string;
                 /** @description Number of the newer revision */
                 number: number;
@@ -7626,7 +7661,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The composite */
+                /** @description The task */
                 id: string;
                 /** @description Number of the revision */
                 number: number;

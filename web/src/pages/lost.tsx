@@ -1,27 +1,49 @@
 import { Link, useRouter } from "@tanstack/react-router";
 import { Compass } from "lucide-react";
+import type { ReactNode } from "react";
 import { Problem } from "../api/problem";
 import { useTitle } from "../shell/title";
 import { Empty, Failed } from "../ui/empty";
 
+/** What takes the place of a page within the shell, which is the landmark around it. */
+function Inside({ children }: { children: ReactNode }) {
+  return <div className="grid min-h-[70vh] place-items-center">{children}</div>;
+}
+
+/** What takes the place of the shell, too. */
+function Outside({ children }: { children: ReactNode }) {
+  return <main className="grid min-h-dvh place-items-center">{children}</main>;
+}
+
 /** An address that leads nowhere. */
-export function NotFound() {
+export const NotFound = () => (
+  <Outside>
+    <Nowhere />
+  </Outside>
+);
+
+/** An address of an org that leads nowhere. */
+export const PageNotFound = () => (
+  <Inside>
+    <Nowhere />
+  </Inside>
+);
+
+function Nowhere() {
   useTitle("Not found");
   return (
-    <main className="grid min-h-[70vh] place-items-center">
-      <Empty
-        page
-        icon={<Compass />}
-        title="This address leads nowhere"
-        action={
-          <Link to="/" className="tap-text font-medium text-accent underline underline-offset-2">
-            Go to the overview
-          </Link>
-        }
-      >
-        <p>Nothing is shown at {location.pathname}. A link may be cut short, or too old.</p>
-      </Empty>
-    </main>
+    <Empty
+      page
+      icon={<Compass />}
+      title="This address leads nowhere"
+      action={
+        <Link to="/" className="tap-text font-medium text-accent underline underline-offset-2">
+          Go to the overview
+        </Link>
+      }
+    >
+      <p>Nothing is shown at {location.pathname}. A link may be cut short, or too old.</p>
+    </Empty>
   );
 }
 
@@ -35,8 +57,22 @@ const NO_CODE = new Problem({
   request_id: "",
 });
 
-/** A page that could not be shown: the server refused what it needs, or its code did not come. */
-export function RouteFailed({ error }: { error: unknown }) {
+/** The app, or all of an org, could not be shown. */
+export const RouteFailed = ({ error }: { error: unknown }) => (
+  <Outside>
+    <NotShown error={error} />
+  </Outside>
+);
+
+/** A page that could not be shown. */
+export const PageFailed = ({ error }: { error: unknown }) => (
+  <Inside>
+    <NotShown error={error} />
+  </Inside>
+);
+
+/** The server refused what is needed, or its code did not come. */
+function NotShown({ error }: { error: unknown }) {
   useTitle("Error");
   const router = useRouter();
   const retry = async () => {
@@ -45,9 +81,5 @@ export function RouteFailed({ error }: { error: unknown }) {
     const health = await fetch("/api/health").catch(() => undefined);
     if (health?.ok) location.reload();
   };
-  return (
-    <main className="grid min-h-[70vh] place-items-center">
-      <Failed page error={error instanceof TypeError ? NO_CODE : error} retry={() => void retry()} />
-    </main>
-  );
+  return <Failed page error={error instanceof TypeError ? NO_CODE : error} retry={() => void retry()} />;
 }

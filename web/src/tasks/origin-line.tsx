@@ -1,26 +1,30 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
-import { auditPage, keys, plans } from "../api/queries";
+import { plans } from "../api/queries";
 import type { PlanRevision, TaskDetail } from "../api/types";
 import { useLab } from "../shell/lab";
-import { millis } from "../text/time";
 import { Ago } from "../ui/time";
-import { askedBy, revisionOf } from "./origin";
 import { Person } from "./person";
 import { TaskName } from "./words";
 
-/** Where a task comes from: what it is a part of, which revision of a plan made it, and who asked. */
+/** Where a task comes from: what it is a part of, who asked for it, and through what. */
 export function OriginLine({ org, task }: { org: string; task: TaskDetail }) {
   const isGoal = task.goal_id === task.id;
-  // A leaf that is a goal has no plan. Of every other task its goal's may have made it.
-  const planned = useQuery({ ...plans(task.goal_id), enabled: !isGoal || task.kind === "composite" });
-  const all = planned.data ?? [];
-  const revision = isGoal ? all.find((one) => one.state === "current") : revisionOf(task, all);
-  const proposed = isGoal ? all[0] : revision;
-  const asked = useAsked(org, task, planned.fetchStatus === "idle" && !proposed);
-  const by = proposed?.proposed_by ?? asked;
-  if (isGoal && !by) return null;
+  const { made } = task;
+  const through = made?.through;
+  const planned = through?.kind === "plan" ? through.task : undefined;
+  // A leaf has no plan.
+  const mayHavePlan = isGoal && task.kind === "composite";
+  const { data: revisions = [] } = useQuery({
+    ...plans(planned ?? task.id),
+    enabled: Boolean(planned) || mayHavePlan,
+  });
+  const revision =
+    through?.kind === "plan"
+      ? revisions.find((one) => one.number === through.revision)
+      : revisions.find((one) => one.state === "current");
+  if (isGoal && !made && !revision) return null;
   return (
     <dl className="mt-4 flex flex-wrap items-center gap-x-6 gap-y-1 border-t border-line pt-3 text-xs text-ink-2">
       {!isGoal && (
@@ -28,34 +32,26 @@ export function OriginLine({ org, task }: { org: string; task: TaskDetail }) {
           <TaskName org={org} id={task.parent ?? task.goal_id} alone />
         </Item>
       )}
-      {by && (
+      {made && (
         <Item name="Asked for by">
-          <Asker org={org} task={task} name={by} />
+          <Asker org={org} task={task} name={made.by} />
         </Item>
       )}
+      {through?.kind === "schedule" && (
+        <Item name="Started by">
+          <span title={through.schedule}>the schedule {through.name}</span>
+        </Item>
+      )}
+      {through?.kind === "result" && (
+        <Item name="Because of">what became of the result of what it is a part of</Item>
+      )}
       {revision && (
-        <Item name={isGoal ? "Done by" : "Made by"}>
-          <Revision org={org} goal={task.goal_id} revision={revision} />
+        <Item name={through?.kind === "plan" ? "Made by" : "Done by"}>
+          <Revision org={org} goal={revision.task} revision={revision} />
         </Item>
       )}
     </dl>
   );
-}
-
-/** Most things that were done in the millisecond in which a task was made. */
-const DONE_AT_ONCE_MAX = 50;
-
-/** Who asked, by the audit log: only an admin may read it. */
-function useAsked(org: string, task: TaskDetail, wanted: boolean): string | undefined {
-  const { notAdmin } = useLab();
-  const filter = { since: task.created_at, until: new Date(millis(task.created_at) + 1).toISOString() };
-  const { data } = useQuery({
-    queryKey: [...keys.task(task.id), "asked"],
-    queryFn: async () => (await auditPage(org, filter, undefined, DONE_AT_ONCE_MAX)).items,
-    enabled: wanted && !notAdmin,
-    staleTime: Number.POSITIVE_INFINITY,
-  });
-  return data && askedBy(task, data);
 }
 
 /** Leads an admin to what else was done to the task. */

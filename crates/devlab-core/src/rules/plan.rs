@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
+use crate::choice::Choice;
 use crate::error::{Refusal, Result};
 use crate::event::{EventKind, NewEvent};
 use crate::git::Oid;
@@ -18,6 +19,7 @@ use crate::state::{Cause, State, TaskKind};
 use crate::task::{Made, Task, Through};
 use crate::tx::{Read, Tx};
 
+use super::hold;
 use super::make::{self, Maker};
 use super::policy::{self, Governing};
 use super::replan::Replan;
@@ -103,14 +105,16 @@ pub fn create_goal(
     Ok((goal.id, revision))
 }
 
-/// Stores a plan as the next revision of a composite's.
+/// Stores a plan as the next revision of a composite's, or as the first of a leaf's that nobody has
+/// tried.
 ///
 /// # Errors
-/// [`Refusal::NotFound`]; [`Refusal::Invalid`] for a leaf; [`Refusal::Outdated`] if another revision
-/// is current than the proposer knows; [`Refusal::Conflict`] if the composite takes no children any
-/// more, was scheduled without a plan, or has this very plan; [`Refusal::Limit`].
+/// [`Refusal::NotFound`]; [`Refusal::Invalid`] for a choice and its alternatives; [`Refusal::Outdated`]
+/// if another revision is current than the proposer knows; [`Refusal::Conflict`] if the composite takes
+/// no children any more, was scheduled without a plan, or has this very plan, and if somebody has begun
+/// to work on the leaf; [`Refusal::Limit`].
 pub fn propose(tx: &mut dyn Tx, id: TaskId, proposal: &Proposal) -> Result<Revision> {
-    let task = composite(tx, id)?;
+    let task = plannable(tx, id)?;
     let revisions = tx.plan_revisions(id)?;
     if revisions.is_empty() && task.open_children > 0 {
         let text = "it was scheduled with its tasks: change those one by one".to_owned();
@@ -146,14 +150,24 @@ pub fn propose(tx: &mut dyn Tx, id: TaskId, proposal: &Proposal) -> Result<Revis
     Ok(revision)
 }
 
-fn composite(tx: &mut dyn Tx, id: TaskId) -> Result<Task> {
+/// A task that can have a plan: a composite, or a leaf that becomes one with its plan.
+fn plannable(tx: &mut dyn Tx, id: TaskId) -> Result<Task> {
     let task = step::load(tx, id)?;
-    if task.kind != TaskKind::Composite {
-        return Err(Refusal::invalid("task", "is a leaf: only a composite has a plan").into());
-    }
-    if task.choice.is_some() {
-        let problem = "is a choice among alternatives: it has no plan of its own";
+    if let Some(choice) = task.choice {
+        let problem = match choice {
+            Choice::Alternative => "is one of several alternatives: it has no plan of its own",
+            _ => "is a choice among alternatives: it has no plan of its own",
+        };
         return Err(Refusal::invalid("task", problem).into());
+    }
+    if task.kind == TaskKind::Leaf {
+        let is_untried = !task.state.has_started() && task.attempts == 0;
+        if is_untried && task.merges.is_none() {
+            return Ok(task);
+        }
+        let text =
+            "work on it has begun: a leaf can be planned before its first attempt".to_owned();
+        return Err(Refusal::Conflict(text).into());
     }
     if !step::takes_children(&task) {
         let text = format!("the task is {} already", task.state);
@@ -174,6 +188,10 @@ fn check_size(task: &Task, plan: &Plan) -> Result<()> {
             "tasks of a plan that is carried out",
             GRAPH_TASKS_MAX,
         ));
+    }
+    if task.kind == TaskKind::Leaf && plan.tasks.is_empty() {
+        let problem = "are none: without any it stays the leaf that it is";
+        return Err(Refusal::invalid("tasks", problem).into());
     }
     if task.project.is_none() && has_alternatives(&plan.tasks) {
         let problem = "needs a project: without one there is nothing to choose from";
@@ -254,7 +272,7 @@ pub fn approve(
     number: u32,
     ruling: &Ruling,
 ) -> Result<Revision> {
-    let mut task = composite(tx, id)?;
+    let mut task = plannable(tx, id)?;
     let mut revisions = tx.plan_revisions(id)?;
     let mut revision = proposed(&revisions, number)?;
     name::check_text("why", &ruling.why, COMMENT_BYTES_MAX)?;
@@ -272,7 +290,14 @@ pub fn approve(
         }),
     };
     let governing = Governing::of(tx, task.org, task.project, Some(task.goal))?;
-    goal_itself(tx, place, &governing, &mut task, &plan, before.as_ref())?;
+    let has_other_words = before.is_some() || task.kind == TaskKind::Leaf;
+    if task.kind == TaskKind::Leaf {
+        become_composite(tx, &mut task)?;
+    }
+    itself(tx, place, &governing, &mut task, &plan)?;
+    if has_other_words {
+        in_other_words(tx, place, &governing, &mut task, &plan)?;
+    }
     let tasks = match &before {
         None => first(tx, Maker::new(place, &made), &mut task, &plan)?,
         Some(before) => {
@@ -310,24 +335,46 @@ pub fn approve(
     Ok(revision)
 }
 
-/// What the plan says of the composite itself, and what it is judged by.
-fn goal_itself(
+/// Makes a composite of a leaf that nobody has tried. The caller stores it.
+fn become_composite(tx: &mut dyn Tx, task: &mut Task) -> Result<()> {
+    step::unqueue(tx, task)?;
+    if step::is_open(task.state) {
+        step(tx, task, Cause::Blocked, "its plan was approved", None)?;
+    }
+    task.kind = TaskKind::Composite;
+    // Its children may have some, and meet others by themselves.
+    task.side_effects = false;
+    task.held_by = None;
+    if task.holds {
+        hold::release(tx, task)?;
+    }
+    Ok(())
+}
+
+/// What a composite is judged by.
+fn itself(
     tx: &mut dyn Tx,
     place: &Place,
     governing: &Governing,
     task: &mut Task,
     plan: &Plan,
-    before: Option<&Revision>,
 ) -> Result<()> {
     if let Some((_, settings)) = &place.project {
         task.check_set = Some(schedule::fix_checks(tx, settings, &plan.goal)?);
     }
     task.terms = policy::put_terms(tx, governing)?;
     task.review |= governing.wants_review(task);
-    tx.put_task(task)?;
-    if before.is_none() {
-        return Ok(());
-    }
+    tx.put_task(task)
+}
+
+/// What a plan says of a composite that was made with other words.
+fn in_other_words(
+    tx: &mut dyn Tx,
+    place: &Place,
+    governing: &Governing,
+    task: &mut Task,
+    plan: &Plan,
+) -> Result<()> {
     let new = NewTask {
         spec: plan.goal.clone(),
         requires: plan.labels.clone(),
@@ -369,6 +416,10 @@ fn begin(tx: &mut dyn Tx, id: TaskId) -> Result<()> {
             None,
         )?;
         return step::settle(tx, &mut task);
+    }
+    // One that was a leaf until now may be in nobody's way.
+    if task.state == State::Blocked {
+        step::settle(tx, &mut task)?;
     }
     for id in tx.children(id)? {
         let mut child = step::load(tx, id)?;

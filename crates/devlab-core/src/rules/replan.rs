@@ -213,6 +213,8 @@ impl<'a> Replan<'a> {
         let task = step::load(tx, id)?;
         let (before, planned) = (&level.old[i], &level.new[j]);
         let leaves = before.is_leaf() && planned.is_leaf();
+        // It may have got a plan of its own since.
+        let leaves = leaves && task.kind == TaskKind::Leaf;
         if leaves && !task.state.has_started() {
             self.reword(tx, task, planned)?;
             self.new_ids.insert(level.new_key(j), id);

@@ -164,6 +164,29 @@ pub fn note_due(tx: &mut dyn Tx, limit: u32) -> Result<u64> {
     Ok(count)
 }
 
+/// Reckons again when schedules start next, a page at a time: while the clock was ahead for a moment,
+/// they were put off until then. Returns the last of a full page.
+///
+/// # Errors
+/// Storage only.
+pub fn reckon(tx: &mut dyn Tx, page: Page) -> Result<Option<TemplateId>> {
+    let now = tx.now();
+    let found = tx.templates(None, page)?;
+    let is_full = found.len() >= usize::try_from(page.limit).unwrap_or(usize::MAX);
+    let last = found.last().map(|template| template.id);
+    for mut template in found {
+        let next = template.trigger.next_after(now);
+        if template
+            .next_at
+            .is_some_and(|at| next.is_some_and(|next| next < at))
+        {
+            template.next_at = next;
+            tx.put_template(&template)?;
+        }
+    }
+    Ok(last.filter(|_| is_full))
+}
+
 /// Notes a start, unless it is known. Forgets those of long ago.
 fn note<'v>(
     tx: &mut dyn Tx,

@@ -7,7 +7,7 @@ use crate::attempt::{Attempt, AttemptKind, AttemptState};
 use crate::error::{Refusal, Result};
 use crate::event::{EventKind, NewEvent};
 use crate::id::{AttemptId, TaskId};
-use crate::limits::{COMMENT_BYTES_MAX, MESSAGES_MAX};
+use crate::limits::{COMMENT_BYTES_MAX, FEEDBACK_MAX, MESSAGES_MAX};
 use crate::name;
 use crate::state::{Cause, TaskKind};
 use crate::task::{Feedback, Task};
@@ -34,7 +34,7 @@ pub struct Told {
 /// # Errors
 /// [`Refusal::NotFound`]; [`Refusal::Invalid`] for a composite, which no attempt does, and for words
 /// that are none; [`Refusal::BadState`] if the task has ended; [`Refusal::Limit`] if the attempt
-/// under way was told too much already.
+/// under way was told too much already, or the next one will be.
 pub fn tell(tx: &mut dyn Tx, id: TaskId, by: &str, message: &str) -> Result<Task> {
     let task = step::load(tx, id)?;
     if task.kind == TaskKind::Composite {
@@ -69,6 +69,13 @@ pub(super) fn say(tx: &mut dyn Tx, mut task: Task, by: &str, message: &str) -> R
         }
         .into());
     }
+    if attempt.is_none() && waiting(tx, task.id)? >= FEEDBACK_MAX {
+        return Err(Refusal::Limit {
+            what: "messages that wait for the next attempt",
+            limit: FEEDBACK_MAX as u64,
+        }
+        .into());
+    }
     let feedback = Feedback::Message {
         by: by.to_owned(),
         message: message.to_owned(),
@@ -96,6 +103,13 @@ pub(super) fn say(tx: &mut dyn Tx, mut task: Task, by: &str, message: &str) -> R
         data: json!({ "told_by": by }),
     })?;
     Ok(task)
+}
+
+/// How many messages wait for the next attempt, which is told no more than [`FEEDBACK_MAX`] things.
+fn waiting(view: &mut dyn Read, task: TaskId) -> Result<usize> {
+    let feedback = view.feedback(task)?;
+    let waits = |one: &&Feedback| matches!(one, Feedback::Message { attempt: None, .. });
+    Ok(feedback.iter().rev().take_while(waits).count())
 }
 
 /// What was said to an attempt while it ran, oldest first.

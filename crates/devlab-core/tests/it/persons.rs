@@ -2,7 +2,7 @@
 
 use devlab_core::attempt::{Attempt, AttemptState};
 use devlab_core::check::{CommandSpec, DriverSpec};
-use devlab_core::limits::MESSAGES_MAX;
+use devlab_core::limits::{FEEDBACK_MAX, MESSAGES_MAX};
 use devlab_core::org::ProjectSettings;
 use devlab_core::rules::agents::{self, Holding};
 use devlab_core::rules::complete::Outcome;
@@ -323,8 +323,13 @@ fn what_an_attempt_did_not_hear_another_one_does() {
         let words = words.to_owned();
         lab.unit(|tx| tell::tell(tx, id, "ada", &words)).map(drop)
     };
+    for number in 2..=FEEDBACK_MAX {
+        say(&mut lab, &format!("number {number}")).unwrap();
+    }
     say(&mut lab, "before the first").unwrap();
     assert!(lab.task(id).told);
+    let more = say(&mut lab, "more than it is told of");
+    assert_eq!(code(more), "limit_reached");
     let first = lab.take(able);
     let orders = |lab: &mut Lab, attempt: &Attempt, seen: Option<u32>| {
         let attempt = attempt.id;

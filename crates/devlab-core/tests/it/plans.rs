@@ -9,8 +9,10 @@ use devlab_core::rules::plan::{self, Proposal, Ruling, Running};
 use devlab_core::rules::{person, schedule};
 use devlab_core::state::{State, TaskKind};
 use devlab_core::task::Proof;
-use devlab_core::{Result, TaskId};
+use devlab_core::{RefName, Result, TaskId};
 
+use crate::choices::best_of;
+use crate::graph::id;
 use crate::invariants;
 use crate::lab::{Lab, check, code, composite, leaf};
 
@@ -79,8 +81,9 @@ impl Lab {
     }
 
     pub(crate) fn propose(&mut self, id: TaskId, tasks: Vec<PlanTask>) -> Result<Revision> {
-        let mut revisions = self.tx.plans[&id].iter().map(|stored| &stored.revision);
-        let current = revisions.rfind(|r| r.state == PlanState::Current);
+        let stored = self.tx.plans.get(&id).into_iter().flatten();
+        let mut revisions = stored.map(|stored| &stored.revision);
+        let current = revisions.find(|r| r.state == PlanState::Current);
         let proposal = proposal(plan(tasks), current.map(|r| r.number));
         self.unit(|tx| plan::propose(tx, id, &proposal))
     }
@@ -230,17 +233,8 @@ fn the_approval_fixes_the_checks() {
 fn what_cannot_be_planned_is_refused() {
     let mut lab = Lab::new(5);
     let graph = lab.goal(&composite("goal", &[], vec![leaf("a", &[])]));
-    lab.tx.plans.insert(graph.id, vec![]);
     let scheduled = lab.propose(graph.id, vec![task("b", &[])]);
     assert_eq!(code(scheduled), "conflict");
-    lab.tx.plans.clear();
-    let single = lab.goal(&leaf("goal", &[]));
-    lab.tx.plans.insert(single.id, vec![]);
-    assert_eq!(
-        code(lab.propose(single.id, vec![task("b", &[])])),
-        "invalid"
-    );
-    lab.tx.plans.clear();
 
     let many = (0..=GRAPH_TASKS_MAX).map(|i| task(&format!("k{i}"), &[]));
     assert_eq!(code(lab.planned(many.collect())), "limit_reached");
@@ -285,4 +279,105 @@ fn a_goal_with_a_plan_may_wait_for_another_goal() {
     assert_eq!(lab.state(goal), State::Running);
     let late = lab.unit(|tx| schedule::add_edge(tx, first.id, goal, "depends_on[0]"));
     assert_eq!(code(late), "bad_state");
+}
+
+#[test]
+fn a_task_of_a_plan_may_be_planned_itself() {
+    for in_project in [true, false] {
+        let mut lab = Lab::new(3);
+        let able = lab.able();
+        let outer = composite(
+            "",
+            &[],
+            vec![leaf("a", &[]), leaf("b", &["a"]), leaf("c", &["b"])],
+        );
+        let made = match in_project {
+            true => lab.goal(&outer),
+            false => lab.errand(&outer),
+        };
+        let (goal, a, b) = (made.id, id(&made, "a"), id(&made, "b"));
+        lab.start_all();
+        for (planned, key) in [(a, "x"), (b, "y")] {
+            let revision = lab.propose(planned, vec![task(key, &[]), task("z", &[key])]);
+            assert_eq!(
+                lab.task(planned).kind,
+                TaskKind::Leaf,
+                "it is only proposed"
+            );
+            lab.approve(planned, revision.unwrap().number, Running::Cancel)
+                .unwrap();
+            let now = lab.task(planned);
+            assert_eq!((now.kind, now.open_children), (TaskKind::Composite, 2));
+        }
+        assert_eq!(lab.state(b), State::Blocked, "it still waits for a");
+        let grandchild = lab.current(a)["x"];
+        assert_eq!(lab.task(grandchild).depth, 2);
+        let again = lab.propose(a, vec![task("x", &[])]).unwrap();
+        assert_eq!(again.parent, Some(1), "it has revisions like a goal");
+
+        for _ in 0..12 {
+            lab.start_all();
+            while let Some(attempt) = lab.claim(able).unwrap() {
+                lab.pass(&attempt);
+            }
+            for of in [a, b, goal] {
+                let target = lab.target(RefName::of_composite(of));
+                lab.run_train(&target, able);
+            }
+            lab.run_train(&lab.main(), able);
+        }
+        assert_eq!(lab.state(goal), State::Done, "in a project: {in_project}");
+        invariants::check(&lab.tx, lab.tx.events.len());
+    }
+}
+
+#[test]
+fn only_what_nobody_has_tried_is_planned() {
+    let mut lab = Lab::new(4);
+    let able = lab.able();
+    let made = lab.goal(&composite("", &[], vec![leaf("a", &[])]));
+    let a = id(&made, "a");
+    lab.start_all();
+    let none = lab.propose(a, vec![]);
+    assert_eq!(code(none), "invalid", "it has no tasks");
+    let proposed = lab.propose(a, vec![task("x", &[])]).unwrap();
+    let attempt = lab.take(able);
+    assert_eq!(attempt.task, a);
+    let late = lab.approve(a, proposed.number, Running::Cancel);
+    assert_eq!(code(late), "conflict", "somebody was quicker");
+    lab.fail_driver(&attempt);
+    let tried = lab.propose(a, vec![task("y", &[])]);
+    assert_eq!(code(tried), "conflict");
+
+    let made = lab.goal(&best_of("", 2));
+    let alternative = id(&made, "1");
+    for refused in [made.id, alternative] {
+        let refused = lab.propose(refused, vec![task("x", &[])]);
+        assert_eq!(code(refused), "invalid");
+    }
+}
+
+#[test]
+fn a_task_that_was_planned_is_replaced_by_one_of_other_words() {
+    let mut lab = Lab::new(5);
+    lab.able();
+    let goal = lab.planned(vec![task("a", &[]), task("b", &[])]).unwrap();
+    lab.approve(goal, 1, Running::Cancel).unwrap();
+    lab.start_all();
+    let (a, b) = (lab.current(goal)["a"], lab.current(goal)["b"]);
+    lab.propose(a, vec![task("x", &[])]).unwrap();
+    lab.approve(a, 1, Running::Cancel).unwrap();
+    let x = lab.current(a)["x"];
+    let mut other = task("a", &[]);
+    other.spec.goal = "do it otherwise".to_owned();
+    let next = lab.propose(goal, vec![other, task("b", &[])]).unwrap();
+    lab.approve(goal, next.number, Running::Cancel).unwrap();
+    let now = lab.current(goal);
+    assert_eq!(now["b"], b);
+    assert_ne!(now["a"], a);
+    assert_eq!(lab.task(now["a"]).kind, TaskKind::Leaf);
+    assert_eq!(
+        (lab.state(a), lab.state(x)),
+        (State::Cancelled, State::Cancelled)
+    );
 }

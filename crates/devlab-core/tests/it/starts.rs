@@ -6,7 +6,10 @@ use std::time::Duration;
 use devlab_core::limits::{FIRINGS_KEPT, FIRINGS_PENDING_MAX};
 use devlab_core::rules::schedule::{NewTask, Place};
 use devlab_core::rules::start::{self, Delivery, NewTemplate};
-use devlab_core::template::{Cron, Firing, Hook, HookForge, Outcome, Template, Trigger};
+use devlab_core::template::{
+    Cron, Firing, Hook, HookForge, Outcome, ReadTemplates as _, Template, Trigger,
+};
+use devlab_core::tx::Page;
 use devlab_core::{TaskId, Timestamp};
 
 use crate::lab::{Lab, leaf, refusal};
@@ -137,6 +140,30 @@ fn one_after_the_other_unless_it_may_overlap() {
     lab.cancel(first).unwrap();
     lab.advance(DAY);
     assert_eq!(pass(&mut lab, 1).len(), 1);
+}
+
+#[test]
+fn a_clock_that_was_ahead_for_a_moment_puts_nothing_off() {
+    let mut lab = Lab::new(1);
+    lab.tx.now = at("2026-03-01T12:00:00Z");
+    let nightly = template(&mut lab, cron(false));
+    let next = nightly.next_at;
+    let now = std::mem::replace(&mut lab.tx.now, at("2027-03-01T12:00:00Z"));
+    assert_eq!(pass(&mut lab, 1).len(), 1, "its time has come, as it seems");
+    lab.tx.now = now;
+    assert_ne!(lab.tx.template(nightly.id).unwrap().unwrap().next_at, next);
+    let page = Page {
+        after: None,
+        limit: 1,
+    };
+    let last = lab.unit(|tx| start::reckon(tx, page)).unwrap();
+    assert_eq!(last, Some(nightly.id), "there may be more");
+    assert_eq!(lab.tx.template(nightly.id).unwrap().unwrap().next_at, next);
+    let page = Page {
+        after: Some(nightly.id.uuid()),
+        limit: 1,
+    };
+    assert_eq!(lab.unit(|tx| start::reckon(tx, page)).unwrap(), None);
 }
 
 #[test]

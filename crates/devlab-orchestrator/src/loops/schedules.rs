@@ -10,7 +10,8 @@ use devlab_core::rules::schedule::Place;
 use devlab_core::rules::start;
 use devlab_core::server::ServerRole;
 use devlab_core::template::Firing;
-use devlab_core::{Refusal, TemplateId};
+use devlab_core::tx::Page;
+use devlab_core::{Refusal, TemplateId, Timestamp};
 use devlab_store::StoreExt;
 
 use crate::error::{Error, Result};
@@ -29,13 +30,47 @@ const REST_MAX: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(lab: Arc<Lab>) {
     let mut failing = 0;
+    let mut reckoned = None;
     loop {
-        let outcome = pass(&lab, &mut failing).await;
+        let outcome = match reckon(&lab, &mut reckoned).await {
+            Ok(()) => pass(&lab, &mut failing).await,
+            Err(error) => Err(error),
+        };
         lab.note(NAME, outcome);
         if !lab.rest(&lab.wakes.schedules, REST_MAX).await {
             return;
         }
     }
+}
+
+/// Looks at all schedules again once this server is on duty, and whenever the clock has gone back.
+async fn reckon(lab: &Lab, reckoned: &mut Option<(u64, Timestamp)>) -> Result<()> {
+    let Some(term) = is_on_duty(lab) else {
+        *reckoned = None;
+        return Ok(());
+    };
+    let now = lab.clock.now();
+    let is_done = reckoned.is_some_and(|(of, until)| of == term && now >= until);
+    let mut after = None;
+    while !is_done {
+        let page = Page {
+            after,
+            limit: BATCH,
+        };
+        let last = lab.write_on_duty(NAME, move |tx| start::reckon(tx, page));
+        match last.await?.flatten() {
+            Some(last) => after = Some(last.uuid()),
+            None => break,
+        }
+    }
+    *reckoned = Some((term, now));
+    Ok(())
+}
+
+/// The term of this server at this loop.
+fn is_on_duty(lab: &Lab) -> Option<u64> {
+    let term = lab.place.duty(NAME);
+    term.filter(|_| lab.has_role(ServerRole::Loops))
 }
 
 /// One that fails is in nobody's way, and not for ever: those that failed the last time are looked at
@@ -44,7 +79,7 @@ async fn pass(lab: &Lab, failing: &mut u32) -> Result<u64> {
     let most = BATCH + (*failing).min(FAILING_MAX);
     *failing = 0;
     let own = lab.has_role(ServerRole::Git).then(|| lab.this_server().id);
-    let is_on_duty = lab.has_role(ServerRole::Loops) && lab.place.duty(NAME).is_some();
+    let is_on_duty = is_on_duty(lab).is_some();
     if is_on_duty {
         // Looking costs the writer nothing: most of the time nothing is due.
         let due = lab.store().read(|view| start::is_due(view, view.now()));

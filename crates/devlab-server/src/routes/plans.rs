@@ -158,7 +158,7 @@ fn revision<R: Read + ?Sized>(
 
 /// Revisions of a composite's plan, oldest first.
 #[utoipa::path(get, path = "/tasks/{id}/plans", tag = "plans", operation_id = "plan.list",
-    params(("id" = String, Path, description = "The composite")),
+    params(("id" = String, Path, description = "The task")),
     responses((status = 200, description = "All of them", body = List<PlanRevision>)))]
 async fn revisions(
     Extension(lab): Extension<Arc<Lab>>,
@@ -202,9 +202,10 @@ async fn place(lab: &Arc<Lab>, task: &Task, project: Option<&Project>) -> Result
     })
 }
 
-/// Proposes another revision. It becomes current when it is approved, or at once.
+/// Proposes another revision, or the first one of a leaf that nobody has tried, which becomes a
+/// composite with it. It becomes current when it is approved, or at once.
 #[utoipa::path(post, path = "/tasks/{id}/plans", tag = "plans", operation_id = "plan.propose",
-    params(("id" = String, Path, description = "The composite")), request_body = ProposePlan,
+    params(("id" = String, Path, description = "The task")), request_body = ProposePlan,
     responses((status = 201, description = "The revision", body = PlanDetail)))]
 async fn propose(
     Extension(lab): Extension<Arc<Lab>>,
@@ -237,7 +238,7 @@ async fn propose(
 
 /// A revision with its tasks and what each needs.
 #[utoipa::path(get, path = "/tasks/{id}/plans/{number}", tag = "plans", operation_id = "plan.get",
-    params(("id" = String, Path, description = "The composite"),
+    params(("id" = String, Path, description = "The task"),
         ("number" = u32, Path, description = "Number of the revision")),
     responses((status = 200, description = "The revision", body = PlanDetail)))]
 async fn one(
@@ -266,7 +267,7 @@ struct DiffQuery {
 /// What a revision changes: its tasks as kept, added, removed or changed.
 #[utoipa::path(get, path = "/tasks/{id}/plans/{number}/diff", tag = "plans",
     operation_id = "plan.diff",
-    params(("id" = String, Path, description = "The composite"),
+    params(("id" = String, Path, description = "The task"),
         ("number" = u32, Path, description = "Number of the newer revision"), DiffQuery),
     responses((status = 200, description = "The difference", body = PlanDiff)))]
 async fn diff(
@@ -297,7 +298,7 @@ async fn diff(
 /// checks that the project has now.
 #[utoipa::path(post, path = "/tasks/{id}/plans/{number}/approve", tag = "plans",
     operation_id = "plan.approve", request_body = ApprovePlan,
-    params(("id" = String, Path, description = "The composite"),
+    params(("id" = String, Path, description = "The task"),
         ("number" = u32, Path, description = "Number of the revision")),
     responses((status = 200, description = "The revision", body = PlanDetail)))]
 async fn approve(
@@ -330,7 +331,7 @@ async fn approve(
 /// Says no to a proposed revision.
 #[utoipa::path(post, path = "/tasks/{id}/plans/{number}/reject", tag = "plans",
     operation_id = "plan.reject", request_body = RejectPlan,
-    params(("id" = String, Path, description = "The composite"),
+    params(("id" = String, Path, description = "The task"),
         ("number" = u32, Path, description = "Number of the revision")),
     responses((status = 200, description = "The revision", body = PlanRevision)))]
 async fn reject(

@@ -96,7 +96,7 @@ pub(crate) enum PlanCommand {
         #[arg(long, value_enum)]
         running: Option<OnRunning>,
     },
-    /// Carry out a revision: the newest that waits for it
+    /// Carry out a revision: the one that waits for it, if no other does
     Approve {
         #[command(flatten)]
         of: RevisionOf,
@@ -106,7 +106,7 @@ pub(crate) enum PlanCommand {
         #[arg(long, value_enum)]
         running: Option<OnRunning>,
     },
-    /// Say no to a revision: the newest that waits
+    /// Say no to a revision: the one that waits, if no other does
     Reject {
         #[command(flatten)]
         of: RevisionOf,

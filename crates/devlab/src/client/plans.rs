@@ -26,12 +26,12 @@ pub(crate) async fn run(context: &Context, command: PlanCommand) -> anyhow::Resu
         PlanCommand::Compile { from, dot } => compile::run(context, &from, dot),
         PlanCommand::Schema => show::bytes(devlab_core::plan::file::SCHEMA.as_bytes()),
         PlanCommand::Show(of) => {
-            let (client, id, revision) = found(context, &of, newest_to_show).await?;
+            let (client, id, revision) = found(context, &of, Unnamed::Shown).await?;
             let plan = client.plan(id, revision.number).await?;
             print::detail(context.output, &plan)
         }
         PlanCommand::Diff { of, from } => {
-            let (client, id, revision) = found(context, &of, newest).await?;
+            let (client, id, revision) = found(context, &of, Unnamed::Newest).await?;
             let diff = client.plan_diff(id, revision.number, from).await?;
             print::diff(context.output, &diff)
         }
@@ -46,7 +46,7 @@ pub(crate) async fn run(context: &Context, command: PlanCommand) -> anyhow::Resu
             running,
         } => propose(context, &name, *plan, running).await,
         PlanCommand::Approve { of, words, running } => {
-            let (client, id, revision) = found(context, &of, newest_open).await?;
+            let (client, id, revision) = found(context, &of, Unnamed::Open).await?;
             let ruling = ApprovePlan {
                 why: words.text(),
                 running: running.map(wire),
@@ -55,7 +55,7 @@ pub(crate) async fn run(context: &Context, command: PlanCommand) -> anyhow::Resu
             print::decided(context.output, &plan.revision)
         }
         PlanCommand::Reject { of, words } => {
-            let (client, id, revision) = found(context, &of, newest_open).await?;
+            let (client, id, revision) = found(context, &of, Unnamed::Open).await?;
             let why = words.text();
             let ruling = RejectPlan { why };
             let revision = client.reject_plan(id, revision.number, &ruling).await?;
@@ -65,32 +65,46 @@ pub(crate) async fn run(context: &Context, command: PlanCommand) -> anyhow::Resu
 }
 
 /// Which revision a command means that was given no number.
-type Choice = fn(&[PlanRevision]) -> Option<&PlanRevision>;
-
-fn newest(all: &[PlanRevision]) -> Option<&PlanRevision> {
-    all.last()
+#[derive(Clone, Copy)]
+enum Unnamed {
+    Newest,
+    /// The current one, or else the newest.
+    Shown,
+    /// The one that waits for a decision. Of several none: which one was looked at is not known.
+    Open,
 }
 
-fn newest_to_show(all: &[PlanRevision]) -> Option<&PlanRevision> {
-    let current = all.iter().find(|r| r.state == PlanState::Current);
-    current.or(all.last())
-}
-
-fn newest_open(all: &[PlanRevision]) -> Option<&PlanRevision> {
-    all.iter().rfind(|r| r.state == PlanState::Proposed)
+impl Unnamed {
+    fn of(self, all: &[PlanRevision]) -> anyhow::Result<Option<&PlanRevision>> {
+        let with = |state| all.iter().filter(move |r| r.state == state);
+        match self {
+            Self::Newest => Ok(all.last()),
+            Self::Shown => Ok(with(PlanState::Current).next().or(all.last())),
+            Self::Open if with(PlanState::Proposed).count() > 1 => {
+                let numbers: Vec<_> = with(PlanState::Proposed)
+                    .map(|r| r.number.to_string())
+                    .collect();
+                Err(Failure::usage(format!(
+                    "revisions {} wait for a decision: name one with --revision",
+                    numbers.join(", ")
+                )))
+            }
+            Self::Open => Ok(with(PlanState::Proposed).next()),
+        }
+    }
 }
 
 async fn found(
     context: &Context,
     of: &RevisionOf,
-    choice: Choice,
+    unnamed: Unnamed,
 ) -> anyhow::Result<(Client, TaskId, PlanRevision)> {
     let client = context.client()?;
     let id = find::task(&client, &of.name).await?;
     let all = client.plans(id).await?.items;
     let revision = match of.revision {
         Some(number) => all.iter().find(|r| r.number == number),
-        None => choice(&all),
+        None => unnamed.of(&all)?,
     };
     let missing = || match all.is_empty() {
         true => Failure::not_found(format!("{id} has no plan")),

@@ -14,7 +14,7 @@ use crate::bench::{Bench, json, until};
 const RESULTS: usize = 50;
 const BAD: usize = 2;
 /// A third of the runs that one by one would need.
-const RUNS_MAX: usize = RESULTS / 3 + 1;
+const RUNS_MAX: usize = RESULTS / 3;
 
 /// Fails on what is bad, but not beside the tree that a driver has left, so that it gets into the train.
 /// Notes its runs there, and lets none of them end before it may.
@@ -120,7 +120,10 @@ fn fifty_results_with_two_bad_ones_take_a_third_of_the_runs() {
         "{} runs, on trees with so many results: {sizes:?}",
         sizes.len()
     );
-    assert!(sizes.len() <= RUNS_MAX, "{} runs: {sizes:?}", sizes.len());
+    // Whichever result came first may have gone on its own, before there was a train.
+    let alone = usize::from(sizes[0] == "1");
+    let runs = sizes.len() - alone;
+    assert!(runs <= RUNS_MAX, "{runs} runs: {sizes:?}");
     bench.run(&["down"]).ok();
     bench.assert_nothing_left();
 }
