@@ -59,6 +59,7 @@ export type TaskDetail = Task & {
   patch?: string | null;
   target?: string | null;
   paths?: string[];
+  made?: Schemas["Made"] | null;
   conflicts?: Conflict[];
 };
 
