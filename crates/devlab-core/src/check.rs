@@ -278,6 +278,16 @@ pub struct CommandSpec {
 }
 
 impl DriverSpec {
+    /// About how much memory it takes, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let Self::Command(command) = self;
+        let texts = command.argv.iter().chain(&command.script);
+        let texts = texts.chain(command.env.iter().flat_map(|(name, value)| [name, value]));
+        let each = texts.map(|text| size_of::<String>() + text.len());
+        size_of::<Self>() + each.sum::<usize>()
+    }
+
     /// Checks the bounds.
     ///
     /// # Errors

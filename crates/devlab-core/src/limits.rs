@@ -28,6 +28,9 @@ pub const GRAPH_TASKS_MAX: usize = 2_000;
 pub const PLAN_TASKS_MAX: usize = 100_000;
 /// Most dependencies of a plan that is compiled.
 pub const PLAN_EDGES_MAX: usize = 1_000_000;
+/// Most bytes of the words and drivers of all tasks of one plan or graph. Tasks share words and inherit
+/// drivers, and each has a copy: a small input can ask for very much.
+pub const PLAN_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// Largest file that a plan is compiled from, in bytes.
 pub const PLAN_FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Most revisions of one plan.

@@ -9,7 +9,9 @@ use serde_saphyr::{Spanned, budget, options};
 use crate::check::{Check, CommandSpec, DriverSpec, Sha256Hex};
 use crate::choice::{self, Alternative};
 use crate::label::Labels;
-use crate::limits::{DEPTH_MAX, PLAN_FILE_BYTES_MAX, PLAN_TASKS_MAX, TIMEOUT_SECS_DEFAULT};
+use crate::limits::{
+    DEPTH_MAX, PLAN_BYTES_MAX, PLAN_FILE_BYTES_MAX, PLAN_TASKS_MAX, TIMEOUT_SECS_DEFAULT,
+};
 use crate::task::TaskSpec;
 
 use super::{Plan, PlanTask, Planned, Planner, PlannerKind, Problem, check, in_order};
@@ -123,7 +125,11 @@ impl Planner for File {
         let raw = self.parse().map_err(|problem| vec![problem])?;
         let mut problems = Vec::new();
         let driver = raw.driver.as_ref().map(DriverSpec::from);
-        let tasks = tasks(&raw.tasks, "", driver.as_ref(), &mut problems);
+        let mut found = Found {
+            problems: &mut problems,
+            bytes: 0,
+        };
+        let tasks = tasks(&raw.tasks, "", sound(driver.as_ref()), &mut found);
         let plan = Plan {
             goal: TaskSpec {
                 goal: raw.goal.unwrap_or_else(|| raw.title.clone()),
@@ -267,27 +273,69 @@ fn alternatives(raw: &RawTask, at: &str, problems: &mut Vec<Problem>) -> Vec<Alt
     })
 }
 
+/// A driver that can be handed down. One that is refused is named once, and not copied.
+fn sound(driver: Option<&DriverSpec>) -> Option<&DriverSpec> {
+    driver.filter(|driver| driver.validate("driver").is_ok())
+}
+
+/// What is known of the tasks so far.
+struct Found<'p> {
+    problems: &'p mut Vec<Problem>,
+    /// Bytes of all drivers that were inherited, alternatives included.
+    bytes: usize,
+}
+
+impl Found<'_> {
+    /// A copy of what a task inherits, as long as there is room for it. Says once that there is none.
+    fn inherit(&mut self, driver: &DriverSpec, raw: &RawTask, at: &str) -> Option<DriverSpec> {
+        let had_room = self.bytes <= PLAN_BYTES_MAX;
+        let ways =
+            raw.alternatives.as_ref().map_or(0, Vec::len) + usize::from(raw.best_of.unwrap_or(0));
+        let bytes = driver.bytes().saturating_mul(1 + ways);
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes <= PLAN_BYTES_MAX {
+            return Some(driver.clone());
+        }
+        if had_room {
+            let message = format!(
+                "what the tasks up to here inherit has more than {PLAN_BYTES_MAX} bytes in all: put \
+                 the driver's script into a file of the project"
+            );
+            self.problems.push(Problem {
+                file: String::new(),
+                line: line(&raw.key),
+                at: format!("{at}driver"),
+                message,
+            });
+        }
+        None
+    }
+}
+
 /// Tasks, each with the driver that it inherits if it has none of its own.
 fn tasks(
     raw: &[RawTask],
     prefix: &str,
     inherited: Option<&DriverSpec>,
-    problems: &mut Vec<Problem>,
+    found: &mut Found<'_>,
 ) -> Vec<PlanTask> {
     let one = |(i, raw): (usize, &RawTask)| {
         let at = format!("{prefix}tasks[{i}].");
         let own = raw.driver.as_ref().map(DriverSpec::from);
-        let driver = own.or_else(|| inherited.cloned());
+        let driver = own.or_else(|| found.inherit(inherited?, raw, &at));
         let line = line(&raw.key);
         PlanTask {
             key: raw.key.value.clone(),
-            labels: labels(&raw.labels, &format!("{at}labels"), line, problems),
+            labels: labels(&raw.labels, &format!("{at}labels"), line, found.problems),
             priority: raw.priority,
             review: raw.review,
             side_effects: raw.side_effects,
             depends_on: raw.depends_on.iter().map(|on| on.value.clone()).collect(),
-            tasks: tasks(&raw.tasks, &at, driver.as_ref(), problems),
-            alternatives: alternatives(raw, &at, problems),
+            tasks: match raw.tasks.is_empty() {
+                true => Vec::new(),
+                false => tasks(&raw.tasks, &at, sound(driver.as_ref()), found),
+            },
+            alternatives: alternatives(raw, &at, found.problems),
             done: false,
             group: None,
             line,
@@ -326,6 +374,7 @@ fn line_of(mut tasks: &[RawTask], path: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::COMMAND_BYTES_MAX;
     use serde_json::Value;
 
     const GREETING: &str = r#"
@@ -468,6 +517,32 @@ tasks:
         assert_eq!(problems(&text).len(), 1);
         let deep = format!("title: {}", "[".repeat(10_000));
         assert_eq!(problems(&deep).len(), 1);
+    }
+
+    #[test]
+    fn a_large_driver_is_not_copied_into_many_tasks() {
+        let tasks: String = (0..2_000)
+            .map(|i| format!("- {{ key: k{i}, title: A }}\n"))
+            .collect();
+        let with = |bytes: usize| {
+            let script = "x".repeat(bytes);
+            format!("title: x\ndriver: {{ command: {{ script: {script} }} }}\ntasks:\n{tasks}")
+        };
+        let fits = PLAN_BYTES_MAX / 2_000 - 1024;
+        assert_eq!(file(&with(fits)).plan().unwrap().count(), 2_000);
+        let found = problems(&with(fits + 2048));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(
+            found[0].contains(".driver: what the tasks up to here inherit"),
+            "{found:?}"
+        );
+        // One that is refused is named where it stands, and at no task.
+        let found = problems(&with(COMMAND_BYTES_MAX + 1));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(
+            found[0].starts_with("plan.yaml: driver.command."),
+            "{found:?}"
+        );
     }
 
     /// The schema and the parser say the same about every field.

@@ -9,7 +9,7 @@ use devlab_api::task::{Driver, GraphTask, Schedule, Scheduled};
 use devlab_core::Refusal;
 use devlab_core::check::DriverSpec;
 use devlab_core::label::Labels;
-use devlab_core::limits::TITLE_CHARS_MAX;
+use devlab_core::limits::{GRAPH_TASKS_MAX, PLAN_BYTES_MAX, TITLE_CHARS_MAX};
 use devlab_core::rules::schedule::{self, NewTask, Place};
 use devlab_core::task::{Made, TaskSpec};
 use devlab_orchestrator::Lab;
@@ -86,15 +86,16 @@ pub(super) fn goal(body: Schedule) -> Result<NewTask> {
         }
     };
     let driver: Option<DriverSpec> = body.driver.map(Into::into);
-    let tasks = body.tasks.into_iter().enumerate();
-    let children = tasks.map(|(i, task)| node(task, &format!("tasks[{i}]"), driver.as_ref()));
-    let children = children.collect::<Result<_>>()?;
+    let alternatives = convert_choice::wanted(body.best_of, body.alternatives)?;
+    let mut size = Size::default();
+    size.add(1 + alternatives.len(), driver.as_ref(), "driver")?;
+    let children = nodes(body.tasks, "", driver.as_ref(), &mut size)?;
     Ok(NewTask {
         requires: Labels::new(&body.labels)?,
         priority: body.priority,
         review: body.review,
         children,
-        alternatives: convert_choice::wanted(body.best_of, body.alternatives)?,
+        alternatives,
         spec: TaskSpec {
             title,
             goal: text,
@@ -116,15 +117,65 @@ pub(super) fn title_of(text: &str) -> String {
         .collect()
 }
 
-fn node(task: GraphTask, at: &str, inherited: Option<&DriverSpec>) -> Result<NewTask> {
-    let own = task.driver.map(|driver: Driver| driver.into());
-    let driver = own.or_else(|| inherited.cloned());
-    let tasks = task.tasks.into_iter().enumerate();
-    let children =
-        tasks.map(|(i, child)| node(child, &format!("{at}.tasks[{i}]"), driver.as_ref()));
-    let children = children.collect::<Result<_>>()?;
+/// What a graph comes to so far. A task inherits its driver as a copy: a small request can ask for very
+/// much, and is refused before it has it.
+#[derive(Default)]
+struct Size {
+    tasks: usize,
+    bytes: usize,
+}
+
+impl Size {
+    /// Counts tasks that are done with a driver.
+    fn add(&mut self, tasks: usize, driver: Option<&DriverSpec>, at: &str) -> Result<(), Refusal> {
+        self.tasks += tasks;
+        if self.tasks > GRAPH_TASKS_MAX {
+            return Err(Refusal::Limit {
+                what: "tasks in one request",
+                limit: GRAPH_TASKS_MAX as u64,
+            });
+        }
+        let each = driver.map_or(0, DriverSpec::bytes);
+        self.bytes = self.bytes.saturating_add(each.saturating_mul(tasks));
+        if self.bytes > PLAN_BYTES_MAX {
+            let problem = format!(
+                "all tasks up to here are done with more than {PLAN_BYTES_MAX} bytes of drivers: \
+                 put the script into a file of the project"
+            );
+            return Err(Refusal::invalid(at, problem));
+        }
+        Ok(())
+    }
+}
+
+/// Tasks, each with the driver that it inherits if it has none of its own.
+fn nodes(
+    tasks: Vec<GraphTask>,
+    prefix: &str,
+    inherited: Option<&DriverSpec>,
+    size: &mut Size,
+) -> Result<Vec<NewTask>> {
+    if let Some(driver) = inherited.filter(|_| !tasks.is_empty()) {
+        driver.validate(&format!("{prefix}driver"))?;
+    }
+    let tasks = tasks.into_iter().enumerate();
+    let nodes = tasks.map(|(i, task)| node(task, &format!("{prefix}tasks[{i}]"), inherited, size));
+    nodes.collect()
+}
+
+fn node(
+    task: GraphTask,
+    at: &str,
+    inherited: Option<&DriverSpec>,
+    size: &mut Size,
+) -> Result<NewTask> {
     let alternatives = convert_choice::wanted(task.best_of, task.alternatives)
         .map_err(|refusal| refusal.at(|field| format!("{at}.{field}")))?;
+    let own: Option<DriverSpec> = task.driver.map(|driver: Driver| driver.into());
+    let done_with = own.as_ref().or(inherited);
+    size.add(1 + alternatives.len(), done_with, &format!("{at}.driver"))?;
+    let driver = own.or_else(|| inherited.cloned());
+    let children = nodes(task.tasks, &format!("{at}."), driver.as_ref(), size)?;
     Ok(NewTask {
         key: task.key,
         requires: Labels::new(&task.labels)?,
@@ -147,6 +198,8 @@ fn node(task: GraphTask, at: &str, inherited: Option<&DriverSpec>) -> Result<New
 
 #[cfg(test)]
 mod tests {
+    use devlab_core::limits::COMMAND_BYTES_MAX;
+
     use super::*;
 
     #[test]
@@ -175,5 +228,39 @@ mod tests {
         let goal = goal(body).unwrap();
         assert_eq!(goal.review, None, "policy and its default decide");
         assert!(goal.children[0].spec.driver.is_some());
+    }
+
+    #[test]
+    fn a_graph_is_refused_before_it_is_large() {
+        let graph = |tasks: usize, script: usize| {
+            let task = |i| GraphTask {
+                key: format!("k{i}"),
+                title: "A".to_owned(),
+                ..Default::default()
+            };
+            goal(Schedule {
+                title: Some("All".to_owned()),
+                tasks: (0..tasks).map(task).collect(),
+                driver: Some(Driver::Command(devlab_api::task::Command {
+                    script: Some("x".repeat(script)),
+                    timeout_secs: 60,
+                    ..Default::default()
+                })),
+                ..Default::default()
+            })
+        };
+        let refused = |tasks, script| format!("{:?}", graph(tasks, script).unwrap_err());
+        let fits = PLAN_BYTES_MAX / GRAPH_TASKS_MAX - 1024;
+        assert_eq!(
+            graph(GRAPH_TASKS_MAX - 1, fits).unwrap().children.len(),
+            GRAPH_TASKS_MAX - 1
+        );
+        let many = refused(GRAPH_TASKS_MAX, 1);
+        assert!(many.contains("tasks in one request"), "{many}");
+        let large = refused(GRAPH_TASKS_MAX - 1, fits + 2048);
+        assert!(large.contains("].driver"), "{large}");
+        assert!(large.contains("all tasks up to here"), "{large}");
+        let long = refused(2, COMMAND_BYTES_MAX + 1);
+        assert!(long.contains("\"driver.command."), "{long}");
     }
 }

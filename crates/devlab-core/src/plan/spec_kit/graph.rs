@@ -1,9 +1,9 @@
 //! What each task needs before it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
-use crate::limits::PLAN_EDGES_MAX;
+use crate::limits::{DEPENDENCIES_MAX, PLAN_EDGES_MAX};
 
 use super::lines::{Line, PhaseKind, Section, TasksFile, number};
 use super::{Problems, paths};
@@ -101,7 +101,7 @@ impl Graph<'_, '_> {
             let mut ends = Vec::new();
             for phase in phases {
                 let tasks = ranges[phase].clone();
-                if tasks.start < tasks.end {
+                if tasks.start < tasks.end && !self.full {
                     ends.extend(self.phase(group, phase, tasks, &before, problems));
                 }
             }
@@ -165,18 +165,24 @@ impl Graph<'_, '_> {
     }
 
     fn need(&mut self, task: usize, needs: &[usize], problems: &mut Problems) {
-        self.edges += needs.len();
-        if self.edges <= PLAN_EDGES_MAX {
+        let hint = "begin its phase, or end the one before it, with a task without [P]";
+        if self.has_room(task, needs.len(), hint, problems) {
             self.needs[task].extend_from_slice(needs);
-        } else if !self.full {
-            self.full = true;
-            let message = format!(
-                "has more than {PLAN_EDGES_MAX} dependencies before {}: begin its phase, or end the \
-                 one before it, with a task without [P]",
-                self.file.tasks[task].id
-            );
-            problems.add(Some(self.file.tasks[task].line), message);
         }
+    }
+
+    /// Counts what a task needs before it is taken in. Says once that it is too much.
+    fn has_room(&mut self, task: usize, more: usize, hint: &str, problems: &mut Problems) -> bool {
+        self.edges += more;
+        if self.edges > PLAN_EDGES_MAX && !self.full {
+            self.full = true;
+            let task = &self.file.tasks[task];
+            let id = task.id;
+            let message =
+                format!("has more than {PLAN_EDGES_MAX} dependencies before {id}: {hint}");
+            problems.add(Some(task.line), message);
+        }
+        !self.full
     }
 
     /// Adds what tasks say themselves: `depends on T012, T013`.
@@ -185,9 +191,25 @@ impl Graph<'_, '_> {
             .zip(&self.file.tasks)
             .map(|(i, t)| (t.id, i))
             .collect();
-        for (i, task) in self.file.tasks.iter().enumerate() {
-            let texts = std::iter::once(&task.text).chain(&task.details);
-            for id in texts.flat_map(|text| depends_on(text)) {
+        let file = self.file;
+        for (i, task) in file.tasks.iter().enumerate() {
+            let mut ids = Vec::new();
+            for text in task.words() {
+                depends_on(text, &mut ids);
+                if ids.len() > DEPENDENCIES_MAX {
+                    break;
+                }
+            }
+            if ids.len() > DEPENDENCIES_MAX {
+                let message = format!("{} names more than {DEPENDENCIES_MAX} others", task.id);
+                problems.add(Some(task.line), message);
+                continue;
+            }
+            let hint = "name only those that are last";
+            if !self.has_room(i, ids.len(), hint, problems) {
+                return;
+            }
+            for id in ids {
                 match by_id.get(id.as_str()) {
                     Some(&dependency) => self.needs[i].push(dependency),
                     None => {
@@ -240,11 +262,11 @@ fn ranges(file: &TasksFile<'_>) -> Vec<Range<usize>> {
     ranges
 }
 
-/// Ids after the words `depends on`, ranges such as `T004-T006` in full.
-fn depends_on(text: &str) -> Vec<String> {
+/// Finds ids after the words `depends on`, ranges such as `T004-T006` in full. Stops at one more than a
+/// task may need: a range is many ids in a few letters.
+fn depends_on(text: &str, found: &mut Vec<String>) {
     const WORDS: &str = "depends on ";
     let lower = text.to_ascii_lowercase();
-    let mut found = Vec::new();
     for (at, _) in lower.match_indices(WORDS) {
         let rest = &text[at + WORDS.len()..];
         let mut last: Option<&str> = None;
@@ -252,9 +274,19 @@ fn depends_on(text: &str) -> Vec<String> {
         for word in rest.split_inclusive([',', ' ', '-', '–', '`', '(', ')', ';', '.']) {
             let name = word.trim_end_matches([',', ' ', '-', '–', '`', '(', ')', ';', '.']);
             if is_id(name) {
-                match last.filter(|_| is_range) {
-                    Some(first) => found.extend(between(first, name)),
+                let room = DEPENDENCIES_MAX + 1 - found.len();
+                match last
+                    .filter(|_| is_range)
+                    .and_then(|last| between(last, name))
+                {
+                    Some(range) => {
+                        let width = name.len() - 1;
+                        found.extend(range.take(room).map(|id| format!("T{id:0width$}")));
+                    }
                     None => found.push(name.to_owned()),
+                }
+                if found.len() > DEPENDENCIES_MAX {
+                    return;
                 }
                 last = Some(name);
                 is_range = word.ends_with(['-', '–']);
@@ -268,7 +300,6 @@ fn depends_on(text: &str) -> Vec<String> {
             }
         }
     }
-    found
 }
 
 fn is_id(word: &str) -> bool {
@@ -276,17 +307,15 @@ fn is_id(word: &str) -> bool {
         .is_some_and(|digits| digits.len() >= 3 && number(digits).is_some())
 }
 
-/// Ids after `first` up to `last`, written as wide as `last`.
-fn between(first: &str, last: &str) -> Vec<String> {
+/// Numbers after that of the id `first` up to that of `last`, if this is a range.
+fn between(first: &str, last: &str) -> Option<RangeInclusive<u32>> {
     /// Longest range that is taken for one.
     const RANGE_MAX: u32 = 1_000;
-    let width = last.len() - 1;
-    match (number(&first[1..]), number(&last[1..])) {
-        (Some(from), Some(to)) if from < to && to - from <= RANGE_MAX => {
-            (from + 1..=to).map(|id| format!("T{id:0width$}")).collect()
-        }
-        _ => vec![last.to_owned()],
-    }
+    /// Most digits of an id that a range ends with: all of them are written as wide.
+    const DIGITS_MAX: usize = 10;
+    let (from, to) = (number(&first[1..])?, number(&last[1..])?);
+    let is_range = from < to && to - from <= RANGE_MAX && last.len() - 1 <= DIGITS_MAX;
+    is_range.then(|| from + 1..=to)
 }
 
 #[cfg(test)]
@@ -308,7 +337,23 @@ mod tests {
             ("depends on T001; depends on T002", "T001 T002"),
         ];
         for (text, expected) in cases {
-            assert_eq!(depends_on(text).join(" "), expected, "{text}");
+            let mut found = Vec::new();
+            depends_on(text, &mut found);
+            assert_eq!(found.join(" "), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn ranges_are_not_read_beyond_what_a_task_may_need() {
+        let mut found = Vec::new();
+        let text = format!("depends on {}", "T001-T999,".repeat(100_000));
+        depends_on(&text, &mut found);
+        assert_eq!(found.len(), DEPENDENCIES_MAX + 1);
+        assert!(found.capacity() < 4 * DEPENDENCIES_MAX);
+        // Zeros before a number do not make each id of a range as long as a file.
+        let wide = format!("T{}999", "0".repeat(100_000));
+        let mut found = Vec::new();
+        depends_on(&format!("depends on T001-{wide}"), &mut found);
+        assert_eq!(found, ["T001", wide.as_str()]);
     }
 }

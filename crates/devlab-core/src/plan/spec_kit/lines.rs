@@ -1,5 +1,7 @@
 //! Reads `tasks.md` line by line.
 
+use crate::limits::PLAN_PROBLEMS_MAX;
+
 use super::Problems;
 
 /// Fewest digits of a task's id.
@@ -51,6 +53,13 @@ pub(super) struct Line<'a> {
     pub phase: usize,
     pub section: Section,
     pub line: u32,
+}
+
+impl<'a> Line<'a> {
+    /// All lines of its words.
+    pub(super) fn words(&self) -> impl Iterator<Item = &'a str> {
+        std::iter::once(self.text).chain(self.details.iter().copied())
+    }
 }
 
 /// `tasks.md`.
@@ -194,7 +203,10 @@ impl<'a> Reader<'a, '_> {
             self.task(ticked, rest, number);
         } else if task_start(line.trim_start()).is_some() {
             self.indented(number);
-        } else if boxed(line).is_some() && self.phase.is_some() {
+        } else if boxed(line).is_some()
+            && self.phase.is_some()
+            && self.file.warnings.len() < PLAN_PROBLEMS_MAX
+        {
             let warning = "is not executed: it has no id such as T001".to_owned();
             self.file.warnings.push((number, warning));
         }

@@ -25,7 +25,10 @@ mod ticks;
 
 use crate::check::{DriverSpec, Sha256Hex};
 use crate::label::Labels;
-use crate::limits::{PLAN_FILE_BYTES_MAX, PLAN_PROBLEMS_MAX, PLAN_TASKS_MAX, TITLE_CHARS_MAX};
+use crate::limits::{
+    GOAL_BYTES_MAX, PLAN_BYTES_MAX, PLAN_FILE_BYTES_MAX, PLAN_PROBLEMS_MAX, PLAN_TASKS_MAX,
+    TITLE_CHARS_MAX,
+};
 use crate::paths::PATHS_MAX;
 use crate::task::TaskSpec;
 
@@ -102,7 +105,7 @@ impl Planner for SpecKit {
         if !problems.found.is_empty() {
             return Err(in_order(problems.found));
         }
-        let plan = self.assemble(&file, &spec, depends_on);
+        let plan = self.assemble(&file, &spec, depends_on)?;
         let mut wrong = check::problems(&plan);
         if wrong.is_empty() {
             return Ok(plan);
@@ -149,38 +152,34 @@ impl SpecKit {
         }
     }
 
-    fn assemble(&self, file: &TasksFile<'_>, spec: &Spec<'_>, depends_on: Vec<Vec<usize>>) -> Plan {
-        let mut warnings: Vec<_> = spec
-            .open_questions
-            .iter()
-            .map(|(line, text)| self.problem(SPEC_FILE, Some(*line), format!("is open: {text}")))
-            .chain(
-                file.warnings
-                    .iter()
-                    .map(|(line, text)| self.problem(TASKS_FILE, Some(*line), text.clone())),
-            )
-            .collect();
-        for task in &file.tasks {
-            for id in spec::named(task.text).filter(|id| !spec.requirements.contains_key(id)) {
-                let message = format!("{} names {id}, which spec.md does not have", task.id);
-                warnings.push(self.problem(TASKS_FILE, Some(task.line), message));
-            }
-        }
-        warnings.truncate(PLAN_PROBLEMS_MAX);
+    fn assemble(
+        &self,
+        file: &TasksFile<'_>,
+        spec: &Spec<'_>,
+        depends_on: Vec<Vec<usize>>,
+    ) -> Planned {
         let title = feature_title(file, spec, &self.folder);
         let words = prompt::Words::new(spec, &title, &self.folder);
-        let tasks = file.tasks.iter().zip(depends_on).map(|(task, on)| {
-            let phase = &file.phases[task.phase];
-            PlanTask {
+        self.bounded(&words)?;
+        let driver = self.driver.as_ref().map_or(0, DriverSpec::bytes);
+        let mut bytes = 0;
+        let mut tasks = Vec::with_capacity(file.tasks.len());
+        for (task, on) in file.tasks.iter().zip(depends_on) {
+            let goal = words.of(task);
+            let heading = file.phases[task.phase].heading;
+            let ids = on.iter().map(|&i| file.tasks[i].id.len());
+            bytes += goal.len() + driver + heading.len() + ids.sum::<usize>();
+            if bytes > PLAN_BYTES_MAX {
+                let message = format!(
+                    "the plan has more than {PLAN_BYTES_MAX} bytes with {}: shorten what its tasks \
+                     share, such as a story or the driver",
+                    task.id
+                );
+                return Err(vec![self.problem(TASKS_FILE, Some(task.line), message)]);
+            }
+            tasks.push(PlanTask {
                 key: task.id.to_owned(),
-                spec: TaskSpec {
-                    title: short(task.text),
-                    goal: words.of(task),
-                    driver: self.driver.clone(),
-                    checks: Vec::new(),
-                    artifacts: Vec::new(),
-                    paths: declared(task.text),
-                },
+                spec: self.task_spec(short(task.text), goal, declared(task.text)),
                 labels: Labels::default(),
                 priority: 0,
                 review: false,
@@ -189,25 +188,69 @@ impl SpecKit {
                 tasks: Vec::new(),
                 alternatives: Vec::new(),
                 done: task.done,
-                group: Some(phase.heading.to_owned()),
+                group: Some(heading.to_owned()),
                 line: Some(task.line),
-            }
-        });
-        Plan {
-            tasks: tasks.collect(),
-            goal: TaskSpec {
-                goal: prompt::goal(&title, &self.folder),
-                title,
-                driver: self.driver.clone(),
-                checks: Vec::new(),
-                artifacts: Vec::new(),
-                paths: Vec::new(),
-            },
+            });
+        }
+        let goal = prompt::goal(&title, &self.folder);
+        Ok(Plan {
+            tasks,
+            goal: self.task_spec(title, goal, Vec::new()),
             labels: Labels::default(),
             priority: 0,
             review: None,
-            warnings,
+            warnings: self.warnings(file, spec),
+        })
+    }
+
+    /// What all tasks get is looked at before each gets a copy.
+    fn bounded(&self, words: &prompt::Words<'_>) -> Result<(), Vec<Problem>> {
+        let long = words.too_long().map(|(line, number)| {
+            let message = format!(
+                "User Story {number} has more than {GOAL_BYTES_MAX} bytes, which is the most that \
+                 a task can be told"
+            );
+            self.problem(SPEC_FILE, Some(line), message)
+        });
+        let mut problems: Vec<_> = long.take(PLAN_PROBLEMS_MAX).collect();
+        let driver = self.driver.as_ref().map(|driver| driver.validate("driver"));
+        if let Some(Err(refusal)) = driver {
+            problems.push(Problem::of_refusal(refusal));
         }
+        match problems.is_empty() {
+            true => Ok(()),
+            false => Err(in_order(problems)),
+        }
+    }
+
+    fn task_spec(&self, title: String, goal: String, paths: Vec<String>) -> TaskSpec {
+        TaskSpec {
+            title,
+            goal,
+            driver: self.driver.clone(),
+            checks: Vec::new(),
+            artifacts: Vec::new(),
+            paths,
+        }
+    }
+
+    /// What a person should know, as much of it as is shown.
+    fn warnings(&self, file: &TasksFile<'_>, spec: &Spec<'_>) -> Vec<Problem> {
+        let open = spec.open_questions.iter();
+        let open = open.map(|(line, text)| (SPEC_FILE, *line, format!("is open: {text}")));
+        let said = file.warnings.iter();
+        let said = said.map(|(line, text)| (TASKS_FILE, *line, text.clone()));
+        let unknown = file.tasks.iter().flat_map(|task| {
+            let named = spec::named(task.text);
+            let unknown = named.filter(|id| !spec.requirements.contains_key(id));
+            unknown.map(|id| {
+                let message = format!("{} names {id}, which spec.md does not have", task.id);
+                (TASKS_FILE, task.line, message)
+            })
+        });
+        let all = open.chain(said).chain(unknown).take(PLAN_PROBLEMS_MAX);
+        all.map(|(name, line, message)| self.problem(name, Some(line), message))
+            .collect()
     }
 }
 

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use crate::limits::GOAL_BYTES_MAX;
+
 use super::lines::Line;
 use super::spec::{self, Spec, Story};
 use super::{SPEC_FILE, TASKS_FILE};
@@ -20,7 +22,7 @@ pub(super) struct Words<'a> {
 struct StoryWords<'a> {
     /// The story, as a part of its own.
     text: String,
-    /// Requirements that it names.
+    /// Requirements that it names, each once.
     named: Vec<&'a str>,
 }
 
@@ -32,7 +34,9 @@ impl<'a> Words<'a> {
                 text.push_str(line);
                 text.push('\n');
             }
+            let mut seen = BTreeSet::new();
             let named = story.body.iter().flat_map(|line| spec::named(line));
+            let named = named.filter(|id| spec.requirements.contains_key(id) && seen.insert(*id));
             let named = named.collect();
             (number, StoryWords { text, named })
         };
@@ -50,19 +54,24 @@ impl<'a> Words<'a> {
         }
     }
 
+    /// Lines and numbers of stories that are longer than what a task may be told.
+    pub(super) fn too_long(&self) -> impl Iterator<Item = (u32, u32)> {
+        let long = self.stories.iter();
+        let long = long.filter(|(_, story)| story.text.len() > GOAL_BYTES_MAX);
+        long.filter_map(|(number, _)| Some((self.spec.stories.get(number)?.line, *number)))
+    }
+
     /// What a task is told. It says nothing of the task's id or phase: both may change while the
     /// task stays the same.
     pub(super) fn of(&self, task: &Line<'_>) -> String {
         let story = task.story.and_then(|number| self.stories.get(&number));
-        let mut text = String::with_capacity(TASK_BYTES + self.end.len());
-        text.push_str(task.text);
-        text.push('\n');
-        for line in &task.details {
+        let shared = self.end.len() + story.map_or(0, |story| story.text.len());
+        let mut text = String::with_capacity(TASK_BYTES + shared);
+        for line in task.words() {
             text.push_str(line);
             text.push('\n');
         }
-        let own = std::iter::once(&task.text).chain(&task.details);
-        let own = own.flat_map(|line| spec::named(line));
+        let own = task.words().flat_map(spec::named);
         let of_story = story.into_iter().flat_map(|story| &story.named).copied();
         let mut seen = BTreeSet::new();
         for id in own.chain(of_story) {

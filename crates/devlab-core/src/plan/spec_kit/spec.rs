@@ -14,6 +14,8 @@ pub(super) struct Story<'a> {
     pub heading: &'a str,
     /// What stands below it, in lines, without empty ones at both ends.
     pub body: Vec<&'a str>,
+    /// Line of its heading.
+    pub line: u32,
 }
 
 /// `spec.md`.
@@ -56,7 +58,7 @@ pub(super) fn parse(text: &str) -> Spec<'_> {
             spec.open_questions.push((number, &line[at..end]));
         }
         if line.starts_with('#') {
-            place = heading(line, &mut spec);
+            place = heading(line, number, &mut spec);
         } else if let Some((id, rest)) = requirement(line) {
             spec.requirements.insert(id, vec![rest]);
             place = Place::Requirement(id);
@@ -70,7 +72,7 @@ pub(super) fn parse(text: &str) -> Spec<'_> {
     spec
 }
 
-fn heading<'a>(line: &'a str, spec: &mut Spec<'a>) -> Place<'a> {
+fn heading<'a>(line: &'a str, at: u32, spec: &mut Spec<'a>) -> Place<'a> {
     let text = line.trim_start_matches('#').trim();
     let level = line.len() - line.trim_start_matches('#').len();
     if level == 1 {
@@ -88,6 +90,7 @@ fn heading<'a>(line: &'a str, spec: &mut Spec<'a>) -> Place<'a> {
     let story = Story {
         heading: text,
         body: Vec::new(),
+        line: at,
     };
     spec.stories.entry(number).or_insert(story);
     Place::Story(number)

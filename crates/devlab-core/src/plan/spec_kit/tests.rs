@@ -8,6 +8,8 @@ use proptest::prelude::*;
 use super::lines::Section;
 use super::*;
 
+mod bounds;
+
 const SPEC: &str = "\
 # Feature Specification: Log in
 
