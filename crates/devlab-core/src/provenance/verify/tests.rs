@@ -337,6 +337,28 @@ fn what_needs_a_review_needs_an_acceptance_of_that_commit() {
     let reject = About::Review(Verdict::Reject);
     let told = after(|c| edit!(c, Verdict, link, link.about = reject));
     assert!(told.contains("nobody has accepted"), "{told}");
+    // An acceptance that was taken back is none, and one of the same commit after that is one again.
+    let with = |c: &mut Chain, about: About, commit: Option<Oid>| {
+        let place = c.links.iter().position(|link| link.name() == "verdict");
+        let place = place.expect("a verdict");
+        let Link::Verdict(mut verdict) = c.links[place].clone() else {
+            panic!("a verdict");
+        };
+        verdict.about = about;
+        verdict.commit = commit.or(verdict.commit);
+        let last = c.links.len() - 2;
+        c.links.insert(last, Link::Verdict(verdict));
+    };
+    let told = after(|c| with(c, reject, None));
+    assert!(told.contains("nobody has accepted"), "{told}");
+    let mut again = chain();
+    with(&mut again, reject, None);
+    with(&mut again, About::Review(Verdict::Accept), None);
+    judged(&again).unwrap();
+    // What is said of another result takes nothing back.
+    let mut other = chain();
+    with(&mut other, reject, Some(oid(5)));
+    judged(&other).unwrap();
 }
 
 #[test]

@@ -260,7 +260,13 @@ impl<'a> Walk<'a> {
                 seen.accepted.clone_from(&verdict.commit);
                 Ok(format!("{by} accepted it"))
             }
-            About::Review(Verdict::Reject) => Ok(format!("{by} asked for changes")),
+            About::Review(Verdict::Reject) => {
+                // Whoever accepted it before, the last word counts.
+                if seen.accepted == verdict.commit {
+                    seen.accepted = None;
+                }
+                Ok(format!("{by} asked for changes"))
+            }
             About::Asked(AskKind::Choice) => Ok(format!("{by} chose it among several")),
             About::Asked(kind) => Ok(format!("{by} answered what was asked ({kind:?})")),
         }
