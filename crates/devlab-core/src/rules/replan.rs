@@ -20,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::attempt::AttemptState;
 use crate::error::{Error, Refusal, Result};
 use crate::id::TaskId;
+use crate::limits::DEPENDENCIES_MAX;
 use crate::plan::diff::{self, Change, TaskDiff};
 use crate::plan::{Plan, PlanTask, open_dependencies, order};
 use crate::policy::Running;
@@ -395,7 +396,12 @@ fn rewire(
         tx.delete_edge(*gone, task.id)?;
     }
     let now: BTreeSet<TaskId> = tx.dependencies(task.id)?.into_iter().collect();
+    let mut count = now.len();
     for new in wanted.difference(&now) {
+        count += 1;
+        if count > DEPENDENCIES_MAX {
+            return Err(too_many(task.id));
+        }
         tx.insert_edge(*new, task.id)?;
     }
     let mut unmet = 0;
@@ -414,6 +420,16 @@ fn rewire(
         tx.put_task(&task)?;
     }
     Ok(())
+}
+
+/// A plan keeps the bound itself, but not together with edges that people added and with what another
+/// task has to end first.
+fn too_many(task: TaskId) -> Error {
+    let text = format!(
+        "{task} would have more than {DEPENDENCIES_MAX} dependencies, of the plan and of what somebody \
+         added by hand"
+    );
+    Refusal::Conflict(text).into()
 }
 
 /// Edges that people added may close a circle with those of a new plan, which has none itself.

@@ -2,6 +2,7 @@
 
 use devlab_core::attempt::AttemptState;
 use devlab_core::label::Labels;
+use devlab_core::limits::DEPENDENCIES_MAX;
 use devlab_core::plan::PlanTask;
 use devlab_core::policy::{Approvals, Level, Policy};
 use devlab_core::rules::plan::Running;
@@ -353,6 +354,34 @@ fn a_plan_closes_no_circle_with_what_somebody_added() {
     under.replan(tasks, Running::Cancel);
     assert_eq!(under.lab.task(a).unmet, 1);
     under.finish();
+}
+
+#[test]
+fn a_plan_and_what_somebody_added_keep_the_bound_of_dependencies() {
+    let keys: Vec<String> = (0..DEPENDENCIES_MAX).map(|i| format!("k{i}")).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let needs = |on: &[&str]| {
+        let mut tasks: Vec<_> = keys.iter().map(|key| task(key, &[])).collect();
+        tasks.push(task("last", on));
+        tasks
+    };
+    let mut under = Under::way(needs(&[]));
+    let place = Place {
+        parent: Some(under.goal),
+        ..under.lab.place(true)
+    };
+    let other = under.lab.create(&place, &leaf("other", &[])).unwrap().id;
+    let last = under.id("last");
+    under.lab.add_edge(other, last).unwrap();
+    let revision = under.lab.propose(under.goal, needs(&keys)).unwrap();
+    let refused = under
+        .lab
+        .approve(under.goal, revision.number, Running::Cancel);
+    assert_eq!(code(refused), "conflict");
+    assert_eq!(under.lab.task(last).unmet, 1, "nothing has changed");
+    under.replan(needs(&keys[1..]), Running::Cancel);
+    let count = u32::try_from(DEPENDENCIES_MAX).unwrap();
+    assert_eq!(under.lab.task(last).unmet, count);
 }
 
 #[test]
