@@ -1,11 +1,11 @@
 //! What each task needs before it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BinaryHeap, HashMap};
 use std::ops::{Range, RangeInclusive};
 
 use crate::limits::{DEPENDENCIES_MAX, PLAN_EDGES_MAX};
 
-use super::lines::{Line, PhaseKind, Section, TasksFile, number};
+use super::lines::{PhaseKind, Section, TasksFile, number};
 use super::{Problems, paths};
 
 /// Where a task stands: tasks of one group and phase in different segments are in order, and so are
@@ -43,7 +43,7 @@ pub(super) fn edges(
         return Vec::new();
     }
     graph.said(problems);
-    graph.files();
+    graph.files(problems);
     for needs in &mut graph.needs {
         needs.sort_unstable();
         needs.dedup();
@@ -221,33 +221,69 @@ impl Graph<'_, '_> {
         }
     }
 
-    /// Lets tasks that name the same file follow each other.
-    fn files(&mut self) {
-        let mut by_file: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (i, task) in self.file.tasks.iter().enumerate() {
-            for file in paths::named(task.text) {
-                let known = by_file.entry(file).or_default();
-                if known.last() != Some(&i) {
-                    known.push(i);
+    /// Lets tasks that name the same file follow each other. All files do so in one order, which is one
+    /// of what is known by now: so no two tasks of a file are left beside each other, and no cycle
+    /// arises.
+    fn files(&mut self, problems: &mut Problems) {
+        let file = self.file;
+        let Some(order) = self.order() else {
+            // There is a cycle, which is said later.
+            return;
+        };
+        let named = order.iter().zip(0_usize..).flat_map(|(&i, place)| {
+            let files = file.tasks[i].words().flat_map(paths::named);
+            files.map(move |file| (file, place))
+        });
+        let mut named: Vec<(&str, usize)> = named.collect();
+        named.sort_unstable();
+        named.dedup();
+        for pair in named.windows(2) {
+            let [(one, first), (other, then)] = [pair[0], pair[1]];
+            let (first, then) = (order[first], order[then]);
+            if one == other && self.stands[first].is_free_of(self.stands[then]) {
+                if !self.has_room(then, 1, "let fewer tasks name the same files", problems) {
+                    return;
                 }
-            }
-        }
-        for mut tasks in by_file.into_values() {
-            tasks.sort_by_key(|&i| order(&self.file.tasks[i], i));
-            for pair in tasks.windows(2) {
-                let (first, then) = (pair[0], pair[1]);
-                let said = self.needs[first].contains(&then);
-                if self.stands[first].is_free_of(self.stands[then]) && !said {
-                    self.needs[then].push(first);
-                }
+                self.needs[then].push(first);
             }
         }
     }
-}
 
-/// Ids are in the order of execution; those with the same number are in that of the file.
-fn order(task: &Line<'_>, place: usize) -> (u64, usize) {
-    (task.id[1..].parse().unwrap_or(u64::MAX), place)
+    /// An order in which what a task needs comes before it, and in which a task with a smaller id comes
+    /// as early as that allows. None if there is a cycle.
+    fn order(&self) -> Option<Vec<usize>> {
+        let tasks = &self.file.tasks;
+        let mut by_id: Vec<usize> = (0..tasks.len()).collect();
+        by_id.sort_by_cached_key(|&i| (tasks[i].id[1..].parse().unwrap_or(u64::MAX), i));
+        let mut rank = vec![0; tasks.len()];
+        for (place, &i) in by_id.iter().enumerate() {
+            rank[i] = place;
+        }
+        let before = |i: usize, on: &[usize]| on.iter().all(|&d| rank[d] < rank[i]);
+        if self.needs.iter().enumerate().all(|(i, on)| before(i, on)) {
+            return Some(by_id);
+        }
+        // From the end: what comes last is the largest id that nothing needs any more.
+        let mut needed = vec![0_usize; tasks.len()];
+        for &dependency in self.needs.iter().flatten() {
+            needed[dependency] += 1;
+        }
+        let free = (0..tasks.len()).filter(|&i| needed[i] == 0);
+        let mut free: BinaryHeap<usize> = free.map(|i| rank[i]).collect();
+        let mut order = Vec::with_capacity(tasks.len());
+        while let Some(last) = free.pop() {
+            let i = by_id[last];
+            order.push(i);
+            for &dependency in &self.needs[i] {
+                needed[dependency] -= 1;
+                if needed[dependency] == 0 {
+                    free.push(rank[dependency]);
+                }
+            }
+        }
+        order.reverse();
+        (order.len() == tasks.len()).then_some(order)
+    }
 }
 
 /// The tasks of each phase.

@@ -10,7 +10,8 @@
 //!   every other one.
 //! - Under `### Implementation …` everything needs the tests of its phase.
 //! - `depends on T012, T013` in a task's words adds what it says.
-//! - Tasks that name the same file run in the order of their ids, if nothing else orders them.
+//! - Tasks that name the same file run one after the other, in the order of their ids as far as all of
+//!   the above allows.
 //! - A task that is `[X]` is done.
 //!
 //! Edges that follow from others are left out. Boxes are no part of the input: ticking one changes
@@ -36,7 +37,7 @@ use super::{Plan, PlanTask, Planned, Planner, PlannerKind, Problem, check, in_or
 
 pub use ticks::{tick, with_boxes_of, without};
 
-use lines::{PhaseKind, TasksFile};
+use lines::{Line, PhaseKind, TasksFile};
 use spec::Spec;
 
 /// Name of the file that has the tasks.
@@ -179,7 +180,7 @@ impl SpecKit {
             }
             tasks.push(PlanTask {
                 key: task.id.to_owned(),
-                spec: self.task_spec(short(task.text), goal, declared(task.text)),
+                spec: self.task_spec(short(task.text), goal, declared(task)),
                 labels: Labels::default(),
                 priority: 0,
                 review: false,
@@ -255,9 +256,10 @@ impl SpecKit {
 }
 
 /// The files that a task's words name, as the paths that it will touch.
-fn declared(text: &str) -> Vec<String> {
+fn declared(task: &Line<'_>) -> Vec<String> {
     let mut found = Vec::new();
-    for file in paths::named(text).filter(|file| crate::paths::problem(file).is_none()) {
+    let named = task.words().flat_map(paths::named);
+    for file in named.filter(|file| crate::paths::problem(file).is_none()) {
         if found.len() < PATHS_MAX && found.iter().all(|known| known != file) {
             found.push(file.to_owned());
         }

@@ -1,6 +1,6 @@
 //! One small file for each rule, then any file at all.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -163,6 +163,40 @@ fn tasks_of_one_file_run_in_the_order_of_their_ids() {
 }
 
 #[test]
+fn no_two_tasks_of_one_file_are_beside_each_other() {
+    // One of them says that it waits for another.
+    check(
+        "## Phase 1: Setup\n- [ ] T001 [P] a in a.rs (depends on T002)\n- [ ] T002 [P] b in a.rs\n\
+         - [ ] T003 [P] c in a.rs\n",
+        "T001 needs T002\nT002\nT003 needs T001\n",
+    );
+    // The same by a task of no file: no cycle.
+    check(
+        "## Phase 1: Setup\n- [ ] T001 [P] a in a.rs (depends on T005)\n- [ ] T002 [P] b in a.rs\n\
+         - [ ] T005 [P] c (depends on T002)\n",
+        "T001 needs T002 T005\nT002\nT005 needs T002\n",
+    );
+    // What waits for something else does not lose its place in line.
+    check(
+        "## Phase 1: Setup\n- [ ] T001 [P] a in a.rs (depends on T003)\n- [ ] T002 [P] b in a.rs\n\
+         - [ ] T003 [P] c\n",
+        "T001 needs T003\nT002 needs T001\nT003\n",
+    );
+    // A later phase has an id between.
+    check(
+        "## Phase 1: Setup\n- [ ] T001 [P] a in a.rs\n- [ ] T003 [P] b in a.rs\n\
+         ## Phase 2: Foundational\n- [ ] T002 [P] c in a.rs\n",
+        "T001\nT003 needs T001\nT002 needs T001 T003\n",
+    );
+    // Lines below a task are part of its words.
+    let text =
+        "## Phase 1: Setup\n- [ ] T001 [P] a\n  in src/a.rs, b.rs\n- [ ] T002 [P] b in src/a.rs\n";
+    check(text, "T001\nT002 needs T001\n");
+    let plan = feature(text).plan().unwrap();
+    assert_eq!(plan.tasks[0].spec.paths, ["src/a.rs", "b.rs"]);
+}
+
+#[test]
 fn every_convergence_is_a_barrier() {
     check(
         "## Phase 1: User Story 1 - x\n- [X] T001 [US1] a\n\
@@ -277,13 +311,29 @@ fn a_barrier_of_too_many_dependencies_is_refused() {
     assert!(problems[0].message.contains("dependencies"), "{problems:?}");
 }
 
-/// A task of a random file: parallel, done, file, explicit dependency on an earlier one.
-type Wish = (bool, bool, u8, Option<u16>);
+/// A task of a random file: parallel, done, file, whether the file is named below its line, explicit
+/// dependency on an earlier one or on one of the next two.
+type Wish = (bool, bool, u8, bool, Option<u16>);
+/// Tests and others of each phase.
+type Phases = [(Vec<Wish>, Vec<Wish>)];
 
 /// A file in which ids are in order: setup, foundational, stories with tests, polish, convergence.
-fn written(phases: &[(Vec<Wish>, Vec<Wish>)]) -> String {
+fn written(phases: &Phases) -> String {
+    let ids: Vec<usize> = (1..=count(phases)).collect();
+    written_with(phases, &ids, true)
+}
+
+fn count(phases: &Phases) -> usize {
+    let both = phases
+        .iter()
+        .map(|(tests, tasks)| tests.len() + tasks.len());
+    both.sum()
+}
+
+/// The same with these ids. Tasks share files, or each has one of its own.
+fn written_with(phases: &Phases, ids: &[usize], share: bool) -> String {
     let mut text = String::new();
-    let mut id = 0;
+    let mut place = 0;
     let last = phases.len() - 1;
     for (i, (tests, tasks)) in phases.iter().enumerate() {
         let story = (i > 1 && i < last)
@@ -299,15 +349,27 @@ fn written(phases: &[(Vec<Wish>, Vec<Wish>)]) -> String {
         let parts = [("Tests", tests), ("Implementation", tasks)];
         for (part, tasks) in parts {
             text += &format!("### {part}\n");
-            for (parallel, done, file, depends) in tasks {
-                id += 1;
+            for (parallel, done, file, below, depends) in tasks {
+                let id = ids[place];
                 let box_ = if *done { 'X' } else { ' ' };
                 let parallel = if *parallel { " [P]" } else { "" };
                 let marker = story.map_or(String::new(), |story| format!(" [US{story}]"));
-                let on = depends.map(|on| usize::from(on) % id).filter(|on| *on > 0);
+                let on = depends.map(|on| usize::from(on) % (place + 3).min(ids.len()));
+                let on = on.filter(|on| *on != place).map(|on| ids[on]);
                 let on = on.map_or(String::new(), |on| format!(" (depends on T{on:03})"));
-                text +=
-                    &format!("- [{box_}] T{id:03}{parallel}{marker} Do it in src/f{file}.rs{on}\n");
+                let file = if share {
+                    usize::from(*file)
+                } else {
+                    100 + place
+                };
+                let file = format!("in src/f{file}.rs");
+                let words = if *below {
+                    format!("it{on}\n  {file}")
+                } else {
+                    format!("it {file}{on}")
+                };
+                text += &format!("- [{box_}] T{id:03}{parallel}{marker} Do {words}\n");
+                place += 1;
             }
         }
     }
@@ -315,8 +377,9 @@ fn written(phases: &[(Vec<Wish>, Vec<Wish>)]) -> String {
 }
 
 fn wishes(most: usize) -> impl Strategy<Value = Vec<Wish>> {
+    let on = proptest::option::weighted(0.3, any::<u16>());
     vec(
-        (any::<bool>(), any::<bool>(), 0..12_u8, any::<Option<u16>>()),
+        (any::<bool>(), any::<bool>(), 0..12_u8, any::<bool>(), on),
         0..most,
     )
 }
@@ -327,31 +390,54 @@ fn phases() -> impl Strategy<Value = Vec<(Vec<Wish>, Vec<Wish>)>> {
     (head, rest).prop_map(|(head, rest)| std::iter::once(head).chain(rest).collect())
 }
 
+/// Ids that are in order, nearly, or not at all.
+fn ids() -> impl Strategy<Value = Vec<usize>> {
+    let spread = prop_oneof![Just(1_usize), Just(6), Just(200)];
+    (spread, vec(any::<u16>(), 60)).prop_map(|(spread, noise)| {
+        let mut places: Vec<usize> = (0..noise.len()).collect();
+        places.sort_by_key(|&place| 2 * place + usize::from(noise[place]) % spread);
+        let mut ids = vec![0; places.len()];
+        for (id, place) in (1..).zip(places) {
+            ids[place] = id;
+        }
+        ids
+    })
+}
+
 /// Everything that each task needs, directly or not.
 fn reach(plan: &Plan) -> Vec<BTreeSet<usize>> {
     let by_key: HashMap<&str, usize> = (0..)
         .zip(&plan.tasks)
         .map(|(i, t)| (t.key.as_str(), i))
         .collect();
-    let mut reach: Vec<BTreeSet<usize>> = Vec::new();
-    // Ids are in the order of the file here, so that what a task needs stands before it.
-    for (i, task) in plan.tasks.iter().enumerate() {
+    let mut reach = vec![BTreeSet::new(); plan.tasks.len()];
+    for i in crate::plan::order(&plan.tasks) {
         let mut all = BTreeSet::new();
-        for key in &task.depends_on {
+        for key in &plan.tasks[i].depends_on {
             let j = by_key[key.as_str()];
-            assert!(j < i, "{key} stands after {}", task.key);
             all.insert(j);
             all.extend(&reach[j]);
         }
-        reach.push(all);
+        reach[i] = all;
     }
     reach
 }
 
+/// Whether ids alone are an order of execution.
+fn by_id(plan: &Plan) -> bool {
+    let before = |task: &PlanTask| task.depends_on.iter().all(|on| *on < task.key);
+    plan.tasks.iter().all(before)
+}
+
 proptest! {
     #[test]
-    fn every_rule_holds_in_any_file(phases in phases(), parallel in any::<bool>()) {
-        let text = written(&phases);
+    fn every_rule_holds_in_any_file(phases in phases(), ids in ids(), parallel in any::<bool>()) {
+        // As many as there are tasks, each once, in the same order.
+        let mut sorted = ids[..count(&phases)].to_vec();
+        sorted.sort_unstable();
+        let rank = |id: &usize| sorted.binary_search(id).unwrap() + 1;
+        let ids: Vec<usize> = ids[..count(&phases)].iter().map(rank).collect();
+        let text = written_with(&phases, &ids, true);
         let mut feature = feature(&text);
         feature.stories_in_parallel = parallel;
         let mut problems = Problems { file: String::new(), found: Vec::new() };
@@ -360,10 +446,19 @@ proptest! {
         if file.tasks.is_empty() {
             return Ok(());
         }
-        let plan = feature.plan().expect("a plan");
+        let mut apart = feature.clone();
+        apart.tasks = written_with(&phases, &ids, false);
+        let (plan, apart) = match (feature.plan(), apart.plan()) {
+            (Ok(plan), Ok(apart)) => (plan, apart),
+            (Err(one), Err(_)) => {
+                prop_assert!(one.iter().all(|p| p.message.contains("cycle")), "{one:?}\n{text}");
+                return Ok(());
+            }
+            (one, _) => return Err(TestCaseError::fail(format!("files decide: {one:?}\n{text}"))),
+        };
+        let in_order = by_id(&apart);
         let reach = reach(&plan);
         let kind = |i: usize| file.phases[file.tasks[i].phase].kind;
-        let mut by_file = BTreeMap::new();
         for (i, task) in file.tasks.iter().enumerate() {
             for (j, earlier) in file.tasks[..i].iter().enumerate() {
                 let together = task.phase == earlier.phase;
@@ -378,9 +473,14 @@ proptest! {
                     prop_assert!(reach[i].contains(&j), "tests: {} {}\n{text}", task.id, earlier.id);
                 }
             }
-            for path in paths::named(task.text) {
-                if let Some(before) = by_file.insert(path, i) {
-                    prop_assert!(reach[i].contains(&before), "{path}: {}\n{text}", task.id);
+            let paths = &plan.tasks[i].spec.paths;
+            prop_assert_eq!(paths.len(), 1);
+            for (j, other) in file.tasks.iter().enumerate() {
+                if i != j && plan.tasks[j].spec.paths == *paths {
+                    let waits = reach[i].contains(&j);
+                    prop_assert!(waits || reach[j].contains(&i), "{} {}\n{text}", task.id, other.id);
+                    let due = other.id < task.id;
+                    prop_assert!(!in_order || waits == due, "{} {}\n{text}", task.id, other.id);
                 }
             }
         }

@@ -1,5 +1,7 @@
 //! Small files that ask for very much: each is refused at its line before it is made.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::check::CommandSpec;
 use crate::limits::COMMAND_BYTES_MAX;
