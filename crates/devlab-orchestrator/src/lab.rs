@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::error::{Error, Result};
+use crate::folder;
 use crate::homes::{self, Place, ThisServer};
 use crate::loops::Loops;
 use crate::secrets;
@@ -148,12 +149,15 @@ impl Lab {
     /// line with the repositories. Loops start with [`Lab::start_loops`].
     ///
     /// # Errors
-    /// The store or the folder of repositories cannot be used.
+    /// [`devlab_core::Refusal::Conflict`] if the repositories are those of another lab; the store or
+    /// the folder of repositories cannot be used.
     pub async fn open(parts: LabParts) -> Result<Arc<Self>> {
         std::fs::create_dir_all(&parts.repos).map_err(|source| Error::Io {
             what: format!("cannot make the folder {}", parts.repos.display()),
             source,
         })?;
+        // Before anything is written: the store may be another lab's.
+        folder::take(&parts.store, &parts.repos).await?;
         let attempt_key = parts
             .store
             .write(|tx| match tx.setting(ATTEMPT_KEY_SETTING)? {

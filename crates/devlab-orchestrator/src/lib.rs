@@ -14,6 +14,7 @@ mod assignment;
 mod browse;
 pub mod choices;
 mod error;
+mod folder;
 mod git_server;
 mod homes;
 mod lab;

@@ -1,6 +1,6 @@
 //! Projects: made, filled, read, and kept in line with where people work.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use devlab_core::event::{EventKind, NewEvent};
@@ -19,10 +19,13 @@ use devlab_store::StoreExt;
 
 use crate::archive;
 use crate::error::{Error, Result};
+use crate::folder::{self, Whole, folders};
 use crate::lab::Lab;
 
 /// Projects read at a time when branches are brought in line.
 const RECONCILE_PAGE: u32 = 200;
+/// Repositories that no project has and that are named when a server starts; the others are counted.
+const UNKNOWN_NAMED_MAX: usize = 8;
 /// Folder of the refs of [`RefName::of_candidate`].
 const KEEP_REFS: &str = "refs/devlab/keep";
 
@@ -100,28 +103,16 @@ async fn contains(repo: &BareRepo, head: Option<&Oid>, commit: &Oid) -> Result<b
     Ok(missing.is_empty() && repo.is_ancestor(commit, head).await?)
 }
 
-/// Folders in a folder.
-fn folders(dir: &Path) -> Result<Vec<PathBuf>> {
-    let read = || -> std::io::Result<Vec<PathBuf>> {
-        let mut found = Vec::new();
-        for entry in std::fs::read_dir(dir)? {
-            let entry = entry?;
-            if entry.file_type()?.is_dir() {
-                found.push(entry.path());
-            }
-        }
-        Ok(found)
-    };
-    read().map_err(|source| Error::Io {
-        what: format!("cannot read {}", dir.display()),
-        source,
-    })
+/// Whether a folder's name is that of a repository that was being made: `.ID.git.new`.
+fn is_unfinished(name: &str) -> bool {
+    let id = name.trim_start_matches('.').split('.').next();
+    name.starts_with('.') && id.is_some_and(|id| id.parse::<ProjectId>().is_ok())
 }
 
 /// Removes what is only in the way; if that fails, the next start tries again.
 fn discard(dir: &Path) {
     if let Err(error) = std::fs::remove_dir_all(dir) {
-        tracing::warn!(%error, dir = %dir.display(), "what a cut-off archive left stays behind");
+        tracing::warn!(%error, dir = %dir.display(), "what was cut off stays behind");
     }
 }
 
@@ -173,35 +164,38 @@ impl Lab {
         Ok((id, head))
     }
 
-    /// Removes what creations of projects that were cut off have left: folders of repositories that
-    /// no project has. Only for a start: nothing else may make a project here meanwhile.
+    /// Removes what was being made when a process was cut off, and says which repositories no project
+    /// has. Those stay: somebody's work may be in them, and nowhere else. Only for a start: nothing
+    /// else may make a project here meanwhile.
     pub(crate) async fn sweep_repositories(&self) -> Result<()> {
         self.sweep_scratch();
-        for dir in folders(self.repos())?.iter().map(|org| folders(org)) {
-            for dir in dir? {
+        for org in folders(self.repos())? {
+            for dir in folders(&org)? {
                 let name = dir.file_name().unwrap_or_default().to_string_lossy();
-                if name.starts_with(archive::SCRATCH) {
+                if name.starts_with(archive::SCRATCH) || is_unfinished(&name) {
                     discard(&dir);
-                    continue;
                 }
-                let id = name.trim_start_matches('.').split('.').next();
-                let Some(id) = id.and_then(|id| id.parse::<ProjectId>().ok()) else {
-                    continue;
-                };
-                let is_whole = !name.starts_with('.');
-                let known = self
-                    .store()
-                    .read(move |view| Ok(view.project(id)?.is_some()));
-                // What is left of one that has moved stays too: it is what `--lost` falls back on.
-                if known.await? && is_whole {
-                    continue;
-                }
-                tracing::warn!(dir = %dir.display(), "removing a repository that no project has");
-                std::fs::remove_dir_all(&dir).map_err(|source| Error::Io {
-                    what: format!("cannot remove {}", dir.display()),
-                    source,
-                })?;
             }
+        }
+        let mut unknown = Vec::new();
+        for Whole { project, dir } in folder::whole(self.repos())? {
+            // What is left of one that has moved is known: it is what `--lost` falls back on.
+            let known = self
+                .store()
+                .read(move |view| Ok(view.project(project)?.is_some()));
+            if !known.await? {
+                unknown.push(dir.display().to_string());
+            }
+        }
+        let count = unknown.len();
+        unknown.truncate(UNKNOWN_NAMED_MAX);
+        if count > 0 {
+            tracing::warn!(
+                count,
+                dirs = unknown.join(", "),
+                "no project has these repositories: they stay where they are; if nobody misses one, \
+                 remove its folder"
+            );
         }
         Ok(())
     }

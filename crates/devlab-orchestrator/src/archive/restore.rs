@@ -14,6 +14,7 @@ use super::records::new_file;
 use super::verify::{Report, verify};
 use super::{Estate, SCRATCH, bad, blocking, bytes, io};
 use crate::error::Result;
+use crate::folder;
 
 /// What was restored.
 #[derive(Debug, Clone)]
@@ -72,6 +73,8 @@ pub async fn restore(
     say(Step::Records);
     let how = Loading::Lab { replace };
     let records = load(estate, archive, &facts, how, Scope::Lab).await?;
+    // It is another lab than the one that was there, and than the one that the archive is of.
+    folder::name(&estate.store, &estate.repos).await?;
     say(Step::Looking);
     let report = Box::pin(verify(estate)).await?;
     Ok(Restored {

@@ -47,15 +47,20 @@ fn git() -> Git {
 }
 
 pub(crate) async fn open_lab(dir: &Path) -> Arc<Lab> {
+    open_lab_on(dir, dir).await.unwrap()
+}
+
+/// A lab whose database is in a folder of its own.
+pub(crate) async fn open_lab_on(dir: &Path, state: &Path) -> devlab_orchestrator::Result<Arc<Lab>> {
     let clock: Arc<dyn devlab_core::Clock> = Arc::new(SystemClock::new());
     let wakes = Wakes::new();
     let blobs = BlobStore::open(&BlobPlace::Folder(dir.join("blobs"))).unwrap();
-    let options = SqliteOptions::new(dir, Arc::clone(&clock), wakes.sink());
+    let options = SqliteOptions::new(state, Arc::clone(&clock), wakes.sink());
     let store: Arc<dyn Store> = SqliteStore::open(options).unwrap();
     let git = git();
     let backend = git.http_backend().await.unwrap();
     let parts = LabParts {
-        store,
+        store: Arc::clone(&store),
         blobs,
         wakes,
         clock,
@@ -79,7 +84,12 @@ pub(crate) async fn open_lab(dir: &Path) -> Arc<Lab> {
         },
         faults: Arc::new(|_| Ok(())),
     };
-    Lab::open(parts).await.unwrap()
+    let lab = Lab::open(parts).await;
+    if lab.is_err() {
+        // It may be opened again.
+        store.close().await.unwrap();
+    }
+    lab
 }
 
 impl TestLab {

@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a failing fixture fails its test")]
 
 mod bench_lab;
+mod folder;
 mod shares;
 mod train;

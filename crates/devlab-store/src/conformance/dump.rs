@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::Lab;
 use super::fixtures::{at, id, made, spec, task};
 use super::sample::{name, of_org, sample};
-use crate::dump::{Counts, Loading, Scope, Source, kinds_of, load_logs};
+use crate::dump::{Counts, LAB_ID, Loading, Scope, Source, kinds_of, load_logs};
 use crate::{Store, StoreExt};
 
 /// Records by kind, in memory.
@@ -107,9 +107,15 @@ pub(super) async fn round_trip(lab: Lab) {
         "{again:?}"
     );
     go_on(&lab).await;
+    let named = lab.store.write(|tx| tx.put_setting(LAB_ID, "this one"));
+    named.await.unwrap();
+    let settings = Records::of(store, Scope::Lab).await.json("settings");
+    assert_eq!(settings, sample.json("settings"), "no dump has its id");
     let replace = Loading::Lab { replace: true };
     sample.clone().load(store, replace).await.unwrap();
     assert_eq!(Records::of(store, Scope::Lab).await, dumped);
+    let named = lab.store.read(|view| view.setting(LAB_ID)).await;
+    assert_eq!(named.unwrap(), None, "what was put there is another lab");
 }
 
 /// Counts, numbers and lists of a loaded store are those of one that got there by itself.

@@ -23,7 +23,7 @@ use crate::lab::{faults, serve};
 use crate::show;
 
 /// What is put into place, by its name in the data folder.
-const PLACED: [&str; 3] = ["repos", "blobs", "db"];
+const PLACED: [&str; 4] = ["repos", "blobs", "db", "lab-id"];
 /// Where what was there before goes, until the end.
 const BEFORE: &str = "before";
 

@@ -4,6 +4,7 @@
 
 mod broken;
 mod demo;
+mod foreign;
 mod homes;
 mod load;
 mod moved;

@@ -47,3 +47,10 @@ pub(crate) const NOT_IN_RECORDS: &[(&str, &str, &str)] = &[
     ("projects", "home_epoch", "begins anew with that server"),
     ("projects", "moving_to", "is a server of one installation"),
 ];
+
+/// Rows that no record has, by a condition, and why.
+pub(crate) const ROWS_NOT_IN_RECORDS: &[(&str, &str, &str)] = &[(
+    "settings",
+    "key <> 'lab_id'",
+    "is given to a lab where it is restored; see `LAB_ID`",
+)];

@@ -2,6 +2,7 @@
 
 use super::forms::{self, Form};
 use super::kinds::{TABLES, Table};
+use super::table::ROWS_NOT_IN_RECORDS;
 use crate::dump::{COUNTERS, Counts, Record, Scope, Sink, not_written};
 use crate::sql::codec::Cols;
 use crate::sql::error::{DbError, DbResult};
@@ -32,7 +33,7 @@ pub(crate) fn tables(conn: &dyn Sql, scope: Scope, sink: &mut Sink) -> DbResult<
 /// `None` if the scope has no rows of that table.
 fn rows(conn: &dyn Sql, table: &Table, scope: Scope, sink: &mut Sink) -> DbResult<Option<u64>> {
     let (condition, params) = match (scope, table.of_org) {
-        (Scope::Lab, _) => (String::new(), vec![]),
+        (Scope::Lab, _) => (left_out(table), vec![]),
         (Scope::Org(_), None) => return Ok(None),
         (Scope::Org(org), Some(condition)) => (
             format!(" WHERE {condition}"),
@@ -57,6 +58,13 @@ fn rows(conn: &dyn Sql, table: &Table, scope: Scope, sink: &mut Sink) -> DbResul
         Ok(true)
     })?;
     Ok(Some(count))
+}
+
+/// Leaves out what a dump of a lab does not have.
+fn left_out(table: &Table) -> String {
+    let mut known = ROWS_NOT_IN_RECORDS.iter();
+    let known = known.find(|(kind, _, _)| *kind == table.kind);
+    known.map_or_else(String::new, |(_, kept, _)| format!(" WHERE {kept}"))
 }
 
 /// Text has the order of its bytes, in either database.
