@@ -351,12 +351,19 @@ fn clear(conn: &dyn Sql) -> DbResult<()> {
         rest.iter()
             .all(|name| NOT_DUMPED.iter().any(|(known, _)| known == name))
     );
-    for table in own.chain(rest) {
-        change(conn, &format!("DELETE FROM {table}"), params![])?;
-    }
+    let all: Vec<&str> = own.chain(rest).collect();
     let numbers = match conn.dialect() {
-        Dialect::Sqlite => "DELETE FROM sqlite_sequence",
-        Dialect::Postgres => "UPDATE turn SET tasks = 0, events = 0 WHERE one",
+        Dialect::Sqlite => {
+            for table in all {
+                change(conn, &format!("DELETE FROM {table}"), params![])?;
+            }
+            "DELETE FROM sqlite_sequence"
+        }
+        // A large lab is gone as fast as a small one: no row is looked at, and no trigger fires.
+        Dialect::Postgres => {
+            change(conn, &format!("TRUNCATE {}", all.join(", ")), params![])?;
+            "UPDATE turn SET tasks = 0, events = 0 WHERE one"
+        }
     };
     change(conn, numbers, params![])?;
     Ok(())
