@@ -10,6 +10,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use devlab_core::tx::Tx;
 use devlab_core::{ProjectId, Refusal};
 use devlab_store::dump::LAB_ID;
 use devlab_store::{Store, StoreExt};
@@ -54,15 +55,21 @@ pub(crate) async fn take(store: &Arc<dyn Store>, repos: &Path) -> Result<()> {
 /// # Errors
 /// The file cannot be written; storage.
 pub(crate) async fn name(store: &Arc<dyn Store>, repos: &Path) -> Result<()> {
-    let id = store.write(|tx| {
-        if let Some(id) = tx.setting(LAB_ID)? {
-            return Ok(id);
-        }
-        let id = format!("{:032x}", tx.random());
-        tx.put_setting(LAB_ID, &id)?;
-        Ok(id)
-    });
-    write(&file(repos), &id.await?)
+    let id = store.write(|tx| lab_id(tx)).await?;
+    write(&file(repos), &id)
+}
+
+/// Id of a store's lab, which it gets if it has none.
+///
+/// # Errors
+/// Storage only.
+pub fn lab_id(tx: &mut dyn Tx) -> devlab_core::Result<String> {
+    if let Some(id) = tx.setting(LAB_ID)? {
+        return Ok(id);
+    }
+    let id = format!("{:032x}", tx.random());
+    tx.put_setting(LAB_ID, &id)?;
+    Ok(id)
 }
 
 /// Folders in a folder.

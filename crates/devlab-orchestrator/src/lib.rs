@@ -45,6 +45,7 @@ pub use devlab_forge::inspect::EntryKind;
 pub use devlab_store::WriterReport;
 pub use devlab_store::blobs::{BlobError, BlobErrorKind};
 pub use error::{Error, Result};
+pub use folder::lab_id;
 pub use git_server::{GitBody, GitCall, GitReply};
 pub use homes::ThisServer;
 pub use lab::{BytesConfig, FaultHook, Lab, LabConfig, LabParts};

@@ -34,6 +34,41 @@ pub(crate) struct ServerFile {
     pub(crate) agents: usize,
 }
 
+/// How far a restore is, as it is noted in `restoring/` before anything is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Restoring {
+    pub(crate) archive: String,
+    /// The database that is restored into; `None` for the embedded one.
+    #[serde(default)]
+    pub(crate) store: Option<String>,
+    /// The archive's records may be in that database, in place of what was there before.
+    #[serde(default)]
+    pub(crate) records: bool,
+    /// Everything is made; it only has to be put into place.
+    pub(crate) complete: bool,
+}
+
+impl Restoring {
+    /// Where it stands, and what to do.
+    pub(crate) fn words(&self) -> String {
+        let store = self.store.as_deref().unwrap_or("the database");
+        match (self.complete, self.records) {
+            (true, _) => "everything is made, and not all of it is in place\n  → run `devlab \
+                          restore` again, which only ends it"
+                .to_owned(),
+            (false, true) => format!(
+                "the records of {} may be in {store} now, in place of what was there before, and \
+                 its repositories are not in place\n  → run `devlab restore` again, with the same \
+                 database",
+                self.archive
+            ),
+            (false, false) => {
+                "nothing of it is in place\n  → run `devlab restore` again".to_owned()
+            }
+        }
+    }
+}
+
 impl Home {
     /// Takes the folder over, making it if it is not there; only its user may enter it.
     pub(crate) fn ensure(path: PathBuf) -> anyhow::Result<Self> {
@@ -100,23 +135,48 @@ impl Home {
         self.0.join("restoring")
     }
 
-    /// How far it is; written before anything is made.
-    pub(crate) fn restore_state(&self) -> PathBuf {
+    pub(crate) fn restoring_state_path(&self) -> PathBuf {
         self.restoring().join("state.json")
+    }
+
+    /// How far the last restore came; `None` if none was cut off, or before it began.
+    ///
+    /// # Errors
+    /// The file cannot be read as one.
+    pub(crate) fn restoring_state(&self) -> anyhow::Result<Option<Restoring>> {
+        match fs::read(self.restoring_state_path()) {
+            Ok(text) => {
+                let state = serde_json::from_slice(&text);
+                Ok(Some(state.context("restoring/state.json is damaged")?))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).context("cannot read restoring/state.json"),
+        }
+    }
+
+    pub(crate) fn write_restoring_state(&self, state: &Restoring) -> anyhow::Result<()> {
+        let text = serde_json::to_vec_pretty(state)?;
+        write_private(&self.restoring_state_path(), &text)
     }
 
     /// Refuses a folder on which a restore was cut off.
     pub(crate) fn refuse_restoring(&self) -> anyhow::Result<()> {
-        if !self.restore_state().exists() {
+        let Some(state) = self.restoring_state()? else {
             return Ok(());
-        }
+        };
+        let otherwise = match state.complete || state.records {
+            true => String::new(),
+            false => format!(
+                ", or remove {} to go on with what was there before",
+                self.restoring().display()
+            ),
+        };
         Err(Failure::new(
             Exit::Failed,
             format!(
-                "a restore into {} was cut off\n  → run `devlab restore` again, or remove {} to \
-                 go on with what was there before",
+                "a restore into {} was cut off: {}{otherwise}",
                 self.0.display(),
-                self.restoring().display()
+                state.words()
             ),
         ))
     }

@@ -8,7 +8,7 @@ use devlab_core::rules::bytes::pin as pin_blob;
 use devlab_core::tx::Tx;
 use devlab_core::{OrgId, Refusal, Timestamp};
 use devlab_store::StoreExt;
-use devlab_store::dump::{Loading, Scope};
+use devlab_store::dump::Loading;
 
 use super::manifest::Of;
 use super::read::Archive;
@@ -55,7 +55,7 @@ pub async fn import_org(
         pin(estate, &blobs).await?;
         bytes::put_all(estate, archive, &facts).await?;
         let how = Loading::Org { name, lease_until };
-        let loaded = load(estate, archive, &facts, how, Scope::Org(id)).await?;
+        let loaded = load(estate, archive, &facts, how).await?;
         unpin(estate, blobs).await?;
         Ok::<_, Error>(loaded)
     };

@@ -17,14 +17,14 @@ use crate::error::Result;
 use crate::folder;
 
 /// What was restored.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Restored {
     /// What the archive said of itself.
     pub manifest: Manifest,
     /// How many records of each kind.
     pub records: Counts,
-    /// What a look at the restored lab has found.
-    pub report: Report,
+    /// What a look at the restored lab has found, or why nobody could look.
+    pub report: Result<Report>,
 }
 
 /// What a restore is about to do.
@@ -44,39 +44,41 @@ pub enum Step<'a> {
 
 /// Restores a whole lab. The folder of the repositories is made; the store has to be empty, unless
 /// it is to be replaced. Everything is verified before it is used, and looked at again afterwards.
-/// `say` is told what is being done.
+/// `say` is told what is being done, and may end it: from [`Step::Records`] on the store may have
+/// been changed.
 ///
 /// # Errors
-/// The archive is damaged or another kind's; the store is not empty; something cannot be written.
+/// The archive is damaged or another kind's; the store is not empty; something cannot be written;
+/// those of `say`.
 pub async fn restore(
     estate: &Estate,
     archive: &Archive,
     replace: bool,
-    say: &(dyn Fn(Step<'_>) + Send + Sync),
+    say: &(dyn Fn(Step<'_>) -> Result<()> + Send + Sync),
 ) -> Result<Restored> {
     if let Of::Org { name, .. } = &archive.manifest().of {
         return Err(bad(format!(
             "it is that of the org {name}: `devlab org import` puts it beside other orgs"
         )));
     }
-    say(Step::Checking);
+    say(Step::Checking)?;
     checked(archive).await?;
     let facts = facts(archive).await?;
     std::fs::create_dir_all(&estate.repos)
         .map_err(io(format!("cannot make {}", estate.repos.display())))?;
     for (id, project) in &facts.projects {
-        say(Step::Repository(&project.name));
+        say(Step::Repository(&project.name))?;
         repository(estate, archive, *id, project).await?;
     }
-    say(Step::Blobs);
+    say(Step::Blobs)?;
     bytes::put_all(estate, archive, &facts).await?;
-    say(Step::Records);
+    say(Step::Records)?;
     let how = Loading::Lab { replace };
-    let records = load(estate, archive, &facts, how, Scope::Lab).await?;
+    let records = load(estate, archive, &facts, how).await?;
     // It is another lab than the one that was there, and than the one that the archive is of.
     folder::name(&estate.store, &estate.repos).await?;
-    say(Step::Looking);
-    let report = Box::pin(verify(estate)).await?;
+    say(Step::Looking)?;
+    let report = Box::pin(verify(estate)).await;
     Ok(Restored {
         manifest: archive.manifest().clone(),
         records,
@@ -90,13 +92,13 @@ pub(super) async fn checked(archive: &Archive) -> Result<()> {
     blocking(move || archive.check(&mut |_, _| ())).await
 }
 
-/// What the records of an archive say of repositories.
+/// What the records of an archive say of repositories. Their numbers are those of its manifest.
 pub(super) async fn facts(archive: &Archive) -> Result<Facts> {
-    let mut records = archive.records();
+    let (archive, mut records) = (archive.clone(), archive.records());
     blocking(move || {
         let mut facts = Facts::default();
         for kind in dump::kinds_of(Scope::Lab) {
-            let mut line = String::new();
+            let (mut line, mut count) = (String::new(), 0);
             while records
                 .next(kind, &mut line)
                 .map_err(|error| bad(format!("{}: {error}", records_name(kind))))?
@@ -107,7 +109,9 @@ pub(super) async fn facts(archive: &Archive) -> Result<Facts> {
                 };
                 added.map_err(|error| bad(format!("{}: {error}", records_name(kind))))?;
                 line.clear();
+                count += 1;
             }
+            counted(&archive, kind, count)?;
         }
         match facts.dangling.first() {
             Some(wrong) => Err(bad(format!("its records do not fit together: {wrong}"))),
@@ -117,13 +121,25 @@ pub(super) async fn facts(archive: &Archive) -> Result<Facts> {
     .await
 }
 
-/// Puts the records of an archive into a store, logs first, and compares their numbers.
+/// Refuses records whose number is not what the manifest says.
+fn counted(archive: &Archive, kind: &'static str, count: u64) -> Result<()> {
+    let name = records_name(kind);
+    let part = archive.manifest().part(&name);
+    let said = part.and_then(|part| part.records).unwrap_or(0);
+    match count == said {
+        true => Ok(()),
+        false => Err(bad(format!(
+            "{name} has {count} records, and its manifest says {said}"
+        ))),
+    }
+}
+
+/// Puts the records of an archive, and the logs, into a store.
 pub(super) async fn load(
     estate: &Estate,
     archive: &Archive,
     facts: &Facts,
     how: Loading,
-    scope: Scope,
 ) -> Result<Counts> {
     let logs = load_logs(estate, archive, facts);
     let records = Box::new(archive.records());
@@ -137,18 +153,6 @@ pub(super) async fn load(
         }
     };
     counts.push((dump::LOGS, logs));
-    for kind in dump::kinds_of(scope) {
-        let part = archive.manifest().part(&records_name(kind));
-        let said = part.and_then(|part| part.records).unwrap_or(0);
-        let count = counts.iter().find(|(known, _)| *known == kind);
-        let count = count.map_or(0, |(_, count)| *count);
-        if count != said {
-            return Err(bad(format!(
-                "{} has {count} records, and its manifest says {said}",
-                records_name(kind)
-            )));
-        }
-    }
     Ok(counts)
 }
 

@@ -84,6 +84,17 @@ impl Target {
         format!("{}/{database}", hosts.join(","))
     }
 
+    /// The same with what tells two servers of one machine apart, and two databases without a name.
+    pub(super) fn place(&self) -> String {
+        let ports = self.config.get_ports().iter().map(u16::to_string);
+        let ports = ports.collect::<Vec<_>>().join(",");
+        let user = match self.config.get_dbname() {
+            Some(_) => "",
+            None => self.config.get_user().unwrap_or_default(),
+        };
+        format!("{}{user} at {ports}", self.describe())
+    }
+
     /// The configuration for connections of one kind, named as `pg_stat_activity` shows them. The
     /// database finds out soon that the machine at the other end is gone, which may have the turn.
     fn named(&self, purpose: &str, gone_after: Duration, settings: &str) -> Config {
@@ -292,6 +303,17 @@ mod tests {
         assert_eq!(
             take_root("postgres://h/d?sslrootcert=a").0,
             "postgres://h/d"
+        );
+    }
+
+    #[test]
+    fn a_place_has_no_password() {
+        let place = |url| Target::parse(url).ok().map(|target| target.place());
+        let one = place("postgres://me:secret@host/d?sslmode=disable").unwrap();
+        assert_eq!(one, "host/d at 5432");
+        assert_eq!(
+            place("postgres://host:5433?user=me&sslmode=disable").unwrap(),
+            "host/me at 5433"
         );
     }
 

@@ -84,6 +84,15 @@ pub async fn migrate(url: &str) -> Outcome<Migrated, StorageError> {
     schema::migrate(&Target::parse(url)?).await
 }
 
+/// Which database an address leads to: hosts, name and ports, without a user's password. Two
+/// addresses with the same place are one database.
+///
+/// # Errors
+/// The address cannot be read.
+pub fn place(url: &str) -> Outcome<String, StorageError> {
+    Ok(Target::parse(url)?.place())
+}
+
 impl PostgresStore {
     /// Connects, brings the schema up to date, and starts what writes and listens.
     ///

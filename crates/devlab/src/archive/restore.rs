@@ -3,22 +3,27 @@
 //! Everything is made in a folder of its own, `restoring/`, and put into place when it is complete.
 //! As long as that folder is there no lab starts. A restore that was cut off is begun again, or,
 //! when it was putting things into place, ended.
+//!
+//! Records that go into PostgreSQL are in place at once, before the repositories are. So from the
+//! moment at which they may be there, which is noted in `restoring/`, the only way is forward: a
+//! restore that fails after that leaves the folder, and is to be done again.
 
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
+use devlab_core::tx::Page;
 use devlab_orchestrator::archive::{Archive, Estate, Restored, Step, restore};
-use devlab_store::Store;
+use devlab_orchestrator::lab_id;
 use devlab_store::blobs::{BlobPlace, BlobStore};
-use serde::{Deserialize, Serialize};
+use devlab_store::{Store, StoreExt, postgres};
 
-use super::{has_lab, open_store, verify};
+use super::{open_store, verify};
 use crate::args::{Output, Restore};
 use crate::context::Context;
-use crate::failure::{Exit, Failure};
-use crate::home::{Home, write_private};
+use crate::failure::{self, Exit, Failure};
+use crate::home::{Home, Restoring};
 use crate::lab::{faults, serve};
 use crate::show;
 
@@ -27,18 +32,10 @@ const PLACED: [&str; 4] = ["repos", "blobs", "db", "lab-id"];
 /// Where what was there before goes, until the end.
 const BEFORE: &str = "before";
 
-/// How far a restore is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct State {
-    archive: String,
-    /// Everything is made; it only has to be put into place.
-    complete: bool,
-}
-
 pub(crate) async fn run(context: &Context, wanted: &Restore) -> anyhow::Result<()> {
     let home = Home::ensure(context.settings.home()?)?;
     let lock = home.lock()?;
-    let last = state(&home)?;
+    let last = home.restoring_state()?;
     if last.as_ref().is_some_and(|last| last.complete) {
         place(&home, context)?;
         show::note("the restore that was cut off is complete now");
@@ -46,52 +43,142 @@ pub(crate) async fn run(context: &Context, wanted: &Restore) -> anyhow::Result<(
     }
     let from = wanted.from.clone();
     let archive = tokio::task::spawn_blocking(move || Archive::open(&from)).await??;
-    let is_again = last.is_some();
     if !wanted.replace {
         refuse_used(&home)?;
     }
-    let folder = home.restoring();
-    remove(&folder)?;
-    let estate = Estate {
-        store: store(context, &home, wanted.replace || is_again).await?,
-        blobs: BlobStore::open(&blobs(context, &home)?)?,
-        git: serve::git(context),
-        repos: folder.join("repos"),
-        // Nobody has what is only being made.
-        here: None,
-        lab: None,
-    };
-    let mut now = State {
+    let store = context.settings.database()?;
+    let store = store.map(postgres::place).transpose()?;
+    let mut now = Restoring {
         archive: wanted.from.display().to_string(),
+        records: again(last.as_ref(), store.as_deref()),
+        store,
         complete: false,
     };
-    write_state(&home, &now)?;
-    let replace = wanted.replace || is_again;
-    let restored = Box::pin(restored(context, &estate, &archive, replace)).await;
-    estate.store.close().await?;
-    let restored = match restored {
-        Ok(restored) => restored,
-        Err(error) => {
-            // Nothing was put into place.
-            remove(&folder)?;
-            return Err(error);
-        }
-    };
+    begin(&home, &now)?;
+    let replace = wanted.replace || now.records;
+    let made = Box::pin(make(context, &home, &archive, &now, replace)).await;
+    let restored = made.map_err(|error| failed(&home, error))?;
     now.complete = true;
-    write_state(&home, &now)?;
+    home.write_restoring_state(&now)?;
     place(&home, context)?;
     drop(lock);
     say(context, &home, restored)
 }
 
+/// Whether a restore that was cut off has begun to put records into the same database: they are
+/// replaced without a further word.
+fn again(last: Option<&Restoring>, store: Option<&str>) -> bool {
+    let Some(last) = last.filter(|last| last.records) else {
+        return false;
+    };
+    let is_same = last.store.as_deref() == store;
+    if let (false, Some(other)) = (is_same, &last.store) {
+        show::note(&format!(
+            "a restore into {other} was cut off before: its records may be there, without repositories"
+        ));
+    }
+    is_same
+}
+
+/// Notes what begins, and removes what the last one has left.
+fn begin(home: &Home, now: &Restoring) -> anyhow::Result<()> {
+    fs::create_dir_all(home.restoring())?;
+    home.write_restoring_state(now)?;
+    for entry in fs::read_dir(home.restoring())? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove(&entry.path())?;
+        } else if entry.path() != home.restoring_state_path() {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// What an error leaves: nothing, unless the records may be in a database by now.
+fn failed(home: &Home, error: anyhow::Error) -> anyhow::Error {
+    let left = home.restoring_state().ok().flatten();
+    match left.filter(|left| left.records) {
+        Some(left) => {
+            let text = format!("{}; {}", failure::words(&error), left.words());
+            Failure::new(failure::exit_of(&error), text)
+        }
+        None => match remove(&home.restoring()) {
+            Ok(()) => error,
+            Err(left) => error.context(format!("{left:#}")),
+        },
+    }
+}
+
+/// Makes everything in the folder, and puts the records into the store.
+async fn make(
+    context: &Context,
+    home: &Home,
+    archive: &Archive,
+    now: &Restoring,
+    replace: bool,
+) -> anyhow::Result<Restored> {
+    let store = open_store(context, &home.restoring().join("db")).await?;
+    let estate = Estate {
+        store: Arc::clone(&store),
+        blobs: BlobStore::open(&blobs(context, home)?)?,
+        git: serve::git(context),
+        repos: home.restoring().join("repos"),
+        // Nobody has what is only being made.
+        here: None,
+        lab: None,
+    };
+    let before = lab_in(&store).await?;
+    let made = match before {
+        // A database that others may use has to be empty.
+        Some(_) if !replace => Err(used("the database that DATABASE_URL names")),
+        Some(_) | None => Box::pin(restored(context, home, &estate, archive, now, replace)).await,
+    };
+    let has_begun = || home.restoring_state().ok().flatten() != Some(now.clone());
+    if made.is_err() && has_begun() && is_as_before(&store, before.as_deref()).await {
+        home.write_restoring_state(now)?;
+    }
+    store.close().await?;
+    made
+}
+
+/// Id of the lab in a store, which one that is older than ids gets here; `None` without a lab. Waits
+/// for the end of a load that may be under way.
+async fn lab_in(store: &Arc<dyn Store>) -> anyhow::Result<Option<String>> {
+    let page = Page {
+        after: None,
+        limit: 1,
+    };
+    let found = store.write(move |tx| {
+        if tx.orgs(None, page)?.is_empty() {
+            return Ok(None);
+        }
+        lab_id(tx).map(Some)
+    });
+    Ok(found.await?)
+}
+
+/// Whether it is certain that no records came into a store: a lab that is replaced loses its id.
+async fn is_as_before(store: &Arc<dyn Store>, before: Option<&str>) -> bool {
+    let after = lab_in(store).await;
+    after.is_ok_and(|after| after.as_deref() == before)
+}
+
 async fn restored(
     context: &Context,
+    home: &Home,
     estate: &Estate,
     archive: &Archive,
+    now: &Restoring,
     replace: bool,
 ) -> anyhow::Result<Restored> {
     let plan = faults::plan(&context.settings)?;
     let shown = context.output == Output::Table;
+    let begun = Restoring {
+        records: true,
+        ..now.clone()
+    };
+    let (home, is_shared) = (home.clone(), estate.store.is_shared());
     let say = move |step: Step<'_>| {
         let (point, words) = match step {
             Step::Checking => (
@@ -106,8 +193,15 @@ async fn restored(
         if shown {
             show::note(&words);
         }
-        // Only a test that ends this process here is served.
-        drop(plan.hit(point));
+        if step == Step::Records && is_shared {
+            let noted = home.write_restoring_state(&begun);
+            noted.map_err(|error| devlab_orchestrator::Error::Io {
+                what: "cannot note that the records come".to_owned(),
+                source: std::io::Error::other(format!("{error:#}")),
+            })?;
+        }
+        plan.hit(point)
+            .map_err(devlab_orchestrator::Error::Injected)
     };
     Ok(restore(estate, archive, replace, &say).await?)
 }
@@ -123,24 +217,6 @@ fn blobs(context: &Context, home: &Home) -> anyhow::Result<BlobPlace> {
         }
         place => place,
     })
-}
-
-/// The store that is restored into. A database that others may use has to be empty.
-async fn store(context: &Context, home: &Home, replace: bool) -> anyhow::Result<Arc<dyn Store>> {
-    fs::create_dir_all(home.restoring())?;
-    let store = open_store(context, &home.restoring().join("db")).await;
-    let store = store.inspect_err(|_| {
-        remove(&home.restoring()).ok();
-    })?;
-    if replace || context.settings.database()?.is_none() {
-        return Ok(store);
-    }
-    if !has_lab(&store).await? {
-        return Ok(store);
-    }
-    store.close().await?;
-    remove(&home.restoring())?;
-    Err(used("the database that DATABASE_URL names"))
 }
 
 fn used(what: &str) -> anyhow::Error {
@@ -161,24 +237,6 @@ fn refuse_used(home: &Home) -> anyhow::Result<()> {
         Some(_) => Err(used(&home.path().display().to_string())),
         None => Ok(()),
     }
-}
-
-/// What the last restore has left; `None` if none was cut off.
-fn state(home: &Home) -> anyhow::Result<Option<State>> {
-    if !home.restoring().exists() {
-        return Ok(None);
-    }
-    match fs::read(home.restore_state()) {
-        Ok(text) => Ok(Some(
-            serde_json::from_slice(&text).context("restoring/state.json is damaged")?,
-        )),
-        // It was cut off before it began.
-        Err(_) => Ok(None),
-    }
-}
-
-fn write_state(home: &Home, state: &State) -> anyhow::Result<()> {
-    write_private(&home.restore_state(), &serde_json::to_vec_pretty(state)?)
 }
 
 /// Puts what was made into the data folder. Can be cut off anywhere, and done again.
@@ -202,7 +260,7 @@ fn place(home: &Home, context: &Context) -> anyhow::Result<()> {
     fs::File::open(home.path())?.sync_all()?;
     // The state last: a folder without it counts as one that had not begun.
     remove(&before)?;
-    fs::remove_file(home.restore_state())?;
+    fs::remove_file(home.restoring_state_path())?;
     remove(&folder)
 }
 
@@ -216,7 +274,10 @@ fn remove(folder: &Path) -> anyhow::Result<()> {
 }
 
 fn say(context: &Context, home: &Home, restored: Restored) -> anyhow::Result<()> {
-    let report = verify::to_wire(restored.report);
+    let (report, unseen) = match restored.report {
+        Ok(report) => (Some(verify::to_wire(report)), None),
+        Err(error) => (None, Some(failure::words(&error.into()))),
+    };
     let records: u64 = restored.records.iter().map(|(_, count)| count).sum();
     match context.output {
         Output::Json => {
@@ -236,11 +297,22 @@ fn say(context: &Context, home: &Home, restored: Restored) -> anyhow::Result<()>
                 restored.manifest.taken_at,
                 home.path().display()
             ))?;
-            verify::table(&report)?;
-            if report.ok {
+            if let Some(report) = &report {
+                verify::table(report)?;
+            }
+            if report.as_ref().is_some_and(|report| report.ok) {
                 show::line("`devlab up` starts it; agents register anew by themselves")?;
             }
         }
     }
-    verify::holds(&report)
+    if let Some(report) = &report {
+        return verify::holds(report);
+    }
+    Err(Failure::new(
+        Exit::Failed,
+        format!(
+            "everything is in place, but nobody could look at it: {}\n  → run `devlab verify`",
+            unseen.unwrap_or_default()
+        ),
+    ))
 }

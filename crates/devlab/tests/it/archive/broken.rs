@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use devlab_store::conformance::postgres::Server as Postgres;
+
 use crate::bench::{Bench, Ended};
 
 use super::{backup, blobs, lab, repository, told, verified};
@@ -129,6 +131,103 @@ fn a_restore_that_is_killed_anywhere_says_so_and_can_be_done_again() {
         assert_eq!(verified(&fresh)["merges"], 2, "{point}");
         assert!(!fresh.home().join("restoring").exists(), "{point}");
     }
+}
+
+/// Runs a command on a database, broken at a point.
+fn on(bench: &Bench, database: &str, faults: &str, args: &[&str]) -> Ended {
+    let mut command = bench.devlab(args);
+    command.env("DATABASE_URL", database);
+    command.env("DEVLAB_FAULTS", faults);
+    Ended::of_command(&mut command)
+}
+
+#[test]
+fn a_restore_into_postgresql_that_is_killed_anywhere_says_what_is_left() {
+    let (bench, _) = lab();
+    let archive = backup(&bench, "backup.tar");
+    let restore = ["restore", archive.to_str().unwrap()];
+    let replace = [restore[0], restore[1], "--replace"];
+    let postgres = Postgres::start(&[]);
+    for (point, may_be_in) in [
+        ("restore.checking", false),
+        ("restore.blobs", false),
+        ("restore.records", true),
+        ("restore.looking", true),
+        ("restore.between", false),
+    ] {
+        let name = point.replace('.', "_");
+        let (url, fresh) = (postgres.create(&name), Bench::new());
+        // There is a lab, which is to be replaced.
+        on(&fresh, &url, "", &restore).ok();
+        let killed = on(&fresh, &url, &format!("{point}=kill@1"), &replace);
+        assert_eq!(killed.code, -1, "{point}: {killed:#?}");
+        let refused = on(&fresh, &url, "", &["server"]).fails_with(1).err;
+        assert!(refused.contains("cut off"), "{point}: {refused}");
+        assert!(refused.contains("devlab restore"), "{point}: {refused}");
+        assert_eq!(refused.contains("the records of"), may_be_in, "{refused}");
+        // There is a way back as long as nothing of the old lab is gone.
+        let has_way_back = refused.contains("go on with what was there before");
+        let is_placing = point == "restore.between";
+        assert_eq!(
+            has_way_back,
+            !may_be_in && !is_placing,
+            "{point}: {refused}"
+        );
+        on(&fresh, &url, "", &replace).ok();
+        on(&fresh, &url, "", &["verify"]).ok();
+        assert!(!fresh.home().join("restoring").exists(), "{point}");
+    }
+}
+
+#[test]
+fn a_restore_into_postgresql_that_fails_is_undone_or_says_that_it_is_not() {
+    let (bench, _) = lab();
+    let archive = backup(&bench, "backup.tar");
+    let restore = ["restore", archive.to_str().unwrap()];
+    let replace = [restore[0], restore[1], "--replace"];
+    let postgres = Postgres::start(&[]);
+    let (one, other) = (postgres.create("one"), postgres.create("other"));
+    let second = Bench::new();
+    on(&second, &other, "", &restore).ok();
+    let id_of_other = || postgres.sql("other", "SELECT value FROM settings WHERE key = 'lab_id'");
+    let other_before = id_of_other();
+
+    // Before the records: nothing has happened.
+    let first = Bench::new();
+    on(&first, &one, "", &restore).ok();
+    let lab = fs::read(first.home().join("lab-id")).unwrap();
+    let records = "restore.records=fail@1";
+    let failed = on(&first, &one, records, &replace).fails_with(1);
+    assert!(!failed.err.contains("the records of"), "{failed:#?}");
+    assert!(!first.home().join("restoring").exists());
+    assert_eq!(fs::read(first.home().join("lab-id")).unwrap(), lab);
+    on(&first, &one, "", &["verify"]).ok();
+
+    // After them: what was there is gone, and there is only one way.
+    let looking = "restore.looking=fail@1";
+    let failed = on(&first, &one, looking, &replace).fails_with(1);
+    assert!(failed.err.contains("the records of"), "{failed:#?}");
+    assert!(!failed.err.contains("postgres://"), "{failed:#?}");
+    let state = fs::read_to_string(first.home().join("restoring/state.json")).unwrap();
+    assert!(!state.contains("postgres://"), "{state}");
+    on(&first, &one, "", &["server"]).fails_with(1);
+    // It fails again, earlier.
+    let checking = "restore.checking=fail@1";
+    let failed = on(&first, &one, checking, &replace).fails_with(1);
+    assert!(failed.err.contains("the records of"), "{failed:#?}");
+    on(&first, &one, "", &["server"]).fails_with(1);
+
+    // What was begun in one database says nothing about another.
+    let third = Bench::new();
+    on(&third, &postgres.create("third"), looking, &restore).fails_with(1);
+    let refused = on(&third, &other, "", &restore).fails_with(1);
+    assert!(refused.err.contains("--replace"), "{refused:#?}");
+    assert_eq!(id_of_other(), other_before);
+    on(&second, &other, "", &["verify"]).ok();
+
+    on(&first, &one, "", &replace).ok();
+    on(&first, &one, "", &["verify"]).ok();
+    assert_ne!(fs::read(first.home().join("lab-id")).unwrap(), lab);
 }
 
 #[test]
