@@ -99,6 +99,10 @@ pub trait Store: Send + Sync + 'static {
     /// each drops at most [`SETTLE_CHUNKS_MAX`] chunks.
     async fn settle_log(&self, attempt: AttemptId, len: u64, drop_to: u64) -> Result<Settled>;
 
+    /// Removes a log, as if there had never been one: that of an attempt which did not come in after
+    /// all. Does nothing if there is none.
+    async fn remove_log(&self, attempt: AttemptId) -> Result<()>;
+
     /// Whether other processes may write to the same database.
     fn is_shared(&self) -> bool;
 

@@ -103,8 +103,8 @@ pub(super) struct Facts {
     pub(super) kept: HashMap<AttemptId, Sha256Hex>,
     /// Logs whose first chunk is not their beginning, with where it is.
     pub(super) late: HashMap<AttemptId, u64>,
-    /// The log whose chunks come.
-    log: Option<AttemptId>,
+    /// Attempts with a log that is not, or not all, in a blob; the last one's chunks come.
+    pub(super) logs: Vec<AttemptId>,
     /// What refers to something that is not there.
     pub(super) dangling: Vec<String>,
 }
@@ -284,8 +284,11 @@ impl Facts {
     /// Takes a chunk of a log in.
     pub(super) fn add_log(&mut self, line: &str) -> Result<(), serde_json::Error> {
         let LogRow { attempt, start } = serde_json::from_str(line)?;
-        if self.log.replace(attempt) != Some(attempt) && start > 0 {
-            self.late.insert(attempt, start);
+        if self.logs.last() != Some(&attempt) {
+            self.logs.push(attempt);
+            if start > 0 {
+                self.late.insert(attempt, start);
+            }
         }
         if !self.attempts.contains(&attempt) && self.dangling.is_empty() {
             self.dangling

@@ -6,10 +6,12 @@ use devlab_core::check::Sha256Hex;
 use devlab_core::name::Name;
 use devlab_core::rules::bytes::pin as pin_blob;
 use devlab_core::tx::Tx;
-use devlab_core::{OrgId, Refusal, Timestamp};
+use devlab_core::{AttemptId, OrgId, ProjectId, Refusal, Timestamp};
 use devlab_store::StoreExt;
 use devlab_store::dump::Loading;
+use futures::future::join_all;
 
+use super::facts::{Facts, Project};
 use super::manifest::Of;
 use super::read::Archive;
 use super::restore::{checked, facts, load, repository};
@@ -46,31 +48,112 @@ pub async fn import_org(
     if facts.orgs.len() != 1 || facts.orgs.iter().any(|(org, _)| *org != id) {
         return Err(bad("its records are not those of the one org"));
     }
+    let blobs: Vec<Sha256Hex> = facts.blobs.keys().cloned().collect();
     let mut made: Vec<PathBuf> = Vec::new();
     let work = async {
         for (project, of) in &facts.projects {
-            made.push(repository(estate, archive, *project, of).await?);
+            made.push(free_place(estate, *project, of)?);
+            repository(estate, archive, *project, of).await?;
         }
-        let blobs: Vec<Sha256Hex> = facts.blobs.keys().cloned().collect();
         pin(estate, &blobs).await?;
         bytes::put_all(estate, archive, &facts).await?;
         let how = Loading::Org { name, lease_until };
-        let loaded = load(estate, archive, &facts, how).await?;
-        unpin(estate, blobs).await?;
-        Ok::<_, Error>(loaded)
+        load(estate, archive, &facts, how).await?;
+        Ok::<_, Error>(())
     };
-    let done = Box::pin(work).await;
-    if done.is_err() {
-        for dir in made {
-            if let Err(error) = std::fs::remove_dir_all(&dir) {
-                // The next start removes what no project has.
-                tracing::warn!(%error, dir = %dir.display(), "a repository stays behind");
+    if let Err(error) = Box::pin(work).await {
+        settle(estate, id, &facts, &made, error).await?;
+    }
+    if let Err(error) = unpin(estate, blobs).await {
+        // What nobody names any more is only kept for longer.
+        tracing::warn!(%error, "blobs of an import stay pinned for some hours");
+    }
+    Ok(id)
+}
+
+/// Where a project's repository goes. Refuses to make one where there is one: no project has it, and
+/// nobody knows whose it is.
+fn free_place(estate: &Estate, id: ProjectId, project: &Project) -> Result<PathBuf> {
+    let dir = estate.repos.join(project.org.to_string());
+    let dir = dir.join(format!("{id}.git"));
+    if !dir.exists() {
+        return Ok(dir);
+    }
+    Err(Refusal::Conflict(format!(
+        "{} is there already, and no project has it: an import that was cut off may have left it. \
+         Move it away if nobody misses it, and import again",
+        dir.display()
+    ))
+    .into())
+}
+
+/// What an error of an import comes to: the org is not there, and nothing of it stays; or it is
+/// there all the same, because only the answer was lost.
+async fn settle(
+    estate: &Estate,
+    org: OrgId,
+    facts: &Facts,
+    made: &[PathBuf],
+    error: Error,
+) -> Result<()> {
+    let is_there = match &error {
+        // Who refuses has taken back what there was.
+        Error::Refused(_) => Ok(false),
+        // To write waits for the end of a load whose connection was lost.
+        _ => {
+            let found = estate
+                .store
+                .write(move |tx: &mut dyn Tx| Ok(tx.org(org)?.is_some()));
+            found.await
+        }
+    };
+    match is_there {
+        Ok(true) => {
+            tracing::warn!(%error, %org, "an import has succeeded, though its answer was lost");
+            Ok(())
+        }
+        Ok(false) => {
+            undo(estate, facts, made).await;
+            Err(error)
+        }
+        Err(unknown) => {
+            tracing::warn!(error = %unknown, %org, "whether an import has succeeded is not known: what it made stays");
+            Err(error)
+        }
+    }
+}
+
+/// Removes what was made for an org that did not come in.
+async fn undo(estate: &Estate, facts: &Facts, made: &[PathBuf]) {
+    for dir in made {
+        if let Err(error) = std::fs::remove_dir_all(dir)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, dir = %dir.display(), "a repository stays behind");
+        }
+    }
+    for some in facts.logs.chunks(LOGS_TOGETHER) {
+        let removed = some.iter().map(|attempt| remove_log(estate, *attempt));
+        for removed in join_all(removed).await {
+            if let Err(error) = removed {
+                tracing::warn!(%error, "logs of an import stay behind");
+                return;
             }
         }
     }
-    done.map(|_| id)
 }
 
+/// Removes a log that nobody has.
+async fn remove_log(estate: &Estate, attempt: AttemptId) -> Result<()> {
+    let known = estate.store.read(move |view| view.attempt(attempt));
+    if known.await?.is_none() {
+        estate.store.remove_log(attempt).await?;
+    }
+    Ok(())
+}
+
+/// Logs that are removed at the same time.
+const LOGS_TOGETHER: usize = 32;
 /// Blobs that are named from one transaction to the next are pinned meanwhile.
 const PINS_TOGETHER: usize = 256;
 

@@ -139,6 +139,15 @@ pub(super) async fn settling(lab: Lab) {
     );
     assert_eq!(lab.store.open_logs(None, 10).await.unwrap(), []);
     late(&lab, long, len).await;
+    // A log that is removed can begin anew.
+    for _ in 0..2 {
+        lab.store.remove_log(long).await.unwrap();
+        assert_eq!(lab.store.read_log(long, 0, 4).await.unwrap(), (vec![], 0));
+    }
+    assert_eq!(lab.store.open_logs(None, 10).await.unwrap(), []);
+    lab.store.append_log(long, 0, b"x".to_vec()).await.unwrap();
+    let other = lab.store.read_log(short, 0, 4).await.unwrap();
+    assert_eq!(other, (b"x".to_vec(), 1));
 }
 
 /// What comes late goes on where the log ended, and opens it.

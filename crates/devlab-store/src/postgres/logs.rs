@@ -271,6 +271,16 @@ pub(super) async fn settle(
     Ok(Settled::Done)
 }
 
+/// See [`crate::Store::remove_log`].
+pub(super) async fn remove(
+    client: &ClientWrapper,
+    attempt: AttemptId,
+) -> std::result::Result<(), tokio_postgres::Error> {
+    const SQL: &str = "WITH chunks AS (DELETE FROM log_chunks WHERE attempt = $1) \
+        DELETE FROM log_heads WHERE attempt = $1";
+    client.execute(SQL, &[&attempt.uuid()]).await.map(drop)
+}
+
 /// At most `max` bytes from an offset, as far as they are here, and the log's length. Reads only the
 /// chunks it needs.
 pub(super) fn read(

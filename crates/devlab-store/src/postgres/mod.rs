@@ -56,8 +56,8 @@ use crate::sql::Session;
 use crate::tally::WriterReport;
 use crate::{Migrated, RandomSource, ReadUnit, Settled, Store, WriteUnit, guarded};
 use conn::{PgConn, Wait};
-use connect::Target;
-use errors::storage_error;
+use connect::{ANSWER_MAX, Target};
+use errors::{no_answer, storage_error};
 use logs::{AppendJob, Appender};
 use overlay::Overlay;
 use wake::Told;
@@ -348,6 +348,19 @@ impl Store for PostgresStore {
             outcome.map_err(|error| Error::Storage(storage_error(&error)))
         });
         step.await.unwrap_or_else(|_| Err(closed().into()))
+    }
+
+    async fn remove_log(&self, attempt: AttemptId) -> Result<()> {
+        let client = self.reader().await?;
+        let removed = tokio::time::timeout(ANSWER_MAX, logs::remove(&client, attempt)).await;
+        let removed = match removed {
+            Ok(removed) => removed.map_err(|error| storage_error(&error)),
+            Err(_) => Err(no_answer()),
+        };
+        removed.map_err(|error| {
+            drop(Object::take(client));
+            Error::Storage(error)
+        })
     }
 
     fn is_shared(&self) -> bool {

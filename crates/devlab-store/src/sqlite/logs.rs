@@ -20,6 +20,8 @@ pub(super) enum LogJob {
     Append(LogChange<Append, u64>),
     /// Drops chunks, or says that there is nothing more to do with the log.
     Settle(LogChange<Settle, Settled>),
+    /// Removes a log.
+    Remove(LogChange<Remove, ()>),
 }
 
 /// What is done to which log, and who waits for it.
@@ -41,6 +43,9 @@ pub(super) struct Settle {
     pub(super) len: u64,
     pub(super) drop_to: u64,
 }
+
+/// See [`crate::Store::remove_log`].
+pub(super) struct Remove;
 
 impl<C, T> LogChange<C, T> {
     pub(super) fn new(attempt: AttemptId, change: C) -> (Self, oneshot::Receiver<Result<T>>) {
@@ -71,6 +76,7 @@ impl Job for LogJob {
             Self::Settle(job) => {
                 settle(conn, job.attempt, &job.change).map(|how| job.made = Some(how))
             }
+            Self::Remove(job) => remove(conn, job.attempt).map(|()| job.made = Some(())),
         };
         match outcome {
             Ok(()) => {
@@ -95,6 +101,7 @@ impl Job for LogJob {
         match self {
             Self::Append(job) => job.tell(outcome),
             Self::Settle(job) => job.tell(outcome),
+            Self::Remove(job) => job.tell(outcome),
         }
     }
 }
@@ -139,6 +146,20 @@ fn settle(conn: &Connection, attempt: AttemptId, wanted: &Settle) -> DbResult<Se
     }
     change(conn, CLOSE, params![attempt])?;
     Ok(Settled::Done)
+}
+
+fn remove(conn: &Connection, attempt: AttemptId) -> DbResult<()> {
+    change(
+        conn,
+        "DELETE FROM chunks WHERE attempt = ?1",
+        params![attempt],
+    )?;
+    change(
+        conn,
+        "DELETE FROM heads WHERE attempt = ?1",
+        params![attempt],
+    )?;
+    Ok(())
 }
 
 /// Appends what is new of a chunk and returns the log's length.

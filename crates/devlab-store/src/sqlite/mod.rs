@@ -39,7 +39,7 @@ use crate::{Migrated, ReadUnit, Settled, Store, WriteUnit};
 use checkpoint::Checkpoints;
 use dump::LoadJob;
 use files::Database;
-use logs::{Append, LogChange, LogJob, Settle};
+use logs::{Append, LogChange, LogJob, Remove, Settle};
 use reader::{ReadJob, Reader};
 use units::{Inspect, MainJob, Surroundings, UnitJob};
 use writer::{Job, Writer};
@@ -271,6 +271,12 @@ impl Store for SqliteStore {
     async fn settle_log(&self, attempt: AttemptId, len: u64, drop_to: u64) -> Result<Settled> {
         let (job, receiver) = LogChange::new(attempt, Settle { len, drop_to });
         self.appends.push(LogJob::Settle(job))?;
+        self::answer(receiver).await
+    }
+
+    async fn remove_log(&self, attempt: AttemptId) -> Result<()> {
+        let (job, receiver) = LogChange::new(attempt, Remove);
+        self.appends.push(LogJob::Remove(job))?;
         self::answer(receiver).await
     }
 

@@ -1,6 +1,8 @@
 //! Orgs that are taken along.
 
-use super::{lab, told, verified, work};
+use std::path::PathBuf;
+
+use super::{checkout, lab, repository, told, verified, work};
 use crate::bench::Bench;
 
 #[test]
@@ -76,13 +78,40 @@ fn an_org_moves_to_another_lab_with_all_it_has() {
     drop(folder);
 }
 
+/// Folders of repositories, whole or not.
+fn repositories_of_all(bench: &Bench) -> Vec<PathBuf> {
+    let orgs = std::fs::read_dir(bench.home().join("repos")).unwrap();
+    let repos = orgs.flatten().map(|org| std::fs::read_dir(org.path()));
+    let repos = repos.flat_map(|org| org.unwrap().flatten());
+    repos.map(|entry| entry.path()).collect()
+}
+
+/// How many logs the database of a lab that is stopped has.
+fn logs(bench: &Bench) -> String {
+    let count = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); \
+        print(*[c.execute('SELECT count(*) FROM ' + t).fetchone()[0] for t in ('heads', 'chunks')])";
+    let counted = std::process::Command::new("python3")
+        .args(["-c", count])
+        .arg(bench.home().join("db/logs.sqlite"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&counted.stderr);
+    assert!(counted.status.success(), "{said}");
+    String::from_utf8(counted.stdout).unwrap().trim().to_owned()
+}
+
 #[test]
 fn a_damaged_archive_changes_nothing() {
-    let (bench, folder) = lab();
+    // Its logs are in the database: they are short.
+    let bench = Bench::new();
+    let folder = checkout(&bench);
+    bench.up(1);
+    work(&bench, &folder, "one");
     let archive = bench.path().join("org");
     bench
         .run(&["org", "export", "default", archive.to_str().unwrap()])
         .ok();
+    assert!(archive.join("db/logs.jsonl.zst").exists());
     let other = Bench::new();
     other.up(0);
     let tasks = archive.join("db/tasks.jsonl.zst");
@@ -92,14 +121,32 @@ fn a_damaged_archive_changes_nothing() {
     let failed = other.run(&args);
     assert_ne!(failed.code, 0, "{failed:#?}");
     other.run(&["org", "show", "moved"]).fails_with(5);
-    let repos = std::fs::read_dir(other.home().join("repos")).unwrap();
-    let with_some: Vec<_> = repos
-        .flatten()
-        .filter(|org| std::fs::read_dir(org.path()).unwrap().next().is_some())
-        .collect();
-    assert!(with_some.is_empty(), "{with_some:?}");
     std::fs::write(&tasks, whole).unwrap();
+
+    // One whose name is taken is refused after all else was put there.
+    let taken = other.run(&args[..3]).fails_with(1);
+    assert!(taken.err.contains("--as"), "{taken:#?}");
+    assert_eq!(repositories_of_all(&other), [] as [PathBuf; 0]);
+    other.run(&["down"]).ok();
+    assert_eq!(logs(&other), "0 0");
+    other.run(&args[..3]).fails_with(1);
+    assert_eq!(logs(&other), "0 0");
+
+    // A repository that is there already, and that no project has, is not touched.
+    let id = repository(&bench);
+    let left = other
+        .home()
+        .join("repos")
+        .join(id.strip_prefix(bench.home().join("repos")).unwrap());
+    std::fs::create_dir_all(&left).unwrap();
+    std::fs::write(left.join("HEAD"), "somebody's").unwrap();
+    other.up(0);
+    let refused = other.run(&args).fails_with(1);
+    assert!(refused.err.contains("is there already"), "{refused:#?}");
+    assert_eq!(std::fs::read(left.join("HEAD")).unwrap(), b"somebody's");
+    std::fs::remove_dir_all(&left).unwrap();
+
     other.run(&args).ok();
-    bench.up(1);
+    assert_eq!(told(&other), told(&bench));
     work(&bench, &folder, "three");
 }
