@@ -10,9 +10,9 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use devlab_core::rules::lab_id::{LAB_ID, lab_id};
 use devlab_core::tx::Tx;
 use devlab_core::{ProjectId, Refusal};
-use devlab_store::dump::LAB_ID;
 use devlab_store::{Store, StoreExt};
 
 use crate::error::{Error, Result};
@@ -54,22 +54,20 @@ pub(crate) async fn take(store: &Arc<dyn Store>, repos: &Path) -> Result<()> {
 ///
 /// # Errors
 /// The file cannot be written; storage.
-pub(crate) async fn name(store: &Arc<dyn Store>, repos: &Path) -> Result<()> {
-    let id = store.write(|tx| lab_id(tx)).await?;
+async fn name(store: &Arc<dyn Store>, repos: &Path) -> Result<()> {
+    let id = store.write(lab_id).await?;
     write(&file(repos), &id)
 }
 
-/// Id of a store's lab, which it gets if it has none.
+/// Gives a store's lab this id, and notes it beside the repositories.
 ///
 /// # Errors
-/// Storage only.
-pub fn lab_id(tx: &mut dyn Tx) -> devlab_core::Result<String> {
-    if let Some(id) = tx.setting(LAB_ID)? {
-        return Ok(id);
-    }
-    let id = format!("{:032x}", tx.random());
-    tx.put_setting(LAB_ID, &id)?;
-    Ok(id)
+/// The file cannot be written; storage.
+pub(crate) async fn name_as(store: &Arc<dyn Store>, repos: &Path, id: &str) -> Result<()> {
+    let given = id.to_owned();
+    let named = move |tx: &mut dyn Tx| tx.put_setting(LAB_ID, &given);
+    store.write(named).await?;
+    write(&file(repos), id)
 }
 
 /// Folders in a folder.

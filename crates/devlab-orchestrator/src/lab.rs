@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use devlab_core::bytes::Retention;
 use devlab_core::org::ProjectSettings;
+use devlab_core::rules::lab_id::lab_id;
 use devlab_core::server::ServerRole;
 use devlab_core::tx::{Read, RuleConfig, Tx};
 use devlab_core::{Clock, Oid, OrgId, ProjectId};
@@ -114,8 +115,13 @@ pub struct LabParts {
 pub struct Lab {
     store: Arc<dyn Store>,
     blobs: Arc<BlobStore>,
-    /// Whether it was seen that this is the place of the lab's blobs.
-    pub(crate) place_is_ours: AtomicBool,
+    /// Which lab this is, among those that may have had the same place of blobs.
+    pub(crate) id: String,
+    /// Whether it was seen that the place has what the lab's records name.
+    pub(crate) place_has_ours: AtomicBool,
+    /// When the place last said that it is this lab's, on the monotonic clock in milliseconds; below
+    /// zero before it has.
+    pub(crate) place_said_at: AtomicI64,
     pub(crate) wakes: Arc<Wakes>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) git: Git,
@@ -168,13 +174,16 @@ impl Lab {
                     Ok(key)
                 }
             });
+        let id = parts.store.write(lab_id).await?;
         let place = homes::take_place(&parts.store, &parts.config.server).await?;
         let lab = Arc::new(Self {
             place,
             attempt_key: attempt_key.await?,
             store: parts.store,
             blobs: parts.blobs,
-            place_is_ours: AtomicBool::new(false),
+            id,
+            place_has_ours: AtomicBool::new(false),
+            place_said_at: AtomicI64::new(-1),
             wakes: parts.wakes,
             clock: parts.clock,
             git: parts.git,

@@ -1,7 +1,6 @@
 //! Logs, wherever their bytes are: live ones in the store, sealed ones in blobs.
 
 use std::collections::HashSet;
-use std::sync::atomic::Ordering;
 
 use devlab_core::auth::Principal;
 use devlab_core::bytes::KeptLog;
@@ -124,30 +123,6 @@ impl Lab {
     /// The place of blobs.
     pub async fn read_blob(&self, blob: &Sha256Hex, offset: u64, max: usize) -> Result<Vec<u8>> {
         Ok(self.blobs().read(blob, offset, max).await?.0)
-    }
-
-    /// Makes sure that blobs are kept where those of this lab are: servers that share a database
-    /// have to share the place of blobs too.
-    ///
-    /// # Errors
-    /// [`Refusal::Conflict`] that says what to do; the place of blobs.
-    pub(crate) async fn check_place(&self) -> Result<()> {
-        if self.place_is_ours.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        let Some(blob) = self.read(|view| view.a_named_blob()).await? else {
-            return Ok(());
-        };
-        if self.blobs().stat(&blob).await?.is_none() {
-            return Err(Refusal::Conflict(format!(
-                "the bytes of this lab are not in {}: give all its servers the same DEVLAB_BLOBS, \
-                 a bucket or a folder that they share",
-                self.blobs().place()
-            ))
-            .into());
-        }
-        self.place_is_ours.store(true, Ordering::Relaxed);
-        Ok(())
     }
 
     /// Those of some attempts whose logs are gone, by the rules of retention.

@@ -32,9 +32,6 @@ use crate::sql::dump::kinds;
 pub const FORMAT: u32 = 4;
 /// The kind of the chunks of logs. It is the last one, and loaded by [`load_logs`].
 pub const LOGS: &str = "logs";
-/// The setting with the id of a store's lab. No dump has it: a lab that was restored is another one
-/// than the one that it was taken from, which may still be there.
-pub const LAB_ID: &str = "lab_id";
 /// The kind of the numbers that are given out next.
 pub(crate) const COUNTERS: &str = "counters";
 /// Chunks of logs that are appended at the same time.

@@ -38,6 +38,12 @@ pub(crate) struct ServerFile {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Restoring {
     pub(crate) archive: String,
+    /// Id of the lab that is made.
+    #[serde(default)]
+    pub(crate) lab: Option<String>,
+    /// Id of the lab in the database that it takes the place of.
+    #[serde(default)]
+    pub(crate) replaces: Option<String>,
     /// The database that is restored into; `None` for the embedded one.
     #[serde(default)]
     pub(crate) store: Option<String>,

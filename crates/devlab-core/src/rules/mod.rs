@@ -19,6 +19,7 @@
 //! | [`policy`] | policies are set, and what they mean for tasks |
 //! | [`provenance`] | what is stated of published goals, and the keys that sign it |
 //! | [`bytes`] | blobs are put, named and removed |
+//! | [`lab_id`] | a lab gets its id |
 //! | [`retention`] | bytes of goals that ended long ago go |
 //! | [`servers`] | servers come and go, share the loops, and hold repositories |
 //! | [`start`] | templates start goals: at times, by webhooks |
@@ -36,6 +37,7 @@ pub mod complete;
 pub mod finish;
 pub mod forecast;
 mod hold;
+pub mod lab_id;
 pub mod lease;
 mod make;
 mod path;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use devlab_core::check::Sha256Hex;
 use devlab_core::name::Name;
 use devlab_core::rules::bytes::pin as pin_blob;
+use devlab_core::rules::lab_id::lab_id;
 use devlab_core::tx::Tx;
 use devlab_core::{AttemptId, OrgId, ProjectId, Refusal, Timestamp};
 use devlab_store::StoreExt;
@@ -17,12 +18,14 @@ use super::read::Archive;
 use super::restore::{checked, facts, load, repository};
 use super::{Estate, bad, bytes};
 use crate::error::{Error, Result};
+use crate::place;
 
 /// Takes the org of an archive in, under its own name or another. Ids stay; leases that still run
 /// end at `lease_until`. One import at a time: the caller sees to that.
 ///
 /// # Errors
-/// [`Refusal::Conflict`] if the org or its name is here already; the archive is damaged, or that of
+/// [`Refusal::Conflict`] if the org or its name is here already, or the place of blobs is another
+/// lab's; the archive is damaged, or that of
 /// a whole lab.
 pub async fn import_org(
     estate: &Estate,
@@ -43,6 +46,8 @@ pub async fn import_org(
         ))
         .into());
     }
+    let lab = estate.store.write(lab_id).await?;
+    place::ask(&estate.store, &estate.blobs, &lab, false).await?;
     checked(archive).await?;
     let facts = facts(archive).await?;
     if facts.orgs.len() != 1 || facts.orgs.iter().any(|(org, _)| *org != id) {

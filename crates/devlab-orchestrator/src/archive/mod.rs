@@ -44,6 +44,7 @@ use tempfile::TempDir;
 
 use crate::error::Error;
 use crate::lab::Lab;
+pub use crate::place::offer as offer_place;
 
 pub use import::import_org;
 pub use lab::{Asked, Body};

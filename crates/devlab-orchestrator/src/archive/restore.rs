@@ -42,7 +42,8 @@ pub enum Step<'a> {
     Looking,
 }
 
-/// Restores a whole lab. The folder of the repositories is made; the store has to be empty, unless
+/// Restores a whole lab, which gets the id `lab`: it is another one than the one that was there, and
+/// than the one that the archive is of. The folder of the repositories is made; the store has to be empty, unless
 /// it is to be replaced. Everything is verified before it is used, and looked at again afterwards.
 /// `say` is told what is being done, and may end it: from [`Step::Records`] on the store may have
 /// been changed.
@@ -53,6 +54,7 @@ pub enum Step<'a> {
 pub async fn restore(
     estate: &Estate,
     archive: &Archive,
+    lab: &str,
     replace: bool,
     say: &(dyn Fn(Step<'_>) -> Result<()> + Send + Sync),
 ) -> Result<Restored> {
@@ -75,8 +77,7 @@ pub async fn restore(
     say(Step::Records)?;
     let how = Loading::Lab { replace };
     let records = load(estate, archive, &facts, how).await?;
-    // It is another lab than the one that was there, and than the one that the archive is of.
-    folder::name(&estate.store, &estate.repos).await?;
+    folder::name_as(&estate.store, &estate.repos, lab).await?;
     say(Step::Looking)?;
     let report = Box::pin(verify(estate)).await;
     Ok(Restored {

@@ -21,6 +21,9 @@ const NAME: &str = "collect";
 const PERIOD: Duration = Duration::from_secs(24 * 3600);
 /// How often marks that have ended are looked for.
 const LOOK: Duration = Duration::from_secs(60);
+/// How long a blob is left alone after it was put, in milliseconds, whatever the records say: time to
+/// notice that they are not those that it was put for.
+const YOUNG_MS: i64 = 24 * 3600 * 1000;
 /// Blobs looked at in one transaction.
 const BATCH: usize = 200;
 /// The same, as the store wants it.
@@ -39,11 +42,23 @@ pub(super) async fn run(lab: Arc<Lab>) {
     }
 }
 
+impl Lab {
+    /// What the loop does once when it is asked: removes every blob that nothing names and that was
+    /// put a day ago or earlier. Returns how many.
+    ///
+    /// # Errors
+    /// [`devlab_core::Refusal::Conflict`] if the place is another lab's; those of the store and the
+    /// place.
+    pub async fn collect_blobs(&self) -> Result<u64> {
+        Box::pin(collect(self, true)).await
+    }
+}
+
 async fn collect(lab: &Lab, is_asked: bool) -> Result<u64> {
     let mut removed = finish(lab).await?;
     let is_time = lab.store().write(|tx| servers::fire(tx, NAME, PERIOD));
     if is_time.await? || is_asked {
-        lab.check_place().await?;
+        lab.ask_place().await?;
         lab.store()
             .write(|tx| {
                 let now = tx.now();
@@ -58,12 +73,16 @@ async fn collect(lab: &Lab, is_asked: bool) -> Result<u64> {
 /// Looks at every blob that there is.
 async fn sweep(lab: &Lab) -> Result<u64> {
     let (mut removed, mut bytes) = (0, 0);
+    let young = lab.clock.now().as_millis().saturating_sub(YOUNG_MS);
     let mut all = lab.blobs().list().ready_chunks(BATCH);
     while let Some(some) = all.next().await {
         let some = some
             .into_iter()
             .collect::<std::result::Result<Vec<_>, _>>()?;
-        let seen: Vec<Sha256Hex> = some.iter().map(|blob| blob.digest.clone()).collect();
+        let old = some
+            .iter()
+            .filter(|blob| blob.modified.as_millis() <= young);
+        let seen: Vec<Sha256Hex> = old.map(|blob| blob.digest.clone()).collect();
         let loose = lab.store().read(move |view| {
             let mut loose = Vec::new();
             for blob in seen {
@@ -111,6 +130,8 @@ async fn finish(lab: &Lab) -> Result<u64> {
 
 /// Removes a blob, if nothing needs it.
 async fn remove(lab: &Lab, blob: &Sha256Hex) -> Result<bool> {
+    // Another lab may have taken the place over since the last one went.
+    lab.ask_place().await?;
     let (wanted, began) = (blob.clone(), lab.clock.now());
     let condemned = lab.store().write(move |tx: &mut dyn Tx| {
         // An archive that is being taken may name what was let go of since it began.

@@ -52,9 +52,22 @@ pub(crate) async fn open_lab(dir: &Path) -> Arc<Lab> {
 
 /// A lab whose database is in a folder of its own.
 pub(crate) async fn open_lab_on(dir: &Path, state: &Path) -> devlab_orchestrator::Result<Arc<Lab>> {
+    open_lab_with(dir, state, &dir.join("blobs")).await
+}
+
+/// A lab whose blobs are in another folder.
+pub(crate) async fn open_lab_at(dir: &Path, blobs: &Path) -> Arc<Lab> {
+    open_lab_with(dir, dir, blobs).await.unwrap()
+}
+
+async fn open_lab_with(
+    dir: &Path,
+    state: &Path,
+    blobs: &Path,
+) -> devlab_orchestrator::Result<Arc<Lab>> {
     let clock: Arc<dyn devlab_core::Clock> = Arc::new(SystemClock::new());
     let wakes = Wakes::new();
-    let blobs = BlobStore::open(&BlobPlace::Folder(dir.join("blobs"))).unwrap();
+    let blobs = BlobStore::open(&BlobPlace::Folder(blobs.to_owned())).unwrap();
     let options = SqliteOptions::new(state, Arc::clone(&clock), wakes.sink());
     let store: Arc<dyn Store> = SqliteStore::open(options).unwrap();
     let git = git();

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use devlab_core::rules::lab_id::LAB_ID;
 use devlab_core::{ProjectId, Refusal, Timestamp};
 use devlab_orchestrator::Error;
 use devlab_store::StoreExt;
-use devlab_store::dump::LAB_ID;
 
 use crate::bench_lab::{TestLab, open_lab_on};
 

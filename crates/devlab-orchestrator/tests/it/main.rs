@@ -4,5 +4,6 @@
 
 mod bench_lab;
 mod folder;
+mod places;
 mod shares;
 mod train;

@@ -127,13 +127,14 @@ struct Size {
 
 impl Size {
     /// Counts tasks that are done with a driver.
-    fn add(&mut self, tasks: usize, driver: Option<&DriverSpec>, at: &str) -> Result<(), Refusal> {
+    fn add(&mut self, tasks: usize, driver: Option<&DriverSpec>, at: &str) -> Result<()> {
         self.tasks += tasks;
         if self.tasks > GRAPH_TASKS_MAX {
             return Err(Refusal::Limit {
                 what: "tasks in one request",
                 limit: GRAPH_TASKS_MAX as u64,
-            });
+            }
+            .into());
         }
         let each = driver.map_or(0, DriverSpec::bytes);
         self.bytes = self.bytes.saturating_add(each.saturating_mul(tasks));
@@ -142,7 +143,7 @@ impl Size {
                 "all tasks up to here are done with more than {PLAN_BYTES_MAX} bytes of drivers: \
                  put the script into a file of the project"
             );
-            return Err(Refusal::invalid(at, problem));
+            return Err(Refusal::invalid(at, problem).into());
         }
         Ok(())
     }
@@ -243,7 +244,7 @@ mod tests {
                 tasks: (0..tasks).map(task).collect(),
                 driver: Some(Driver::Command(devlab_api::task::Command {
                     script: Some("x".repeat(script)),
-                    timeout_secs: 60,
+                    timeout_secs: Some(60),
                     ..Default::default()
                 })),
                 ..Default::default()

@@ -11,6 +11,7 @@
 mod error;
 mod folder;
 mod frames;
+mod owner;
 mod s3;
 mod upload;
 

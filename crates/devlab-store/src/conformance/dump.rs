@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex};
 
 use devlab_core::event::{EventKind, NewEvent};
 use devlab_core::id::kind;
+use devlab_core::rules::lab_id::LAB_ID;
 use devlab_core::{AttemptId, Error, OrgId, Refusal, TaskId};
 use serde_json::{Value, json};
 
 use super::Lab;
 use super::fixtures::{at, id, made, spec, task};
 use super::sample::{name, of_org, sample};
-use crate::dump::{Counts, LAB_ID, Loading, Scope, Source, kinds_of, load_logs};
+use crate::dump::{Counts, Loading, Scope, Source, kinds_of, load_logs};
 use crate::{Store, StoreExt};
 
 /// Records by kind, in memory.

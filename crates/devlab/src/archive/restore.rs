@@ -13,9 +13,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
+use devlab_core::check::Sha256Hex;
+use devlab_core::rules::lab_id::lab_id;
 use devlab_core::tx::Page;
-use devlab_orchestrator::archive::{Archive, Estate, Restored, Step, restore};
-use devlab_orchestrator::lab_id;
+use devlab_orchestrator::archive::{Archive, Estate, Restored, Step, offer_place, restore};
 use devlab_store::blobs::{BlobPlace, BlobStore};
 use devlab_store::{Store, StoreExt, postgres};
 
@@ -29,6 +30,8 @@ use crate::show;
 
 /// What is put into place, by its name in the data folder.
 const PLACED: [&str; 4] = ["repos", "blobs", "db", "lab-id"];
+/// Digits of a lab's id.
+const LAB_ID_DIGITS: usize = 32;
 /// Where what was there before goes, until the end.
 const BEFORE: &str = "before";
 
@@ -50,13 +53,18 @@ pub(crate) async fn run(context: &Context, wanted: &Restore) -> anyhow::Result<(
     let store = store.map(postgres::place).transpose()?;
     let mut now = Restoring {
         archive: wanted.from.display().to_string(),
+        lab: None,
+        replaces: None,
         records: again(last.as_ref(), store.as_deref()),
         store,
         complete: false,
     };
+    if let Some(last) = last.filter(|_| now.records) {
+        now.lab = last.lab;
+        now.replaces = last.replaces;
+    }
     begin(&home, &now)?;
-    let replace = wanted.replace || now.records;
-    let made = Box::pin(make(context, &home, &archive, &now, replace)).await;
+    let made = Box::pin(make(context, &home, &archive, &mut now, wanted)).await;
     let restored = made.map_err(|error| failed(&home, error))?;
     now.complete = true;
     home.write_restoring_state(&now)?;
@@ -115,9 +123,10 @@ async fn make(
     context: &Context,
     home: &Home,
     archive: &Archive,
-    now: &Restoring,
-    replace: bool,
+    now: &mut Restoring,
+    wanted: &Restore,
 ) -> anyhow::Result<Restored> {
+    let replace = wanted.replace || now.records;
     let store = open_store(context, &home.restoring().join("db")).await?;
     let estate = Estate {
         store: Arc::clone(&store),
@@ -129,10 +138,21 @@ async fn make(
         lab: None,
     };
     let before = lab_in(&store).await?;
+    if now.lab.is_none() {
+        now.lab = Some(new_id(context, home, before.as_deref())?);
+        now.replaces.clone_from(&before);
+    }
+    home.write_restoring_state(now)?;
     let made = match before {
         // A database that others may use has to be empty.
         Some(_) if !replace => Err(used("the database that DATABASE_URL names")),
-        Some(_) | None => Box::pin(restored(context, home, &estate, archive, now, replace)).await,
+        Some(_) | None => {
+            let take = wanted.take_blobs;
+            Box::pin(into_place(
+                context, home, &estate, archive, now, replace, take,
+            ))
+            .await
+        }
     };
     let has_begun = || home.restoring_state().ok().flatten() != Some(now.clone());
     if made.is_err() && has_begun() && is_as_before(&store, before.as_deref()).await {
@@ -140,6 +160,43 @@ async fn make(
     }
     store.close().await?;
     made
+}
+
+/// Restores, with the place of blobs: that of a lab that is replaced becomes the new one's, and that
+/// of another one if a person has said that it does not go on.
+async fn into_place(
+    context: &Context,
+    home: &Home,
+    estate: &Estate,
+    archive: &Archive,
+    now: &Restoring,
+    replace: bool,
+    take: bool,
+) -> anyhow::Result<Restored> {
+    let lab = now.lab.as_deref().unwrap_or_default();
+    let owner = estate.blobs.owner().await?;
+    let is_replaced = replace && owner.is_some() && owner == now.replaces;
+    let take = take || is_replaced;
+    offer_place(&estate.blobs, lab, take).await?;
+    let restored = restored(context, home, estate, archive, now, replace).await?;
+    if take {
+        estate.blobs.take_over(lab).await?;
+    }
+    Ok(restored)
+}
+
+/// Id of a lab that is made. It goes with the data folder and with what was in the database, so that a
+/// restore that is begun again makes the same one, and is never that of the archive: the lab that was
+/// archived may go on.
+fn new_id(context: &Context, home: &Home, before: Option<&str>) -> anyhow::Result<String> {
+    let folder = home.server_id(context.now())?;
+    let of = format!(
+        "restored into {folder} after {}",
+        before.unwrap_or("nothing")
+    );
+    let mut id = Sha256Hex::of(of.as_bytes()).to_string();
+    id.truncate(LAB_ID_DIGITS);
+    Ok(id)
 }
 
 /// Id of the lab in a store, which one that is older than ids gets here; `None` without a lab. Waits
@@ -203,7 +260,8 @@ async fn restored(
         plan.hit(point)
             .map_err(devlab_orchestrator::Error::Injected)
     };
-    Ok(restore(estate, archive, replace, &say).await?)
+    let lab = now.lab.as_deref().unwrap_or_default();
+    Ok(restore(estate, archive, lab, replace, &say).await?)
 }
 
 /// Where blobs are restored to: a folder of the lab's own is put into place with the rest; another

@@ -19,6 +19,9 @@ pub(crate) struct Restore {
     /// Replace the lab that is there
     #[arg(long)]
     pub(crate) replace: bool,
+    /// Take the place of blobs over from a lab that does not go on
+    #[arg(long)]
+    pub(crate) take_blobs: bool,
 }
 
 /// `devlab db`.

@@ -9,6 +9,7 @@ mod homes;
 mod load;
 mod moved;
 mod orgs;
+mod places;
 mod retention;
 
 use std::path::{Path, PathBuf};

@@ -52,5 +52,5 @@ pub(crate) const NOT_IN_RECORDS: &[(&str, &str, &str)] = &[
 pub(crate) const ROWS_NOT_IN_RECORDS: &[(&str, &str, &str)] = &[(
     "settings",
     "key <> 'lab_id'",
-    "is given to a lab where it is restored; see `LAB_ID`",
+    "what is restored is another lab, see `devlab_core::rules::lab_id`",
 )];

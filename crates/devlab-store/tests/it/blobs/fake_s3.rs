@@ -34,6 +34,8 @@ pub(crate) enum Trouble {
     Close,
     /// The answer to the end of an upload in parts is lost.
     LoseEnd,
+    /// To write only what is not there is nothing that the server can do.
+    NoConditions,
 }
 
 #[derive(Default)]
@@ -148,9 +150,15 @@ fn status(code: u16) -> Answer {
 
 impl State {
     /// The trouble that this request has, if any.
-    fn trouble(&self, method: &Method, query: &str) -> Option<Trouble> {
-        let is_end = method == Method::POST && query.contains("uploadId");
-        if *lock(&self.trouble) == Some(Trouble::LoseEnd) && !is_end {
+    fn trouble(&self, request: &Request<Incoming>) -> Option<Trouble> {
+        let query = request.uri().query().unwrap_or_default();
+        let is_end = request.method() == Method::POST && query.contains("uploadId");
+        let is_meant = match *lock(&self.trouble) {
+            Some(Trouble::LoseEnd) => is_end,
+            Some(Trouble::NoConditions) => request.headers().contains_key("if-none-match"),
+            Some(_) | None => true,
+        };
+        if !is_meant {
             return None;
         }
         let took = self
@@ -163,9 +171,9 @@ impl State {
 
     async fn answer(&self, request: Request<Incoming>) -> Result<Answer, Closed> {
         self.requests.fetch_add(1, Ordering::SeqCst);
-        let query = request.uri().query().unwrap_or_default();
-        let trouble = self.trouble(request.method(), query);
+        let trouble = self.trouble(&request);
         match trouble {
+            Some(Trouble::NoConditions) => return Ok(status(501)),
             Some(Trouble::Status(code)) => return Ok(status(code)),
             Some(Trouble::Hang) => return std::future::pending().await,
             Some(Trouble::Close) => return Err(Closed),
@@ -197,6 +205,10 @@ impl State {
             .headers
             .get("range")
             .map(|range| range.to_str().unwrap());
+        let is_new_only = head.headers.contains_key("if-none-match");
+        if is_new_only && lock(&self.objects).contains_key(&key) {
+            return Ok(status(412));
+        }
         let answer = self.act(&head.method, &key, &query, range, body.to_bytes());
         if let Some(Trouble::CutBody | Trouble::LoseEnd) = trouble {
             return if head.method == Method::GET {

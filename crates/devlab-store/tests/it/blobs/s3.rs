@@ -44,9 +44,11 @@ async fn a_bucket_does_what_every_place_does() {
     suite::run(&open(&server)).await;
     let names = server.names();
     assert!(!names.is_empty());
-    for name in names {
+    let own = "lab/some/prefix/lab";
+    for name in names.iter().filter(|name| *name != own) {
         assert!(name.starts_with("lab/some/prefix/sha256/"), "{name}");
     }
+    assert!(names.iter().any(|name| name == own), "{names:?}");
     assert_eq!(server.open_uploads(), 0, "a failed upload is taken back");
 }
 
@@ -139,6 +141,19 @@ async fn trouble_that_stays_ends_within_a_bound_and_says_what_to_do() {
             .unwrap();
         assert_eq!(blobs.health().trouble, None);
     }
+}
+
+#[tokio::test]
+async fn a_server_that_knows_no_conditions_can_be_claimed_too() {
+    let server = FakeS3::start().await;
+    let blobs = open(&server);
+    server.fail(Trouble::NoConditions, usize::MAX);
+    assert_eq!(blobs.claim("one").await.unwrap(), "one");
+    assert_eq!(blobs.claim("two").await.unwrap(), "one");
+    // One that cannot be asked is nobody's yet.
+    server.fail(Trouble::Status(403), usize::MAX);
+    let error = blobs.claim("two").await.unwrap_err();
+    assert_eq!(error.kind, BlobErrorKind::Denied, "{error}");
 }
 
 #[tokio::test]

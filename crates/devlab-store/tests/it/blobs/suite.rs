@@ -14,10 +14,26 @@ const MANY_PARTS: usize = 20 * 1024 * 1024;
 /// All of it, on a place that is empty.
 pub(crate) async fn run(blobs: &Arc<BlobStore>) {
     blobs.probe().await.unwrap();
+    belongs_to_one_lab(blobs).await;
     puts_and_reads(blobs).await;
     refuses_other_content(blobs).await;
     takes_many_parts(blobs).await;
     lists_and_removes(blobs).await;
+}
+
+async fn belongs_to_one_lab(blobs: &Arc<BlobStore>) {
+    assert!(blobs.is_empty().await.unwrap());
+    assert_eq!(blobs.owner().await.unwrap(), None);
+    // Of several that say so at one time it is one's, and all of them hear whose.
+    let (one, two) = tokio::join!(blobs.claim("one"), blobs.claim("two"));
+    let (owner, other) = (one.unwrap(), two.unwrap());
+    assert_eq!(owner, other);
+    assert!(["one", "two"].contains(&owner.as_str()), "{owner}");
+    assert_eq!(blobs.claim("three").await.unwrap(), owner);
+    blobs.take_over("three").await.unwrap();
+    assert_eq!(blobs.owner().await.unwrap().as_deref(), Some("three"));
+    assert_eq!(blobs.claim(&owner).await.unwrap(), "three");
+    assert!(blobs.is_empty().await.unwrap(), "that is no blob");
 }
 
 async fn puts_and_reads(blobs: &Arc<BlobStore>) {

@@ -1,0 +1,93 @@
+//! Labs that were restored, and the place of blobs of the one that was archived.
+
+use std::path::{Path, PathBuf};
+
+use super::{backup, checkout, told, verified, work};
+use crate::bench::{Bench, until};
+
+fn lab(place: &Path) -> Bench {
+    let place = place.to_str().unwrap().to_owned();
+    Bench::sealing().with_env(&[("DEVLAB_BLOBS", place)])
+}
+
+/// Files of blobs, by name.
+fn blobs(place: &Path) -> Vec<PathBuf> {
+    let below = |dir: PathBuf| std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let folders = below(place.join("sha256")).map(|entry| entry.path());
+    let mut found: Vec<_> = folders
+        .flat_map(|folder| below(folder).map(|entry| entry.path()))
+        .collect();
+    found.sort();
+    found
+}
+
+/// What the lab has logged of a place that is not its own.
+fn complains(bench: &Bench) {
+    until("the lab to miss its place", || {
+        let said = bench.run(&["logs"]).ok();
+        let said = format!("{}{}", said.out, said.err);
+        said.contains("the bytes of another lab").then_some(())
+    });
+}
+
+#[test]
+fn a_restored_lab_takes_no_place_unless_that_is_said() {
+    let shared = tempfile::tempdir().unwrap();
+    let place = shared.path().join("blobs");
+    let first = lab(&place);
+    let folder = checkout(&first);
+    first.up(1);
+    work(&first, &folder, "one");
+    until("a sealed log", || (!blobs(&place).is_empty()).then_some(()));
+    let archive = backup(&first, "lab.tar");
+    let archive = archive.to_str().unwrap();
+    work(&first, &folder, "two");
+    until("more", || (blobs(&place).len() > 1).then_some(()));
+    first.run(&["down"]).ok();
+    let kept = blobs(&place);
+    let owner = std::fs::read(place.join("lab")).unwrap();
+
+    // A drill on another machine, with the settings of the first.
+    let drill = lab(&place);
+    let refused = drill.run(&["restore", archive]).fails_with(1);
+    assert!(refused.err.contains("another lab"), "{refused:#?}");
+    assert!(refused.err.contains("--take-blobs"), "{refused:#?}");
+    assert!(!drill.home().join("restoring").exists());
+    assert!(!drill.home().join("db").exists());
+    // A lab that has nothing to do with it.
+    let other = lab(&place);
+    other.up(0);
+    complains(&other);
+    other.run(&["down"]).ok();
+    // One with a place of its own.
+    let aside = Bench::sealing();
+    aside.run(&["restore", archive]).ok();
+    verified(&aside);
+    assert_eq!(blobs(&place), kept);
+    assert_eq!(std::fs::read(place.join("lab")).unwrap(), owner);
+    first.run(&["verify"]).ok();
+
+    // The first one is given up. A try that is cut off leaves it as it was.
+    let mut cut = drill.devlab(&["restore", archive, "--take-blobs"]);
+    cut.env("DEVLAB_FAULTS", "restore.looking=kill@1");
+    assert_eq!(crate::bench::Ended::of_command(&mut cut).code, -1);
+    assert_eq!(std::fs::read(place.join("lab")).unwrap(), owner);
+    drill.run(&["restore", archive, "--take-blobs"]).ok();
+    assert_ne!(std::fs::read(place.join("lab")).unwrap(), owner);
+    verified(&drill);
+    drill.up(0);
+    assert!(!told(&drill).is_empty());
+    let again = backup(&drill, "again.tar");
+    first.up(0);
+    complains(&first);
+    assert_eq!(
+        blobs(&place),
+        kept,
+        "nothing of either goes on its first day"
+    );
+    // What was restored here may be restored again without a word.
+    drill.run(&["down"]).ok();
+    let args = ["restore", again.to_str().unwrap(), "--replace"];
+    drill.run(&args).ok();
+    verified(&drill);
+}
