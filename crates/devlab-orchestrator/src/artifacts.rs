@@ -34,7 +34,8 @@ pub struct NewArtifact {
 
 impl Lab {
     /// Stores an artifact of an attempt that is under way. To bring it again changes nothing; other
-    /// bytes under the same path replace it.
+    /// bytes under the same path replace it. Bytes that the lab has already, maybe of another org,
+    /// are read and compared all the same: their hash alone gives nobody anything.
     ///
     /// # Errors
     /// [`Refusal::StaleAttempt`], [`Refusal::TaskCancelled`]; [`Refusal::Limit`];

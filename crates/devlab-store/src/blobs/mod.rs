@@ -7,6 +7,8 @@
 //! *Invariant:* a blob is there whole or not at all, and once [`BlobStore::put`] has returned it
 //! survives a loss of power (a folder) or what the server promises (S3).
 //! *Invariant:* no content is handed out that does not pass its checksum.
+//! *Invariant:* to put what is there takes the same bytes, and ends in the same errors, as to put what
+//! is not: nobody learns of content by its hash.
 
 mod error;
 mod folder;
@@ -193,7 +195,7 @@ impl BlobStore {
     }
 
     /// Stores the content that comes, under its hash, which has to be known. Content that is there
-    /// already is not read.
+    /// already is read and compared all the same, and not stored again.
     ///
     /// # Errors
     /// `Mismatch` if the content has another hash: nothing is stored then. `Source` if `source`
@@ -203,7 +205,7 @@ impl BlobStore {
         S: Stream<Item = std::io::Result<Bytes>> + Send + Unpin,
     {
         let outcome = match self.find(digest).await {
-            Ok(blob) => Ok(blob),
+            Ok(blob) => upload::compare(digest, source).await.map(|()| blob),
             // What is damaged is put again.
             Err(error) if matches!(error.kind, BlobErrorKind::Missing | BlobErrorKind::Damaged) => {
                 self.upload(digest, source).await

@@ -1,7 +1,7 @@
 //! Puts a blob: content in, frames out, in parts if there are many.
 
 use bytes::Bytes;
-use devlab_core::check::Sha256Hex;
+use devlab_core::check::{Sha256Hasher, Sha256Hex};
 use futures::{Stream, StreamExt};
 use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 
@@ -39,8 +39,7 @@ impl BlobStore {
                 .await?
                 .map_err(of_encoder)?;
             if encoded.digest != *digest {
-                let what = format!("{} bytes with SHA-256 {}", encoded.len, encoded.digest);
-                return Err(BlobError::new(BlobErrorKind::Mismatch, what));
+                return Err(mismatch(encoded.len, &encoded.digest));
             }
             let Encoded { len, made, .. } = encoded;
             let stored = sent + made.len() as u64;
@@ -71,6 +70,34 @@ impl BlobStore {
         }
         outcome
     }
+}
+
+/// Reads content whose blob is there, which has to be the same.
+pub(super) async fn compare<S>(digest: &Sha256Hex, source: S) -> Result<()>
+where
+    S: Stream<Item = std::io::Result<Bytes>> + Send + Unpin,
+{
+    let mut source = source.fuse();
+    let (mut hasher, mut len) = (Sha256Hasher::default(), 0);
+    while let Some(bytes) = next(&mut source).await? {
+        len += bytes.len() as u64;
+        let hashed = blocking(move || {
+            hasher.update(&bytes);
+            hasher
+        });
+        hasher = hashed.await?;
+    }
+    let came = hasher.finish();
+    if came != *digest {
+        return Err(mismatch(len, &came));
+    }
+    Ok(())
+}
+
+/// Other bytes came than those that were announced.
+fn mismatch(len: u64, digest: &Sha256Hex) -> BlobError {
+    let what = format!("{len} bytes with SHA-256 {digest}");
+    BlobError::new(BlobErrorKind::Mismatch, what)
 }
 
 /// Content for at least one frame, unless it ends before.

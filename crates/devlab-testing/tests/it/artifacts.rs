@@ -216,6 +216,47 @@ async fn what_is_not_as_announced_is_not_kept() {
 }
 
 #[tokio::test]
+async fn the_hash_of_what_another_org_keeps_is_worth_nothing() {
+    const SECRET: &[u8] = b"what only they know";
+    let server = TestServer::start().await;
+    let theirs = server.agent("default", "one", 1).await;
+    let kept = work(&server, &theirs).await;
+    artifact(&theirs, &kept, "secret", SECRET).await;
+
+    server.org("other").await;
+    let agent = server.agent("other", "two", 1).await;
+    let task = CreateTask {
+        org: Some("other".to_owned()),
+        title: "Guess".to_owned(),
+        driver: Some(driver()),
+        ..CreateTask::default()
+    };
+    server.admin().create_task(&task).await.unwrap();
+    let work = agent.claim().await;
+    // Of the right length and of another: it is as if nobody had it.
+    for body in [&b"what only they knew"[..], b"guess", b""] {
+        let mut said = Vec::new();
+        for named in [SECRET, b"what nobody has"] {
+            let upload = ArtifactUpload {
+                sha256: Sha256Hex::of(named),
+                ..upload(&work, "mine", body)
+            };
+            let refused = agent.client.put_artifact(&upload, file(body)).await;
+            let problem = refused.unwrap_err().problem().unwrap().clone();
+            said.push((problem.code, problem.status, problem.field, problem.detail));
+        }
+        assert_eq!(said[0], said[1]);
+        assert_eq!(said[0].0, "invalid");
+    }
+    let listed = server.admin().artifacts(work.task, None).await.unwrap();
+    assert_eq!(listed.items, []);
+    // Who has the bytes may keep them.
+    let own = artifact(&agent, &work, "mine", SECRET).await;
+    assert_eq!(own.size, SECRET.len() as u64);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn an_attempt_that_is_over_brings_nothing_more() {
     let server = TestServer::start().await;
     let agent = server.agent("default", "one", 1).await;

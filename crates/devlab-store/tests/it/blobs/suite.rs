@@ -46,9 +46,8 @@ async fn puts_and_reads(blobs: &Arc<BlobStore>) {
     assert_eq!((&put.digest, put.len), (&name, 1_000_003));
     assert!(put.stored < put.len / 2, "{put:?}");
     assert_eq!(blobs.stat(&name).await.unwrap().unwrap(), put);
-    // It is there, so nobody reads the content again.
-    let again = stream::iter([Err(std::io::Error::other("nobody reads this"))]);
-    assert_eq!(blobs.put(&name, again).await.unwrap(), put);
+    assert_eq!(blobs.put(&name, pieces(&content)).await.unwrap(), put);
+    knows_it_by_its_bytes_only(blobs, &content).await;
     for (offset, max) in [
         (0, 1),
         (0, 262_144),
@@ -73,6 +72,24 @@ async fn puts_and_reads(blobs: &Arc<BlobStore>) {
         blobs.read(&nothing.digest, 0, 9).await.unwrap(),
         (Vec::new(), 0)
     );
+}
+
+/// Who names the hash of content that is there, and does not have it, is told what he would be told
+/// if it were not there.
+async fn knows_it_by_its_bytes_only(blobs: &Arc<BlobStore>, content: &[u8]) {
+    let (there, absent) = (digest(content), digest(b"nowhere"));
+    for came in [&b""[..], &b"guess"[..], &content[..content.len() - 1]] {
+        let mut said = Vec::new();
+        for name in [&there, &absent] {
+            let error = blobs.put(name, pieces(came)).await.unwrap_err();
+            assert_eq!(error.kind, BlobErrorKind::Mismatch, "{error}");
+            said.push(error.to_string().replace(name.as_str(), "NAME"));
+        }
+        assert_eq!(said[0], said[1]);
+    }
+    let cut = pieces(content).chain(stream::iter([Err(std::io::Error::other("cut"))]));
+    let cut = blobs.put(&there, cut).await.unwrap_err();
+    assert_eq!(cut.kind, BlobErrorKind::Source, "{cut}");
 }
 
 async fn refuses_other_content(blobs: &Arc<BlobStore>) {
