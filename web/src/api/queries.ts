@@ -208,7 +208,7 @@ export const conflicts = (goal: string) =>
         .items as Conflict[],
   });
 
-const part = <T>(id: string, name: "attempts" | "receipts" | "candidates") =>
+const part = <T>(id: string, name: "attempts" | "receipts" | "candidates" | "artifacts") =>
   queryOptions({
     queryKey: [...keys.task(id), name],
     queryFn: ({ signal }) =>
@@ -226,14 +226,8 @@ export const attempts = (id: string) => part<Attempt>(id, "attempts");
 export const receipts = (id: string) => part<Receipt>(id, "receipts");
 export const candidates = (id: string) => part<Candidate>(id, "candidates");
 
-/** What attempts have left: all of it in one answer. */
-export const artifacts = (id: string) =>
-  queryOptions({
-    queryKey: [...keys.task(id), "artifacts"],
-    queryFn: async ({ signal }) =>
-      (await body(api.GET("/v1/tasks/{id}/artifacts", { params: { path: { id } }, signal })))
-        .items as Artifact[],
-  });
+/** What attempts have left, oldest attempt first. */
+export const artifacts = (id: string) => part<Artifact>(id, "artifacts");
 
 /** A unified diff: a patch's, or a task's that has no patch. Named by its head, so it never gets old. */
 export const diff = (of: { patch: string } | { task: string }, headCommit: string) =>

@@ -6983,6 +6983,10 @@ export interface operations {
             query?: {
                 /** @description Of this attempt only. */
                 attempt?: string;
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Most items: 1 to 500, which is the default. */
+                limit?: number;
             };
             header?: never;
             path: {
@@ -6993,7 +6997,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description All of them */
+            /** @description A page */
             200: {
                 headers: {
                     [name: string]: unknown;

@@ -8,7 +8,7 @@ use devlab_core::check::Sha256Hex;
 use devlab_core::{ArtifactId, AttemptId, TaskId};
 use futures::{Stream, StreamExt};
 
-use super::query::Params;
+use super::query::{Page, Params};
 use super::{Client, ClientError, transport};
 use crate::List;
 use crate::task::Artifact;
@@ -32,13 +32,14 @@ pub struct ArtifactUpload {
 }
 
 impl Client {
-    /// `GET /tasks/{id}/artifacts`.
+    /// `GET /tasks/{id}/artifacts`, oldest attempt first, then by path.
     pub async fn artifacts(
         &self,
         task: TaskId,
         attempt: Option<AttemptId>,
+        page: &Page,
     ) -> Result<List<Artifact>, ClientError> {
-        let params = Params::default().maybe("attempt", attempt);
+        let params = page.params(Params::default().maybe("attempt", attempt));
         self.get(&["tasks", &task.to_string(), "artifacts"])
             .query(&params)
             .fetch()

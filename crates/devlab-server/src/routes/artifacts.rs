@@ -29,6 +29,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::routes;
 
+use super::support::{self, PartQuery};
 use crate::convert;
 use crate::extract::{Caller, PathId, Query};
 use crate::openapi::Routes;
@@ -60,24 +61,32 @@ struct OfTaskQuery {
     /// Of this attempt only.
     #[param(value_type = Option<String>)]
     attempt: Option<AttemptId>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// Most items: 1 to 500, which is the default.
+    limit: Option<u32>,
 }
 
 /// Artifacts of a task, oldest attempt first, then by path.
 #[utoipa::path(get, path = "/tasks/{id}/artifacts", tag = "artifacts",
     operation_id = "task.artifacts",
     params(("id" = String, Path, description = "The task"), OfTaskQuery),
-    responses((status = 200, description = "All of them", body = List<Artifact>)))]
+    responses((status = 200, description = "A page", body = List<Artifact>)))]
 async fn of_task(
     Extension(lab): Extension<Arc<Lab>>,
     caller: Caller,
     PathId(id): PathId<kind::Task>,
     Query(query): Query<OfTaskQuery>,
 ) -> Result<AxumJson<List<Artifact>>> {
+    let part = PartQuery {
+        cursor: query.cursor,
+        limit: query.limit,
+    };
+    let page = part.page()?;
     let found = lab.artifacts(&caller.principal, id, query.attempt).await?;
-    Ok(AxumJson(List {
-        items: found.into_iter().map(convert::artifact).collect(),
-        next: None,
-    }))
+    let (found, next) = support::part(found, page, |artifact| artifact.id.uuid())?;
+    let items = found.into_iter().map(convert::artifact).collect();
+    Ok(AxumJson(List { items, next }))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

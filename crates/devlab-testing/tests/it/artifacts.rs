@@ -3,7 +3,7 @@
 use std::io::{Seek, Write};
 
 use devlab_api::agent::Claimed;
-use devlab_api::client::{ArtifactUpload, ClientError};
+use devlab_api::client::{ArtifactUpload, ClientError, Page};
 use devlab_api::task::{Artifact, CreateTask};
 use devlab_core::check::Sha256Hex;
 use devlab_core::limits::{ARTIFACT_BYTES_MAX, ARTIFACTS_MAX};
@@ -99,7 +99,7 @@ async fn what_an_agent_brings_is_listed_and_read() {
     );
     let listed = server
         .admin()
-        .artifacts(work.task, None)
+        .artifacts(work.task, None, &Page::default())
         .await
         .unwrap()
         .items;
@@ -192,7 +192,7 @@ async fn what_is_not_as_announced_is_not_kept() {
     assert_eq!(
         server
             .admin()
-            .artifacts(work.task, None)
+            .artifacts(work.task, None, &Page::default())
             .await
             .unwrap()
             .items,
@@ -203,16 +203,47 @@ async fn what_is_not_as_announced_is_not_kept() {
     }
     let over = put(&agent, &work, "one more", b"same").await.unwrap_err();
     assert_eq!(code(&over), "limit_reached", "{over}");
+    in_pages(&server, &work).await;
     // In place of one that is there: other bytes, the same id.
     let first = artifact(&agent, &work, "0", b"other").await;
     let listed = server
         .admin()
-        .artifacts(work.task, Some(work.attempt))
+        .artifacts(work.task, Some(work.attempt), &Page::default())
         .await
         .unwrap();
     assert!(listed.items.contains(&first));
     assert_eq!(listed.items.len(), ARTIFACTS_MAX);
     server.stop().await;
+}
+
+/// Page by page there is the same as at once, each once and in order.
+async fn in_pages(server: &TestServer, work: &Claimed) {
+    let admin = server.admin();
+    let whole = admin.artifacts(work.task, None, &Page::default()).await;
+    let whole = whole.unwrap();
+    assert_eq!((whole.items.len(), &whole.next), (ARTIFACTS_MAX, &None));
+    let (mut found, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = Page {
+            cursor,
+            limit: Some(100),
+        };
+        let list = admin.artifacts(work.task, Some(work.attempt), &page).await;
+        let list = list.unwrap();
+        assert!(list.items.len() <= 100);
+        found.extend(list.items);
+        cursor = list.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert!(found == whole.items);
+    let page = Page {
+        cursor: Some(work.task.uuid().simple().to_string()),
+        limit: None,
+    };
+    let odd = admin.artifacts(work.task, None, &page).await.unwrap_err();
+    assert_eq!(odd.problem().unwrap().field.as_deref(), Some("cursor"));
 }
 
 #[tokio::test]
@@ -248,7 +279,11 @@ async fn the_hash_of_what_another_org_keeps_is_worth_nothing() {
         assert_eq!(said[0], said[1]);
         assert_eq!(said[0].0, "invalid");
     }
-    let listed = server.admin().artifacts(work.task, None).await.unwrap();
+    let listed = server
+        .admin()
+        .artifacts(work.task, None, &Page::default())
+        .await
+        .unwrap();
     assert_eq!(listed.items, []);
     // Who has the bytes may keep them.
     let own = artifact(&agent, &work, "mine", SECRET).await;

@@ -80,7 +80,11 @@ async fn only_what_is_over_for_long_enough_goes() {
     assert_eq!(code(&gone), "gone");
     let attempts = admin.attempts(old.task).await.unwrap().items;
     assert!(attempts[0].log_gone && attempts[0].log_bytes == 9);
-    let artifacts = admin.artifacts(old.task, None).await.unwrap().items;
+    let artifacts = admin
+        .artifacts(old.task, None, &Page::default())
+        .await
+        .unwrap()
+        .items;
     assert_eq!((&artifacts[0].sha256, artifacts[0].size), (&None, 11));
     let gone = match admin.artifact_content(artifacts[0].id).await {
         Ok(bytes) => bytes.try_collect::<Vec<_>>().await.err(),
@@ -92,7 +96,11 @@ async fn only_what_is_over_for_long_enough_goes() {
         let log = admin.log(kept.task, None, 0, None).await.unwrap();
         assert_eq!(&log.bytes[..], b"one line\n");
         assert!(!admin.attempts(kept.task).await.unwrap().items[0].log_gone);
-        let artifacts = admin.artifacts(kept.task, None).await.unwrap().items;
+        let artifacts = admin
+            .artifacts(kept.task, None, &Page::default())
+            .await
+            .unwrap()
+            .items;
         assert!(artifacts[0].sha256.is_some());
     }
     agent.finish(&live).await.unwrap();

@@ -10,7 +10,7 @@ use devlab_core::check::Sha256Hasher;
 use devlab_core::{AttemptId, TaskId};
 use futures::StreamExt as _;
 
-use super::find;
+use super::{all, find};
 use crate::args::ArtifactCommand;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
@@ -46,7 +46,8 @@ async fn of(client: &Client, task: TaskId, number: Option<u32>) -> anyhow::Resul
         None => None,
         Some(number) => Some(numbered(client, task, number).await?),
     };
-    let mut items = client.artifacts(task, attempt).await?.items;
+    let pages = async |page| client.artifacts(task, attempt, &page).await;
+    let mut items = all(None, pages).await?;
     if let Some(last) = items.iter().map(|item| item.attempt).max() {
         items.retain(|item| item.attempt == last);
     }

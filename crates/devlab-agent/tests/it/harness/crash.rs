@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use devlab_agent::faults::{Action, FaultPlan};
 use devlab_agent::harness::points;
+use devlab_api::client::Page;
 use devlab_api::task::CreateTask;
 use devlab_core::attempt::{AttemptKind, AttemptState};
 use devlab_core::state::StateName;
@@ -81,7 +82,7 @@ async fn a_death_at_any_point_loses_nothing_and_repeats_nothing() {
         let artifacts = world
             .server
             .admin()
-            .artifacts(task, None)
+            .artifacts(task, None, &Page::default())
             .await
             .unwrap()
             .items;

@@ -1,5 +1,6 @@
 //! What an agent hands in.
 
+use devlab_api::client::Page;
 use devlab_api::task::{Command, CreateTask, Driver};
 use devlab_core::state::StateName;
 use devlab_core::task::{Feedback, Proof};
@@ -264,7 +265,11 @@ async fn what_a_task_wants_kept_is_kept_even_if_its_driver_fails() {
     let task = world.create(task).await;
     let client = world.server.admin();
     let kept = devlab_testing::until("an artifact", || async {
-        let kept = client.artifacts(task, None).await.unwrap().items;
+        let kept = client
+            .artifacts(task, None, &Page::default())
+            .await
+            .unwrap()
+            .items;
         (!kept.is_empty()).then_some(kept)
     });
     let kept = kept.await;
