@@ -41,6 +41,7 @@ async fn a_repository_that_no_project_has_stays_and_what_was_being_made_goes() {
     let half = own.file_name().unwrap().to_str().unwrap();
     let unfinished = [
         org.join(format!(".{half}.new")),
+        org.join(format!(".{half}.import")),
         org.join(format!("..{half}.new-from-bundle.new")),
         org.join(".archive-x"),
     ];

@@ -6,7 +6,7 @@ use devlab_core::rules::agents;
 use devlab_core::rules::review::{self, Remark};
 use devlab_core::state::StateName;
 use devlab_core::task::{Feedback, Proof};
-use devlab_core::{ProjectId, RefName, TaskId, Timestamp};
+use devlab_core::{RefName, TaskId};
 use devlab_orchestrator::Delivered;
 use devlab_store::StoreExt;
 
@@ -296,28 +296,6 @@ async fn what_cannot_be_merged_is_not_taken() {
     t.deliver(&got, &[("b.txt", "two\n")], 0).await;
     t.until(got.attempt.task, StateName::Done).await;
     t.lab.shut_down().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_a_creation_that_was_cut_off_left_is_removed_at_the_next_start() {
-    let t = TestLab::new(CHECKED).await;
-    t.lab.shut_down().await;
-    t.lab.store().close().await.unwrap();
-    let kept = t.repo.dir().to_owned();
-    let folder = kept.parent().unwrap().to_owned();
-    let left = ProjectId::new(Timestamp::from_millis(1), 7);
-    let left = [format!("{left}.git"), format!(".{left}.git.import")];
-    for name in &left {
-        std::fs::create_dir_all(folder.join(name).join("objects")).unwrap();
-    }
-    let TestLab { lab, dir, .. } = t;
-    drop(lab);
-    let lab = open_lab(dir.path()).await;
-    for name in &left {
-        assert!(!folder.join(name).exists(), "{name}");
-    }
-    assert!(kept.exists());
-    lab.shut_down().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

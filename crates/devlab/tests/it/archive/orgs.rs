@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{checkout, lab, repository, told, verified, work};
-use crate::bench::Bench;
+use crate::bench::{Bench, Ended};
 
 #[test]
 fn an_org_moves_to_another_lab_with_all_it_has() {
@@ -146,7 +146,18 @@ fn a_damaged_archive_changes_nothing() {
     assert_eq!(std::fs::read(left.join("HEAD")).unwrap(), b"somebody's");
     std::fs::remove_dir_all(&left).unwrap();
 
-    other.run(&args).ok();
+    // The database fails before the records are in, and after that, when nobody is told.
+    other.run(&["down"]).ok();
+    let broken = |point: &str| {
+        let mut import = other.devlab(&args);
+        Ended::of_command(import.env("DEVLAB_FAULTS", format!("{point}=fail@1")))
+    };
+    broken("store.before_commit").fails_with(1);
+    assert_eq!(repositories_of_all(&other), [] as [PathBuf; 0]);
+    assert_eq!(logs(&other), "0 0");
+    broken("store.after_commit").ok();
+    verified(&other);
+    other.up(0);
     assert_eq!(told(&other), told(&bench));
     work(&bench, &folder, "three");
 }
