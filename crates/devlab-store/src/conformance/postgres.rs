@@ -242,14 +242,47 @@ impl Server {
 
     /// Stops the server: at once and without a checkpoint, as a crash would.
     pub fn stop(&mut self) {
+        // What stands still does not end.
+        self.wake();
         let Some(mut child) = self.child.take() else {
             return;
         };
-        if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-            // It may have ended by itself.
-            kill_process(pid, Signal::QUIT).ok();
-        }
+        signal(child.id(), Signal::QUIT);
         drop(child.wait());
+    }
+
+    /// Stops all processes of the server where they are: what is sent to them is taken by the
+    /// system, and not answered until [`Self::wake`].
+    pub fn pause(&self) {
+        // A process may have begun another one meanwhile, but not once it stands still.
+        self.signal(Signal::STOP);
+        self.signal(Signal::STOP);
+    }
+
+    /// Stops the one process that serves the connections of this name.
+    ///
+    /// # Panics
+    /// There is none, or there are several.
+    pub fn pause_one(&self, name: &str) {
+        let pid = format!("SELECT pid FROM pg_stat_activity WHERE application_name = '{name}'");
+        signal(self.sql("postgres", &pid).parse().unwrap(), Signal::STOP);
+    }
+
+    /// Lets everything go on after [`Self::pause`] and [`Self::pause_one`].
+    pub fn wake(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// To the server's first process, then to those that it has begun.
+    fn signal(&self, what: Signal) {
+        let Some(first) = self.child.as_ref().map(Child::id) else {
+            return;
+        };
+        let children = fs::read_to_string(format!("/proc/{first}/task/{first}/children"));
+        signal(first, what);
+        for child in children.unwrap_or_default().split_whitespace() {
+            signal(child.parse().unwrap(), what);
+        }
     }
 
     /// Address of a database of this server, which may not exist yet.
@@ -308,6 +341,13 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+fn signal(pid: u32, signal: Signal) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        // It may have ended by itself.
+        kill_process(pid, signal).ok();
     }
 }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::error::Error as StdError;
+use std::time::Duration;
 
 use deadpool_postgres::ClientWrapper;
 use futures::StreamExt;
@@ -10,7 +11,6 @@ use tokio::runtime::{Handle, Runtime};
 use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
-use super::connect::ANSWER_MAX;
 use super::errors::{is_lost, no_answer, storage_error};
 use crate::sql::codec::Cols;
 use crate::sql::error::{DbError, DbResult};
@@ -56,6 +56,8 @@ impl Numbers {
 pub(super) struct PgConn<'a> {
     pub(super) wait: Wait<'a>,
     pub(super) client: &'a ClientWrapper,
+    /// How long an answer is waited for.
+    pub(super) answer_max: Duration,
     /// `None` for a connection that only reads.
     pub(super) numbers: Option<&'a Numbers>,
     /// Whether the connection, or the whole transaction, went away.
@@ -68,17 +70,17 @@ impl PgConn<'_> {
         &self,
         question: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> DbResult<T> {
+        self.within(question)?.map_err(|error| self.failed(&error))
+    }
+
+    fn within<T>(&self, answer: impl Future<Output = T>) -> DbResult<T> {
         let answered = self
             .wait
-            .on(async { tokio::time::timeout(ANSWER_MAX, question).await });
-        match answered {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(self.failed(&error)),
-            Err(_) => {
-                self.lost.set(true);
-                Err(DbError::Storage(no_answer()))
-            }
-        }
+            .on(async { tokio::time::timeout(self.answer_max, answer).await });
+        answered.map_err(|_| {
+            self.lost.set(true);
+            DbError::Storage(no_answer())
+        })
     }
 
     fn failed(&self, error: &tokio_postgres::Error) -> DbError {
@@ -151,7 +153,7 @@ impl Sql for PgConn<'_> {
         let mut rows = std::pin::pin!(begun?.chunks(held.max(1)));
         // The connection takes no more from the server than is asked for, so a slow reader costs
         // no memory.
-        while let Some(batch) = self.wait.on(rows.next()) {
+        while let Some(batch) = self.within(rows.next())? {
             for row in batch {
                 let row = row.map_err(|error| self.failed(&error))?;
                 if !each(&mut Cols::new(&row))? {

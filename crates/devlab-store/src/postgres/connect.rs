@@ -12,7 +12,7 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::{Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::errors::{no_answer, storage_error};
+use super::errors::{answered, storage_error};
 use super::options::TURN_IDLE_MAX;
 
 /// How long one address may take to answer.
@@ -23,9 +23,6 @@ const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(10);
 const POOL_WAIT: Duration = Duration::from_secs(20);
 /// How long one statement may run. Nothing of ours takes long; what does would hold its turn.
 const STATEMENT_MAX: Duration = Duration::from_secs(30);
-/// How long an answer is waited for: longer than PostgreSQL lets a statement run, so it only ends a
-/// wait for a server that has stopped, behind something that still takes what it is sent.
-pub(super) const ANSWER_MAX: Duration = Duration::from_secs(40);
 /// How long a whole connection may take, with TLS and log-in.
 const LOG_IN_MAX: Duration = Duration::from_secs(10);
 /// How often, and how far apart, an idle connection is looked after before it counts as cut.
@@ -33,6 +30,9 @@ const KEEPALIVES: (u32, Duration) = (3, Duration::from_secs(5));
 /// How long taking records in or giving them out may stand still: whoever is at the other end may
 /// have to wait for a disk.
 const LOAD_IDLE_MAX: Duration = Duration::from_secs(60);
+/// How long a statement of such work may take to answer. Nothing ends it sooner: it may go through
+/// all that a large lab has before its first row.
+pub(super) const LOAD_ANSWER_MAX: Duration = Duration::from_secs(30 * 60);
 /// How long a writer waits for its turn.
 const TURN_WAIT: Duration = Duration::from_secs(20);
 
@@ -41,14 +41,16 @@ const TURN_WAIT: Duration = Duration::from_secs(20);
 pub(super) struct Target {
     config: Config,
     tls: Option<MakeRustlsConnect>,
+    /// How long an answer is waited for.
+    pub(super) answer_max: Duration,
 }
 
 impl Target {
-    /// Reads an address.
+    /// Reads an address, of a database whose answers are waited for so long.
     ///
     /// # Errors
     /// What is wrong with it, without its password.
-    pub(super) fn parse(url: &str) -> Result<Self, StorageError> {
+    pub(super) fn parse(url: &str, answer_max: Duration) -> Result<Self, StorageError> {
         let (url, root) = take_root(url);
         let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
@@ -66,7 +68,11 @@ impl Target {
             SslMode::Disable => None,
             _ => Some(MakeRustlsConnect::new(tls_config(root.as_deref())?)),
         };
-        Ok(Self { config, tls })
+        Ok(Self {
+            config,
+            tls,
+            answer_max,
+        })
     }
 
     /// A host and a database, for people.
@@ -151,7 +157,7 @@ impl Target {
     }
 
     async fn connect(&self, config: &Config) -> Result<ClientWrapper, StorageError> {
-        logged_in(self.client(config)).await
+        answered(LOG_IN_MAX.min(self.answer_max), self.client(config)).await
     }
 
     async fn client(&self, config: &Config) -> Result<ClientWrapper, tokio_postgres::Error> {
@@ -188,7 +194,7 @@ impl Target {
                 }
             }
         };
-        logged_in(connected).await
+        answered(LOG_IN_MAX.min(self.answer_max), connected).await
     }
 
     /// Connections that read.
@@ -211,21 +217,11 @@ impl Target {
         };
         Pool::builder(manager)
             .max_size(size.max(1))
-            .wait_timeout(Some(POOL_WAIT))
-            .create_timeout(Some(CONNECT_MAX * 2))
+            .wait_timeout(Some(POOL_WAIT.min(self.answer_max)))
+            .create_timeout(Some(LOG_IN_MAX.min(self.answer_max)))
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| wrong(error.to_string()))
-    }
-}
-
-/// A connection within its time.
-async fn logged_in<T>(
-    connecting: impl Future<Output = Result<T, tokio_postgres::Error>>,
-) -> Result<T, StorageError> {
-    match tokio::time::timeout(LOG_IN_MAX, connecting).await {
-        Ok(connected) => connected.map_err(|error| storage_error(&error)),
-        Err(_) => Err(no_answer()),
     }
 }
 
@@ -319,7 +315,8 @@ mod tests {
 
     #[test]
     fn a_wrong_address_is_refused_without_its_password() {
-        let Err(error) = Target::parse("postgres://me:secret@host:notaport/db") else {
+        let address = "postgres://me:secret@host:notaport/db";
+        let Err(error) = Target::parse(address, CONNECT_MAX) else {
             panic!("it was taken");
         };
         assert!(!error.detail.contains("secret"), "{error}");

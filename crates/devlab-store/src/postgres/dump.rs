@@ -7,8 +7,8 @@ use devlab_core::{Refusal, Result};
 use tokio::runtime::Handle;
 
 use super::conn::{PgConn, Wait};
-use super::connect::Target;
-use super::errors::storage_error;
+use super::connect::{LOAD_ANSWER_MAX, Target};
+use super::errors::answered;
 use super::rows::{Kind, Rows};
 use crate::dump::{Counts, LOGS, Loading, Scope, Sink, Source, put_chunk};
 use crate::guarded;
@@ -23,7 +23,7 @@ const CHUNKS_HELD_MAX: usize = 8;
 /// Reads everything in one view.
 pub(super) async fn dump(target: &Target, scope: Scope, mut sink: Sink) -> Result<Counts> {
     const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-    let client = begun(target.plain("backup").await?, BEGIN).await?;
+    let client = begun(target, target.plain("backup").await?, BEGIN).await?;
     on_thread(client, move |conn| {
         let mut counts = dump::tables(conn, scope, &mut sink)?;
         counts.push((LOGS, logs(conn, scope, &mut sink)?));
@@ -40,7 +40,7 @@ pub(super) async fn load(
 ) -> Result<Counts> {
     const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
     const TURN: &str = "SELECT tasks FROM turn WHERE one FOR UPDATE";
-    let client = begun(target.loader().await?, BEGIN).await?;
+    let client = begun(target, target.loader().await?, BEGIN).await?;
     on_thread(client, move |conn| {
         if matches!(how, Loading::Lab { .. }) {
             refuse_servers(conn)?;
@@ -56,9 +56,8 @@ pub(super) async fn load(
 }
 
 /// A connection in a transaction. It ends with the value, and the transaction with it.
-async fn begun(client: ClientWrapper, begin: &str) -> Result<ClientWrapper> {
-    let begun = client.batch_execute(begin).await;
-    begun.map_err(|error| storage_error(&error))?;
+async fn begun(target: &Target, client: ClientWrapper, begin: &str) -> Result<ClientWrapper> {
+    answered(target.answer_max, client.batch_execute(begin)).await?;
     Ok(client)
 }
 
@@ -72,6 +71,7 @@ async fn on_thread<T: Send + 'static>(
         let conn = PgConn {
             wait: Wait::Shared(&handle),
             client: &client,
+            answer_max: LOAD_ANSWER_MAX,
             numbers: None,
             lost: Cell::new(false),
         };

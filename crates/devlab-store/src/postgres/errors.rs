@@ -1,5 +1,7 @@
 //! What PostgreSQL says, in the words of the core.
 
+use std::time::Duration;
+
 use devlab_core::StorageError;
 use devlab_core::error::StorageErrorKind;
 use tokio_postgres::error::SqlState;
@@ -31,6 +33,18 @@ pub(super) fn storage_error(error: &tokio_postgres::Error) -> StorageError {
 /// The database has said nothing for longer than any statement may take.
 pub(super) fn no_answer() -> StorageError {
     StorageError::new(StorageErrorKind::Away, "it does not answer")
+}
+
+/// Waits for an answer; a database that says nothing for so long counts as gone. The connection is
+/// not used again then: the answer may still come.
+pub(super) async fn answered<T>(
+    within: Duration,
+    question: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<T, StorageError> {
+    match tokio::time::timeout(within, question).await {
+        Ok(answer) => answer.map_err(|error| storage_error(&error)),
+        Err(_) => Err(no_answer()),
+    }
 }
 
 /// The error with its causes: the first line of tokio-postgres says little.

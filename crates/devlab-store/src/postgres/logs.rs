@@ -107,11 +107,11 @@ impl Appender {
                 .block_on(self.target.writer())
                 .map_err(Trouble::Lost)?,
         };
-        let outcome = wait(runtime, self.append(&client, jobs));
+        let outcome = wait(runtime, &self.target, self.append(&client, jobs));
         match &outcome {
             Ok(_) => self.client = Some(client),
             Err(Trouble::Failed(_)) => {
-                if wait(runtime, simple(&client, "ROLLBACK")).is_ok() {
+                if wait(runtime, &self.target, simple(&client, "ROLLBACK")).is_ok() {
                     self.client = Some(client);
                 }
             }

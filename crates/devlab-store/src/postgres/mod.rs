@@ -46,7 +46,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 pub use options::{
-    BATCH_UNITS_MAX, LISTEN_RETRY, PATIENCE, PostgresOptions, QUEUE_UNITS_MAX, READERS,
+    ANSWER_MAX, BATCH_UNITS_MAX, LISTEN_RETRY, PATIENCE, PostgresOptions, QUEUE_UNITS_MAX, READERS,
     TURN_IDLE_MAX,
 };
 
@@ -56,8 +56,8 @@ use crate::sql::Session;
 use crate::tally::WriterReport;
 use crate::{Migrated, RandomSource, ReadUnit, Settled, Store, WriteUnit, guarded};
 use conn::{PgConn, Wait};
-use connect::{ANSWER_MAX, Target};
-use errors::{no_answer, storage_error};
+use connect::Target;
+use errors::{answered, storage_error};
 use logs::{AppendJob, Appender};
 use overlay::Overlay;
 use wake::Told;
@@ -81,7 +81,7 @@ pub struct PostgresStore {
 /// # Errors
 /// The database cannot be reached, or a newer devlab has been here (`TooNew`).
 pub async fn migrate(url: &str) -> Outcome<Migrated, StorageError> {
-    schema::migrate(&Target::parse(url)?).await
+    schema::migrate(&Target::parse(url, ANSWER_MAX)?).await
 }
 
 /// Which database an address leads to: hosts, name and ports, without a user's password. Two
@@ -99,7 +99,7 @@ impl PostgresStore {
     /// # Errors
     /// The address is wrong, the database cannot be reached, or a newer devlab has been here.
     pub async fn open(options: PostgresOptions) -> Outcome<Arc<Self>, StorageError> {
-        let target = Target::parse(&options.url)?;
+        let target = Target::parse(&options.url, options.answer_max)?;
         schema::migrate(&target).await.map_err(|error| {
             let place = target.describe();
             StorageError::new(error.kind, format!("{place}: {}", error.detail))
@@ -220,19 +220,19 @@ impl PostgresStore {
     ) -> Result<T> {
         let client = self.reader().await?;
         let (clock, random) = (self.clock.clone(), Arc::clone(&self.random));
-        let handle = Handle::current();
+        let (handle, answer_max) = (Handle::current(), self.target.answer_max);
         let (answer, receiver) = oneshot::channel();
         let work = move || {
             let conn = PgConn {
                 wait: Wait::Shared(&handle),
                 client: &client,
+                answer_max,
                 numbers: None,
                 lost: Cell::new(false),
             };
-            let stored = |error: tokio_postgres::Error| Error::Storage(storage_error(&error));
-            let begun = handle.block_on(begin_reading(&client)).map_err(stored);
+            let begun = conn.ask(begin_reading(&client));
             let mut result = None;
-            let outcome = begun.and_then(|now| {
+            let outcome = begun.map_err(Error::from).and_then(|now| {
                 let now = clock.map_or(now, |clock| clock.now());
                 guarded(|| {
                     result = Some(reads(&conn, now, &random)?);
@@ -243,9 +243,9 @@ impl PostgresStore {
             // Whoever asked may have gone.
             drop(answer.send(outcome));
             // A connection that fails to end its transaction is not used again.
-            let ended = handle.block_on(client.batch_execute("ROLLBACK"));
-            if conn.lost.get() || ended.is_err() {
-                drop(Object::take(client));
+            let is_over = !conn.lost.get() && conn.ask(client.batch_execute("ROLLBACK")).is_ok();
+            if !is_over {
+                discard(client);
             }
         };
         drop(tokio::task::spawn_blocking(work));
@@ -256,6 +256,15 @@ impl PostgresStore {
             )))
         })
     }
+}
+
+/// Closes a connection, and with it those that wait in the pool: whatever became of it has become of
+/// them too, and each would be waited for in its turn.
+fn discard(client: Object) {
+    if let Some(pool) = Object::pool(&client) {
+        pool.retain(|_, _| false);
+    }
+    drop(Object::take(client));
 }
 
 /// Begins a view of the database, and reads its clock.
@@ -332,6 +341,7 @@ impl Store for PostgresStore {
 
     async fn settle_log(&self, attempt: AttemptId, len: u64, drop_to: u64) -> Result<Settled> {
         let client = self.reader().await?;
+        let answer_max = self.target.answer_max;
         // To its end even if the caller goes away: no connection goes back with a transaction.
         let step = self.tasks.spawn(async move {
             let outcome = async {
@@ -340,25 +350,21 @@ impl Store for PostgresStore {
                 client.batch_execute("COMMIT").await?;
                 Ok::<_, tokio_postgres::Error>(settled)
             };
-            let outcome = outcome.await;
+            let outcome = answered(answer_max, outcome).await;
             if outcome.is_err() {
                 // Whatever became of it, the step may be repeated.
-                drop(Object::take(client));
+                discard(client);
             }
-            outcome.map_err(|error| Error::Storage(storage_error(&error)))
+            outcome.map_err(Error::Storage)
         });
         step.await.unwrap_or_else(|_| Err(closed().into()))
     }
 
     async fn remove_log(&self, attempt: AttemptId) -> Result<()> {
         let client = self.reader().await?;
-        let removed = tokio::time::timeout(ANSWER_MAX, logs::remove(&client, attempt)).await;
-        let removed = match removed {
-            Ok(removed) => removed.map_err(|error| storage_error(&error)),
-            Err(_) => Err(no_answer()),
-        };
+        let removed = answered(self.target.answer_max, logs::remove(&client, attempt)).await;
         removed.map_err(|error| {
-            drop(Object::take(client));
+            discard(client);
             Error::Storage(error)
         })
     }
@@ -384,11 +390,18 @@ impl Store for PostgresStore {
             ("path".to_owned(), self.target.describe()),
         ];
         for name in SETTINGS {
-            let row = client
-                .query_one("SELECT current_setting($1)", &[&name])
-                .await;
-            let row = row.map_err(|error| Error::Storage(storage_error(&error)))?;
-            found.push((name.to_owned(), row.get(0)));
+            let setting = async {
+                client
+                    .query_one("SELECT current_setting($1)", &[&name])
+                    .await
+            };
+            match answered(self.target.answer_max, setting).await {
+                Ok(row) => found.push((name.to_owned(), row.get(0))),
+                Err(error) => {
+                    discard(client);
+                    return Err(error.into());
+                }
+            }
         }
         Ok(found)
     }

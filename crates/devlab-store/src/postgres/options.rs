@@ -17,6 +17,9 @@ pub const READERS: usize = 8;
 /// How long a unit waits for a database that is away (a restart, a failover) before its caller is
 /// told.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+/// How long an answer is waited for: longer than PostgreSQL lets a statement run, so it only ends a
+/// wait for a server that has stopped, behind something that still takes what it is sent.
+pub const ANSWER_MAX: Duration = Duration::from_secs(40);
 /// How long a writing transaction may stand still before PostgreSQL ends it: a process that is
 /// paused in its turn keeps the others waiting no longer.
 pub const TURN_IDLE_MAX: Duration = Duration::from_secs(10);
@@ -44,6 +47,9 @@ pub struct PostgresOptions {
     pub queue_max: usize,
     /// How long a unit waits for a database that is away.
     pub patience: Duration,
+    /// How long an answer of the database is waited for. A connection that has given none is not used
+    /// again.
+    pub answer_max: Duration,
     /// Faults to inject, for tests.
     pub faults: Option<FaultHook>,
 }
@@ -61,6 +67,7 @@ impl PostgresOptions {
             batch_max: BATCH_UNITS_MAX,
             queue_max: QUEUE_UNITS_MAX,
             patience: PATIENCE,
+            answer_max: ANSWER_MAX,
             faults: None,
         }
     }

@@ -5,7 +5,7 @@ use devlab_core::error::StorageErrorKind;
 use refinery::{Migration, Runner};
 
 use super::connect::Target;
-use super::errors::storage_error;
+use super::errors::{answered, storage_error};
 use crate::Migrated;
 
 const MIGRATIONS: &[(&str, &str)] = &[
@@ -67,25 +67,27 @@ const LOCK: i64 = 0x6465_766c_6162;
 /// `TooNew` if a newer devlab has been here.
 pub(super) async fn migrate(target: &Target) -> Result<Migrated, StorageError> {
     let mut client = target.plain("migration").await?;
+    // Whoever waits for others to end gets no answer that long.
     let locked = client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]);
-    locked.await.map_err(|error| storage_error(&error))?;
-    let outcome = apply(&mut client).await;
+    answered(target.answer_max, locked).await?;
+    let outcome = apply(target, &mut client).await;
     // The lock ends with the connection at the latest.
     let unlocked = client.execute("SELECT pg_advisory_unlock($1)", &[&LOCK]);
-    unlocked.await.map_err(|error| storage_error(&error))?;
+    answered(target.answer_max, unlocked).await?;
     outcome
 }
 
-async fn apply(client: &mut tokio_postgres::Client) -> Result<Migrated, StorageError> {
+async fn apply(
+    target: &Target,
+    client: &mut tokio_postgres::Client,
+) -> Result<Migrated, StorageError> {
     let migrations: Vec<Migration> = MIGRATIONS
         .iter()
         .map(|(name, sql)| Migration::unapplied(name, sql).map_err(|e| migration_error(&e)))
         .collect::<Result<_, _>>()?;
     let known = migrations.iter().map(|m| i64::from(m.version())).max();
     let known = known.unwrap_or(0);
-    let found = version(client)
-        .await
-        .map_err(|error| storage_error(&error))?;
+    let found = answered(target.answer_max, version(client)).await?;
     if found > known {
         return Err(StorageError::new(
             StorageErrorKind::TooNew,

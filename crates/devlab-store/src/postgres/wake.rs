@@ -4,17 +4,20 @@
 //! NOTIFY inside a writing transaction would make all writers wait for each other a second time.
 //! What is lost costs time, never correctness: every loop also looks by itself.
 
+use std::time::Duration;
+
 use devlab_core::StorageError;
 use devlab_core::tx::Effect;
 use tokio::sync::mpsc::{
     Receiver, Sender, UnboundedReceiver, UnboundedSender, channel, unbounded_channel,
 };
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{AsyncMessage, Notification};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::connect::Target;
-use super::errors::storage_error;
+use super::errors::answered;
 use super::options::LISTEN_RETRY;
 use crate::EffectSink;
 
@@ -26,6 +29,8 @@ const PAYLOAD_MAX: usize = 7_000;
 const COMMITS_WAITING_MAX: usize = 1_024;
 /// Most effects that are sent at once.
 const WAITING_MAX: usize = 10_000;
+/// How long after the end what is being sent may still take.
+const LAST_WORDS_MAX: Duration = Duration::from_secs(1);
 
 /// Where the effects of a commit go.
 #[derive(Clone)]
@@ -71,7 +76,7 @@ impl Listening {
             if let Some(mut listening) = listener.take() {
                 let ended = listening.serve(&mut self).await;
                 if let Err(error) = ended {
-                    tracing::warn!(error = %storage_error(&error), "listening to the database ended");
+                    tracing::warn!(%error, "listening to the database ended");
                 }
             }
             tokio::select! {
@@ -112,7 +117,7 @@ impl Listener {
         };
         let listen = format!("LISTEN {CHANNEL}");
         let listening = listener.client.batch_execute(&listen);
-        listening.await.map_err(|error| storage_error(&error))?;
+        answered(target.answer_max, listening).await?;
         Ok(listener)
     }
 }
@@ -124,13 +129,13 @@ impl Drop for Listener {
 }
 
 impl Listener {
-    async fn serve(&mut self, of: &mut Listening) -> Result<(), tokio_postgres::Error> {
+    async fn serve(&mut self, of: &mut Listening) -> Result<(), StorageError> {
         let Listening {
+            target,
             id,
             sink,
             waiting,
             stop,
-            ..
         } = of;
         let mine = id.simple().to_string();
         loop {
@@ -150,13 +155,34 @@ impl Listener {
                     while effects.len() < WAITING_MAX && let Ok(more) = waiting.try_recv() {
                         effects.extend(more);
                     }
-                    for payload in encode(&mine, &effects) {
-                        self.client.execute("SELECT pg_notify($1, $2)", &[&CHANNEL, &payload]).await?;
+                    tokio::select! {
+                        told = self.tell(&mine, &effects, target.answer_max) => told?,
+                        () = ended(stop) => return Ok(()),
                     }
                 }
             }
         }
     }
+
+    async fn tell(
+        &self,
+        mine: &str,
+        effects: &[Effect],
+        answer_max: Duration,
+    ) -> Result<(), StorageError> {
+        const NOTIFY: &str = "SELECT pg_notify($1, $2)";
+        for payload in encode(mine, effects) {
+            let told: [&(dyn ToSql + Sync); 2] = [&CHANNEL, &payload];
+            answered(answer_max, self.client.execute(NOTIFY, &told)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The end, and the time that is left then.
+async fn ended(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(LAST_WORDS_MAX).await;
 }
 
 /// Effects as payloads of NOTIFY: the sender, then JSON.

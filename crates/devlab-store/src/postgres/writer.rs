@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::conn::{Numbers, PgConn, Wait};
-use super::connect::{ANSWER_MAX, Target};
+use super::connect::Target;
 use super::errors::{no_answer, storage_error};
 use super::fetch::fetch;
 use super::flush::flush;
@@ -171,7 +171,7 @@ impl Writer {
                 Ok(done)
             }
             Err(Trouble::Failed(error)) => {
-                if wait(runtime, simple(&client, "ROLLBACK")).is_ok() {
+                if wait(runtime, &self.target, simple(&client, "ROLLBACK")).is_ok() {
                     self.client = Some(client);
                 }
                 Err(Trouble::Failed(error))
@@ -190,17 +190,17 @@ impl Writer {
         unknown: &mut Option<Done>,
     ) -> std::result::Result<(Done, bool), Trouble> {
         let turn = self.jobs.tally.waits();
-        let (numbers, now) = wait(runtime, self.begin(client))?;
+        let (numbers, now) = wait(runtime, &self.target, self.begin(client))?;
         drop(turn);
         if unknown.is_some() {
             // A statement of its own: it sees what was committed before the turn was got. Until it
             // is answered the batch stays in question.
-            let last = wait(runtime, last_batch(client, self.id))?;
+            let last = wait(runtime, &self.target, last_batch(client, self.id))?;
             if last == Some(self.batch)
                 && let Some(done) = unknown.take()
             {
                 // A connection that does not give the turn back is not used again.
-                let ended = wait(runtime, simple(client, "ROLLBACK"));
+                let ended = wait(runtime, &self.target, simple(client, "ROLLBACK"));
                 return Ok((done, ended.is_ok()));
             }
             *unknown = None;
@@ -215,13 +215,13 @@ impl Writer {
         self.overlay = Overlay::default();
         if !one_by_one {
             self.run_together(runtime, client, units, &numbers, now, &mut run)?;
-            wait(runtime, flush(client, &self.overlay, now))?;
+            wait(runtime, &self.target, flush(client, &self.overlay, now))?;
         }
         self.run_directly(runtime, client, units, &numbers, now, &mut run)?;
         self.fault(FaultPoint::BeforeCommit)?;
         let done = run.done();
         *unknown = Some(done);
-        wait(runtime, self.end(client, &numbers))?;
+        wait(runtime, &self.target, self.end(client, &numbers))?;
         self.fault(FaultPoint::AfterCommit)?;
         let done = unknown.take().ok_or_else(|| {
             Trouble::Failed(StorageError::new(
@@ -353,7 +353,11 @@ impl Writer {
                 }
                 direct.extend(asked);
             } else {
-                wait(runtime, fetch(client, &mut self.overlay, needs))?;
+                wait(
+                    runtime,
+                    &self.target,
+                    fetch(client, &mut self.overlay, needs),
+                )?;
             }
         }
         Ok(())
@@ -403,6 +407,7 @@ impl Writer {
         let conn = PgConn {
             wait: Wait::Own(runtime),
             client,
+            answer_max: self.target.answer_max,
             numbers: Some(numbers),
             lost: std::cell::Cell::new(false),
         };
@@ -454,9 +459,10 @@ impl Writer {
 /// Waits for an answer; a database that says nothing for so long counts as gone.
 pub(super) fn wait<T>(
     runtime: &Runtime,
+    target: &Target,
     question: impl Future<Output = std::result::Result<T, Trouble>>,
 ) -> std::result::Result<T, Trouble> {
-    let answered = async { tokio::time::timeout(ANSWER_MAX, question).await };
+    let answered = async { tokio::time::timeout(target.answer_max, question).await };
     runtime
         .block_on(answered)
         .unwrap_or_else(|_| Err(Trouble::Lost(no_answer())))

@@ -12,3 +12,4 @@ mod faults;
 mod files;
 mod lab;
 mod postgres;
+mod silent;

@@ -19,7 +19,7 @@ use devlab_store::postgres::{PostgresOptions, PostgresStore, TURN_IDLE_MAX};
 use devlab_store::{Store, StoreExt as _};
 use tokio::sync::watch;
 
-fn quiet(url: &str) -> PostgresOptions {
+pub(crate) fn quiet(url: &str) -> PostgresOptions {
     PostgresOptions::new(url, Arc::new(|_: &[Effect]| {}))
 }
 
@@ -45,7 +45,7 @@ fn org(number: u32) -> Org {
 }
 
 /// Adds one to a counter in the settings.
-async fn count(store: &Arc<dyn Store>) -> devlab_core::Result<u32> {
+pub(crate) async fn count(store: &Arc<dyn Store>) -> devlab_core::Result<u32> {
     let added = store.write(|tx| {
         let now: u32 = tx.setting("count")?.map_or(0, |text| text.parse().unwrap());
         tx.put_setting("count", &(now + 1).to_string())?;
