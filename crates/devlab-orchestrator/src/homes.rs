@@ -37,6 +37,23 @@ pub struct ThisServer {
     pub version: String,
 }
 
+impl ThisServer {
+    /// Its record in the store.
+    pub(crate) fn record(&self, run: u64, now: Timestamp) -> Server {
+        Server {
+            id: self.id,
+            name: self.name.clone(),
+            url: self.url.clone(),
+            roles: self.roles.clone(),
+            version: self.version.clone(),
+            run,
+            started_at: now,
+            seen_at: now,
+            left: false,
+        }
+    }
+}
+
 /// What this server knows of itself and of the others.
 #[derive(Debug)]
 pub(crate) struct Place {
@@ -316,22 +333,6 @@ pub(crate) async fn take_place(
     this: &ThisServer,
 ) -> Result<Place> {
     let this = this.clone();
-    let run = store.write(move |tx| {
-        let now = tx.now();
-        servers::start(
-            tx,
-            Server {
-                id: this.id,
-                name: this.name.clone(),
-                url: this.url.clone(),
-                roles: this.roles.clone(),
-                version: this.version.clone(),
-                run: 0,
-                started_at: now,
-                seen_at: now,
-                left: false,
-            },
-        )
-    });
+    let run = store.write(move |tx| servers::start(tx, this.record(0, tx.now())));
     Ok(Place::new(run.await?, store.is_shared()))
 }

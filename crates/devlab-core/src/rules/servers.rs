@@ -40,14 +40,7 @@ pub struct Held {
 pub fn start(tx: &mut dyn Tx, mut server: Server) -> Result<u64> {
     let known = tx.server(server.id)?;
     if known.is_none() {
-        forget_empty(tx)?;
-        if tx.servers()?.len() >= SERVERS_MAX as usize {
-            return Err(Refusal::Limit {
-                what: "servers",
-                limit: u64::from(SERVERS_MAX),
-            }
-            .into());
-        }
+        make_room(tx)?;
     }
     // Not a count from one: a server that was forgotten and comes back is not taken for its own
     // earlier process, nor are two starts in one millisecond.
@@ -63,6 +56,35 @@ pub fn start(tx: &mut dyn Tx, mut server: Server) -> Result<u64> {
     // paused, or on another machine whose disk this one is a copy of.
     tx.advance_homes(server.id)?;
     Ok(server.run)
+}
+
+/// Records a server again that was forgotten while it could not say that it is there, under the
+/// number of its start. Does nothing for one that is known.
+///
+/// # Errors
+/// [`Refusal::Limit`] for one server too many.
+pub fn come_back(tx: &mut dyn Tx, mut server: Server) -> Result<()> {
+    if tx.server(server.id)?.is_some() {
+        return Ok(());
+    }
+    make_room(tx)?;
+    let started_at = i64::try_from(server.run / RUNS_PER_MILLI).unwrap_or(i64::MAX);
+    server.started_at = Timestamp::from_millis(started_at);
+    server.seen_at = tx.now();
+    server.left = false;
+    tx.put_server(&server)
+}
+
+fn make_room(tx: &mut dyn Tx) -> Result<()> {
+    forget_empty(tx)?;
+    if tx.servers()?.len() >= SERVERS_MAX as usize {
+        return Err(Refusal::Limit {
+            what: "servers",
+            limit: u64::from(SERVERS_MAX),
+        }
+        .into());
+    }
+    Ok(())
 }
 
 /// Forgets servers that have stopped, or have not been heard of for long, and have no repository:
@@ -82,7 +104,8 @@ fn forget_empty(tx: &mut dyn Tx) -> Result<()> {
 /// runs, and returns the names of both, each with whether it is new.
 ///
 /// # Errors
-/// [`Refusal::Conflict`] if another process has started as this server since.
+/// [`Refusal::Conflict`] if another process has started as this server since, or it was forgotten:
+/// see [`come_back`].
 pub fn beat(
     tx: &mut dyn Tx,
     id: ServerId,

@@ -75,6 +75,12 @@ fn a_loop_runs_in_one_place_whatever_happens_to_its_servers() {
                 }
                 _ if !starts.is_empty() => {
                     let (n, run) = starts[dice.below(starts.len())];
+                    // Of one that was forgotten, whichever process comes back first goes on.
+                    let back = Server {
+                        run,
+                        ..server(n, tx.now)
+                    };
+                    servers::come_back(&mut tx, back).unwrap();
                     let is_latest = tx.servers.get(&id(n)).is_some_and(|known| known.run == run);
                     match servers::beat(&mut tx, id(n), run, &LOOPS) {
                         Ok(runs) => {
@@ -95,6 +101,36 @@ fn a_loop_runs_in_one_place_whatever_happens_to_its_servers() {
         }
         assert!(taken_over > 0, "seed {seed}: nobody ever ran anything");
     }
+}
+
+#[test]
+fn a_server_that_was_forgotten_comes_back_as_itself() {
+    let mut tx = MemTx::default();
+    let (one, two) = (start(&mut tx, 1), start(&mut tx, 2));
+    let at = tx.servers[&id(1)].started_at;
+    tx.now = tx.now.plus(SERVER_FORGOTTEN_AFTER);
+    start(&mut tx, 3);
+    assert!(!tx.servers.contains_key(&id(1)) && !tx.servers.contains_key(&id(2)));
+    let back = |tx: &mut MemTx, n, run| {
+        let known = Server {
+            run,
+            ..server(n, tx.now)
+        };
+        servers::come_back(tx, known).unwrap();
+        servers::beat(tx, id(n), run, &LOOPS)
+    };
+    assert_eq!(back(&mut tx, 1, one).unwrap().len(), 2);
+    let known = &tx.servers[&id(1)];
+    assert_eq!((known.run, known.started_at), (one, at));
+    assert!(known.is_there(tx.now));
+    // Another process has its folder by now, so it is not this one that comes back.
+    let again = start(&mut tx, 2);
+    let error = back(&mut tx, 2, two).unwrap_err();
+    assert!(
+        matches!(error, Error::Refused(Refusal::Conflict(_))),
+        "{error}"
+    );
+    assert_eq!(tx.servers[&id(2)].run, again);
 }
 
 #[test]

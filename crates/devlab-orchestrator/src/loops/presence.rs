@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use devlab_core::Refusal;
 use devlab_core::limits::SERVER_BEAT;
 use devlab_core::rules::servers;
 use devlab_core::server::ServerRole;
@@ -18,7 +19,7 @@ pub(super) async fn run(lab: Arc<Lab>) {
     let never = Notify::new();
     loop {
         let outcome = beat(&lab).await;
-        if let Err(Error::Refused(why)) = &outcome {
+        if let Err(Error::Refused(why @ Refusal::Conflict(_))) = &outcome {
             tracing::error!(%why, "this server stops: it is not the one that it was");
             lab.stop.cancel();
             return;
@@ -38,7 +39,7 @@ pub(super) async fn run(lab: Arc<Lab>) {
 }
 
 pub(crate) async fn beat(lab: &Lab) -> Result<u64> {
-    let (id, run) = (lab.config.server.id, lab.place.run);
+    let (this, run) = (lab.config.server.clone(), lab.place.run);
     let wanted: &[&'static str] = match lab.has_role(ServerRole::Loops) {
         true => &ONE_PLACE,
         false => &[],
@@ -46,7 +47,9 @@ pub(crate) async fn beat(lab: &Lab) -> Result<u64> {
     // The term counts from before the question: the answer may take its time.
     let asked = Instant::now();
     let done = lab.store().write(move |tx| {
-        let runs = servers::beat(tx, id, run, wanted)?;
+        // Away for long, it may have been forgotten.
+        servers::come_back(tx, this.record(run, tx.now()))?;
+        let runs = servers::beat(tx, this.id, run, wanted)?;
         Ok((runs, tx.servers()?, tx.now()))
     });
     let (runs, peers, now) = done.await?;
