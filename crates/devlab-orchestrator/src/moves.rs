@@ -13,8 +13,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
 use devlab_core::org::Project;
-use devlab_core::patch::PatchState;
-use devlab_core::rules::{servers, train};
+use devlab_core::rules::{review, servers, train};
 use devlab_core::state::TaskKind;
 use devlab_core::tx::{Page, Read, TaskFilter, Tx};
 use devlab_core::{Oid, ProjectId, RefName, Refusal, ServerId, TaskId};
@@ -32,8 +31,6 @@ const TASKS_PAGE: u32 = 500;
 const NAMED_MAX: usize = 5;
 /// Trains that are looked at for candidates to build again.
 const TRAINS_MAX: u32 = 10_000;
-/// Open patches that the forge is told of again.
-const PATCHES_MAX: u32 = 500;
 
 /// A move to this server.
 #[derive(Debug, Clone, Copy)]
@@ -248,15 +245,7 @@ pub fn arrive(
                 train::rebuild(tx, &target)?;
             }
         }
-        let page = Page {
-            after: None,
-            limit: PATCHES_MAX,
-        };
-        for mut patch in tx.patches(None, Some(project.id), Some(PatchState::Open), page)? {
-            patch.told = false;
-            patch.told_remarks = 0;
-            tx.put_patch(&patch)?;
-        }
+        review::tell_again(tx, project.id)?;
         // So may be the provenance that came with it.
         tx.put_all_unattested(project.id)?;
     }

@@ -5,17 +5,20 @@ use serde_json::json;
 use crate::error::{Refusal, Result};
 use crate::event::{EventKind, NewEvent};
 use crate::git::Oid;
-use crate::id::{PatchId, TaskId};
+use crate::id::{PatchId, ProjectId, TaskId};
 use crate::limits::COMMENT_BYTES_MAX;
 use crate::name;
 use crate::patch::{Patch, PatchComment, PatchState, Verdict};
 use crate::state::{Cause, ResumeTo, State, TaskKind, WaitReason};
 use crate::task::{Feedback, Task};
 use crate::train::Candidate;
-use crate::tx::{Effect, Tx};
+use crate::tx::{Effect, Page, Tx};
 
 use super::step::{self, step};
 use super::{back, tell, train};
+
+/// Patches that are read at a time.
+const PATCHES_PAGE: u32 = 500;
 
 /// Opens the patch of a task whose receipts have passed, or opens it again with a new head.
 pub(super) fn open(tx: &mut dyn Tx, task: &Task, candidate: &Candidate) -> Result<()> {
@@ -100,6 +103,30 @@ pub fn told(tx: &mut dyn Tx, seen: &Patch, remarks: u32) -> Result<()> {
     patch.told = patch == *seen && newest <= remarks;
     patch.told_remarks = remarks;
     tx.put_patch(&patch)
+}
+
+/// A project's repository is older than what the store knows: the forge is told of all its open
+/// patches again, with all that was said on them.
+///
+/// # Errors
+/// Storage only.
+pub fn tell_again(tx: &mut dyn Tx, project: ProjectId) -> Result<()> {
+    let mut page = Page {
+        after: None,
+        limit: PATCHES_PAGE,
+    };
+    loop {
+        let patches = tx.patches(None, Some(project), Some(PatchState::Open), page)?;
+        let Some(last) = patches.last() else {
+            return Ok(());
+        };
+        page.after = Some(last.id.uuid());
+        for mut patch in patches {
+            patch.told = false;
+            patch.told_remarks = 0;
+            tx.put_patch(&patch)?;
+        }
+    }
 }
 
 /// What a person says on a patch.

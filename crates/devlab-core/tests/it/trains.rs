@@ -9,7 +9,7 @@ use devlab_core::rules::review::{self, Remark};
 use devlab_core::state::{ResumeTo, State, WaitReason};
 use devlab_core::task::{Feedback, Proof};
 use devlab_core::train::{Candidate, CandidateState, TrainStep};
-use devlab_core::{AgentId, RefName, TaskId};
+use devlab_core::{AgentId, PatchId, RefName, TaskId};
 
 use crate::graph::id;
 use crate::lab::{Lab, code, composite, leaf};
@@ -559,4 +559,27 @@ fn cancelling_what_is_in_review_closes_its_patch() {
     lab.cancel(task).unwrap();
     assert_eq!(lab.patch_of(task).state, PatchState::Closed);
     assert_eq!(code(lab.judge(task, Verdict::Accept)), "bad_state");
+}
+
+#[test]
+fn of_a_repository_that_is_older_the_forge_is_told_of_all_open_patches() {
+    let mut lab = Lab::new(1);
+    let agent = lab.able();
+    let task = in_review(&mut lab, agent);
+    let mut patch = lab.patch_of(task).clone();
+    (patch.told, patch.told_remarks) = (true, 2);
+    // More than are read at a time.
+    for n in 0..1_200_u32 {
+        patch.id = PatchId::new(lab.tx.now, u128::from(n) << 16);
+        lab.tx.patches.insert(patch.id, patch.clone());
+    }
+    patch.id = PatchId::new(lab.tx.now, u128::from(1_200_u32) << 16);
+    patch.state = PatchState::Merged;
+    lab.tx.patches.insert(patch.id, patch.clone());
+    lab.unit(|tx| review::tell_again(tx, patch.project))
+        .unwrap();
+    let told: Vec<_> = lab.tx.patches.values().filter(|one| one.told).collect();
+    assert_eq!(told, [&patch], "one that is not open any more stays told");
+    let mut open = lab.tx.patches.values().filter(|one| one.id != patch.id);
+    assert!(open.all(|one| one.told_remarks == 0));
 }
