@@ -106,7 +106,7 @@ impl PostgresStore {
         })?;
         let listener = wake::Listener::connect(&target).await?;
         let id = Uuid::from_u128((options.random)());
-        let (told, waiting) = Told::new(Arc::clone(&options.effects));
+        let (told, untold) = Told::new(Arc::clone(&options.effects));
         let store = Arc::new(Self {
             units: Arc::new(Jobs::new(options.queue_max)),
             appends: Arc::new(Jobs::new(options.queue_max)),
@@ -122,7 +122,7 @@ impl PostgresStore {
             target: target.clone(),
             id,
             sink: Arc::clone(&options.effects),
-            waiting,
+            untold,
             stop: store.stop.clone(),
         };
         let listening = listening.run(listener);

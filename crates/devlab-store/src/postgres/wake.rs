@@ -2,12 +2,16 @@
 //!
 //! Effects are sent with NOTIFY on a connection of their own, after the commit and many at once: a
 //! NOTIFY inside a writing transaction would make all writers wait for each other a second time.
-//! What is lost costs time, never correctness: every loop also looks by itself.
+//! What is lost costs time, never correctness: every loop also looks by itself. Where something may
+//! have been lost all the same, everybody is told that (`Missed`), so that nobody waits for the slow
+//! look.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use devlab_core::StorageError;
 use devlab_core::tx::Effect;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{
     Receiver, Sender, UnboundedReceiver, UnboundedSender, channel, unbounded_channel,
 };
@@ -25,7 +29,7 @@ use crate::EffectSink;
 const CHANNEL: &str = "devlab";
 /// Longest payload of a NOTIFY that we send; PostgreSQL takes less than 8000 bytes.
 const PAYLOAD_MAX: usize = 7_000;
-/// Most commits whose effects wait to be sent; more are left out, and found by the slow look.
+/// Most commits whose effects wait to be sent; of more, the others are told that they missed something.
 const COMMITS_WAITING_MAX: usize = 1_024;
 /// Most effects that are sent at once.
 const WAITING_MAX: usize = 10_000;
@@ -37,12 +41,23 @@ const LAST_WORDS_MAX: Duration = Duration::from_secs(1);
 pub(super) struct Told {
     sink: EffectSink,
     others: Sender<Vec<Effect>>,
+    missed: Arc<Notify>,
 }
 
 impl Told {
-    pub(super) fn new(sink: EffectSink) -> (Self, Receiver<Vec<Effect>>) {
+    pub(super) fn new(sink: EffectSink) -> (Self, Untold) {
         let (others, waiting) = channel(COMMITS_WAITING_MAX);
-        (Self { sink, others }, waiting)
+        let missed = Arc::new(Notify::new());
+        let untold = Untold {
+            waiting,
+            missed: Arc::clone(&missed),
+        };
+        let told = Self {
+            sink,
+            others,
+            missed,
+        };
+        (told, untold)
     }
 
     /// Tells this process now, and the others soon. A panic of the receiver costs time only.
@@ -55,8 +70,17 @@ impl Told {
             tracing::error!("the receiver of effects panicked");
         }
         // Also without effects: there may be new events. Nobody listens after the end.
-        drop(self.others.try_send(effects));
+        if self.others.try_send(effects).is_err() {
+            self.missed.notify_one();
+        }
     }
+}
+
+/// What the others are to be told.
+pub(super) struct Untold {
+    waiting: Receiver<Vec<Effect>>,
+    /// Something will not be told any more; to be said instead.
+    missed: Arc<Notify>,
 }
 
 /// What listens and tells, on a connection that is made again whenever it is cut.
@@ -64,7 +88,7 @@ pub(super) struct Listening {
     pub(super) target: Target,
     pub(super) id: Uuid,
     pub(super) sink: EffectSink,
-    pub(super) waiting: Receiver<Vec<Effect>>,
+    pub(super) untold: Untold,
     pub(super) stop: CancellationToken,
 }
 
@@ -90,8 +114,10 @@ impl Listening {
             match connected {
                 Ok(connected) => {
                     listener = Some(connected);
-                    // Whatever was said meanwhile was missed: everybody looks once.
+                    // Whatever was said meanwhile was missed: everybody looks once. So do the others,
+                    // whose connections may have held: what was being said to them was lost.
                     (self.sink)(&[Effect::Missed]);
+                    self.untold.missed.notify_one();
                 }
                 Err(error) => tracing::warn!(%error, "cannot listen to the database"),
             }
@@ -134,9 +160,10 @@ impl Listener {
             target,
             id,
             sink,
-            waiting,
+            untold,
             stop,
         } = of;
+        let Untold { waiting, missed } = untold;
         let mine = id.simple().to_string();
         loop {
             tokio::select! {
@@ -150,32 +177,41 @@ impl Listener {
                         sink(&effects);
                     }
                 }
+                () = missed.notified() => {
+                    let told = self.tell(&mine, &[Effect::Missed], target.answer_max, stop);
+                    told.await?;
+                }
                 first = waiting.recv() => {
                     let Some(mut effects) = first else { return Ok(()) };
                     while effects.len() < WAITING_MAX && let Ok(more) = waiting.try_recv() {
                         effects.extend(more);
                     }
-                    tokio::select! {
-                        told = self.tell(&mine, &effects, target.answer_max) => told?,
-                        () = ended(stop) => return Ok(()),
-                    }
+                    self.tell(&mine, &effects, target.answer_max, stop).await?;
                 }
             }
         }
     }
 
+    /// Tells the others. What is left at the end they find by themselves.
     async fn tell(
         &self,
         mine: &str,
         effects: &[Effect],
         answer_max: Duration,
+        stop: &CancellationToken,
     ) -> Result<(), StorageError> {
         const NOTIFY: &str = "SELECT pg_notify($1, $2)";
-        for payload in encode(mine, effects) {
-            let told: [&(dyn ToSql + Sync); 2] = [&CHANNEL, &payload];
-            answered(answer_max, self.client.execute(NOTIFY, &told)).await?;
+        let telling = async {
+            for payload in encode(mine, effects) {
+                let told: [&(dyn ToSql + Sync); 2] = [&CHANNEL, &payload];
+                answered(answer_max, self.client.execute(NOTIFY, &told)).await?;
+            }
+            Ok(())
+        };
+        tokio::select! {
+            told = telling => told,
+            () = ended(stop) => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -246,6 +282,21 @@ mod tests {
     use super::*;
     use devlab_core::label::Labels;
     use devlab_core::{OrgId, TaskId, Timestamp};
+
+    #[test]
+    fn who_is_told_too_much_at_once_is_told_that_something_was_missed() {
+        use futures::FutureExt as _;
+        let (told, untold) = Told::new(Arc::new(|_: &[Effect]| {}));
+        let is_missed = || untold.missed.notified().now_or_never().is_some();
+        for _ in 0..COMMITS_WAITING_MAX {
+            told.commit(Vec::new());
+        }
+        assert!(!is_missed());
+        told.commit(vec![Effect::Tokens]);
+        told.commit(vec![Effect::Tokens]);
+        assert!(is_missed());
+        assert!(!is_missed(), "once");
+    }
 
     #[test]
     fn effects_come_back_and_payloads_are_bounded() {

@@ -480,3 +480,22 @@ async fn who_could_not_listen_for_a_while_is_told_that_something_was_missed() {
     assert_eq!(count(&store).await.unwrap(), 1);
     store.close().await.unwrap();
 }
+
+/// Their own connections held, so nothing else tells them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn others_are_told_what_may_have_been_lost_on_a_connection_that_was_cut() {
+    let server = Server::start(&[]);
+    let url = server.create("devlab");
+    let (cut, _) = told(&url).await;
+    const LISTENER: &str = "SELECT pid FROM pg_stat_activity \
+        WHERE application_name = 'devlab listener'";
+    let listener = server.sql("devlab", LISTENER);
+    let (other, mut heard) = told(&url).await;
+    server.sql(
+        "devlab",
+        &format!("SELECT pg_terminate_backend({listener})"),
+    );
+    hears(&mut heard, &Effect::Missed).await;
+    cut.close().await.unwrap();
+    other.close().await.unwrap();
+}
