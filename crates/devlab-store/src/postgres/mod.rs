@@ -30,6 +30,7 @@ mod wake;
 mod writer;
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::result::Result as Outcome;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -46,8 +47,8 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 pub use options::{
-    ANSWER_MAX, BATCH_UNITS_MAX, LISTEN_RETRY, PATIENCE, PostgresOptions, QUEUE_UNITS_MAX, READERS,
-    TURN_IDLE_MAX,
+    ANSWER_MAX, BATCH_TIME_MAX, BATCH_UNITS_MAX, LISTEN_RETRY, PATIENCE, PostgresOptions,
+    QUEUE_UNITS_MAX, READERS, TURN_IDLE_MAX,
 };
 
 use crate::dump::{Counts, Loading, Scope, Sink, Source};
@@ -135,6 +136,8 @@ impl PostgresStore {
             random: options.random,
             told,
             batch_max: options.batch_max.max(1),
+            batch_time: options.batch_time,
+            left: VecDeque::new(),
             patience: options.patience,
             faults: options.faults.clone(),
             client: None,

@@ -10,6 +10,9 @@ use crate::{EffectSink, RandomSource};
 
 /// Most units of work in one transaction.
 pub const BATCH_UNITS_MAX: usize = 256;
+/// How long a transaction goes on with units that need the connection for each of their statements;
+/// what is left of them is done in the next turn, after those of others.
+pub const BATCH_TIME_MAX: Duration = Duration::from_millis(100);
 /// Most units of work that may wait for the writer.
 pub const QUEUE_UNITS_MAX: usize = 8192;
 /// Most connections that read at one time; more reads wait for one.
@@ -43,6 +46,8 @@ pub struct PostgresOptions {
     pub readers: usize,
     /// Most units in one transaction, at least 1.
     pub batch_max: usize,
+    /// How long one transaction goes on with units that need the connection for each statement.
+    pub batch_time: Duration,
     /// Most units that may wait; more get `Busy`.
     pub queue_max: usize,
     /// How long a unit waits for a database that is away.
@@ -65,6 +70,7 @@ impl PostgresOptions {
             effects,
             readers: READERS,
             batch_max: BATCH_UNITS_MAX,
+            batch_time: BATCH_TIME_MAX,
             queue_max: QUEUE_UNITS_MAX,
             patience: PATIENCE,
             answer_max: ANSWER_MAX,

@@ -85,6 +85,10 @@ pub(super) struct Writer {
     pub(super) random: RandomSource,
     pub(super) told: Told,
     pub(super) batch_max: usize,
+    /// How long a batch goes on with units that run on the connection.
+    pub(super) batch_time: Duration,
+    /// Units for which a batch had no time, for the next one.
+    pub(super) left: VecDeque<UnitJob>,
     pub(super) patience: Duration,
     pub(super) faults: Option<FaultHook>,
     pub(super) client: Option<ClientWrapper>,
@@ -98,9 +102,13 @@ impl Writer {
     /// Writes until the queue is closed and empty.
     pub(super) fn run(mut self, runtime: &Runtime) {
         let mut waiting = VecDeque::new();
-        while self.jobs.wait(&mut waiting, self.batch_max) {
-            let units: Vec<UnitJob> = waiting.drain(..).collect();
+        while !waiting.is_empty() || self.jobs.wait(&mut waiting, self.batch_max) {
+            let most = waiting.len().min(self.batch_max);
+            let units: Vec<UnitJob> = waiting.drain(..most).collect();
             self.commit(runtime, units);
+            // They have waited longer than any other.
+            self.left.append(&mut waiting);
+            std::mem::swap(&mut self.left, &mut waiting);
         }
         self.client = None;
     }
@@ -219,8 +227,8 @@ impl Writer {
         }
         self.run_directly(runtime, client, units, &numbers, now, &mut run)?;
         self.fault(FaultPoint::BeforeCommit)?;
-        let done = run.done();
-        *unknown = Some(done);
+        self.left.extend(run.leave(units));
+        *unknown = Some(run.done());
         wait(runtime, &self.target, self.end(client, &numbers))?;
         self.fault(FaultPoint::AfterCommit)?;
         let done = unknown.take().ok_or_else(|| {
@@ -394,7 +402,8 @@ impl Writer {
         }
     }
 
-    /// Runs the units that have no outcome yet on the connection, each in a savepoint.
+    /// Runs the units that have no outcome yet on the connection, each in a savepoint: as many as
+    /// there is time for, and at least one.
     fn run_directly(
         &self,
         runtime: &Runtime,
@@ -411,9 +420,13 @@ impl Writer {
             numbers: Some(numbers),
             lost: std::cell::Cell::new(false),
         };
+        let (mut is_first, until) = (true, Instant::now() + self.batch_time);
         for (at, job) in units.iter_mut().enumerate() {
             if run.outcomes[at].is_some() {
                 continue;
+            }
+            if !std::mem::take(&mut is_first) && Instant::now() >= until {
+                break;
             }
             let before = (numbers.tasks.get(), numbers.events.get());
             let mut session = Session::new(&conn, now, &self.random);
@@ -499,6 +512,15 @@ impl Run {
     fn forget(&mut self, at: usize) {
         self.outcomes[at] = None;
         self.effects[at].clear();
+    }
+
+    /// Takes out the units that there was no time for.
+    fn leave(&mut self, units: &mut Vec<UnitJob>) -> Vec<UnitJob> {
+        let mut outcomes = self.outcomes.iter();
+        let is_left = |_: &mut UnitJob| outcomes.next().is_some_and(Option::is_none);
+        let left = units.extract_if(.., is_left).collect();
+        self.outcomes.retain(Option::is_some);
+        left
     }
 
     fn done(self) -> Done {

@@ -13,3 +13,4 @@ mod files;
 mod lab;
 mod postgres;
 mod silent;
+mod turns;

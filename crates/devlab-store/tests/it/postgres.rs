@@ -23,7 +23,7 @@ pub(crate) fn quiet(url: &str) -> PostgresOptions {
     PostgresOptions::new(url, Arc::new(|_: &[Effect]| {}))
 }
 
-async fn open(url: &str) -> Arc<dyn Store> {
+pub(crate) async fn open(url: &str) -> Arc<dyn Store> {
     PostgresStore::open(quiet(url)).await.unwrap()
 }
 
@@ -179,23 +179,13 @@ async fn what_units_ask_for_is_fetched_for_all_of_them() {
     store.close().await.unwrap();
 }
 
-/// Somebody else has the turn: how long a batch has waited for it can be seen while it waits.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_turn_that_does_not_come_is_seen() {
-    const STALL: Duration = Duration::from_millis(300);
-    let started = tokio::task::spawn_blocking(|| {
-        let server = Server::start(&[]);
-        let url = server.create("devlab");
-        (server, url)
-    });
-    let (server, url) = started.await.unwrap();
-    let store = open(&url).await;
-    count(&store).await.unwrap();
-    let before = store.writer();
-    assert_eq!(before.turn_waits, Duration::ZERO);
+/// Somebody else has the turn, until it is to be given back.
+pub(crate) async fn hold_turn(
+    others: &mut tokio::task::JoinSet<()>,
+    url: String,
+) -> tokio::sync::oneshot::Sender<()> {
     let (held, holding) = tokio::sync::oneshot::channel();
     let (give_back, given_back) = tokio::sync::oneshot::channel::<()>();
-    let mut others = tokio::task::JoinSet::new();
     others.spawn(async move {
         let connected = tokio_postgres::connect(&url, tokio_postgres::NoTls);
         let (mut client, connection) = connected.await.unwrap();
@@ -212,6 +202,25 @@ async fn a_turn_that_does_not_come_is_seen() {
         driven.join_next().await.unwrap().unwrap().unwrap();
     });
     holding.await.unwrap();
+    give_back
+}
+
+/// Somebody else has the turn: how long a batch has waited for it can be seen while it waits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_turn_that_does_not_come_is_seen() {
+    const STALL: Duration = Duration::from_millis(300);
+    let started = tokio::task::spawn_blocking(|| {
+        let server = Server::start(&[]);
+        let url = server.create("devlab");
+        (server, url)
+    });
+    let (server, url) = started.await.unwrap();
+    let store = open(&url).await;
+    count(&store).await.unwrap();
+    let before = store.writer();
+    assert_eq!(before.turn_waits, Duration::ZERO);
+    let mut others = tokio::task::JoinSet::new();
+    let give_back = hold_turn(&mut others, url).await;
     let other = Arc::clone(&store);
     others.spawn(async move {
         count(&other).await.unwrap();
