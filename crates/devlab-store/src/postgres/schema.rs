@@ -61,7 +61,12 @@ const MIGRATIONS: &[(&str, &str)] = &[
 /// Key of the lock that is held while a schema is brought up to date: `devlab` as bytes.
 const LOCK: i64 = 0x6465_766c_6162;
 
+/// What processes have left that are long gone: each start makes a row. One that lives asks for its own
+/// while a commit of its is in question, which is far shorter, even if it stands still meanwhile.
+const FORGET_WRITERS: &str = "DELETE FROM writers WHERE at < now() - interval '30 days'";
+
 /// Applies what is missing, all or nothing. Several may try at once: one does it, the others wait.
+/// Removes what processes have left that are long gone.
 ///
 /// # Errors
 /// `TooNew` if a newer devlab has been here.
@@ -71,6 +76,12 @@ pub(super) async fn migrate(target: &Target) -> Result<Migrated, StorageError> {
     let locked = client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]);
     answered(target.answer_max, locked).await?;
     let outcome = apply(target, &mut client).await;
+    if outcome.is_ok() {
+        let forgotten = client.execute(FORGET_WRITERS, &[]);
+        if let Err(error) = answered(target.answer_max, forgotten).await {
+            tracing::warn!(%error, "what processes have left that are gone is not removed");
+        }
+    }
     // The lock ends with the connection at the latest.
     let unlocked = client.execute("SELECT pg_advisory_unlock($1)", &[&LOCK]);
     answered(target.answer_max, unlocked).await?;

@@ -7,7 +7,7 @@ use devlab_store::conformance::postgres::Server;
 use devlab_store::postgres::{PostgresOptions, PostgresStore};
 use devlab_store::{Store, StoreExt as _};
 
-use crate::postgres::{count, hold_turn, quiet};
+use crate::postgres::{count, hold_turn, open, quiet};
 
 /// Units that need the connection for each statement share a turn only for so long; what is left is
 /// done in the next ones, once.
@@ -61,4 +61,30 @@ async fn a_batch_ends_when_its_time_is_over() {
     assert_eq!(counted, EACH + 2, "each once");
     store.close().await.unwrap();
     drop(server);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_processes_have_left_that_are_long_gone_is_removed_at_a_start() {
+    let server = Server::start(&[]);
+    let url = server.create("devlab");
+    let store = open(&url).await;
+    count(&store).await.unwrap();
+    store.close().await.unwrap();
+    let of = |days: u32| {
+        let left = "INSERT INTO writers SELECT gen_random_uuid(), 1, now() - interval";
+        server.sql("devlab", &format!("{left} '{days} days'"));
+    };
+    of(2);
+    of(31);
+    of(400);
+    const ALL: &str = "SELECT count(*) FROM writers";
+    assert_eq!(server.sql("devlab", ALL), "4");
+    let store = open(&url).await;
+    assert_eq!(
+        server.sql("devlab", ALL),
+        "2",
+        "one just left, and one of late"
+    );
+    assert_eq!(count(&store).await.unwrap(), 2);
+    store.close().await.unwrap();
 }
