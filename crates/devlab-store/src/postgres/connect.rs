@@ -1,9 +1,12 @@
 //! Where the database is, and how it is spoken to.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::{ClientWrapper, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{
+    ClientWrapper, Connect, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime,
+};
 use devlab_core::StorageError;
 use devlab_core::error::StorageErrorKind;
 use rustls::pki_types::CertificateDer;
@@ -13,6 +16,7 @@ use tokio_postgres::{Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::errors::{answered, storage_error};
+use super::hosts::first_of;
 use super::options::TURN_IDLE_MAX;
 
 /// How long one address may take to answer.
@@ -35,6 +39,9 @@ const LOAD_IDLE_MAX: Duration = Duration::from_secs(60);
 pub(super) const LOAD_ANSWER_MAX: Duration = Duration::from_secs(30 * 60);
 /// How long a writer waits for its turn.
 const TURN_WAIT: Duration = Duration::from_secs(20);
+
+/// A connection, and the task that drives it.
+type Driven = (tokio_postgres::Client, tokio::task::JoinHandle<()>);
 
 /// What every connection is made from.
 #[derive(Clone)]
@@ -157,20 +164,28 @@ impl Target {
     }
 
     async fn connect(&self, config: &Config) -> Result<ClientWrapper, StorageError> {
-        answered(LOG_IN_MAX.min(self.answer_max), self.client(config)).await
+        let (client, driver) = answered(self.log_in_max(), self.client(config)).await?;
+        Ok(ClientWrapper::new(client, driver))
     }
 
-    async fn client(&self, config: &Config) -> Result<ClientWrapper, tokio_postgres::Error> {
-        match &self.tls {
-            Some(tls) => {
-                let (client, connection) = config.connect(tls.clone()).await?;
-                Ok(ClientWrapper::new(client, drive(connection)))
+    fn log_in_max(&self) -> Duration {
+        LOG_IN_MAX.min(self.answer_max)
+    }
+
+    async fn client(&self, config: &Config) -> Result<Driven, tokio_postgres::Error> {
+        let connect = |config: Config| async move {
+            match &self.tls {
+                Some(tls) => {
+                    let (client, connection) = config.connect(tls.clone()).await?;
+                    Ok((client, drive(connection)))
+                }
+                None => {
+                    let (client, connection) = config.connect(NoTls).await?;
+                    Ok((client, drive(connection)))
+                }
             }
-            None => {
-                let (client, connection) = config.connect(NoTls).await?;
-                Ok(ClientWrapper::new(client, drive(connection)))
-            }
-        }
+        };
+        first_of(config, self.log_in_max(), connect).await
     }
 
     /// A connection that gives its messages to `tell`, for LISTEN. The task ends with the
@@ -180,21 +195,25 @@ impl Target {
     pub(super) async fn listener(
         &self,
         tell: tokio::sync::mpsc::UnboundedSender<tokio_postgres::Notification>,
-    ) -> Result<(tokio_postgres::Client, tokio::task::JoinHandle<()>), StorageError> {
+    ) -> Result<Driven, StorageError> {
         let config = self.named("listener", UNACKNOWLEDGED_MAX, "-c synchronous_commit=off");
-        let connected = async {
-            match &self.tls {
-                Some(tls) => {
-                    let (client, connection) = config.connect(tls.clone()).await?;
-                    Ok((client, super::wake::drive(connection, tell)))
-                }
-                None => {
-                    let (client, connection) = config.connect(NoTls).await?;
-                    Ok((client, super::wake::drive(connection, tell)))
+        let connect = |config: Config| {
+            let tell = tell.clone();
+            async move {
+                match &self.tls {
+                    Some(tls) => {
+                        let (client, connection) = config.connect(tls.clone()).await?;
+                        Ok((client, super::wake::drive(connection, tell)))
+                    }
+                    None => {
+                        let (client, connection) = config.connect(NoTls).await?;
+                        Ok((client, super::wake::drive(connection, tell)))
+                    }
                 }
             }
         };
-        answered(LOG_IN_MAX.min(self.answer_max), connected).await
+        let within = self.log_in_max();
+        answered(within, first_of(&config, within, connect)).await
     }
 
     /// Connections that read.
@@ -211,17 +230,24 @@ impl Target {
         let manager = ManagerConfig {
             recycling_method: RecyclingMethod::Fast,
         };
-        let manager = match &self.tls {
-            Some(tls) => Manager::from_config(config, tls.clone(), manager),
-            None => Manager::from_config(config, NoTls, manager),
-        };
+        let manager = Manager::from_connect(config, self.clone(), manager);
         Pool::builder(manager)
             .max_size(size.max(1))
             .wait_timeout(Some(POOL_WAIT.min(self.answer_max)))
-            .create_timeout(Some(LOG_IN_MAX.min(self.answer_max)))
+            .create_timeout(Some(self.log_in_max()))
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| wrong(error.to_string()))
+    }
+}
+
+impl Connect for Target {
+    fn connect(
+        &self,
+        config: &Config,
+    ) -> Pin<Box<dyn Future<Output = Result<Driven, tokio_postgres::Error>> + Send + '_>> {
+        let config = config.clone();
+        Box::pin(async move { self.client(&config).await })
     }
 }
 

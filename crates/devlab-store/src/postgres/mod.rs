@@ -18,6 +18,7 @@ mod dump;
 mod errors;
 mod fetch;
 mod flush;
+mod hosts;
 mod keep;
 mod logs;
 mod options;

@@ -104,3 +104,40 @@ async fn a_store_closes_while_what_it_tells_others_is_not_taken() {
     closed.expect("it waits for an answer").unwrap();
     drop(server);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_takes_over_from_a_server_that_stands_still() {
+    let started = tokio::task::spawn_blocking(|| {
+        let primary = Server::start(&[]);
+        primary.create("devlab");
+        let standby = primary.standby();
+        (primary, standby)
+    });
+    let (primary, standby) = started.await.unwrap();
+    let options = PostgresOptions {
+        answer_max: ANSWER,
+        ..quiet(&primary.url_of_either(&standby, "devlab"))
+    };
+    let store: Arc<dyn Store> = PostgresStore::open(options).await.unwrap();
+    assert_eq!(count(&store).await.unwrap(), 1);
+    counted(&store).await.unwrap();
+    primary.pause();
+    let promoted = tokio::task::spawn_blocking(move || {
+        standby.promote();
+        standby
+    });
+    let standby = promoted.await.unwrap();
+    // It is the first of the address all the while, and takes connections.
+    assert_eq!(count(&store).await.unwrap(), 2);
+    let reads = async {
+        loop {
+            if let Ok(counted) = counted(&store).await {
+                break counted;
+            }
+        }
+    };
+    let reads = tokio::time::timeout(BOUND, reads).await;
+    assert_eq!(reads.expect("no read works").as_deref(), Some("2"));
+    store.close().await.unwrap();
+    drop((primary, standby));
+}
