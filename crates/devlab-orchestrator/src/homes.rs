@@ -333,6 +333,9 @@ pub(crate) async fn take_place(
     this: &ThisServer,
 ) -> Result<Place> {
     let this = this.clone();
-    let run = store.write(move |tx| servers::start(tx, this.record(0, tx.now())));
+    let run = store.write(move |tx| {
+        let now = tx.now();
+        servers::start(tx, this.record(0, now))
+    });
     Ok(Place::new(run.await?, store.is_shared()))
 }

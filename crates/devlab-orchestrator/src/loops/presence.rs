@@ -48,7 +48,8 @@ pub(crate) async fn beat(lab: &Lab) -> Result<u64> {
     let asked = Instant::now();
     let done = lab.store().write(move |tx| {
         // Away for long, it may have been forgotten.
-        servers::come_back(tx, this.record(run, tx.now()))?;
+        let now = tx.now();
+        servers::come_back(tx, this.record(run, now))?;
         let runs = servers::beat(tx, this.id, run, wanted)?;
         Ok((runs, tx.servers()?, tx.now()))
     });

@@ -50,9 +50,12 @@ async fn reckon(lab: &Lab, reckoned: &mut Option<(u64, Timestamp)>) -> Result<()
         return Ok(());
     };
     let now = lab.clock.now();
-    let is_done = reckoned.is_some_and(|(of, until)| of == term && now >= until);
+    if reckoned.is_some_and(|(of, until)| of == term && now >= until) {
+        *reckoned = Some((term, now));
+        return Ok(());
+    }
     let mut after = None;
-    while !is_done {
+    loop {
         let page = Page {
             after,
             limit: BATCH,

@@ -330,7 +330,11 @@ mod tests {
 
     #[test]
     fn a_place_has_no_password() {
-        let place = |url| Target::parse(url).ok().map(|target| target.place());
+        let place = |url| {
+            Target::parse(url, CONNECT_MAX)
+                .ok()
+                .map(|target| target.place())
+        };
         let one = place("postgres://me:secret@host/d?sslmode=disable").unwrap();
         assert_eq!(one, "host/d at 5432");
         assert_eq!(

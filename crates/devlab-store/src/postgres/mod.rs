@@ -92,7 +92,7 @@ pub async fn migrate(url: &str) -> Outcome<Migrated, StorageError> {
 /// # Errors
 /// The address cannot be read.
 pub fn place(url: &str) -> Outcome<String, StorageError> {
-    Ok(Target::parse(url)?.place())
+    Ok(Target::parse(url, ANSWER_MAX)?.place())
 }
 
 impl PostgresStore {
