@@ -55,8 +55,18 @@ pub(crate) async fn take(store: &Arc<dyn Store>, repos: &Path) -> Result<()> {
 /// # Errors
 /// The file cannot be written; storage.
 async fn name(store: &Arc<dyn Store>, repos: &Path) -> Result<()> {
-    let id = store.write(lab_id).await?;
-    write(&file(repos), &id)
+    write(&file(repos), &id_of(store).await?)
+}
+
+/// Id of a store's lab, which it gets if it has none.
+///
+/// # Errors
+/// Storage only.
+pub(crate) async fn id_of(store: &Arc<dyn Store>) -> Result<String> {
+    match store.read(|view| view.setting(LAB_ID)).await? {
+        Some(known) => Ok(known),
+        None => Ok(store.write(lab_id).await?),
+    }
 }
 
 /// Gives a store's lab this id, and notes it beside the repositories.

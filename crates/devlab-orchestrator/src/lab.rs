@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use devlab_core::bytes::Retention;
 use devlab_core::org::ProjectSettings;
-use devlab_core::rules::lab_id::lab_id;
 use devlab_core::server::ServerRole;
 use devlab_core::tx::{Read, RuleConfig, Tx};
 use devlab_core::{Clock, Oid, OrgId, ProjectId};
@@ -174,7 +173,7 @@ impl Lab {
                     Ok(key)
                 }
             });
-        let id = parts.store.write(lab_id).await?;
+        let id = folder::id_of(&parts.store).await?;
         let place = homes::take_place(&parts.store, &parts.config.server).await?;
         let lab = Arc::new(Self {
             place,

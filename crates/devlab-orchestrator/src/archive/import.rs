@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use devlab_core::check::Sha256Hex;
 use devlab_core::name::Name;
 use devlab_core::rules::bytes::pin as pin_blob;
-use devlab_core::rules::lab_id::lab_id;
 use devlab_core::tx::Tx;
 use devlab_core::{AttemptId, OrgId, ProjectId, Refusal, Timestamp};
 use devlab_store::StoreExt;
@@ -18,7 +17,7 @@ use super::read::Archive;
 use super::restore::{checked, facts, load, repository};
 use super::{Estate, bad, bytes};
 use crate::error::{Error, Result};
-use crate::place;
+use crate::{folder, place};
 
 /// Takes the org of an archive in, under its own name or another. Ids stay; leases that still run
 /// end at `lease_until`. One import at a time: the caller sees to that.
@@ -46,7 +45,7 @@ pub async fn import_org(
         ))
         .into());
     }
-    let lab = estate.store.write(lab_id).await?;
+    let lab = folder::id_of(&estate.store).await?;
     place::ask(&estate.store, &estate.blobs, &lab, false).await?;
     checked(archive).await?;
     let facts = facts(archive).await?;

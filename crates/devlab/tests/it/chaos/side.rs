@@ -139,6 +139,13 @@ async fn everything_is_there(
 ) -> Result<(), String> {
     let repository = world.repository_of(project.id).await?;
     let git = |args: &'static [&'static str]| git_in(&repository, args);
+    // git reads one folder of objects after the other: what is being written meanwhile it finds in part,
+    // and the last thing to be written is the note of the last merge.
+    let note = &["notes", "--ref=devlab", "show", "refs/heads/main"];
+    let noted = within(AGREE_MAX, || async { git(note).await.ok() });
+    noted
+        .await
+        .ok_or("no provenance is attached to the side project's head")?;
     git(&["fsck", "--full", "--strict", "--no-dangling"]).await?;
     let side = git(&["show", "refs/heads/main:side.txt"]).await?;
     let upstream = git(&["show", "refs/heads/main:upstream.txt"]).await?;
