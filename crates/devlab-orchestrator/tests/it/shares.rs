@@ -214,12 +214,14 @@ async fn an_agent_that_is_gone_or_takes_no_work_keeps_no_slot_from_others() {
     let got = t.ask(&newcomer).await.unwrap();
     assert_eq!(got.attempt.org, t.other);
     assert!(!late.is_finished());
+    // Once the slot is its org's again it would be given the task there.
+    late.abort();
+    assert!(late.await.unwrap_err().is_cancelled());
     assert_eq!(t.pool.overdue(Duration::ZERO), [], "it works");
     t.finish(&got).await;
     let waits = t.ask(&newcomer);
     let back = t.told().await;
     assert_eq!(back[0].to, t.many);
-    late.abort();
     waits.abort();
     let agent = t.start(0, t.many).await;
     assert_eq!(t.pool.overdue(Duration::from_secs(3_600)), []);
