@@ -255,7 +255,7 @@ pub struct TaskDetail {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Made {
     /// Who asked for it, as role and token; `devlab` if nobody did.
-    #[schema(example = "member:tok_01jd3v6p5x8e9rk2m4n6q8t0vw")]
+    #[schema(example = "operator:tok_01jd3v6p5x8e9rk2m4n6q8t0vw")]
     pub by: String,
     /// What it came through, if it was not asked for by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3131,7 +3131,7 @@ export interface components {
         Made: {
             /**
              * @description Who asked for it, as role and token; `devlab` if nobody did.
-             * @example member:tok_01jd3v6p5x8e9rk2m4n6q8t0vw
+             * @example operator:tok_01jd3v6p5x8e9rk2m4n6q8t0vw
              */
             by: string;
             through?: components["schemas"]["Through"] | null;

@@ -19,12 +19,12 @@ use crate::state::{Cause, State, TaskKind};
 use crate::task::{Made, Task, Through};
 use crate::tx::{Read, Tx};
 
-use super::hold;
 use super::make::{self, Maker};
 use super::policy::{self, Governing};
 use super::replan::Replan;
 use super::schedule::{self, NewTask, Place};
 use super::step::{self, step};
+use super::{ask, hold};
 
 /// Why a revision that can no longer become current is rejected.
 const OVERTAKEN: &str = "another revision became current";
@@ -290,13 +290,17 @@ pub fn approve(
         }),
     };
     let governing = Governing::of(tx, task.org, task.project, Some(task.goal))?;
-    let has_other_words = before.is_some() || task.kind == TaskKind::Leaf;
-    if task.kind == TaskKind::Leaf {
+    let was_leaf = task.kind == TaskKind::Leaf;
+    let has_other_words = before.is_some() || was_leaf;
+    if was_leaf {
         become_composite(tx, &mut task)?;
     }
     itself(tx, place, &governing, &mut task, &plan)?;
     if has_other_words {
         in_other_words(tx, place, &governing, &mut task, &plan)?;
+    }
+    if was_leaf {
+        ask::start_anew(tx, &task)?;
     }
     let tasks = match &before {
         None => first(tx, Maker::new(place, &made), &mut task, &plan)?,
@@ -345,6 +349,7 @@ fn become_composite(tx: &mut dyn Tx, task: &mut Task) -> Result<()> {
     // Its children may have some, and meet others by themselves.
     task.side_effects = false;
     task.held_by = None;
+    task.not_before = None;
     if task.holds {
         hold::release(tx, task)?;
     }

@@ -213,7 +213,7 @@ impl Lab {
     }
 
     pub(crate) fn create(&mut self, place: &Place, new: &NewTask) -> Result<Created> {
-        self.unit(|tx| schedule::create(tx, place, new, &Made::by("member:somebody")))
+        self.unit(|tx| schedule::create(tx, place, new, &Made::by("operator:somebody")))
     }
 
     /// Schedules a goal in the project.

@@ -393,7 +393,7 @@ fn what_is_brought_in_by_its_author_is_under_no_terms() {
             &place,
             &spec,
             &head,
-            &Made::by("member:somebody"),
+            &Made::by("operator:somebody"),
         )
     })
     .unwrap();

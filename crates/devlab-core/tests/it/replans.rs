@@ -5,7 +5,7 @@ use devlab_core::label::Labels;
 use devlab_core::limits::DEPENDENCIES_MAX;
 use devlab_core::plan::PlanTask;
 use devlab_core::policy::{Approvals, Level, Policy};
-use devlab_core::rules::plan::Running;
+use devlab_core::rules::plan::{Running, propose};
 use devlab_core::rules::schedule::Place;
 use devlab_core::state::{ResumeTo, State, WaitReason};
 use devlab_core::tx::Read as _;
@@ -13,7 +13,7 @@ use devlab_core::{AgentId, TaskId};
 
 use crate::invariants;
 use crate::lab::{Lab, code, leaf};
-use crate::plans::task;
+use crate::plans::{self, task};
 
 const START: State = State::Waiting(WaitReason::Approval, ResumeTo::Ready);
 
@@ -127,6 +127,18 @@ fn what_has_not_begun_gets_its_new_words_in_place() {
     under.finish();
 }
 
+/// Lets what has the label `prod` wait for an approval.
+fn approve_prod(lab: &mut Lab) {
+    let wanted = Policy {
+        approvals: Approvals {
+            tasks: Some(vec![Labels::new(["prod"]).unwrap()]),
+            ..Approvals::default()
+        },
+        ..Policy::default()
+    };
+    lab.set_policy(Level::Org(lab.org), wanted).unwrap();
+}
+
 fn for_prod(task: PlanTask) -> PlanTask {
     PlanTask {
         labels: Labels::new(["prod"]).unwrap(),
@@ -137,15 +149,7 @@ fn for_prod(task: PlanTask) -> PlanTask {
 #[test]
 fn a_start_is_approved_for_the_words_that_were_to_be_done() {
     let mut under = Under::way(vec![task("a", &[]), task("b", &[])]);
-    let wanted = Policy {
-        approvals: Approvals {
-            tasks: Some(vec![Labels::new(["prod"]).unwrap()]),
-            ..Approvals::default()
-        },
-        ..Policy::default()
-    };
-    let org = under.lab.org;
-    under.lab.set_policy(Level::Org(org), wanted).unwrap();
+    approve_prod(&mut under.lab);
     let (a, b) = (under.id("a"), under.id("b"));
     let both = |of: fn(PlanTask) -> PlanTask, after: &[&str]| {
         vec![of(for_prod(task("a", &[]))), of(for_prod(task("b", after)))]
@@ -176,6 +180,27 @@ fn a_start_is_approved_for_the_words_that_were_to_be_done() {
     let free = vec![task("a", &[]), task("b", &[])];
     under.replan(free, Running::Cancel);
     assert_eq!(states(&under), [State::Ready; 2], "nobody has to be asked");
+    under.finish();
+}
+
+#[test]
+fn what_gets_a_plan_of_its_own_was_approved_with_other_words() {
+    let mut under = Under::way(vec![task("a", &[])]);
+    approve_prod(&mut under.lab);
+    let tasks = vec![for_prod(task("a", &[]))];
+    under.replan(tasks, Running::Cancel);
+    let a = under.id("a");
+    under.lab.approve_task(a).unwrap();
+    assert_eq!(under.lab.state(a), State::Ready);
+    let mut own = plans::proposal(plans::plan(vec![task("x", &[])]), None);
+    own.plan.labels = Labels::new(["prod"]).unwrap();
+    let revision = under.lab.unit(|tx| propose(tx, a, &own)).unwrap();
+    under
+        .lab
+        .approve(a, revision.number, Running::Cancel)
+        .unwrap();
+    assert_eq!(under.lab.state(a), START, "it is to do something else");
+    under.lab.approve_task(a).unwrap();
     under.finish();
 }
 

@@ -182,7 +182,7 @@ impl TestLab {
         };
         self.lab
             .store()
-            .write(move |tx| schedule::create(tx, &place, &new, &Made::by("member:somebody")))
+            .write(move |tx| schedule::create(tx, &place, &new, &Made::by("operator:somebody")))
             .await
             .unwrap()
     }

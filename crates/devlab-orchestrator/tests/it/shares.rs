@@ -83,7 +83,8 @@ impl Shared {
             let mut last = None;
             for _ in 0..count {
                 last = Some(
-                    schedule::create(tx, &place, &leaf("", &[]), &Made::by("member:somebody"))?.id,
+                    schedule::create(tx, &place, &leaf("", &[]), &Made::by("operator:somebody"))?
+                        .id,
                 );
             }
             Ok(last.unwrap())

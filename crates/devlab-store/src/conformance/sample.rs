@@ -177,7 +177,7 @@ fn tasks_of(n: u32) -> Vec<(&'static str, Vec<Value>)> {
                     "driver": {"command": {"script": "true"}}, "checks": [{"name": "t", "run": "r"}],
                     "artifacts": ["target/*.txt"], "paths": ["src/"],
                     "touched": ["src/a.rs"],
-                    "made": {"by": "member:a", "through": {"kind": "plan",
+                    "made": {"by": "operator:a", "through": {"kind": "plan",
                         "task": task(0), "revision": 2}}}),
                 json!({"seq": n + 1, "title": "", "goal": "", "driver": null, "checks": null, "artifacts": null,
                     "paths": null, "touched": null, "made": null}),

@@ -166,7 +166,7 @@ pub(super) async fn specs(lab: Lab) {
         paths: vec!["src/".into(), "ü.rs".into()],
     };
     let planned = Made {
-        by: "member:é".into(),
+        by: "operator:é".into(),
         through: Some(Through::Plan {
             task: id(1),
             revision: 2,

@@ -68,7 +68,7 @@ async fn fill(bench: &Bench, count: usize) {
                 draft: false,
             };
             (0..AT_ONCE).try_for_each(|_| {
-                schedule::create(tx, &place, &new, &Made::by("member:somebody")).map(drop)
+                schedule::create(tx, &place, &new, &Made::by("operator:somebody")).map(drop)
             })
         };
         store.write(create).await.unwrap();
