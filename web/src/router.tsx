@@ -10,7 +10,7 @@ import {
 import { attempts, task as taskQuery, tasksOfGoal } from "./api/queries";
 import { follow, unfollow } from "./live/live";
 import { onEventsOf } from "./live/wire";
-import { NotFound, PageFailed, PageNotFound, RouteFailed } from "./pages/lost";
+import { NotFound, PageFailed, RouteFailed } from "./pages/lost";
 import {
   auditSearch,
   boardSearch,
@@ -183,7 +183,7 @@ export function makeRouter(client: QueryClient) {
     defaultPreload: "intent",
     defaultPreloadStaleTime: 0,
     scrollRestoration: true,
-    defaultNotFoundComponent: PageNotFound,
+    defaultNotFoundComponent: NotFound,
     defaultErrorComponent: PageFailed,
     defaultPendingMs: 300,
   });

@@ -5,45 +5,29 @@ import { Problem } from "../api/problem";
 import { useTitle } from "../shell/title";
 import { Empty, Failed } from "../ui/empty";
 
-/** What takes the place of a page within the shell, which is the landmark around it. */
-function Inside({ children }: { children: ReactNode }) {
-  return <div className="grid min-h-[70vh] place-items-center">{children}</div>;
-}
-
-/** What takes the place of the shell, too. */
+/** What takes the place of the shell. */
 function Outside({ children }: { children: ReactNode }) {
   return <main className="grid min-h-dvh place-items-center">{children}</main>;
 }
 
 /** An address that leads nowhere. */
-export const NotFound = () => (
-  <Outside>
-    <Nowhere />
-  </Outside>
-);
-
-/** An address of an org that leads nowhere. */
-export const PageNotFound = () => (
-  <Inside>
-    <Nowhere />
-  </Inside>
-);
-
-function Nowhere() {
+export function NotFound() {
   useTitle("Not found");
   return (
-    <Empty
-      page
-      icon={<Compass />}
-      title="This address leads nowhere"
-      action={
-        <Link to="/" className="tap-text font-medium text-accent underline underline-offset-2">
-          Go to the overview
-        </Link>
-      }
-    >
-      <p>Nothing is shown at {location.pathname}. A link may be cut short, or too old.</p>
-    </Empty>
+    <Outside>
+      <Empty
+        page
+        icon={<Compass />}
+        title="This address leads nowhere"
+        action={
+          <Link to="/" className="tap-text font-medium text-accent underline underline-offset-2">
+            Go to the overview
+          </Link>
+        }
+      >
+        <p>Nothing is shown at {location.pathname}. A link may be cut short, or too old.</p>
+      </Empty>
+    </Outside>
   );
 }
 
@@ -64,11 +48,11 @@ export const RouteFailed = ({ error }: { error: unknown }) => (
   </Outside>
 );
 
-/** A page that could not be shown. */
+/** A page could not be shown, within the shell, which is the landmark around it. */
 export const PageFailed = ({ error }: { error: unknown }) => (
-  <Inside>
+  <div className="grid min-h-[70vh] place-items-center">
     <NotShown error={error} />
-  </Inside>
+  </div>
 );
 
 /** The server refused what is needed, or its code did not come. */

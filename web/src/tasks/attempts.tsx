@@ -41,7 +41,11 @@ export function AttemptList({
 }) {
   const names = useQuery(agents(org)).data;
   if (attempts.length === 0) {
-    return (
+    return task.kind === "composite" ? (
+      <Empty title="Its tasks do the work" className="py-8">
+        Each of them has its own attempts; what verifies all that they come to is listed here.
+      </Empty>
+    ) : (
       <Empty title="Nobody has worked on it yet" className="py-8">
         An attempt begins when an agent with the right labels takes the task.
       </Empty>
