@@ -57,7 +57,7 @@ web/node_modules/.package-lock.json: web/package.json web/package-lock.json web/
 
 # The journeys use the binary that cargo has built for the tests of its crate.
 test: preflight-test web ## Run every test: Rust, web, the demo's own, the journeys in a browser
-	cd web && npm test --silent
+	cd web && npm test --silent && npm run budgets --silent
 	scripts/mutants.mjs --self-test
 	cargo test --workspace --locked --no-fail-fast
 	examples/demo/test.sh

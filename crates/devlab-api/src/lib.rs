@@ -24,6 +24,7 @@ pub mod scripts;
 pub mod task;
 pub mod template;
 pub mod token;
+pub mod train;
 
 use devlab_core::{ServerId, Timestamp};
 use serde::{Deserialize, Serialize};

@@ -246,6 +246,9 @@ pub enum Feedback {
         /// The attempt that was under way, if one was.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         attempt: Option<AttemptId>,
+        /// How many attempts the task had had by then: a later one was told.
+        #[serde(default)]
+        after: u32,
     },
     /// A reviewer asked for changes.
     ChangesRequested {

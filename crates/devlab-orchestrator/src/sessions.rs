@@ -17,8 +17,8 @@ use crate::lab::Lab;
 use crate::secrets::Secret;
 use crate::tokens;
 
-/// How long a session is good, unless the token that it was opened with ends before.
-const SESSION_TTL: Duration = Duration::from_secs(12 * 3600);
+/// How long a session lasts, unless the token that opened it ends before.
+pub const SESSION_TTL: Duration = Duration::from_secs(12 * 3600);
 /// What a session's note begins with; the id of the token that it was opened with follows.
 const NOTE: &str = "dashboard session of ";
 /// Tokens read at a time when sessions are looked for.

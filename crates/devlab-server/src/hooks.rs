@@ -47,7 +47,7 @@ pub(crate) fn verify(
     now: Timestamp,
 ) -> Option<Signed> {
     let shown = secret(key);
-    // What else than the body tells two deliveries apart that cannot be forged.
+    // What else than the body tells two deliveries apart: by whoever has the secret.
     let mut apart = None;
     let (is_signed, delivery, event) = match forge {
         HookForge::Github => {

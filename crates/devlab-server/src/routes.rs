@@ -25,6 +25,7 @@ pub mod scripts;
 mod support;
 pub mod tasks;
 pub mod tokens;
+pub mod trains;
 pub mod work;
 
 use std::sync::Arc;
@@ -51,6 +52,7 @@ pub fn all(app: &Arc<App>, lab: Arc<Lab>) -> Result<(Router, OpenApi), serde_jso
         browse::list,
         choices::list,
         conflicts::list,
+        trains::list,
         edges::list,
         schedule::list,
         schedules::list,

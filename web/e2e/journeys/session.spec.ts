@@ -55,14 +55,14 @@ test("a server on another port gets the cookie and can do nothing with it, nor c
 }) => {
   await logIn(page, world.origin, world.lab.token);
   const known = await context.cookies(`${world.origin}/api/session`);
-  expect(known.find((cookie) => cookie.name === "devlab_session")).toMatchObject({
+  expect(known.find((cookie) => cookie.name.startsWith("devlab_session_"))).toMatchObject({
     httpOnly: true,
     sameSite: "Strict",
   });
   const thief = await startThief();
   // Cookies ignore ports: the browser hands it over.
   await page.goto(`${thief.origin}/api/page`);
-  const stolen = thief.cookies.find((cookie) => cookie.includes("devlab_session="));
+  const stolen = thief.cookies.find((cookie) => cookie.includes("devlab_session_"));
   expect(stolen).toBeDefined();
   for (const path of ["/api/session", "/api/v1/tasks", "/api/events", "/api/state"]) {
     expect(await replay(`${world.origin}${path}`, stolen ?? ""), path).toBe(401);

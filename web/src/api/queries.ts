@@ -123,6 +123,16 @@ export const UNTOLD = { refetchInterval: 30_000, refetchOnWindowFocus: "always" 
 /** For what is beside the subject of a page and has no place of its own there to say that it could not be read. */
 export const ASIDE = { meta: { aside: true } } as const;
 
+/** Results on their way into a project's branches, each train in its order. */
+export const train = (org: string, project: string) =>
+  queryOptions({
+    queryKey: [...keys.tasks(org), "train", project],
+    queryFn: async ({ signal }) =>
+      (
+        await body(api.GET("/v1/projects/{id}/train", { params: { path: { id: project } }, signal }))
+      ).items as TrainPlace[],
+  });
+
 /** Tasks of a project in some states. */
 export const tasksOfProject = (org: string, project: string, states: readonly State[]) =>
   queryOptions({

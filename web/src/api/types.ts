@@ -89,6 +89,10 @@ export type Artifact = Schemas["Artifact"];
 export type Receipt = Schemas["Receipt"];
 export type CandidateState = "building" | "verifying" | "publishing" | "published" | "rejected";
 export type Candidate = Narrow<Schemas["Candidate"], { state: CandidateState }>;
+export type TrainPlace = Narrow<
+  Schemas["TrainPlace"],
+  { state: State; candidate_state?: CandidateState | null | undefined }
+>;
 export type Verdict = "accept" | "reject";
 export type PatchComment = Narrow<Schemas["PatchComment"], { verdict?: Verdict | null }>;
 export type PatchState = "open" | "merged" | "closed";

@@ -291,6 +291,7 @@ mod tests {
             by: "operator:ada".to_owned(),
             message: "Mind the gap\n".to_owned(),
             attempt: None,
+            after: 0,
         };
         let claim = claim(vec![said]);
         write(

@@ -262,6 +262,7 @@ pub struct Change {
 /// over; [`Refusal::Invalid`], [`Refusal::Cycle`].
 pub fn update(tx: &mut dyn Tx, id: TaskId, change: Change) -> Result<Task> {
     let mut task = step::load(tx, id)?;
+    let is_other = change.title.is_some() || change.goal.is_some() || change.driver.is_some();
     if change.title.is_some() || change.goal.is_some() {
         if task.state.has_started() {
             let state = task.state.name().as_str().to_owned();
@@ -289,6 +290,15 @@ pub fn update(tx: &mut dyn Tx, id: TaskId, change: Change) -> Result<Task> {
     if let Some(driver) = change.driver {
         drive_with(tx, &mut task, driver)?;
     }
+    if is_other {
+        approve_anew(tx, id)?;
+        for way in tx.children(id)? {
+            if task.choice == Some(Choice::Open) {
+                approve_anew(tx, way)?;
+            }
+        }
+        task = step::load(tx, id)?;
+    }
     if let Some(priority) = change
         .priority
         .filter(|priority| *priority != task.priority)
@@ -307,6 +317,27 @@ pub fn update(tx: &mut dyn Tx, id: TaskId, change: Change) -> Result<Task> {
         data: json!({}),
     })?;
     step::load(tx, id)
+}
+
+/// Asks again whether a task may start that is to do something else by now.
+fn approve_anew(tx: &mut dyn Tx, id: TaskId) -> Result<()> {
+    let mut task = step::load(tx, id)?;
+    let waits = matches!(
+        task.state,
+        State::Draft | State::Blocked | State::Ready | START_APPROVAL
+    );
+    if !waits || !ask::start_anew(tx, &task)? || task.state != State::Ready {
+        return Ok(());
+    }
+    step::unqueue(tx, &task)?;
+    step(
+        tx,
+        &mut task,
+        Cause::Blocked,
+        "it is to do something else",
+        None,
+    )?;
+    step::settle_open(tx, &mut task)
 }
 
 /// Gives a task a driver, so that it is not left to agents that have one of their own. A leaf that
@@ -352,6 +383,9 @@ fn drive_with(tx: &mut dyn Tx, task: &mut Task, driver: DriverSpec) -> Result<()
     Ok(())
 }
 
+/// Where a task waits for the approval of its start.
+const START_APPROVAL: State = State::Waiting(WaitReason::Approval, ResumeTo::Ready);
+
 /// Hides a task that has ended, and everything below it, from lists.
 ///
 /// # Errors
@@ -366,8 +400,18 @@ pub fn archive(tx: &mut dyn Tx, id: TaskId) -> Result<Task> {
         }
         .into());
     }
-    task.archived = true;
-    tx.put_task(&task)?;
+    if !task.archived {
+        task.archived = true;
+        tx.put_task(&task)?;
+        tx.append_event(&NewEvent {
+            org: task.org,
+            kind: EventKind::TaskUpdated,
+            project: task.project,
+            task: Some(id),
+            attempt: None,
+            data: json!({ "archived": true }),
+        })?;
+    }
     if task.kind == TaskKind::Composite {
         for child in tx.children(id)? {
             let child = step::load(tx, child)?;

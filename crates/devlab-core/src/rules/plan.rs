@@ -1,19 +1,17 @@
 //! Plans are proposed, approved or rejected, and the current one is carried out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::json;
 
 use crate::choice::Choice;
 use crate::error::{Refusal, Result};
 use crate::event::{EventKind, NewEvent};
-use crate::git::Oid;
 use crate::id::TaskId;
 use crate::limits::{COMMENT_BYTES_MAX, DEPTH_MAX, GRAPH_TASKS_MAX, PLAN_REVISIONS_MAX};
 use crate::name;
 use crate::plan::revision::Decision;
-use crate::plan::spec_kit::TASKS_FILE;
-use crate::plan::{Origin, Plan, PlanState, PlanTask, PlannerKind, Revision};
+use crate::plan::{Origin, Plan, PlanState, PlanTask, Revision};
 pub use crate::policy::Running;
 use crate::state::{Cause, State, TaskKind};
 use crate::task::{Made, Task, Through};
@@ -24,7 +22,7 @@ use super::policy::{self, Governing};
 use super::replan::Replan;
 use super::schedule::{self, NewTask, Place};
 use super::step::{self, step};
-use super::{ask, hold};
+use super::{ask, given, hold};
 
 /// Why a revision that can no longer become current is rejected.
 const OVERTAKEN: &str = "another revision became current";
@@ -281,7 +279,10 @@ pub fn approve(
     if before.as_ref().map(|r| r.number) != revision.parent {
         return Err(Refusal::Outdated("the plan").into());
     }
-    let plan = tx.plan(id, number)?.ok_or(Refusal::NotFound("plan"))?;
+    let mut plan = tx.plan(id, number)?.ok_or(Refusal::NotFound("plan"))?;
+    if !task.is_goal() {
+        plan = given::joined(tx, &task, plan)?;
+    }
     let made = Made {
         by: revision.proposed_by.clone(),
         through: Some(Through::Plan {
@@ -471,56 +472,4 @@ pub(super) fn refuse_unplanned(tx: &mut dyn Tx, task: &Task) -> Result<()> {
     }
     let text = "none of its plan's revisions was approved".to_owned();
     Err(Refusal::Conflict(text).into())
-}
-
-/// What is done to the boxes of a Spec-Kit feature when a result goes into its target.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Boxes {
-    /// The result is that of the feature: what is done is ticked.
-    Tick {
-        /// Path of `tasks.md` in the repository.
-        path: String,
-        /// Ids of the tasks that are done.
-        done: BTreeSet<String>,
-    },
-    /// The result is that of one task of the feature: the boxes stay as the target has them.
-    Keep {
-        /// Path of `tasks.md` in the repository.
-        path: String,
-        /// What it merges besides, whose boxes come along.
-        merges: Option<Oid>,
-    },
-}
-
-/// What the result of a task does to the boxes of a Spec-Kit feature, if it is part of one.
-///
-/// # Errors
-/// Storage only.
-pub fn boxes<R: Read + ?Sized>(view: &mut R, task: &Task) -> Result<Option<Boxes>> {
-    if task.kind == TaskKind::Composite
-        && let Some((number, path)) = feature(view, task.id)?
-    {
-        let mut done = BTreeSet::new();
-        for (key, id) in view.plan_tasks(task.id, number)? {
-            if view.task(id)?.is_some_and(|task| task.state == State::Done) {
-                done.insert(key);
-            }
-        }
-        return Ok(Some(Boxes::Tick { path, done }));
-    }
-    let Some(parent) = task.parent else {
-        return Ok(None);
-    };
-    let found = feature(view, parent)?;
-    let merges = task.merges.clone();
-    Ok(found.map(|(_, path)| Boxes::Keep { path, merges }))
-}
-
-/// The current revision of a composite that is planned from a feature, and the path of the feature's
-/// `tasks.md`.
-fn feature<R: Read + ?Sized>(view: &mut R, task: TaskId) -> Result<Option<(u32, String)>> {
-    let all = view.plan_revisions(task)?;
-    let current = all.into_iter().find(|r| r.state == PlanState::Current);
-    let feature = current.filter(|r| r.origin.planner == PlannerKind::SpecKit);
-    Ok(feature.map(|r| (r.number, format!("{}/{TASKS_FILE}", r.origin.source))))
 }

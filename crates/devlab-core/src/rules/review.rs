@@ -200,6 +200,7 @@ fn heed(tx: &mut dyn Tx, patch: &Patch, remark: Remark) -> Result<()> {
             by: remark.author,
             message: remark.body,
             attempt: None,
+            after: task.attempts,
         };
         let theirs = tx.branch_head(patch.project, &patch.target)?;
         return back::rework(tx, task, feedback, theirs, why);

@@ -69,7 +69,7 @@ pub(super) fn say(tx: &mut dyn Tx, mut task: Task, by: &str, message: &str) -> R
         }
         .into());
     }
-    if attempt.is_none() && waiting(tx, task.id)? >= FEEDBACK_MAX {
+    if attempt.is_none() && waiting(tx, &task)? >= FEEDBACK_MAX {
         return Err(Refusal::Limit {
             what: "messages that wait for the next attempt",
             limit: FEEDBACK_MAX as u64,
@@ -80,6 +80,7 @@ pub(super) fn say(tx: &mut dyn Tx, mut task: Task, by: &str, message: &str) -> R
         by: by.to_owned(),
         message: message.to_owned(),
         attempt,
+        after: task.attempts,
     };
     tx.add_feedback(task.id, &feedback)?;
     if !task.told {
@@ -106,9 +107,13 @@ pub(super) fn say(tx: &mut dyn Tx, mut task: Task, by: &str, message: &str) -> R
 }
 
 /// How many messages wait for the next attempt, which is told no more than [`FEEDBACK_MAX`] things.
-fn waiting(view: &mut dyn Read, task: TaskId) -> Result<usize> {
-    let feedback = view.feedback(task)?;
-    let waits = |one: &&Feedback| matches!(one, Feedback::Message { attempt: None, .. });
+/// What an attempt was told does not wait any more.
+fn waiting(view: &mut dyn Read, task: &Task) -> Result<usize> {
+    let feedback = view.feedback(task.id)?;
+    let waits = |one: &&Feedback| match one {
+        Feedback::Message { attempt, after, .. } => attempt.is_none() && *after == task.attempts,
+        _ => false,
+    };
     Ok(feedback.iter().rev().take_while(waits).count())
 }
 
@@ -122,6 +127,7 @@ fn said_to(view: &mut dyn Read, task: TaskId, attempt: AttemptId) -> Result<Vec<
                 by,
                 message,
                 attempt: Some(to),
+                after: _,
             } if to == attempt => Some((by, message)),
             Feedback::Message { .. }
             | Feedback::CheckFailed { .. }

@@ -3,10 +3,10 @@
 use devlab_core::ask::{AskKind, Reply};
 use devlab_core::attempt::AttemptState;
 use devlab_core::event::EventKind;
-use devlab_core::limits::QUESTIONS_MAX;
+use devlab_core::limits::{FEEDBACK_MAX, QUESTIONS_MAX};
 use devlab_core::policy::{Concurrency, Level, Policy};
-use devlab_core::rules::ask;
 use devlab_core::rules::complete::Outcome;
+use devlab_core::rules::{ask, tell};
 use devlab_core::state::{ResumeTo, State, WaitReason};
 use devlab_core::task::Feedback;
 use devlab_core::tx::Read as _;
@@ -96,6 +96,26 @@ fn a_task_asks_only_so_often() {
     lab.retry(id).unwrap();
     let attempt = lab.take(able);
     assert_eq!(lab.pass(&attempt), State::Integrating);
+}
+
+#[test]
+fn what_an_attempt_was_told_does_not_wait_for_the_next_one() {
+    let mut lab = Lab::new(7);
+    let able = lab.able();
+    let id = lab.goal(&leaf("a", &[])).id;
+    let say = |lab: &mut Lab| {
+        lab.unit(|tx| tell::tell(tx, id, "ada", "mind the gap"))
+            .map(drop)
+    };
+    for round in 1..=3 {
+        for _ in 0..FEEDBACK_MAX {
+            say(&mut lab).unwrap();
+        }
+        assert_eq!(code(say(&mut lab)), "limit_reached", "round {round}");
+        let attempt = lab.take(able);
+        assert_eq!(lab.ask(&attempt), QUESTION);
+        lab.answer(id, &words("yes")).unwrap();
+    }
 }
 
 #[test]

@@ -298,6 +298,7 @@ fn what_a_person_says_is_heard_by_the_next_attempt() {
         by: "ada".into(),
         message: "mind the gap".into(),
         attempt: Some(attempt.id),
+        after: 1,
     };
     assert_eq!(lab.tx.feedback[&task], std::slice::from_ref(&said));
     assert_eq!(lab.state(task), State::Running, "work under way goes on");

@@ -5,6 +5,7 @@ use devlab_core::label::Labels;
 use devlab_core::limits::DEPENDENCIES_MAX;
 use devlab_core::plan::PlanTask;
 use devlab_core::policy::{Approvals, Level, Policy};
+use devlab_core::rules::person::{self, Change};
 use devlab_core::rules::plan::{Running, propose};
 use devlab_core::rules::schedule::Place;
 use devlab_core::state::{ResumeTo, State, WaitReason};
@@ -12,7 +13,7 @@ use devlab_core::tx::Read as _;
 use devlab_core::{AgentId, TaskId};
 
 use crate::invariants;
-use crate::lab::{Lab, code, leaf};
+use crate::lab::{Lab, check, code, leaf};
 use crate::plans::{self, task};
 
 const START: State = State::Waiting(WaitReason::Approval, ResumeTo::Ready);
@@ -181,6 +182,82 @@ fn a_start_is_approved_for_the_words_that_were_to_be_done() {
     under.replan(free, Running::Cancel);
     assert_eq!(states(&under), [State::Ready; 2], "nobody has to be asked");
     under.finish();
+}
+
+#[test]
+fn a_start_is_approved_again_when_a_person_changes_what_is_done() {
+    let mut under = Under::way(vec![for_prod(task("a", &[])), for_prod(task("b", &["a"]))]);
+    approve_prod(&mut under.lab);
+    let tasks = vec![
+        for_prod(reworded(task("a", &[]))),
+        for_prod(task("b", &["a"])),
+    ];
+    under.replan(tasks, Running::Cancel);
+    let a = under.id("a");
+    let words = Change {
+        goal: Some("something else".to_owned()),
+        ..Change::default()
+    };
+    let driver = Change {
+        driver: leaf("other", &[]).spec.driver,
+        ..Change::default()
+    };
+    for change in [words, driver] {
+        under.lab.approve_task(a).unwrap();
+        assert_eq!(under.lab.state(a), State::Ready);
+        under
+            .lab
+            .unit(|tx| person::update(tx, a, change.clone()))
+            .unwrap();
+        assert_eq!(under.lab.state(a), START);
+    }
+    let more = Change {
+        priority: Some(7),
+        ..Change::default()
+    };
+    under.lab.approve_task(a).unwrap();
+    under
+        .lab
+        .unit(|tx| person::update(tx, a, more.clone()))
+        .unwrap();
+    assert_eq!(under.lab.state(a), State::Ready, "it does the same, sooner");
+    invariants::check(&under.lab.tx, under.lab.tx.events.len());
+}
+
+#[test]
+fn a_plan_of_its_own_takes_nothing_away_from_what_a_task_was_given() {
+    let mut given = PlanTask {
+        priority: 5,
+        review: true,
+        ..for_prod(task("a", &[]))
+    };
+    given.spec.checks = vec![check("security")];
+    let mut under = Under::way(vec![given]);
+    approve_prod(&mut under.lab);
+    let a = under.id("a");
+    let checks = |under: &mut Under| {
+        let hash = under.lab.task(a).check_set.clone().unwrap();
+        let set = under.lab.tx.check_set(&hash).unwrap().unwrap();
+        let names = set.checks.iter().map(|check| check.name.clone());
+        names.filter(|name| name != "test").collect::<Vec<_>>()
+    };
+    for (parent, own) in [(None, "lint"), (Some(1), "docs")] {
+        let mut plan = plans::proposal(plans::plan(vec![task(own, &[])]), parent);
+        plan.plan.review = Some(false);
+        plan.plan.goal.checks = vec![check(own)];
+        let revision = under.lab.unit(|tx| propose(tx, a, &plan)).unwrap();
+        under
+            .lab
+            .approve(a, revision.number, Running::Cancel)
+            .unwrap();
+        let names = checks(&mut under);
+        assert!(names.contains(&"security".to_owned()), "{names:?}");
+        assert!(names.contains(&own.to_owned()), "{names:?}");
+        let task = under.lab.task(a);
+        assert!(task.review);
+        assert_eq!(task.priority, 5);
+        assert!(task.requires.iter().any(|label| label == "prod"));
+    }
 }
 
 #[test]

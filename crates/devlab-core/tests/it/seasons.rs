@@ -557,8 +557,7 @@ fn seasons(seeds: u64, nth: u64) -> Counts {
 
 #[test]
 fn a_goal_of_two_thousand_tasks_ends_the_same_way_for_the_same_seed() {
-    // Two of eight twice: each core has one.
-    println!("{:#?}", seasons(100, 8));
+    println!("{:#?}", seasons(100, 2));
 }
 
 /// The long set, which `make chaos` runs; see `scripts/chaos`.

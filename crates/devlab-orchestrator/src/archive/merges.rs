@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use devlab_core::Oid;
-use devlab_core::limits::PLAN_FILE_BYTES_MAX;
+use devlab_core::limits::{DEPTH_MAX, PLAN_FILE_BYTES_MAX};
 use devlab_core::plan::spec_kit::{TASKS_FILE, without};
 use devlab_core::train::CandidateEntry;
 use devlab_forge::bundle::MergeCommit;
@@ -173,16 +173,23 @@ async fn sets_boxes(
         _ => return Ok(false),
     };
     let changed = repo.changed_paths_apart(objects, &before, commit).await?;
-    let [path] = changed.as_slice() else {
-        return Ok(false);
-    };
-    if !path.ends_with(&format!("/{TASKS_FILE}")) {
+    let is_feature = |path: &String| path.ends_with(&format!("/{TASKS_FILE}"));
+    // A feature, and those that it is a part of.
+    if changed.is_empty()
+        || changed.len() > usize::from(DEPTH_MAX)
+        || !changed.iter().all(is_feature)
+    {
         return Ok(false);
     }
-    let before = text(repo, objects, &before, path).await?;
-    let after = text(repo, objects, commit, path).await?;
-    let both = before.zip(after);
-    Ok(both.is_some_and(|(before, after)| without(&before) == without(&after)))
+    for path in &changed {
+        let own = text(repo, objects, &before, path).await?;
+        let after = text(repo, objects, commit, path).await?;
+        let both = own.zip(after);
+        if both.is_none_or(|(own, after)| without(&own) != without(&after)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// A file that a plan can be made from.

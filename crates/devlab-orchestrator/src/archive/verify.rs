@@ -295,8 +295,12 @@ impl Look<'_> {
     /// What was published is in the branches, once, as the records say; and what is done was
     /// published.
     fn merges(&self, id: ProjectId, merges: &[MergeCommit], report: &mut Report) {
-        let known: HashSet<&Oid> = merges.iter().map(|merge| &merge.oid).collect();
+        let known: HashMap<&Oid, &MergeCommit> =
+            merges.iter().map(|merge| (&merge.oid, merge)).collect();
         let (mut ours, mut merged) = (HashSet::new(), HashSet::new());
+        // What was merged: a commit that sets boxes in what a result and its target come to looks
+        // like a merge of the task itself, and is held against its entry where merges are made again.
+        let mut brought = HashSet::new();
         for candidate in &self.project.published {
             for entry in &candidate.entries {
                 report.counted.merges += 1;
@@ -307,7 +311,9 @@ impl Look<'_> {
                     continue;
                 };
                 ours.insert(merge);
-                if !known.contains(merge) {
+                if let Some(merge) = known.get(merge) {
+                    brought.insert(&merge.head);
+                } else {
                     let what = format!("{merge}, the merge of {}, is in no branch", entry.task);
                     report.add(self.place, what, RESTORE);
                 }
@@ -315,6 +321,7 @@ impl Look<'_> {
         }
         // What has one parent may only set boxes.
         let others = merges.iter().filter(|merge| merge.onto != merge.head);
+        let others = others.filter(|merge| !brought.contains(&merge.oid));
         for merge in others.filter(|merge| !ours.contains(&merge.oid)) {
             let Ok(task) = merge.task.parse::<TaskId>() else {
                 continue;

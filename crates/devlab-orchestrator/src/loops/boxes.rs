@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use devlab_core::Oid;
 use devlab_core::limits::PLAN_FILE_BYTES_MAX;
-use devlab_core::plan::spec_kit::{tick, with_boxes_of};
-use devlab_core::rules::plan::Boxes;
+use devlab_core::plan::spec_kit as ticks;
+use devlab_core::rules::boxes::{Boxes, Tick};
 use devlab_forge::BareRepo;
 use devlab_forge::commit::{MergeOutcome, NewCommit, Signature};
 
@@ -22,27 +22,27 @@ pub(super) async fn settled(
     task: &str,
     time_secs: i64,
 ) -> Result<Oid> {
-    let (path, what) = match boxes {
-        Boxes::Tick { path, .. } => (path, "Tick what is done"),
-        Boxes::Keep { path, .. } => (path, "Leave the boxes as they are"),
+    let mut set = Set {
+        tree: head.clone(),
+        with_target: false,
+        said: Vec::new(),
     };
-    let set = match boxes {
-        Boxes::Tick { done, .. } => ticked(repo, target, head, path, done).await?,
-        Boxes::Keep { merges, .. } => kept(repo, target, head, path, merges.as_ref()).await?,
-    };
-    let Some(set) = set else {
+    if let Some(tick) = &boxes.tick {
+        set.tick(repo, target, head, tick).await?;
+    }
+    for path in &boxes.keep {
+        set.keep(repo, target, path, boxes.merges.as_ref()).await?;
+    }
+    if set.said.is_empty() {
         return Ok(head.clone());
-    };
-    let tree = repo
-        .tree_with_file(&set.tree, path, set.text.as_bytes())
-        .await?;
+    }
     let devlab = Signature::devlab();
     let mut parents = vec![head];
     parents.extend(set.with_target.then_some(target));
     let commit = NewCommit {
-        tree: &tree,
+        tree: &set.tree,
         parents: &parents,
-        message: &format!("{what} in {path}\n\nDevlab-Task: {task}\n"),
+        message: &format!("{}\n\nDevlab-Task: {task}\n", set.said.join(", ")),
         author: &devlab,
         committer: &devlab,
         time_secs,
@@ -50,84 +50,119 @@ pub(super) async fn settled(
     Ok(repo.commit_tree(&commit).await?)
 }
 
-/// Boxes to set.
+/// Boxes that are set.
 struct Set {
-    /// The commit or tree in which they are set.
+    /// The commit or tree with them.
     tree: Oid,
-    /// The file with them.
-    text: String,
-    /// Whether the tree has the target in it.
+    /// Whether it has the target in it.
     with_target: bool,
+    /// What was done, for people.
+    said: Vec<String>,
 }
 
-/// The ticks of a feature's goal. If the target has another version of the file, such as one with the
-/// tasks that came with a later plan, they are set in what both come to: on the result alone they
-/// would miss those tasks, or conflict with the lines beside them.
-async fn ticked(
-    repo: &BareRepo,
-    target: &Oid,
-    head: &Oid,
-    path: &str,
-    done: &BTreeSet<String>,
-) -> Result<Option<Set>> {
-    let done: BTreeSet<&str> = done.iter().map(String::as_str).collect();
-    let own = text(repo, head, path).await?;
-    let theirs = text(repo, target, path).await?;
-    let mut tree = head.clone();
-    let mut with_target = false;
-    if theirs.is_some() && theirs != own {
-        match repo.merge_tree(target, head).await {
-            Ok(MergeOutcome::Clean { tree: both }) => {
-                tree = both;
-                with_target = true;
+impl Set {
+    /// The ticks of a feature. If the target has another version of the file, such as one with the
+    /// tasks that came with a later plan, they are set in what both come to: on the result alone they
+    /// would miss those tasks, or conflict with the lines beside them.
+    async fn tick(&mut self, repo: &BareRepo, target: &Oid, head: &Oid, tick: &Tick) -> Result<()> {
+        let path = &tick.path;
+        let own = text(repo, head, path).await?;
+        let theirs = text(repo, target, path).await?;
+        if theirs.is_none() && was_removed(repo, target, head, path).await? {
+            return Ok(());
+        }
+        if theirs.is_some() && theirs != own {
+            match repo.merge_tree(target, head).await {
+                Ok(MergeOutcome::Clean { tree: both }) => {
+                    self.tree = both;
+                    self.with_target = true;
+                }
+                // What does not merge is told to whoever can do something about it, once it is tried.
+                Ok(MergeOutcome::Conflict { .. })
+                | Err(
+                    devlab_forge::Error::UnrelatedHistories { .. }
+                    | devlab_forge::Error::Missing { .. },
+                ) => {}
+                Err(error) => return Err(error.into()),
             }
-            // What does not merge is told to whoever can do something about it, once it is tried.
-            Ok(MergeOutcome::Conflict { .. })
-            | Err(
-                devlab_forge::Error::UnrelatedHistories { .. }
-                | devlab_forge::Error::Missing { .. },
-            ) => {}
-            Err(error) => return Err(error.into()),
+        }
+        let before = match self.with_target {
+            true => text(repo, &self.tree, path).await?,
+            false => own.clone(),
+        };
+        let planned = match &tick.planned {
+            Some(planned) if *planned != *head => planned_text(repo, planned, path).await?,
+            _ => None,
+        };
+        let versions: Vec<&str> = [planned.as_deref(), own.as_deref()]
+            .into_iter()
+            .flatten()
+            .collect();
+        let done: BTreeSet<&str> = tick.done.iter().map(String::as_str).collect();
+        let after = before
+            .as_ref()
+            .map(|before| ticks::tick(before, &done, &versions));
+        match after.filter(|after| before.as_ref() != Some(after)) {
+            Some(after) => self.put(repo, "Tick what is done", path, &after).await,
+            // Nothing is ticked, so nothing is made of both.
+            None => {
+                self.tree = head.clone();
+                self.with_target = false;
+                Ok(())
+            }
         }
     }
-    let before = match with_target {
-        true => text(repo, &tree, path).await?,
-        false => own,
-    };
-    Ok(before.and_then(|before| {
-        let text = tick(&before, &done);
-        (text != before).then_some(Set {
-            tree,
-            text,
-            with_target,
-        })
-    }))
+
+    /// The boxes of a feature that the result is a part of: as its target has them, whatever its agent
+    /// did to them. What it merged besides brings its own along.
+    async fn keep(
+        &mut self,
+        repo: &BareRepo,
+        target: &Oid,
+        path: &str,
+        merges: Option<&Oid>,
+    ) -> Result<()> {
+        let own = text(repo, &self.tree, path).await?;
+        let theirs = text(repo, target, path).await?;
+        let (Some(own), Some(theirs)) = (own, theirs) else {
+            return Ok(());
+        };
+        let brought = match merges {
+            Some(merged) => text(repo, merged, path).await?,
+            None => None,
+        };
+        let after = ticks::with_boxes_of(&own, &theirs, brought.as_deref());
+        if after == own {
+            return Ok(());
+        }
+        self.put(repo, "Leave the boxes as they are", path, &after)
+            .await
+    }
+
+    async fn put(&mut self, repo: &BareRepo, what: &str, path: &str, text: &str) -> Result<()> {
+        self.tree = repo
+            .tree_with_file(&self.tree, path, text.as_bytes())
+            .await?;
+        self.said.push(format!("{what} in {path}"));
+        Ok(())
+    }
 }
 
-/// The boxes of the result of one task of a feature: as its target has them, whatever its agent did
-/// to them. What it merged besides brings its own along.
-async fn kept(
-    repo: &BareRepo,
-    target: &Oid,
-    head: &Oid,
-    path: &str,
-    merges: Option<&Oid>,
-) -> Result<Option<Set>> {
-    let own = text(repo, head, path).await?;
-    let theirs = text(repo, target, path).await?;
-    let (Some(own), Some(theirs)) = (own, theirs) else {
-        return Ok(None);
+/// Whether the target had a file once that it does not have now.
+async fn was_removed(repo: &BareRepo, target: &Oid, head: &Oid, path: &str) -> Result<bool> {
+    let Some(base) = repo.merge_base(target, head).await? else {
+        return Ok(false);
     };
-    let brought = match merges {
-        Some(merged) => text(repo, merged, path).await?,
-        None => None,
-    };
-    let text = with_boxes_of(&own, &theirs, brought.as_deref());
-    Ok((text != own).then_some(Set {
-        tree: head.clone(),
-        text,
-        with_target: false,
-    }))
+    Ok(text(repo, &base, path).await?.is_some())
+}
+
+/// The file that was planned, if its commit is still there: nothing keeps one that a branch has left.
+async fn planned_text(repo: &BareRepo, commit: &Oid, path: &str) -> Result<Option<String>> {
+    let missing = repo.missing_objects(std::slice::from_ref(commit)).await?;
+    match missing.is_empty() {
+        true => text(repo, commit, path).await,
+        false => Ok(None),
+    }
 }
 
 /// A file, if it is there and is text of a size that a plan is made from.

@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use devlab_core::rules::plan::{self, Boxes};
+use devlab_core::rules::boxes::{Boxes, boxes};
 use devlab_core::rules::servers::Held;
 use devlab_core::rules::train::{self, Built};
 use devlab_core::task::Task;
@@ -127,7 +127,7 @@ async fn build(lab: &Lab, (repo, held): &(BareRepo, Held), candidate: Candidate)
     lab.fault("train.before_build")?;
     let time = candidate.stamp.as_secs();
     for (part, boxes) in parts.iter_mut().zip(boxes_of(lab, &tasks).await?) {
-        if let Some(boxes) = boxes {
+        if !boxes.is_empty() {
             part.head = boxes::settled(repo, &head, &part.head, &boxes, &part.task, time).await?;
         }
     }
@@ -194,10 +194,10 @@ async fn parts(lab: &Lab, candidate: &Candidate) -> Result<(Vec<Part>, Vec<Task>
     Ok(read.await?)
 }
 
-async fn boxes_of(lab: &Lab, tasks: &[Task]) -> Result<Vec<Option<Boxes>>> {
+async fn boxes_of(lab: &Lab, tasks: &[Task]) -> Result<Vec<Boxes>> {
     let tasks = tasks.to_vec();
     let read = lab.store().read(move |view| {
-        let boxes = tasks.iter().map(|task| plan::boxes(view, task));
+        let boxes = tasks.iter().map(|task| boxes(view, task));
         boxes.collect::<devlab_core::Result<Vec<_>>>()
     });
     Ok(read.await?)

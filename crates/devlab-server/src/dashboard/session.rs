@@ -6,7 +6,9 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json as AxumJson};
 use devlab_core::auth::Principal;
+use devlab_core::check::Sha256Hex;
 use devlab_core::{OrgId, Timestamp};
+use devlab_orchestrator::sessions::SESSION_TTL;
 use devlab_orchestrator::{Lab, Secret, sessions};
 use hyper::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue, SET_COOKIE};
 use hyper::{HeaderMap, StatusCode};
@@ -21,7 +23,10 @@ use crate::problem::{ApiError, Result};
 const HEADER: HeaderName = HeaderName::from_static("x-devlab-session");
 /// The other header that a token may come in.
 pub(super) const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-auth-token");
-const NAME: &str = "devlab_session";
+/// What the names of the cookies begin with.
+const NAME: &str = "devlab_session_";
+/// Digits of a cookie's name that tell it from the cookies of other sessions.
+const NAME_DIGITS: usize = 16;
 
 /// What somebody logs in with.
 #[derive(Debug, Deserialize)]
@@ -80,9 +85,13 @@ pub(super) async fn open(
         principal: describe(&lab, &who).await?,
         expires_at: session.token.expires_at,
     };
+    let name = cookie_name(session.header.reveal());
+    let age = session.token.expires_at;
+    let age = age.map_or(SESSION_TTL, |end| end.since(session.token.created_at));
     let cookie = format!(
-        "{NAME}={}; Path=/api; HttpOnly; SameSite=Strict",
-        session.cookie.reveal()
+        "{name}={}; Path=/api; HttpOnly; SameSite=Strict; Max-Age={}",
+        session.cookie.reveal(),
+        age.as_secs()
     );
     let mut response = AxumJson(opened).into_response();
     let cookie = HeaderValue::from_str(&cookie)
@@ -111,12 +120,24 @@ pub(super) async fn end(
     let who = of_session(&app, &headers).await?;
     lab.end_session(who, context.request_id.as_str().to_owned())
         .await?;
-    let gone = format!("{NAME}=; Path=/api; HttpOnly; SameSite=Strict; Max-Age=0");
     let mut response = StatusCode::NO_CONTENT.into_response();
-    if let Ok(gone) = HeaderValue::from_str(&gone) {
+    let header = headers.get(&HEADER).and_then(|value| value.to_str().ok());
+    let gone = header.map(|header| {
+        let name = cookie_name(header);
+        format!("{name}=; Path=/api; HttpOnly; SameSite=Strict; Max-Age=0")
+    });
+    if let Some(Ok(gone)) = gone.map(|gone| HeaderValue::from_str(&gone)) {
         response.headers_mut().insert(SET_COOKIE, gone);
     }
     Ok(response)
+}
+
+/// The name of a session's cookie. Cookies ignore ports: with one name for all, whoever logs in to a
+/// second lab of the same host would be logged out of the first. What the name shows of the other half
+/// is of no use to anybody: it cannot be turned back.
+fn cookie_name(header: &str) -> String {
+    let digest = Sha256Hex::of(header.as_bytes());
+    format!("{NAME}{}", &digest.as_str()[..NAME_DIGITS])
 }
 
 /// The secret of the session that a request has both halves of.
@@ -126,7 +147,8 @@ pub(super) fn secret_of(headers: &HeaderMap) -> Option<Secret> {
     let mut cookies = cookies
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'));
-    let cookie = cookies.find_map(|one| one.trim().strip_prefix(NAME)?.strip_prefix('='))?;
+    let name = cookie_name(header);
+    let cookie = cookies.find_map(|one| one.trim().strip_prefix(&name)?.strip_prefix('='))?;
     Some(sessions::whole(cookie, header))
 }
 
@@ -173,24 +195,30 @@ async fn describe(lab: &Lab, who: &Principal) -> Result<Who> {
 mod tests {
     use super::*;
 
-    fn secret(header: Option<&'static str>, cookies: &[&'static str]) -> Option<String> {
+    fn secret(header: Option<&str>, cookies: &[&str]) -> Option<String> {
         let mut headers = HeaderMap::new();
         if let Some(header) = header {
-            headers.insert(HEADER, HeaderValue::from_static(header));
+            headers.insert(HEADER, HeaderValue::from_str(header).unwrap());
         }
         for cookie in cookies {
-            headers.append(COOKIE, HeaderValue::from_static(cookie));
+            headers.append(COOKIE, HeaderValue::from_str(cookie).unwrap());
         }
         secret_of(&headers).map(|secret| secret.reveal().to_owned())
     }
 
     #[test]
     fn a_session_is_both_halves() {
+        let of = |header: &str, cookie: &str| format!("{}={cookie}", cookie_name(header));
         let whole = Some("a.b".to_owned());
-        assert_eq!(secret(Some("b"), &["x=1; devlab_session=a"]), whole);
-        assert_eq!(secret(Some("b"), &["x=1", "devlab_session=a"]), whole);
-        assert_eq!(secret(None, &["devlab_session=a"]), None);
+        let own = of("b", "a");
+        assert_eq!(secret(Some("b"), &[&format!("x=1; {own}")]), whole);
+        assert_eq!(secret(Some("b"), &["x=1", &own]), whole);
+        assert_eq!(secret(None, &[&own]), None);
         assert_eq!(secret(Some("b"), &["x=1"]), None);
-        assert_eq!(secret(Some("b"), &["devlab_session_old=a"]), None);
+        // Another lab of this host, or another login, has a cookie of its own.
+        let other = of("c", "d");
+        assert_eq!(secret(Some("b"), &[&other]), None);
+        assert_eq!(secret(Some("b"), &[&other, &own]), whole);
+        assert_eq!(secret(Some("b"), &["devlab_session_=a"]), None);
     }
 }

@@ -12,6 +12,7 @@ use devlab_api::plan::{
 use devlab_core::id::kind;
 use devlab_core::org::Project;
 use devlab_core::plan::{self, Plan, PlanState, Revision};
+use devlab_core::rules::given;
 use devlab_core::rules::plan::{self as rules, Proposal, Ruling, Running};
 use devlab_core::rules::schedule::Place;
 use devlab_core::task::Task;
@@ -278,20 +279,29 @@ async fn diff(
 ) -> Result<AxumJson<PlanDiff>> {
     let who = caller.principal;
     let found = lab.read(move |view| {
-        scope::task(view, &who, id)?;
-        let (newer, new) = revision(view, id, number)?;
+        let task = scope::task(view, &who, id)?;
+        let (newer, mut new) = revision(view, id, number)?;
         let from = query.from.or(newer.parent);
         let old = match from {
             Some(from) => revision(view, id, from)?.1,
-            None => Plan {
-                tasks: Vec::new(),
-                ..new.clone()
-            },
+            // A task below a goal keeps what it was given; a goal was made for its plan.
+            None if newer.state == PlanState::Proposed && !task.is_goal() => {
+                new = given::joined(view, &task, new)?;
+                given::alone(view, &task)?.unwrap_or_else(|| without_tasks(&new))
+            }
+            None => without_tasks(&new),
         };
         Ok((from, plan::diff::diff(&old, &new)))
     });
     let (from, diff) = found.await?;
     Ok(AxumJson(convert_plan::diff(id, from, number, diff)))
+}
+
+fn without_tasks(plan: &Plan) -> Plan {
+    Plan {
+        tasks: Vec::new(),
+        ..plan.clone()
+    }
 }
 
 /// Makes a proposed revision the current one and carries it out. What it adds is judged by the

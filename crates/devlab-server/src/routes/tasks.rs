@@ -145,7 +145,8 @@ async fn all(
     Ok(AxumJson(list))
 }
 
-fn spec_of<R: Read + ?Sized>(view: &mut R, id: TaskId) -> devlab_core::Result<TaskSpec> {
+/// What is wanted of a task.
+pub(super) fn spec_of<R: Read + ?Sized>(view: &mut R, id: TaskId) -> devlab_core::Result<TaskSpec> {
     view.task_spec(id)?
         .ok_or_else(|| Refusal::NotFound("task").into())
 }

@@ -418,6 +418,7 @@ pub(super) async fn feedback(lab: Lab) {
             by: "operator:1".into(),
             message: "mind the \"gap\"".into(),
             attempt: Some(id(7)),
+            after: 3,
         },
     ];
     lab.store

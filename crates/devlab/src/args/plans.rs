@@ -87,7 +87,8 @@ pub(crate) enum PlanCommand {
     History(Named),
     /// Propose another plan
     Propose {
-        /// Id of the goal, or of another task that has a plan
+        /// Id of the goal, or of a task below it: one that nobody has tried yet can get a plan of
+        /// its own
         name: String,
         #[command(flatten)]
         plan: Box<PlanOfGoal>,

@@ -204,7 +204,9 @@ async fn below_boxes(clone: &Checkout, commit: &str) -> anyhow::Result<Option<St
         .await?;
     let (parents, subject) = said.split_once('\t').unwrap_or_default();
     let is_boxes = subject.starts_with("Tick what is done in ");
-    Ok(is_boxes.then(|| parents.to_owned()))
+    // The first is the result; a second is the branch that it goes into.
+    let result = parents.split(' ').next().unwrap_or_default();
+    Ok(is_boxes.then(|| result.to_owned()))
 }
 
 /// Reads a line of the log.

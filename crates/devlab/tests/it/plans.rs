@@ -80,6 +80,91 @@ fn a_feature_is_planned_shown_approved_carried_out_and_ticked_off() {
     assert!(looked["merges"].as_u64().unwrap() > 2, "{looked}");
 }
 
+/// Waits until somebody lets it go on, then does its task.
+fn patient(go: &Path) -> String {
+    format!(
+        "until [ -e '{}' ]; do sleep 0.05; done; {DRIVER}",
+        go.display()
+    )
+}
+
+#[test]
+fn a_feature_that_changes_under_way_lands_ticked_as_what_was_done_and_proven() {
+    let bench = Bench::new();
+    bench.up(2);
+    let folder = with_feature(&bench);
+    let tasks = folder.join("specs/001-greeting/tasks.md");
+    let go = bench.path().join("go");
+    let driver = patient(&go);
+    let feature = ["--spec-kit", "specs/001-greeting"];
+    let create = [
+        "goal",
+        "create",
+        "--project",
+        "greeting",
+        "--review",
+        "false",
+    ];
+    let run = ["--approve", "--", "sh", "-c", driver.as_str()];
+    let made = json(&bench, &[&create[..], &feature, &run].concat());
+    let goal = made["goal"]["id"].as_str().unwrap();
+
+    // Another task comes, and is planned in turn: two, one after the other.
+    let more = TASKS.to_owned() + "- [ ] T004 [US1] Say goodbye\n";
+    let bring = |text: &str, why: &str| {
+        std::fs::write(&tasks, text).unwrap();
+        bench.commit(&folder, why);
+        bench.run_in(&folder, &["project", "sync"]).ok();
+    };
+    bring(&more, "Say goodbye");
+    let again = json(
+        &bench,
+        &[&["plan", "propose", goal][..], &feature, &run].concat(),
+    );
+    assert_eq!(again["number"], 2, "{again}");
+    let goodbye = again["tasks"][3]["task"].as_str().unwrap();
+    let own = format!(
+        "title: Say goodbye\ndriver: {{command: {{script: \"{driver}\"}}}}\ntasks:\n\
+         - {{key: words, title: Find the words}}\n\
+         - {{key: say, title: Say them, depends_on: [words]}}\n",
+        driver = driver.replace('\\', "\\\\").replace('"', "\\\""),
+    );
+    std::fs::write(bench.path().join("own.yaml"), own).unwrap();
+    let propose = ["plan", "propose", goodbye, "--plan", "own.yaml"];
+    let proposed = bench.run(&propose).ok().out;
+    assert!(proposed.contains("+ words Find the words"), "{proposed}");
+    bench.run(&["plan", "approve", goodbye]).ok();
+    let shown = json(&bench, &["task", "show", goodbye]);
+    assert_eq!(shown["kind"], "composite", "{shown}");
+
+    // Numbers change, and nobody plans what is new.
+    let last = more
+        .replace("T004", "T005")
+        .replace("T003", "T004")
+        .replace(
+            "- [ ] T002",
+            "- [ ] T002 [P] [US1] Greet by hand\n- [ ] T003",
+        );
+    bring(&last, "Greet by hand");
+    std::fs::write(&go, "").unwrap();
+    until("the goal's end", || {
+        (state_of(&bench, goal) == "done").then_some(())
+    });
+    bench.run_in(&folder, &["project", "sync"]).ok();
+    let landed = std::fs::read_to_string(&tasks).unwrap();
+    let expected = last.replace("- [ ]", "- [X]");
+    assert_eq!(landed, expected.replace("- [X] T002", "- [ ] T002"));
+    let looked = json(&bench, &["verify"]);
+    assert_eq!(looked["ok"], true, "{looked}");
+    until("the provenance", || {
+        let fetched = bench.run_in(&folder, &["provenance", "fetch"]);
+        let verify = ["provenance", "verify", "HEAD", "--output", "json"];
+        let verified = bench.run_in(&folder, &verify);
+        let holds = fetched.code == 0 && verified.code == 0;
+        holds.then(|| assert_eq!(verified.json()["proven"], true))
+    });
+}
+
 #[test]
 fn an_input_is_compiled_without_a_lab_and_its_mistakes_are_named() {
     let bench = Bench::new();

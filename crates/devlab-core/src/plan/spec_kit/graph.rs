@@ -5,8 +5,8 @@ use std::ops::{Range, RangeInclusive};
 
 use crate::limits::{DEPENDENCIES_MAX, PLAN_EDGES_MAX};
 
+use super::Problems;
 use super::lines::{PhaseKind, Section, TasksFile, number};
-use super::{Problems, paths};
 
 /// Where a task stands: tasks of one group and phase in different segments are in order, and so are
 /// tasks of different groups.
@@ -231,8 +231,8 @@ impl Graph<'_, '_> {
             return;
         };
         let named = order.iter().zip(0_usize..).flat_map(|(&i, place)| {
-            let files = file.tasks[i].words().flat_map(paths::named);
-            files.map(move |file| (file, place))
+            let files = file.tasks[i].files.iter();
+            files.map(move |file| (*file, place))
         });
         let mut named: Vec<(&str, usize)> = named.collect();
         named.sort_unstable();

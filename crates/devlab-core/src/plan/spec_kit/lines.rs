@@ -2,7 +2,7 @@
 
 use crate::limits::PLAN_PROBLEMS_MAX;
 
-use super::Problems;
+use super::{Problems, paths};
 
 /// Fewest digits of a task's id.
 const ID_DIGITS_MIN: usize = 3;
@@ -49,6 +49,8 @@ pub(super) struct Line<'a> {
     pub text: &'a str,
     /// What stands indented below it, as it is written.
     pub details: Vec<&'a str>,
+    /// Files that its words name, as often as they do.
+    pub files: Vec<&'a str>,
     /// Index of its phase.
     pub phase: usize,
     pub section: Section,
@@ -150,6 +152,9 @@ pub(super) fn parse<'a>(text: &'a str, problems: &mut Problems) -> TasksFile<'a>
     if hidden.is_open() {
         let message = "is begun and never ended: nothing after it is read";
         reader.problems.add(Some(opened), message);
+    }
+    for task in &mut reader.file.tasks {
+        task.files = task.words().flat_map(paths::named).collect();
     }
     reader.file
 }
@@ -278,6 +283,7 @@ impl<'a> Reader<'a, '_> {
             story,
             text,
             details: Vec::new(),
+            files: Vec::new(),
             phase,
             section: self.section,
             line,
@@ -285,13 +291,14 @@ impl<'a> Reader<'a, '_> {
     }
 }
 
-enum Mark {
+/// A mark before a task's words.
+pub(super) enum Mark {
     Parallel,
     Story(u32),
 }
 
 /// The mark that a text begins with, and the rest.
-fn marked(text: &str) -> Option<(Mark, &str)> {
+pub(super) fn marked(text: &str) -> Option<(Mark, &str)> {
     let (mark, rest) = text.trim_start().strip_prefix('[')?.split_once(']')?;
     let mark = match mark {
         "P" => Mark::Parallel,
@@ -313,7 +320,11 @@ fn phase_kind(heading: &str) -> Option<PhaseKind> {
         return None;
     }
     let title = title.trim().to_ascii_lowercase();
-    Some(if title.starts_with("setup") {
+    // A story's own title may have any of the words below.
+    let story = story_number(&title).filter(|_| title.starts_with("user story "));
+    Some(if let Some(number) = story {
+        PhaseKind::Story(number)
+    } else if title.starts_with("setup") {
         PhaseKind::Setup
     } else if title.starts_with("foundation") {
         PhaseKind::Foundational

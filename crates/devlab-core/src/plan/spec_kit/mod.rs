@@ -258,10 +258,10 @@ impl SpecKit {
 /// The files that a task's words name, as the paths that it will touch.
 fn declared(task: &Line<'_>) -> Vec<String> {
     let mut found = Vec::new();
-    let named = task.words().flat_map(paths::named);
-    for file in named.filter(|file| crate::paths::problem(file).is_none()) {
-        if found.len() < PATHS_MAX && found.iter().all(|known| known != file) {
-            found.push(file.to_owned());
+    for file in &task.files {
+        let is_new = found.iter().all(|known| known != file);
+        if found.len() < PATHS_MAX && is_new && crate::paths::problem(file).is_none() {
+            found.push((*file).to_owned());
         }
     }
     found

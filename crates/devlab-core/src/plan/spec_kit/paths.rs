@@ -11,11 +11,17 @@ const ENDING_BYTES_MAX: usize = 10;
 
 /// Files that a text names, each as it is written, without `./` before it.
 pub(super) fn named(text: &str) -> impl Iterator<Item = &str> {
-    let part = |c: char| c.is_alphanumeric() || "._-/[]@+$".contains(c);
+    let part = |c: char| {
+        c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | '[' | ']' | '@' | '+' | '$')
+    };
     text.split(move |c: char| !part(c)).filter_map(file)
 }
 
 fn file(word: &str) -> Option<&str> {
+    // Most words are none.
+    if !word.as_bytes().contains(&b'.') {
+        return None;
+    }
     // Marks such as `[P]` and the end of a sentence are not part of a name.
     let mut word = word.trim_end_matches(['.', '-', '/', '+']);
     while let Some(inner) = word.strip_prefix('[').and_then(|w| w.strip_suffix(']')) {

@@ -9,8 +9,8 @@ use super::lines::Line;
 use super::spec::{self, Spec, Story};
 use super::{SPEC_FILE, TASKS_FILE};
 
-/// Room that is made at first for what is a task's own.
-const TASK_BYTES: usize = 512;
+/// Room that is made at first for the requirements of a task.
+const REQUIREMENTS_BYTES: usize = 128;
 
 /// What all tasks of a feature are told in the same words, made once.
 pub(super) struct Words<'a> {
@@ -66,7 +66,8 @@ impl<'a> Words<'a> {
     pub(super) fn of(&self, task: &Line<'_>) -> String {
         let story = task.story.and_then(|number| self.stories.get(&number));
         let shared = self.end.len() + story.map_or(0, |story| story.text.len());
-        let mut text = String::with_capacity(TASK_BYTES + shared);
+        let own: usize = task.words().map(|line| line.len() + 1).sum();
+        let mut text = String::with_capacity(own + REQUIREMENTS_BYTES + shared);
         for line in task.words() {
             text.push_str(line);
             text.push('\n');

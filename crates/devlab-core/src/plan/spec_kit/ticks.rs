@@ -1,11 +1,24 @@
 //! The boxes of `tasks.md`: what is ticked off, and the file without them.
+//!
+//! An id alone does not say which task a line is: the file may have been numbered anew. So boxes are
+//! set where the words are those of the task too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::lines::{Hidden, boxed};
+use super::lines::{Hidden, boxed, marked};
 
-/// Every line, with the place of the character in its box if it is a task's.
-fn lines(text: &str) -> impl Iterator<Item = (&str, Option<(usize, &str)>)> {
+/// A task's line.
+#[derive(Clone, Copy)]
+struct Found<'a> {
+    /// Where the character in its box stands, in bytes.
+    at: usize,
+    id: &'a str,
+    /// What it says, without id and marks.
+    words: &'a str,
+}
+
+/// Every line, with what it is if it is a task's.
+fn lines(text: &str) -> impl Iterator<Item = (&str, Option<Found<'_>>)> {
     let mut hidden = Hidden::default();
     text.split_inclusive('\n').map(move |line| {
         let found = if hidden.shows(line.trim_end_matches(['\n', '\r'])) {
@@ -13,19 +26,28 @@ fn lines(text: &str) -> impl Iterator<Item = (&str, Option<(usize, &str)>)> {
         } else {
             None
         };
-        let id = found.map(|(_, rest)| rest.split_whitespace().next().unwrap_or(""));
-        (line, id.map(|id| ("- [".len(), id)))
+        (line, found.map(|(_, rest)| task(rest)))
     })
+}
+
+fn task(rest: &str) -> Found<'_> {
+    let rest = rest.trim_end();
+    let (id, mut words) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    while let Some((_, after)) = marked(words) {
+        words = after;
+    }
+    let (at, words) = ("- [".len(), words.trim());
+    Found { at, id, words }
 }
 
 fn is_task(rest: &str) -> bool {
     rest.starts_with('T') && rest[1..].starts_with(|c: char| c.is_ascii_digit())
 }
 
-fn write(text: &str, mark: impl Fn(&str, &str) -> Option<char>) -> String {
+fn write(text: &str, mark: impl Fn(Found<'_>, &str) -> Option<char>) -> String {
     let mut out = String::with_capacity(text.len());
     for (line, task) in lines(text) {
-        let new = task.and_then(|(at, id)| Some((at, mark(id, &line[at..=at])?)));
+        let new = task.and_then(|task| Some((task.at, mark(task, &line[task.at..=task.at])?)));
         match new {
             Some((at, new)) => {
                 out.push_str(&line[..at]);
@@ -45,11 +67,24 @@ pub fn without(text: &str) -> String {
 }
 
 /// `tasks.md` with the boxes of these tasks ticked. Nothing else changes, line ends included.
+///
+/// The ids are those of the given versions of the file. A line is such a task if one of them says the
+/// same under its id, or, after numbers have changed, if it alone says what one task alone says there.
 #[must_use]
-pub fn tick(text: &str, ids: &BTreeSet<&str>) -> String {
-    write(text, |id, now| {
+pub fn tick(text: &str, ids: &BTreeSet<&str>, versions: &[&str]) -> String {
+    let mut said = Words::default();
+    for version in versions {
+        said.add(version);
+    }
+    let here = Words::of(text);
+    write(text, |task, now| {
         let open = now != "x" && now != "X";
-        (open && ids.contains(id)).then_some('X')
+        let is_done = said.has(task.words, task.id) && ids.contains(task.id);
+        let is_moved = || {
+            let was = said.only(task.words)?;
+            here.only(task.words).filter(|_| ids.contains(was))
+        };
+        (open && (is_done || is_moved().is_some())).then_some('X')
     })
 }
 
@@ -57,21 +92,84 @@ pub fn tick(text: &str, ids: &BTreeSet<&str>) -> String {
 /// merged in has them ticked; those of tasks that neither has are empty. Nothing else changes.
 #[must_use]
 pub fn with_boxes_of(text: &str, other: &str, merged: Option<&str>) -> String {
-    let (known, merged) = (boxes(other), merged.map(boxes).unwrap_or_default());
-    let is_ticked = |id: &str| merged.get(id).copied().filter(|now| *now != ' ');
-    write(text, |id, _| {
-        let other = known.get(id).copied().filter(|now| *now != ' ');
-        Some(other.or_else(|| is_ticked(id)).unwrap_or(' '))
+    let here = Words::of(text);
+    let versions: Vec<_> = [Some(other), merged].into_iter().flatten().collect();
+    let versions: Vec<_> = versions
+        .into_iter()
+        .map(|version| (boxes(version), Words::of(version)))
+        .collect();
+    write(text, |task, _| {
+        let ticked = |(boxes, words): &(BTreeMap<&str, Ticked<'_>>, Words<'_>)| {
+            let own = boxes.get(task.id).copied();
+            // It may say something else by now, unless what it said is at another place.
+            let is_it = |own: &Ticked<'_>| own.words == task.words || !here.knows(own.words);
+            let moved = words
+                .only(task.words)
+                .filter(|_| here.only(task.words).is_some());
+            let moved = moved.and_then(|id| boxes.get(id).copied());
+            let found = own.filter(|own| own.words == task.words).or(moved);
+            let found = found.or_else(|| own.filter(is_it));
+            found.map(|ticked| ticked.mark).filter(|mark| *mark != ' ')
+        };
+        Some(versions.iter().find_map(ticked).unwrap_or(' '))
     })
 }
 
-fn boxes(text: &str) -> BTreeMap<&str, char> {
-    lines(text)
-        .filter_map(|(line, task)| {
-            let (at, id) = task?;
-            Some((id, line[at..].chars().next()?))
-        })
-        .collect()
+#[derive(Clone, Copy)]
+struct Ticked<'a> {
+    mark: char,
+    words: &'a str,
+}
+
+fn boxes(text: &str) -> BTreeMap<&str, Ticked<'_>> {
+    let tasks = lines(text).filter_map(|(line, task)| {
+        let Found { at, id, words } = task?;
+        let mark = line[at..].chars().next()?;
+        Some((id, Ticked { mark, words }))
+    });
+    tasks.collect()
+}
+
+/// What tasks say, with the ids of those that say it.
+#[derive(Default)]
+struct Words<'a>(BTreeMap<&'a str, Vec<&'a str>>);
+
+impl<'a> Words<'a> {
+    fn of(text: &'a str) -> Self {
+        let mut words = Self::default();
+        words.add(text);
+        words
+    }
+
+    /// Adds a version of a file: the same task in two of them is one.
+    fn add(&mut self, text: &'a str) {
+        let mut own: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for task in lines(text).filter_map(|(_, task)| task) {
+            own.entry(task.words).or_default().push(task.id);
+        }
+        for (words, ids) in own {
+            let known = self.0.entry(words).or_default();
+            if *known != ids {
+                known.extend(ids);
+            }
+        }
+    }
+
+    fn knows(&self, words: &str) -> bool {
+        self.0.contains_key(words)
+    }
+
+    fn has(&self, words: &str, id: &str) -> bool {
+        self.0.get(words).is_some_and(|ids| ids.contains(&id))
+    }
+
+    /// The task that alone says this.
+    fn only(&self, words: &str) -> Option<&'a str> {
+        match self.0.get(words)?.as_slice() {
+            [id] => Some(id),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -82,15 +180,15 @@ mod tests {
 
     #[test]
     fn only_the_boxes_of_the_given_tasks_change() {
-        let ticked = tick(FILE, &BTreeSet::from(["T001", "T002", "T009"]));
+        let ticked = tick(FILE, &BTreeSet::from(["T001", "T002", "T009"]), &[FILE]);
         let expected = FILE.replacen("- [ ] T001", "- [X] T001", 1);
         assert_eq!(ticked, expected);
-        assert_eq!(tick(&ticked, &BTreeSet::from(["T001"])), ticked);
+        assert_eq!(tick(&ticked, &BTreeSet::from(["T001"]), &[FILE]), ticked);
     }
 
     #[test]
     fn boxes_are_taken_from_another_version() {
-        let ticked = tick(FILE, &BTreeSet::from(["T001", "T003"]));
+        let ticked = tick(FILE, &BTreeSet::from(["T001", "T003"]), &[FILE]);
         assert_eq!(with_boxes_of(&ticked, FILE, None), FILE);
         let more = ticked + "\n- [X] T004 D\n";
         let expected = FILE.to_owned() + "\n- [ ] T004 D\n";
@@ -100,15 +198,61 @@ mod tests {
     #[test]
     fn ticks_of_what_was_merged_stay() {
         let merged = FILE.to_owned() + "\n- [x] T004 D\n- [ ] T005 E\n";
-        let own = tick(&merged, &BTreeSet::from(["T001", "T005"]));
+        let own = tick(&merged, &BTreeSet::from(["T001", "T005"]), &[&merged]);
         assert_eq!(with_boxes_of(&own, FILE, Some(&merged)), merged);
     }
 
     #[test]
     fn boxes_are_no_part_of_the_input() {
-        let all = tick(FILE, &BTreeSet::from(["T001", "T003"]));
+        let all = tick(FILE, &BTreeSet::from(["T001", "T003"]), &[FILE]);
         assert_ne!(all, FILE);
         assert_eq!(without(&all), without(FILE));
         assert_ne!(without(&all.replace("T003 C", "T003 D")), without(FILE));
+    }
+
+    const PLANNED: &str = "- [ ] T001 a\n- [ ] T002 [P] b\n- [ ] T003 c\n";
+    const NUMBERED_ANEW: &str = "- [ ] T001 a\n- [ ] T002 new\n- [ ] T003 b\n- [ ] T004 c\n";
+
+    #[test]
+    fn a_number_that_another_task_has_by_now_is_not_ticked() {
+        let done = BTreeSet::from(["T001", "T002", "T003"]);
+        let expected = "- [X] T001 a\n- [ ] T002 new\n- [X] T003 b\n- [X] T004 c\n";
+        assert_eq!(tick(NUMBERED_ANEW, &done, &[PLANNED]), expected);
+        // T003 is not done: what is called so by now is T002, which is.
+        let done = BTreeSet::from(["T002"]);
+        let expected = "- [ ] T001 a\n- [ ] T002 new\n- [X] T003 b\n- [ ] T004 c\n";
+        assert_eq!(tick(NUMBERED_ANEW, &done, &[PLANNED]), expected);
+    }
+
+    #[test]
+    fn of_two_tasks_that_say_the_same_each_is_ticked_by_its_number_only() {
+        let planned = "- [ ] T001 test\n- [ ] T002 build\n- [ ] T003 test\n";
+        let done = BTreeSet::from(["T001"]);
+        let fewer = "- [ ] T001 build\n- [ ] T002 test\n";
+        assert_eq!(tick(fewer, &done, &[planned]), fewer);
+        let expected = planned.replacen("[ ]", "[X]", 1);
+        assert_eq!(tick(planned, &done, &[planned]), expected);
+    }
+
+    #[test]
+    fn marks_may_change_and_a_version_more_is_known() {
+        let done = BTreeSet::from(["T002", "T004"]);
+        let marked = "- [ ] T002 [US1] b\n- [ ] T004 d\n";
+        let later = "- [ ] T004 d\n";
+        let expected = "- [X] T002 [US1] b\n- [ ] T004 d\n";
+        assert_eq!(tick(marked, &done, &[PLANNED]), expected);
+        let expected = "- [X] T002 [US1] b\n- [X] T004 d\n";
+        assert_eq!(tick(marked, &done, &[PLANNED, later]), expected);
+    }
+
+    #[test]
+    fn boxes_go_with_what_a_task_says() {
+        let had = PLANNED.replace("[ ] T002", "[X] T002");
+        let expected = NUMBERED_ANEW.replace("[ ] T003", "[X] T003");
+        assert_eq!(with_boxes_of(NUMBERED_ANEW, &had, None), expected);
+        // Other words of the same task keep the box.
+        let reworded = PLANNED.replace("b\n", "b, as in x.rs\n");
+        let expected = reworded.replace("[ ] T002", "[X] T002");
+        assert_eq!(with_boxes_of(&reworded, &had, None), expected);
     }
 }

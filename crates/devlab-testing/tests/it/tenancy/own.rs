@@ -36,9 +36,8 @@ pub(crate) async fn request(
             let name = format!("new-{n}");
             new(path.to_owned()).json(&json!({"org": a.org, "name": name}))
         }
-        "project.get" | "project.settings" | "project.tree" | "policy.project" => {
-            new(at(&a.project))
-        }
+        "project.get" | "project.settings" | "project.train" | "project.tree"
+        | "policy.project" => new(at(&a.project)),
         "project.blob" => new(format!("{}?path=README.md", at(&a.project))),
         "project.update" => new(at(&a.project)).json(&json!({"upstream": "elsewhere"})),
         // Where it is already: there is one server.
