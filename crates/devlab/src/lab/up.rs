@@ -109,7 +109,8 @@ async fn ends(server: &Server, stop: &Stop) -> bool {
 
 fn ended(by_itself: bool, stop: &Stop) -> anyhow::Result<()> {
     if by_itself {
-        let words = "stopped: another process runs as this server; its log says more";
+        let words = "stopped: another process runs as this server, or its lab was replaced; its log \
+                     says more";
         return Err(Failure::new(Exit::Failed, words));
     }
     stop.ended("stopped")
