@@ -90,23 +90,19 @@ async fn finds_its_own(store: &Arc<dyn Store>, blobs: &BlobStore) -> Result<bool
     Ok(true)
 }
 
-/// Makes sure that a lab may be restored into a place: it is its own already, or becomes so, or will
-/// be taken over in the end, as a person has said. Nothing is taken from the other lab here: the
-/// restore may fail.
+/// Makes sure that a lab may be restored into a place: it is nobody's and empty, or will be taken over
+/// in the end, as a person has said. Nothing is changed here: the restore may fail.
 ///
 /// # Errors
 /// [`Refusal::Conflict`] that says what to do; the place of blobs.
-pub async fn offer(blobs: &BlobStore, lab: &str, take_over: bool) -> Result<()> {
-    let owner = match blobs.owner().await? {
-        Some(owner) => owner,
-        None if take_over => return Ok(()),
-        None if blobs.is_empty().await? => blobs.claim(lab).await?,
-        None => return Err(of_unknown(blobs).into()),
+pub async fn offer(blobs: &BlobStore, take_over: bool) -> Result<()> {
+    let refused = match blobs.owner().await? {
+        _ if take_over => return Ok(()),
+        Some(_) => of_another(blobs),
+        None if blobs.is_empty().await? => return Ok(()),
+        None => of_unknown(blobs),
     };
-    if owner != lab && !take_over {
-        return Err(of_another(blobs).into());
-    }
-    Ok(())
+    Err(refused.into())
 }
 
 const OWN: &str = "give DEVLAB_BLOBS a prefix, a bucket or a folder of this lab's own";

@@ -76,7 +76,7 @@ async fn a_place_with_the_bytes_of_somebody_unknown_is_not_claimed() {
     let theirs = loose(&blobs, &place, "theirs", DAY * 9).await;
     let lab = open_lab_at(dir.path(), &place).await;
     refused(&lab, "does not know").await;
-    let offered = offer_place(&blobs, "restored", false).await.unwrap_err();
+    let offered = offer_place(&blobs, false).await.unwrap_err();
     assert!(offered.to_string().contains("--take-blobs"), "{offered}");
     assert!(has(&lab, &theirs).await);
     assert_eq!(blobs.owner().await.unwrap(), None);
@@ -111,13 +111,13 @@ async fn a_place_without_a_mark_is_claimed_by_the_lab_that_names_what_it_has() {
     assert_eq!(blobs.owner().await.unwrap().as_ref(), Some(&own));
 
     // A restored lab takes it only if a person says so, and only when it is complete.
-    let refused_so_far = offer_place(blobs, "restored", false).await.unwrap_err();
+    let refused_so_far = offer_place(blobs, false).await.unwrap_err();
     let said = refused_so_far.to_string();
     assert!(
         said.contains("another lab") && said.contains("--take-blobs"),
         "{said}"
     );
-    offer_place(blobs, "restored", true).await.unwrap();
+    offer_place(blobs, true).await.unwrap();
     assert_eq!(blobs.owner().await.unwrap(), Some(own));
     blobs.take_over("restored").await.unwrap();
     // The lab that had it removes nothing any more, though it runs.
@@ -125,7 +125,6 @@ async fn a_place_without_a_mark_is_claimed_by_the_lab_that_names_what_it_has() {
     let theirs = loose(blobs, &place, "theirs", DAY * 2).await;
     refused_to_collect(&bench.lab).await;
     assert!(has(&bench.lab, &theirs).await && has(&bench.lab, &kept).await);
-    offer_place(blobs, "restored", false).await.unwrap();
 }
 
 async fn refused_to_collect(lab: &Lab) {

@@ -5,6 +5,7 @@
 pub(crate) mod backup;
 pub(crate) mod migrate;
 pub(crate) mod org;
+mod placing;
 pub(crate) mod restore;
 pub(crate) mod verify;
 

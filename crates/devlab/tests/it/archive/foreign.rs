@@ -60,3 +60,41 @@ fn a_wrong_or_missing_database_costs_no_repository() {
     bench.run(&["down"]).ok();
     verified(&bench);
 }
+
+#[test]
+fn a_restored_lab_is_another_one_than_was_in_its_folder_before() {
+    let (bench, _) = lab();
+    let archive = backup(&bench, "lab.tar");
+    let restore = ["restore", archive.to_str().unwrap(), "--replace"];
+    let postgres = Postgres::start(&[]);
+    let (one, other) = (postgres.create("one"), postgres.create("other"));
+    let server = Bench::new();
+    let own = || std::fs::read_to_string(server.home().join("lab-id")).unwrap();
+    let mut ids = std::collections::BTreeSet::new();
+
+    // From a laptop to the server, and from there into PostgreSQL, whose variable is forgotten later.
+    server.run(&restore).ok();
+    ids.insert(own());
+    run(&server, &one, &restore).ok();
+    ids.insert(own());
+    assert!(
+        !server.home().join("db").exists(),
+        "yesterday's lab is gone"
+    );
+    let said = refused(&server, None);
+    assert!(said.contains("DATABASE_URL"), "{said}");
+    drop(Foreground::start(&server, Some(&one)));
+
+    // The lab in the first database may go on, with other servers.
+    run(&server, &other, &restore).ok();
+    ids.insert(own());
+    let said = refused(&server, Some(&one));
+    assert!(said.contains("DATABASE_URL"), "{said}");
+    // And back, with the variable still set.
+    server.run(&restore).ok();
+    ids.insert(own());
+    let said = refused(&server, Some(&other));
+    assert!(said.contains("DATABASE_URL"), "{said}");
+    assert_eq!(ids.len(), 4, "{ids:?}");
+    verified(&server);
+}
