@@ -219,6 +219,12 @@ impl Home {
         }
     }
 
+    /// Id of the lab that this folder belongs to, as far as it is noted.
+    pub(crate) fn lab_id(&self) -> Option<String> {
+        let text = fs::read_to_string(self.0.join("lab-id")).ok()?;
+        Some(text.trim().to_owned())
+    }
+
     fn server_path(&self) -> PathBuf {
         self.run().join("server.json")
     }

@@ -23,9 +23,8 @@ use crate::{folder, place};
 /// end at `lease_until`. One import at a time: the caller sees to that.
 ///
 /// # Errors
-/// [`Refusal::Conflict`] if the org or its name is here already, or the place of blobs is another
-/// lab's; the archive is damaged, or that of
-/// a whole lab.
+/// [`Refusal::Conflict`] if the org or its name is here already; [`Refusal::WrongBlobs`]; the
+/// archive is damaged, or that of a whole lab.
 pub async fn import_org(
     estate: &Estate,
     archive: &Archive,

@@ -160,6 +160,11 @@ pub(crate) async fn stop_all(server: Server, runtime: &LocalRuntime, stop: &Stop
 }
 
 fn announce(context: &Context, server: &Server, agents: usize) -> anyhow::Result<()> {
+    if let Some(trouble) = &server.blobs_trouble {
+        show::note(&format!(
+            "no log is sealed and no artifact kept until this is mended: {trouble}"
+        ));
+    }
     if context.output == Output::Json {
         return show::json(&serde_json::json!({
             "url": server.url,

@@ -154,3 +154,38 @@ fn a_restore_that_does_not_end_leaves_an_empty_place_to_nobody() {
     bench.run(&restore).ok();
     is_of(&bench, &place);
 }
+
+#[test]
+fn a_lab_at_the_place_of_another_one_says_so_and_loses_no_time() {
+    let shared = tempfile::tempdir().unwrap();
+    let place = shared.path().join("blobs");
+    let first = lab(&place);
+    let folder = checkout(&first);
+    first.up(1);
+    work(&first, &folder, "one");
+    until("a sealed log", || (!blobs(&place).is_empty()).then_some(()));
+    first.run(&["down"]).ok();
+    let kept = blobs(&place);
+
+    let other = lab(&place);
+    let up = other.run(&["up", "--detach", "--agents", "1"]).ok();
+    assert!(up.err.contains("the bytes of another lab"), "{up:#?}");
+    let doctor = other.run(&["doctor"]);
+    let said = format!("{}{}", doctor.out, doctor.err);
+    assert!(doctor.code != 0 && said.contains("another lab"), "{said}");
+    // What its tasks want kept is not, and nobody waits for that.
+    let folder = other.checkout("tool");
+    let run = ["run", "Report", "--artifact", "*.txt", "--output", "json"];
+    let script = "for name in a b c; do echo $name >$name.txt; done";
+    let run = [&run[..], &["--", "sh", "-c", script]].concat();
+    let done = other.run_in(&folder, &run).ok().json();
+    let goal = done["task"]["id"].as_str().unwrap();
+    let log = other
+        .run(&["task", "logs", goal, "--attempt", "1"])
+        .ok()
+        .out;
+    assert!(log.contains("not kept: a.txt and 2 more"), "{log}");
+    assert_eq!(log.matches("not kept").count(), 1, "{log}");
+    other.run(&["artifact", "get", goal]).fails_with(5);
+    assert_eq!(blobs(&place), kept);
+}
