@@ -53,6 +53,29 @@ fn a_wrong_or_missing_database_costs_no_repository() {
     drop(Foreground::start(&third, Some(&one)));
     assert_eq!(own(&third), own(&first), "it has no repositories");
 
+    // Nor is a lab that is stopped looked at, copied or added to with another one's database.
+    let org = second.path().join("org");
+    run(
+        &second,
+        &other,
+        &["org", "export", "default", org.to_str().unwrap()],
+    )
+    .ok();
+    for args in [
+        &["verify"][..],
+        &["backup", "x.tar"],
+        &["org", "export", "default", "x"],
+        &["org", "import", org.to_str().unwrap(), "--as", "theirs"],
+    ] {
+        let said = run(&first, &other, args).fails_with(1).err;
+        assert!(
+            said.contains("do not belong to the lab in"),
+            "{args:?}: {said}"
+        );
+    }
+    assert!(!first.path().join("x.tar").exists());
+    run(&first, &one, &["verify"]).ok();
+
     // A folder that was replaced itself is that of the lab that is there now.
     bench.run(&["restore", archive, "--replace"]).ok();
     assert_eq!(bench.git(&repo, &["rev-parse", "main"]), head);
