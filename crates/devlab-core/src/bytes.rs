@@ -135,8 +135,9 @@ pub trait ReadBytes {
     fn artifacts_of_task(&mut self, task: TaskId) -> Result<Vec<Artifact>>;
     /// Whether a log or an artifact names a blob.
     fn names_blob(&mut self, blob: &Sha256Hex) -> Result<bool>;
-    /// A blob that a log or an artifact names, if there is one: always the same while it is named.
-    fn a_named_blob(&mut self) -> Result<Option<Sha256Hex>>;
+    /// The first blobs that logs name, then those that artifacts name, at most `limit`: always the
+    /// same while they are named.
+    fn named_blobs(&mut self, limit: u32) -> Result<Vec<Sha256Hex>>;
     /// What is being done with a blob.
     fn blob_mark(&mut self, blob: &Sha256Hex) -> Result<Option<BlobMark>>;
     /// Blobs whose removal may end at or before `now`, earliest first.

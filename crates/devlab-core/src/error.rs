@@ -87,6 +87,10 @@ pub enum Refusal {
         /// Where the next byte belongs.
         expected: u64,
     },
+    /// The place of blobs is not this lab's, or does not have its blobs; the text says what to do.
+    /// Nothing changes that until a person has acted.
+    #[error("{0}")]
+    WrongBlobs(String),
     /// Something else stands in the way; the text says what to do.
     #[error("{0}")]
     Conflict(String),
@@ -143,6 +147,7 @@ impl Refusal {
             Self::IdempotencyMismatch => "idempotency_mismatch",
             Self::NotPushed(_) => "not_pushed",
             Self::LogGap { .. } => "log_gap",
+            Self::WrongBlobs(_) => "wrong_blobs",
             Self::Conflict(_) => "conflict",
             Self::Forbidden => "forbidden",
             Self::NotHome => "not_home",

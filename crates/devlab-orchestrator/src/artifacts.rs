@@ -39,7 +39,7 @@ impl Lab {
     ///
     /// # Errors
     /// [`Refusal::StaleAttempt`], [`Refusal::TaskCancelled`]; [`Refusal::Limit`];
-    /// [`Refusal::Invalid`] for a path that is none; the place of blobs.
+    /// [`Refusal::Invalid`] for a path that is none; [`Refusal::WrongBlobs`]; the place of blobs.
     pub async fn put_artifact<S>(
         &self,
         who: &Principal,
@@ -68,6 +68,9 @@ impl Lab {
         self.fault("artifact.before_put")?;
         let blob = self.blobs().put(&new.sha256, source).await?;
         self.fault("artifact.after_put")?;
+        // The agent forgets the file once this is answered: no other lab may have taken the place over
+        // since.
+        self.ask_place().await?;
         if blob.len != new.len {
             let problem = format!("is {}, but these bytes are {}", new.len, blob.len);
             return Err(Refusal::invalid("size", problem).into());

@@ -4,7 +4,8 @@
 //! servers. Without it a server that starts on another store than before (`DATABASE_URL` is wrong,
 //! or missing) would take the lab in there for the one whose repositories it has.
 //!
-//! *Invariant:* no lab is opened on the repositories of another one.
+//! *Invariant:* no lab is opened on the repositories of another one, whether it is to run or is looked
+//! at, copied or added to while it is stopped.
 
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -33,10 +34,22 @@ pub(crate) struct Whole {
 /// # Errors
 /// [`Refusal::Conflict`] for the folder of another lab; the file cannot be read or written; storage.
 pub(crate) async fn take(store: &Arc<dyn Store>, repos: &Path) -> Result<()> {
+    match check(store, repos).await? {
+        true => Ok(()),
+        false => name(store, repos).await,
+    }
+}
+
+/// Makes sure that the folder of these repositories may be used with a store, and changes nothing.
+/// Returns whether it is noted that they belong together.
+///
+/// # Errors
+/// [`Refusal::Conflict`] for the folder of another lab; the file cannot be read; storage.
+pub async fn check(store: &Arc<dyn Store>, repos: &Path) -> Result<bool> {
     let kept = read(&file(repos))?;
     let stored = store.read(|view| view.setting(LAB_ID)).await?;
     if kept.is_some() && kept == stored {
-        return Ok(());
+        return Ok(true);
     }
     let there = whole(repos)?;
     let is_own = match &kept {
@@ -47,7 +60,7 @@ pub(crate) async fn take(store: &Arc<dyn Store>, repos: &Path) -> Result<()> {
     if !is_own {
         return Err(foreign(store, repos, kept.is_some()).await);
     }
-    name(store, repos).await
+    Ok(false)
 }
 
 /// Gives a store's lab an id, if it has none, and notes it beside the repositories.

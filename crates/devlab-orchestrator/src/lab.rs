@@ -121,6 +121,8 @@ pub struct Lab {
     /// When the place last said that it is this lab's, on the monotonic clock in milliseconds; below
     /// zero before it has.
     pub(crate) place_said_at: AtomicI64,
+    /// Why the place is not this lab's, as it was last asked.
+    pub(crate) place_refused: Mutex<Option<String>>,
     pub(crate) wakes: Arc<Wakes>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) git: Git,
@@ -183,6 +185,7 @@ impl Lab {
             id,
             place_has_ours: AtomicBool::new(false),
             place_said_at: AtomicI64::new(-1),
+            place_refused: Mutex::default(),
             wakes: parts.wakes,
             clock: parts.clock,
             git: parts.git,

@@ -189,6 +189,7 @@ impl From<Refusal> for ApiError {
             | Refusal::Outdated(_)
             | Refusal::IdempotencyMismatch
             | Refusal::NotPushed(_)
+            | Refusal::WrongBlobs(_)
             | Refusal::Conflict(_)
             | Refusal::Forbidden => {}
         }

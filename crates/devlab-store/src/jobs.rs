@@ -1,6 +1,7 @@
 //! A bounded queue between callers and a thread.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use devlab_core::StorageError;
@@ -13,6 +14,8 @@ pub(crate) struct Jobs<J> {
     state: Mutex<State<J>>,
     filled: Condvar,
     max: usize,
+    /// Jobs that the thread has taken and has not begun.
+    held: AtomicUsize,
     /// What its thread has done with them.
     pub(crate) tally: Tally,
 }
@@ -31,6 +34,7 @@ impl<J> Jobs<J> {
             }),
             filled: Condvar::new(),
             max,
+            held: AtomicUsize::default(),
             tally: Tally::default(),
         }
     }
@@ -49,7 +53,7 @@ impl<J> Jobs<J> {
         if state.closed {
             return Err(closed());
         }
-        if state.waiting.len() >= self.max {
+        if state.waiting.len() + self.held.load(Ordering::Relaxed) >= self.max {
             return Err(StorageError::new(
                 StorageErrorKind::Busy,
                 format!("{} units of work wait already; try again later", self.max),
@@ -85,9 +89,14 @@ impl<J> Jobs<J> {
         self.filled.notify_all();
     }
 
+    /// The thread says how many jobs it has taken and not begun: they wait as the others do.
+    pub(crate) fn hold(&self, count: usize) {
+        self.held.store(count, Ordering::Relaxed);
+    }
+
     /// Jobs that wait.
     pub(crate) fn len(&self) -> usize {
-        self.lock().waiting.len()
+        self.lock().waiting.len() + self.held.load(Ordering::Relaxed)
     }
 }
 
@@ -114,10 +123,25 @@ mod tests {
         assert_eq!(jobs.push(3).unwrap_err().kind, StorageErrorKind::Busy);
         jobs.close();
         assert_eq!(jobs.push(3).unwrap_err().kind, StorageErrorKind::Closed);
+        assert_eq!(jobs.len(), 2);
         let mut into = VecDeque::new();
         assert!(jobs.wait(&mut into, 1));
         assert_eq!(jobs.take(&mut into, 9), 1);
         assert_eq!(into, [1, 2]);
         assert!(!jobs.wait(&mut into, 1));
+    }
+
+    #[test]
+    fn what_the_thread_holds_back_waits_too() {
+        let jobs = Jobs::new(2);
+        jobs.push(1).unwrap();
+        let mut into = VecDeque::new();
+        assert!(jobs.wait(&mut into, 1));
+        jobs.hold(into.len());
+        jobs.push(2).unwrap();
+        assert_eq!(jobs.len(), 2);
+        assert_eq!(jobs.push(3).unwrap_err().kind, StorageErrorKind::Busy);
+        jobs.hold(0);
+        jobs.push(3).unwrap();
     }
 }

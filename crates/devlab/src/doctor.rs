@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use devlab_core::state::StateName;
-use devlab_store::blobs::{BlobPlace, BlobStore};
+use devlab_store::blobs::{BlobError, BlobPlace, BlobStore};
 use devlab_store::sqlite::{SqliteOptions, SqliteStore};
 use serde::Serialize;
 
@@ -74,7 +74,7 @@ pub(crate) async fn run(context: &Context) -> anyhow::Result<()> {
     findings.push(folder(&home));
     findings.push(space(home.path()));
     findings.push(store(context, &home, server.as_ref()).await);
-    findings.push(blobs(context).await);
+    findings.push(blobs(context, &home).await);
     findings.push(port(context, server.as_ref()).await);
     findings.extend(lab(context).await);
     print(context, &findings)?;
@@ -234,8 +234,8 @@ async fn store(context: &Context, home: &Home, server: Option<&ServerFile>) -> F
     }
 }
 
-/// Writes, reads and removes something where logs and artifacts go.
-async fn blobs(context: &Context) -> Finding {
+/// Writes, reads and removes something where logs and artifacts go, and looks whose place it is.
+async fn blobs(context: &Context, home: &Home) -> Finding {
     let bad = |found: String, fix: &str| not_good("blobs", Health::Bad, found, fix);
     let place = match context.settings.blobs() {
         Ok(place) => place,
@@ -253,12 +253,22 @@ async fn blobs(context: &Context) -> Finding {
             ),
         };
     }
-    let tried = match BlobStore::open(&place) {
-        Ok(blobs) => blobs.probe().await.map(|()| blobs.place().to_owned()),
-        Err(error) => Err(error),
+    let tried = async {
+        let blobs = BlobStore::open(&place)?;
+        blobs.probe().await?;
+        let owner = blobs.owner().await?;
+        Ok::<_, BlobError>(match owner.zip(home.lab_id()) {
+            Some((owner, own)) if owner != own => Some(blobs.owner_name()),
+            Some(_) | None => None,
+        })
     };
-    match tried {
-        Ok(place) => good("blobs", format!("{place} takes and gives bytes")),
+    let named = place.describe();
+    match tried.await {
+        Ok(None) => good("blobs", format!("{named} takes and gives bytes")),
+        Ok(Some(mark)) => bad(
+            format!("{named} is another lab's, by the object {mark}"),
+            "set DEVLAB_BLOBS to a prefix, a bucket or a folder of this lab's own",
+        ),
         Err(error) => bad(error.to_string(), "the text says what to do"),
     }
 }

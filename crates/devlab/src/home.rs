@@ -38,20 +38,31 @@ pub(crate) struct ServerFile {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Restoring {
     pub(crate) archive: String,
-    /// Id of the lab that is made.
+    /// Id of the lab that is made, which no other one has or has had.
+    pub(crate) lab: String,
+    /// Ids of the labs that are removed for it: those in the database and in the folder.
     #[serde(default)]
-    pub(crate) lab: Option<String>,
-    /// Id of the lab in the database that it takes the place of.
-    #[serde(default)]
-    pub(crate) replaces: Option<String>,
+    pub(crate) replaces: Vec<String>,
     /// The database that is restored into; `None` for the embedded one.
     #[serde(default)]
     pub(crate) store: Option<String>,
+    /// The place of blobs; `None` for the folder's own.
+    #[serde(default)]
+    pub(crate) blobs: Option<String>,
+    /// That place was nobody's and had no blob: what is there without an owner is what was restored.
+    #[serde(default)]
+    pub(crate) began_empty: bool,
+    /// That place becomes the new lab's in the end, whoever has it.
+    #[serde(default)]
+    pub(crate) take: bool,
     /// The archive's records may be in that database, in place of what was there before.
     #[serde(default)]
     pub(crate) records: bool,
     /// Everything is made; it only has to be put into place.
     pub(crate) complete: bool,
+    /// The place of blobs is the new lab's.
+    #[serde(default)]
+    pub(crate) taken: bool,
 }
 
 impl Restoring {
@@ -206,6 +217,12 @@ impl Home {
             }
             Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
         }
+    }
+
+    /// Id of the lab that this folder belongs to, as far as it is noted.
+    pub(crate) fn lab_id(&self) -> Option<String> {
+        let text = fs::read_to_string(self.0.join("lab-id")).ok()?;
+        Some(text.trim().to_owned())
     }
 
     fn server_path(&self) -> PathBuf {

@@ -19,7 +19,7 @@ use rustix::fs::OFlags;
 
 use super::pause::Pause;
 use super::points;
-use super::shared::{is_gone, words};
+use super::shared::{is_gone, is_wrong_blobs, words};
 use super::signal::Cause;
 use super::work::{Stop, Work};
 use crate::journal::Entry;
@@ -44,6 +44,16 @@ struct Found {
     left: Vec<String>,
 }
 
+/// What became of a file.
+enum Sent {
+    /// The server has it.
+    Kept,
+    /// It is left out.
+    Left,
+    /// The server takes none, for this reason.
+    Never(String),
+}
+
 impl Work {
     /// Sends what the task wants kept, unless the journal says that it was.
     pub(super) async fn keep_artifacts(&self) -> Result<(), Stop> {
@@ -56,27 +66,32 @@ impl Work {
         for why in &found.left {
             self.say(&format!("not kept: {why}"));
         }
-        for (path, len) in &found.files {
+        for (at, (path, len)) in found.files.iter().enumerate() {
             if self.facts(|facts| facts.artifacts.contains(path)) {
                 continue;
             }
-            if self.send_artifact(path, *len).await? {
-                self.record(Entry::Artifact(path.clone())).await?;
+            match self.send_artifact(path, *len).await? {
+                Sent::Kept => self.record(Entry::Artifact(path.clone())).await?,
+                Sent::Left => {}
+                Sent::Never(why) => {
+                    self.say(&format!("not kept: {}: {why}", rest(&found.files[at..])));
+                    break;
+                }
             }
             self.reach(points::DURING_ARTIFACTS).await?;
         }
         self.record(Entry::Kept).await
     }
 
-    /// Sends one file. `false` if it is left out.
-    async fn send_artifact(&self, path: &str, len: u64) -> Result<bool, Stop> {
+    /// Sends one file.
+    async fn send_artifact(&self, path: &str, len: u64) -> Result<Sent, Stop> {
         let file = self.paths.tree().join(path);
         let opened = file.clone();
         let sha256 = match self.files(move || Ok(hash(&opened, len))).await? {
             Ok(sha256) => sha256,
             Err(error) => {
                 self.say(&format!("not kept: {path}: {error}"));
-                return Ok(false);
+                return Ok(Sent::Left);
             }
         };
         let upload = ArtifactUpload {
@@ -93,17 +108,29 @@ impl Work {
             let sent = self.shared.client.put_artifact(&upload, open);
             let Err(error) = self.unless_stopped(sent).await? else {
                 self.say(&format!("kept {path} ({len} bytes)"));
-                return Ok(true);
+                return Ok(Sent::Kept);
             };
             if is_gone(&error) {
                 return Err(Stop::Raised(self.signal.cause().unwrap_or(Cause::Gone)));
             }
+            if is_wrong_blobs(&error) {
+                return Ok(Sent::Never(words(&error)));
+            }
             if began.elapsed() > patience(&error) {
                 self.say(&format!("not kept: {path}: {}", words(&error)));
-                return Ok(false);
+                return Ok(Sent::Left);
             }
             self.unless_stopped(pause.wait(error.retry_after())).await?;
         }
+    }
+}
+
+/// The files that are not sent any more.
+fn rest(files: &[(String, u64)]) -> String {
+    match files {
+        [(path, _)] => path.clone(),
+        [(path, _), others @ ..] => format!("{path} and {} more", others.len()),
+        [] => String::new(),
     }
 }
 

@@ -92,6 +92,11 @@ pub(super) fn is_not_pushed(error: &ClientError) -> bool {
     error.code() == Some("not_pushed")
 }
 
+/// Whether the server says that it may put no bytes where it was told to.
+pub(super) fn is_wrong_blobs(error: &ClientError) -> bool {
+    error.code() == Some("wrong_blobs")
+}
+
 /// Where an address and a path below it meet.
 pub(super) fn join_url(base: &str, path: &str) -> String {
     format!(

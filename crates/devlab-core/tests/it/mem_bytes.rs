@@ -1,5 +1,7 @@
 //! The transaction in memory: logs, artifacts and blobs.
 
+use std::collections::BTreeSet;
+
 use devlab_core::bytes::{Artifact, BlobMark, KeptLog, ReadBytes, WriteBytes};
 use devlab_core::check::Sha256Hex;
 use devlab_core::state::StateName;
@@ -38,10 +40,12 @@ impl ReadBytes for MemTx {
         let logs = self.kept_logs.values().any(|log| log.blob.as_ref() == blob);
         Ok(logs || self.artifacts.values().any(|a| a.blob.as_ref() == blob))
     }
-    fn a_named_blob(&mut self) -> Result<Option<Sha256Hex>> {
+    fn named_blobs(&mut self, limit: u32) -> Result<Vec<Sha256Hex>> {
         let logs = self.kept_logs.values().filter_map(|log| log.blob.clone());
         let artifacts = self.artifacts.values().filter_map(|a| a.blob.clone());
-        Ok(logs.min().or_else(|| artifacts.min()))
+        let (logs, artifacts) = (BTreeSet::from_iter(logs), BTreeSet::from_iter(artifacts));
+        let limit = usize::try_from(limit).unwrap();
+        Ok(logs.into_iter().chain(artifacts).take(limit).collect())
     }
     fn blob_mark(&mut self, blob: &Sha256Hex) -> Result<Option<BlobMark>> {
         Ok(self.blob_marks.get(blob).copied())

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use devlab_core::limits::{SERVER_BEAT, SERVER_FORGOTTEN_AFTER, SERVER_TERM};
+use devlab_core::rules::lab_id;
 use devlab_core::rules::servers::{self, Held};
 use devlab_core::server::{Server, ServerRole, ServerRoles};
 use devlab_core::tx::{Read, Tx};
@@ -131,6 +132,22 @@ fn a_server_that_was_forgotten_comes_back_as_itself() {
         "{error}"
     );
     assert_eq!(tx.servers[&id(2)].run, again);
+}
+
+#[test]
+fn a_lab_that_was_replaced_is_not_the_one_that_a_server_knows() {
+    let mut tx = MemTx::default();
+    let own = lab_id::lab_id(&mut tx).unwrap();
+    lab_id::is_still(&mut tx, &own).unwrap();
+    let is_refused = |tx: &mut MemTx| {
+        let outcome = lab_id::is_still(tx, &own);
+        matches!(outcome, Err(Error::Refused(Refusal::Conflict(_))))
+    };
+    // Its records are in, and it has no id yet; then it has one.
+    tx.settings.clear();
+    assert!(is_refused(&mut tx));
+    tx.put_setting(lab_id::LAB_ID, "another").unwrap();
+    assert!(is_refused(&mut tx));
 }
 
 #[test]

@@ -23,9 +23,8 @@ use crate::{folder, place};
 /// end at `lease_until`. One import at a time: the caller sees to that.
 ///
 /// # Errors
-/// [`Refusal::Conflict`] if the org or its name is here already, or the place of blobs is another
-/// lab's; the archive is damaged, or that of
-/// a whole lab.
+/// [`Refusal::Conflict`] if the org or its name is here already, or the folder is another lab's;
+/// [`Refusal::WrongBlobs`]; the archive is damaged, or that of a whole lab.
 pub async fn import_org(
     estate: &Estate,
     archive: &Archive,
@@ -45,6 +44,8 @@ pub async fn import_org(
         ))
         .into());
     }
+    // A lab that is stopped may have an empty folder that was another one's.
+    folder::take(&estate.store, &estate.repos).await?;
     let lab = folder::id_of(&estate.store).await?;
     place::ask(&estate.store, &estate.blobs, &lab, false).await?;
     checked(archive).await?;

@@ -43,6 +43,7 @@ use devlab_store::{Store, StoreExt};
 use tempfile::TempDir;
 
 use crate::error::Error;
+pub use crate::folder::check as check_folder;
 use crate::lab::Lab;
 pub use crate::place::offer as offer_place;
 

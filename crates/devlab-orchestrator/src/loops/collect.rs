@@ -47,7 +47,7 @@ impl Lab {
     /// put a day ago or earlier. Returns how many.
     ///
     /// # Errors
-    /// [`devlab_core::Refusal::Conflict`] if the place is another lab's; those of the store and the
+    /// [`devlab_core::Refusal::WrongBlobs`] if the place is another lab's; those of the store and the
     /// place.
     pub async fn collect_blobs(&self) -> Result<u64> {
         Box::pin(collect(self, true)).await

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use devlab_core::Refusal;
 use devlab_core::limits::SERVER_BEAT;
-use devlab_core::rules::servers;
+use devlab_core::rules::{lab_id, servers};
 use devlab_core::server::ServerRole;
 use devlab_store::StoreExt;
 use tokio::sync::Notify;
@@ -20,7 +20,7 @@ pub(super) async fn run(lab: Arc<Lab>) {
     loop {
         let outcome = beat(&lab).await;
         if let Err(Error::Refused(why @ Refusal::Conflict(_))) = &outcome {
-            tracing::error!(%why, "this server stops: it is not the one that it was");
+            tracing::error!(%why, "this server stops: it, or its lab, is not the one that it was");
             lab.stop.cancel();
             return;
         }
@@ -40,6 +40,7 @@ pub(super) async fn run(lab: Arc<Lab>) {
 
 pub(crate) async fn beat(lab: &Lab) -> Result<u64> {
     let (this, run) = (lab.config.server.clone(), lab.place.run);
+    let own = lab.id.clone();
     let wanted: &[&'static str] = match lab.has_role(ServerRole::Loops) {
         true => &ONE_PLACE,
         false => &[],
@@ -47,7 +48,8 @@ pub(crate) async fn beat(lab: &Lab) -> Result<u64> {
     // The term counts from before the question: the answer may take its time.
     let asked = Instant::now();
     let done = lab.store().write(move |tx| {
-        // Away for long, it may have been forgotten.
+        // Away for long, it may have been forgotten; but not come into another lab.
+        lab_id::is_still(tx, &own)?;
         let now = tx.now();
         servers::come_back(tx, this.record(run, now))?;
         let runs = servers::beat(tx, this.id, run, wanted)?;

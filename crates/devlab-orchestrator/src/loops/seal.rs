@@ -118,6 +118,10 @@ async fn seal(lab: &Lab, attempt: AttemptId, len: u64) -> Result<bool> {
         },
     };
     lab.fault("seal.before_drop")?;
+    if drop_to > 0 {
+        // Another lab may have taken the place over since it was put there.
+        lab.ask_place().await?;
+    }
     loop {
         match lab.store().settle_log(attempt, len, drop_to).await? {
             Settled::More => {}

@@ -187,6 +187,13 @@ impl Kind {
         "The log chunk would leave a gap",
         "Go on from expected_offset.",
     );
+    /// The place of blobs is not this lab's.
+    pub const WRONG_BLOBS: Self = Self::new(
+        StatusCode::CONFLICT,
+        "wrong_blobs",
+        "The place of blobs is not this lab's",
+        "Do not ask again: somebody has to give this server the lab's own place, as the detail says.",
+    );
     /// Something else stands in the way.
     pub const CONFLICT: Self = Self::new(
         StatusCode::CONFLICT,
@@ -296,7 +303,7 @@ impl Kind {
     );
 
     /// All of them, for the documentation.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::BAD_REQUEST,
         Self::MALFORMED_JSON,
         Self::UNAUTHORIZED,
@@ -314,6 +321,7 @@ impl Kind {
         Self::OUTDATED,
         Self::NOT_PUSHED,
         Self::LOG_GAP,
+        Self::WRONG_BLOBS,
         Self::CONFLICT,
         Self::BODY_TOO_LARGE,
         Self::UNSUPPORTED_MEDIA_TYPE,
@@ -349,6 +357,7 @@ impl Kind {
             Refusal::IdempotencyMismatch => Self::IDEMPOTENCY_MISMATCH,
             Refusal::NotPushed(_) => Self::NOT_PUSHED,
             Refusal::LogGap { .. } => Self::LOG_GAP,
+            Refusal::WrongBlobs(_) => Self::WRONG_BLOBS,
             Refusal::Conflict(_) => Self::CONFLICT,
             Refusal::Forbidden => Self::FORBIDDEN,
             Refusal::NotHome => Self::NOT_HOME,
@@ -403,6 +412,7 @@ mod tests {
             Refusal::IdempotencyMismatch,
             Refusal::NotPushed("a".repeat(40).parse().unwrap()),
             Refusal::LogGap { expected: 1 },
+            Refusal::WrongBlobs("x".to_owned()),
             Refusal::Conflict("x".to_owned()),
             Refusal::Forbidden,
         ];

@@ -187,7 +187,7 @@ async fn store(Extension(lab): Extension<Arc<Lab>>) -> Result<Json<StoreInfo>> {
     let mut settings: BTreeMap<_, _> = lab.store().describe().await?.into_iter().collect();
     let blobs = lab.blobs();
     settings.insert("blobs".to_owned(), blobs.place().to_owned());
-    if let Some(trouble) = blobs.health().trouble {
+    if let Some(trouble) = lab.blobs_trouble() {
         settings.insert("blobs_trouble".to_owned(), trouble);
     }
     Ok(Json(StoreInfo { settings }))

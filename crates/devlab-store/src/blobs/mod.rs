@@ -118,6 +118,17 @@ impl std::fmt::Debug for BlobStore {
     }
 }
 
+impl BlobPlace {
+    /// The place, for people.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Folder(dir) => dir.display().to_string(),
+            Self::S3(options) => options.describe(),
+        }
+    }
+}
+
 impl BlobStore {
     /// Opens a place. A folder is made if it is not there; a server is not asked yet.
     ///
@@ -131,10 +142,7 @@ impl BlobStore {
         Ok(Arc::new(Self {
             objects,
             prefix: Path::from(prefix),
-            place: match place {
-                BlobPlace::Folder(dir) => dir.display().to_string(),
-                BlobPlace::S3(options) => options.describe(),
-            },
+            place: place.describe(),
             folder,
             indexes: Mutex::default(),
             good: AtomicU64::default(),

@@ -20,6 +20,12 @@ impl BlobStore {
         self.note(outcome.map_err(|error| error.about(self.place())))
     }
 
+    /// Name of the object that says whose place this is, in the bucket or the folder.
+    #[must_use]
+    pub fn owner_name(&self) -> String {
+        self.owner_path().to_string()
+    }
+
     /// Says that this is the place of a lab, unless another one has said so. Returns whose it is.
     ///
     /// # Errors

@@ -41,7 +41,7 @@ pub(super) async fn kept_logs(lab: Lab) {
     lab.store
         .write(move |tx| {
             assert_eq!(tx.kept_log(attempt)?, None);
-            assert_eq!(tx.a_named_blob()?, None);
+            assert!(tx.named_blobs(3)?.is_empty());
             tx.put_kept_log(&stored)?;
             tx.put_kept_log(&kept(2, None))?;
             assert_eq!(tx.kept_log(attempt)?, Some(stored.clone()));
@@ -50,7 +50,8 @@ pub(super) async fn kept_logs(lab: Lab) {
         .await
         .unwrap();
     let found = lab.store.read(move |view| {
-        assert_eq!(view.a_named_blob()?, Some(blob.clone()));
+        assert_eq!(view.named_blobs(3)?, [blob.clone()]);
+        assert!(view.named_blobs(0)?.is_empty());
         let named = (view.names_blob(&blob)?, view.names_blob(&hash("other"))?);
         Ok((view.kept_log(attempt)?, view.kept_log(id(2))?, named))
     });
@@ -118,6 +119,18 @@ pub(super) async fn artifacts(lab: Lab) {
     assert_eq!(of_task, [first, second, third.clone()]);
     assert_eq!(by_id, (Some(third), None));
     assert_eq!(named, (true, false));
+    let mut names = ["b/Z", "again", "a", "other task"].map(hash);
+    names.sort();
+    let named = lab.store.read(|view| view.named_blobs(3));
+    assert_eq!(named.await.unwrap(), names[..3]);
+    let log = hash("log");
+    let stored = kept(1, Some(log.clone()));
+    lab.store
+        .write(move |tx| tx.put_kept_log(&stored))
+        .await
+        .unwrap();
+    let named = lab.store.read(|view| view.named_blobs(2));
+    assert_eq!(named.await.unwrap(), [log, names[0].clone()], "logs first");
 }
 
 pub(super) async fn blob_marks(lab: Lab) {

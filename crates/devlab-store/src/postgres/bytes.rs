@@ -22,7 +22,7 @@ impl ReadBytes for OverlaySession<'_> {
     fn names_blob(&mut self, _: &Sha256Hex) -> Result<bool> {
         self.direct()
     }
-    fn a_named_blob(&mut self) -> Result<Option<Sha256Hex>> {
+    fn named_blobs(&mut self, _: u32) -> Result<Vec<Sha256Hex>> {
         self.direct()
     }
     fn blob_mark(&mut self, _: &Sha256Hex) -> Result<Option<BlobMark>> {

@@ -1,11 +1,13 @@
 //! Which versions of the schema we know, and how old ones become new.
 
+use std::time::Duration;
+
 use devlab_core::StorageError;
 use devlab_core::error::StorageErrorKind;
 use refinery::{Migration, Runner};
 
 use super::connect::Target;
-use super::errors::{answered, storage_error};
+use super::errors::{answered, no_answer, storage_error};
 use crate::Migrated;
 
 const MIGRATIONS: &[(&str, &str)] = &[
@@ -61,6 +63,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
 /// Key of the lock that is held while a schema is brought up to date: `devlab` as bytes.
 const LOCK: i64 = 0x6465_766c_6162;
 
+/// How long a schema may take to be brought up to date: a step that rewrites a large table, or makes an
+/// index of it, takes minutes.
+const MIGRATION_MAX: Duration = Duration::from_secs(1800);
+
 /// What processes have left that are long gone: each start makes a row. One that lives asks for its own
 /// while a commit of its is in question, which is far shorter, even if it stands still meanwhile.
 const FORGET_WRITERS: &str = "DELETE FROM writers WHERE at < now() - interval '30 days'";
@@ -69,12 +75,13 @@ const FORGET_WRITERS: &str = "DELETE FROM writers WHERE at < now() - interval '3
 /// Removes what processes have left that are long gone.
 ///
 /// # Errors
-/// `TooNew` if a newer devlab has been here.
+/// `TooNew` if a newer devlab has been here; `Away` if another process takes long to do it.
 pub(super) async fn migrate(target: &Target) -> Result<Migrated, StorageError> {
     let mut client = target.plain("migration").await?;
     // Whoever waits for others to end gets no answer that long.
     let locked = client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]);
-    answered(target.answer_max, locked).await?;
+    let locked = answered(target.answer_max, locked).await;
+    locked.map_err(done_by_another)?;
     let outcome = apply(target, &mut client).await;
     if outcome.is_ok() {
         let forgotten = client.execute(FORGET_WRITERS, &[]);
@@ -112,12 +119,21 @@ async fn apply(
     if found == known {
         return Ok(migrated);
     }
-    Runner::new(&migrations)
-        .set_grouped(true)
-        .run_async(client)
-        .await
-        .map_err(|error| migration_error(&error))?;
-    Ok(migrated)
+    let runner = Runner::new(&migrations).set_grouped(true);
+    match tokio::time::timeout(MIGRATION_MAX, runner.run_async(client)).await {
+        Ok(Ok(_)) => Ok(migrated),
+        Ok(Err(error)) => Err(migration_error(&error)),
+        Err(_) => Err(no_answer()),
+    }
+}
+
+/// The error of whoever did not get the lock in time: to come again is right.
+fn done_by_another(error: StorageError) -> StorageError {
+    if error.kind != StorageErrorKind::Busy {
+        return error;
+    }
+    let detail = "another process brings its schema up to date";
+    StorageError::new(StorageErrorKind::Away, detail)
 }
 
 /// Version of the schema; 0 if there is none yet.

@@ -105,10 +105,12 @@ impl Writer {
         while !waiting.is_empty() || self.jobs.wait(&mut waiting, self.batch_max) {
             let most = waiting.len().min(self.batch_max);
             let units: Vec<UnitJob> = waiting.drain(..most).collect();
+            self.jobs.hold(waiting.len());
             self.commit(runtime, units);
             // They have waited longer than any other.
             self.left.append(&mut waiting);
             std::mem::swap(&mut self.left, &mut waiting);
+            self.jobs.hold(waiting.len());
         }
         self.client = None;
     }

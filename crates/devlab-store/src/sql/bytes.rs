@@ -102,14 +102,17 @@ fn names_blob(conn: &dyn Sql, blob: &Sha256Hex) -> DbResult<bool> {
     Ok(first(conn, SQL, params![blob.as_str()], |_| Ok(()))?.is_some())
 }
 
-fn a_named_blob(conn: &dyn Sql) -> DbResult<Option<Sha256Hex>> {
-    const LOGS: &str = "SELECT blob FROM kept_logs WHERE blob IS NOT NULL ORDER BY blob LIMIT 1";
+fn named_blobs(conn: &dyn Sql, limit: u32) -> DbResult<Vec<Sha256Hex>> {
+    const LOGS: &str =
+        "SELECT DISTINCT blob FROM kept_logs WHERE blob IS NOT NULL ORDER BY blob LIMIT ?1";
     const ARTIFACTS: &str =
-        "SELECT blob FROM artifacts WHERE blob IS NOT NULL ORDER BY blob LIMIT 1";
-    match first(conn, LOGS, params![], |cols| cols.parsed())? {
-        None => first(conn, ARTIFACTS, params![], |cols| cols.parsed()),
-        found => Ok(found),
+        "SELECT DISTINCT blob FROM artifacts WHERE blob IS NOT NULL ORDER BY blob LIMIT ?1";
+    let mut found: Vec<Sha256Hex> = all(conn, LOGS, params![limit], |cols| cols.parsed())?;
+    let left = limit.saturating_sub(u32::try_from(found.len()).unwrap_or(limit));
+    if left > 0 {
+        found.extend(all(conn, ARTIFACTS, params![left], |cols| cols.parsed())?);
     }
+    Ok(found)
 }
 
 fn blob_mark(conn: &dyn Sql, blob: &Sha256Hex) -> DbResult<Option<BlobMark>> {
@@ -216,8 +219,8 @@ impl ReadBytes for Session<'_> {
     fn names_blob(&mut self, blob: &Sha256Hex) -> Result<bool> {
         self.look(|conn| names_blob(conn, blob))
     }
-    fn a_named_blob(&mut self) -> Result<Option<Sha256Hex>> {
-        self.look(a_named_blob)
+    fn named_blobs(&mut self, limit: u32) -> Result<Vec<Sha256Hex>> {
+        self.look(|conn| named_blobs(conn, limit))
     }
     fn blob_mark(&mut self, blob: &Sha256Hex) -> Result<Option<BlobMark>> {
         self.look(|conn| blob_mark(conn, blob))

@@ -74,6 +74,25 @@ pub fn migrate(dir: &Path) -> Outcome<[Migrated; 2], StorageError> {
     Ok([main, logs])
 }
 
+/// A setting of the store in a folder, which is left as it is: its schema may be older. `None` if it
+/// has no such setting, or no store is there.
+///
+/// # Errors
+/// `Corrupt`, or `Other` for a file of another program.
+pub fn setting(dir: &Path, key: &str) -> Outcome<Option<String>, StorageError> {
+    const SQL: &str = "SELECT value FROM settings WHERE key = ?1";
+    let main = Database::main(dir);
+    if !main.path.exists() {
+        return Ok(None);
+    }
+    let conn = main.open_reader(CACHE_KIB)?;
+    match conn.query_row(SQL, [key], |row| row.get(0)) {
+        Ok(value) => Ok(Some(value)),
+        Err(rusqlite::Error::QueryReturnedNoRows) => Ok(None),
+        Err(error) => Err(errors::storage_error(&error)),
+    }
+}
+
 impl SqliteStore {
     /// Opens the folder, brings its schemas up to date, and starts the threads.
     ///

@@ -5,6 +5,7 @@
 pub(crate) mod backup;
 pub(crate) mod migrate;
 pub(crate) mod org;
+mod placing;
 pub(crate) mod restore;
 pub(crate) mod verify;
 
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use devlab_api::client::{ArchiveBytes, Client, ClientError};
 use devlab_core::tx::Page;
-use devlab_orchestrator::archive::{Estate, Manifest, PieceReader, Pieces, receive};
+use devlab_orchestrator::archive::{Estate, Manifest, PieceReader, Pieces, check_folder, receive};
 use devlab_store::blobs::BlobStore;
 use devlab_store::{Store, StoreExt};
 use futures::StreamExt;
@@ -82,6 +83,10 @@ impl Stopped {
             lab: None,
         };
         std::fs::create_dir_all(&estate.repos)?;
+        if let Err(error) = check_folder(&estate.store, &estate.repos).await {
+            estate.store.close().await.ok();
+            return Err(error.into());
+        }
         Ok(Self {
             estate,
             _lock: lock,

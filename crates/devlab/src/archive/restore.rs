@@ -7,19 +7,21 @@
 //! Records that go into PostgreSQL are in place at once, before the repositories are. So from the
 //! moment at which they may be there, which is noted in `restoring/`, the only way is forward: a
 //! restore that fails after that leaves the folder, and is to be done again.
+//!
+//! *Invariant:* no two labs that were restored have the same id, into whatever folder or database, and
+//! none has that of a lab that was there before.
 
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, anyhow};
-use devlab_core::check::Sha256Hex;
-use devlab_core::rules::lab_id::lab_id;
+use devlab_core::rules::lab_id::{LAB_ID, lab_id};
 use devlab_core::tx::Page;
 use devlab_orchestrator::archive::{Archive, Estate, Restored, Step, offer_place, restore};
 use devlab_store::blobs::{BlobPlace, BlobStore};
-use devlab_store::{Store, StoreExt, postgres};
+use devlab_store::{Store, StoreExt, postgres, sqlite};
 
+use super::placing::{place, remove};
 use super::{open_store, verify};
 use crate::args::{Output, Restore};
 use crate::context::Context;
@@ -28,64 +30,85 @@ use crate::home::{Home, Restoring};
 use crate::lab::{faults, serve};
 use crate::show;
 
-/// What is put into place, by its name in the data folder.
-const PLACED: [&str; 4] = ["repos", "blobs", "db", "lab-id"];
-/// Digits of a lab's id.
-const LAB_ID_DIGITS: usize = 32;
-/// Where what was there before goes, until the end.
-const BEFORE: &str = "before";
-
 pub(crate) async fn run(context: &Context, wanted: &Restore) -> anyhow::Result<()> {
     let home = Home::ensure(context.settings.home()?)?;
     let lock = home.lock()?;
     let last = home.restoring_state()?;
-    if last.as_ref().is_some_and(|last| last.complete) {
-        place(&home, context)?;
+    if let Some(mut last) = last.clone().filter(|last| last.complete) {
+        let placed = place(&home, context, &mut last).await;
+        placed.map_err(|error| failed(&home, error))?;
         show::note("the restore that was cut off is complete now");
         return show::done(context.output, &serde_json::json!({ "completed": true }));
     }
     let from = wanted.from.clone();
     let archive = tokio::task::spawn_blocking(move || Archive::open(&from)).await??;
-    if !wanted.replace {
+    let mut now = begun(context, &home, wanted, last)?;
+    // What a restore into this database has begun needs no further word.
+    if !wanted.replace && !now.records {
         refuse_used(&home)?;
-    }
-    let store = context.settings.database()?;
-    let store = store.map(postgres::place).transpose()?;
-    let mut now = Restoring {
-        archive: wanted.from.display().to_string(),
-        lab: None,
-        replaces: None,
-        records: again(last.as_ref(), store.as_deref()),
-        store,
-        complete: false,
-    };
-    if let Some(last) = last.filter(|_| now.records) {
-        now.lab = last.lab;
-        now.replaces = last.replaces;
     }
     begin(&home, &now)?;
     let made = Box::pin(make(context, &home, &archive, &mut now, wanted)).await;
     let restored = made.map_err(|error| failed(&home, error))?;
     now.complete = true;
     home.write_restoring_state(&now)?;
-    place(&home, context)?;
+    let placed = place(&home, context, &mut now).await;
+    placed.map_err(|error| failed(&home, error))?;
     drop(lock);
     say(context, &home, restored)
 }
 
-/// Whether a restore that was cut off has begun to put records into the same database: they are
-/// replaced without a further word.
-fn again(last: Option<&Restoring>, store: Option<&str>) -> bool {
-    let Some(last) = last.filter(|last| last.records) else {
-        return false;
+/// What is noted of a restore that begins. One that goes on with what was cut off makes the same lab,
+/// whose records may be in the database and whose blobs are in their place: but not in another
+/// database, which would be a second lab with that id.
+fn begun(
+    context: &Context,
+    home: &Home,
+    wanted: &Restore,
+    last: Option<Restoring>,
+) -> anyhow::Result<Restoring> {
+    let store = context.settings.database()?;
+    let blobs = context.settings.blobs()?;
+    let fresh = Restoring {
+        archive: wanted.from.display().to_string(),
+        lab: format!("{:032x}", rand::random::<u128>()),
+        replaces: Vec::new(),
+        store: store.map(postgres::place).transpose()?,
+        blobs: (!is_own(home, &blobs)).then(|| blobs.describe()),
+        began_empty: false,
+        take: false,
+        records: false,
+        complete: false,
+        taken: false,
     };
-    let is_same = last.store.as_deref() == store;
-    if let (false, Some(other)) = (is_same, &last.store) {
-        show::note(&format!(
-            "a restore into {other} was cut off before: its records may be there, without repositories"
-        ));
+    let Some(last) = last else {
+        return Ok(fresh);
+    };
+    if last.records && last.store != fresh.store {
+        if let Some(other) = &last.store {
+            show::note(&format!(
+                "a restore into {other} was cut off before: its records may be there, without repositories"
+            ));
+        }
+        return Ok(fresh);
     }
-    is_same
+    let has_begun_there = last.blobs == fresh.blobs;
+    Ok(Restoring {
+        lab: last.lab,
+        replaces: match last.records {
+            true => last.replaces,
+            false => Vec::new(),
+        },
+        began_empty: last.began_empty && has_begun_there,
+        take: last.take && last.records && has_begun_there,
+        records: last.records,
+        ..fresh
+    })
+}
+
+/// Whether blobs go into the data folder.
+fn is_own(home: &Home, place: &BlobPlace) -> bool {
+    matches!(place, BlobPlace::Folder(folder) if *folder == home.path().join("blobs"))
 }
 
 /// Notes what begins, and removes what the last one has left.
@@ -103,10 +126,11 @@ fn begin(home: &Home, now: &Restoring) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What an error leaves: nothing, unless the records may be in a database by now.
+/// What an error leaves: nothing, unless the records may be in a database by now, or everything is
+/// made.
 fn failed(home: &Home, error: anyhow::Error) -> anyhow::Error {
     let left = home.restoring_state().ok().flatten();
-    match left.filter(|left| left.records) {
+    match left.filter(|left| left.records || left.complete) {
         Some(left) => {
             let text = format!("{}; {}", failure::words(&error), left.words());
             Failure::new(failure::exit_of(&error), text)
@@ -138,65 +162,76 @@ async fn make(
         lab: None,
     };
     let before = lab_in(&store).await?;
-    if now.lab.is_none() {
-        now.lab = Some(new_id(context, home, before.as_deref())?);
-        now.replaces.clone_from(&before);
-    }
-    home.write_restoring_state(now)?;
+    now.replaces.extend(before.clone());
+    now.replaces.extend(lab_of_folder(home));
+    now.take |= wanted.take_blobs;
     let made = match before {
         // A database that others may use has to be empty.
         Some(_) if !replace => Err(used("the database that DATABASE_URL names")),
-        Some(_) | None => {
-            let take = wanted.take_blobs;
-            Box::pin(into_place(
-                context, home, &estate, archive, now, replace, take,
-            ))
-            .await
-        }
+        Some(_) | None => Box::pin(into_place(context, home, &estate, archive, now, replace)).await,
     };
     let has_begun = || home.restoring_state().ok().flatten() != Some(now.clone());
     if made.is_err() && has_begun() && is_as_before(&store, before.as_deref()).await {
         home.write_restoring_state(now)?;
     }
     store.close().await?;
-    made
+    match made {
+        Err(error) => Err(with_what_stays(home, &estate.blobs, error).await),
+        made => made,
+    }
 }
 
-/// Restores, with the place of blobs: that of a lab that is replaced becomes the new one's, and that
-/// of another one if a person has said that it does not go on.
+/// Restores, with the place of blobs: that of a lab that is removed becomes the new one's in the end,
+/// and that of another one if a person has said that it does not go on.
 async fn into_place(
     context: &Context,
     home: &Home,
     estate: &Estate,
     archive: &Archive,
-    now: &Restoring,
+    now: &mut Restoring,
     replace: bool,
-    take: bool,
 ) -> anyhow::Result<Restored> {
-    let lab = now.lab.as_deref().unwrap_or_default();
-    let owner = estate.blobs.owner().await?;
-    let is_replaced = replace && owner.is_some() && owner == now.replaces;
-    let take = take || is_replaced;
-    offer_place(&estate.blobs, lab, take).await?;
-    let restored = restored(context, home, estate, archive, now, replace).await?;
-    if take {
-        estate.blobs.take_over(lab).await?;
+    if now.blobs.is_none() {
+        // It is put into place with the rest.
+        estate.blobs.claim(&now.lab).await?;
+    } else {
+        let owner = estate.blobs.owner().await?;
+        let is_removed = |owner: &String| replace && now.replaces.contains(owner);
+        now.take |= owner.as_ref().is_some_and(is_removed);
+        now.began_empty &= owner.is_none();
+        if !now.began_empty {
+            offer_place(&estate.blobs, now.take).await?;
+            now.began_empty = owner.is_none() && !now.take;
+        }
     }
-    Ok(restored)
+    home.write_restoring_state(now)?;
+    restored(context, home, estate, archive, now, replace).await
 }
 
-/// Id of a lab that is made. It goes with the data folder and with what was in the database, so that a
-/// restore that is begun again makes the same one, and is never that of the archive: the lab that was
-/// archived may go on.
-fn new_id(context: &Context, home: &Home, before: Option<&str>) -> anyhow::Result<String> {
-    let folder = home.server_id(context.now())?;
-    let of = format!(
-        "restored into {folder} after {}",
-        before.unwrap_or("nothing")
+/// The error, with what a restore that failed leaves where nobody else may take it for its own.
+async fn with_what_stays(home: &Home, blobs: &BlobStore, error: anyhow::Error) -> anyhow::Error {
+    let left = home.restoring_state().ok().flatten();
+    // One that has to be done again knows of them.
+    let is_over = left.is_some_and(|left| left.began_empty && !left.records);
+    if !is_over || blobs.is_empty().await.unwrap_or(true) {
+        return error;
+    }
+    let (words, place) = (failure::words(&error), blobs.place());
+    let text = format!(
+        "{words}; sealed logs and artifacts that it has put into {place} stay there\n  → empty it, \
+         or add --take-blobs the next time"
     );
-    let mut id = Sha256Hex::of(of.as_bytes()).to_string();
-    id.truncate(LAB_ID_DIGITS);
-    Ok(id)
+    Failure::new(failure::exit_of(&error), text)
+}
+
+/// Id of the lab in the folder's own store, which is removed in the end; `None` without one, or for
+/// one that is damaged.
+fn lab_of_folder(home: &Home) -> Option<String> {
+    let found = sqlite::setting(&home.database(), LAB_ID);
+    found.unwrap_or_else(|error| {
+        tracing::warn!(%error, "cannot see which lab it is that is replaced");
+        None
+    })
 }
 
 /// Id of the lab in a store, which one that is older than ids gets here; `None` without a lab. Waits
@@ -260,20 +295,16 @@ async fn restored(
         plan.hit(point)
             .map_err(devlab_orchestrator::Error::Injected)
     };
-    let lab = now.lab.as_deref().unwrap_or_default();
-    Ok(restore(estate, archive, lab, replace, &say).await?)
+    Ok(restore(estate, archive, &now.lab, replace, &say).await?)
 }
 
 /// Where blobs are restored to: a folder of the lab's own is put into place with the rest; another
 /// place takes them at once, since what it has under their names is the same.
 fn blobs(context: &Context, home: &Home) -> anyhow::Result<BlobPlace> {
     let place = context.settings.blobs()?;
-    let own = home.path().join("blobs");
-    Ok(match place {
-        BlobPlace::Folder(folder) if folder == own => {
-            BlobPlace::Folder(home.restoring().join("blobs"))
-        }
-        place => place,
+    Ok(match is_own(home, &place) {
+        true => BlobPlace::Folder(home.restoring().join("blobs")),
+        false => place,
     })
 }
 
@@ -294,40 +325,6 @@ fn refuse_used(home: &Home) -> anyhow::Result<()> {
     match used_ones.iter().find(|folder| has_some(folder)) {
         Some(_) => Err(used(&home.path().display().to_string())),
         None => Ok(()),
-    }
-}
-
-/// Puts what was made into the data folder. Can be cut off anywhere, and done again.
-fn place(home: &Home, context: &Context) -> anyhow::Result<()> {
-    let plan = faults::plan(&context.settings)?;
-    let (folder, before) = (home.restoring(), home.restoring().join(BEFORE));
-    fs::create_dir_all(&before)?;
-    for name in PLACED {
-        let (made, place) = (folder.join(name), home.path().join(name));
-        drop(plan.hit("restore.place"));
-        if !made.exists() {
-            continue;
-        }
-        if place.exists() {
-            fs::rename(&place, before.join(name))
-                .with_context(|| format!("cannot move {}", place.display()))?;
-        }
-        drop(plan.hit("restore.between"));
-        fs::rename(&made, &place).with_context(|| format!("cannot make {}", place.display()))?;
-    }
-    fs::File::open(home.path())?.sync_all()?;
-    // The state last: a folder without it counts as one that had not begun.
-    remove(&before)?;
-    fs::remove_file(home.restoring_state_path())?;
-    remove(&folder)
-}
-
-fn remove(folder: &Path) -> anyhow::Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(anyhow!(error)).with_context(|| format!("cannot remove {}", folder.display()))
-        }
-        Ok(()) | Err(_) => Ok(()),
     }
 }
 

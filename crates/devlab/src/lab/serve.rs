@@ -50,6 +50,8 @@ pub(crate) struct Server {
     /// The default org.
     pub(crate) org: OrgId,
     pub(crate) lab: Arc<Lab>,
+    /// What is wrong with the place of blobs, as it was asked at the start.
+    pub(crate) blobs_trouble: Option<String>,
     /// The one-time login link, on the first start.
     pub(crate) login: Option<String>,
     store: Arc<dyn Store>,
@@ -112,6 +114,7 @@ impl Server {
             let page = page.unwrap_or_else(|| format!("{url}/login"));
             format!("{page}#{}", code.reveal())
         });
+        let blobs_trouble = lab.look_at_blobs().await;
         let stop = lab.stopping().clone();
         let tracker = listen_on(context, &lab, listener, people)?;
         lab.start_loops();
@@ -129,6 +132,7 @@ impl Server {
             dashboard,
             org: first.org,
             lab,
+            blobs_trouble,
             login,
             store,
             stop,

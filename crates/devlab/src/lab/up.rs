@@ -109,7 +109,8 @@ async fn ends(server: &Server, stop: &Stop) -> bool {
 
 fn ended(by_itself: bool, stop: &Stop) -> anyhow::Result<()> {
     if by_itself {
-        let words = "stopped: another process runs as this server; its log says more";
+        let words = "stopped: another process runs as this server, or its lab was replaced; its log \
+                     says more";
         return Err(Failure::new(Exit::Failed, words));
     }
     stop.ended("stopped")
@@ -159,6 +160,11 @@ pub(crate) async fn stop_all(server: Server, runtime: &LocalRuntime, stop: &Stop
 }
 
 fn announce(context: &Context, server: &Server, agents: usize) -> anyhow::Result<()> {
+    if let Some(trouble) = &server.blobs_trouble {
+        show::note(&format!(
+            "no log is sealed and no artifact kept until this is mended: {trouble}"
+        ));
+    }
     if context.output == Output::Json {
         return show::json(&serde_json::json!({
             "url": server.url,

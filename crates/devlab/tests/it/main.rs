@@ -1,6 +1,7 @@
 //! The `devlab` executable, as people and scripts use it: real processes, real repositories.
 
 mod archive;
+mod artifacts;
 mod asks;
 mod bench;
 mod bucket;

@@ -80,6 +80,26 @@ fn a_server_that_starts_before_its_database_waits_for_it() {
 }
 
 #[test]
+fn a_server_whose_lab_was_replaced_while_it_was_cut_off_stops() {
+    let mut pair = Pair::new();
+    pair.start("one", "api,loops,git", "");
+    pair.signal("one", Signal::STOP);
+    until("it to stand still", || {
+        pair.stands_still("one").then_some(())
+    });
+    // As a restore leaves it: no server is known, and the lab is another one.
+    pair.postgres.sql("devlab", "DELETE FROM servers");
+    let replaced = "UPDATE settings SET value = 'another' WHERE key = 'lab_id'";
+    pair.postgres.sql("devlab", replaced);
+    pair.signal("one", Signal::CONT);
+    until("its end", || (!pair.is_running("one")).then_some(()));
+    let said = pair.log("one");
+    assert!(said.contains("another lab is in the database"), "{said}");
+    let servers = pair.postgres.sql("devlab", "SELECT count(*) FROM servers");
+    assert_eq!(servers, "0", "it does not come back");
+}
+
+#[test]
 fn servers_that_start_at_once_on_an_empty_database_are_one_lab() {
     let mut pair = Pair::new();
     let names = ["one", "two", "three"];

@@ -108,6 +108,7 @@ fn a_restore_that_is_killed_anywhere_says_so_and_can_be_done_again() {
         "restore.blobs",
         "restore.records",
         "restore.looking",
+        "restore.taken",
         "restore.place",
         "restore.between",
     ] {
@@ -153,6 +154,7 @@ fn a_restore_into_postgresql_that_is_killed_anywhere_says_what_is_left() {
         ("restore.blobs", false),
         ("restore.records", true),
         ("restore.looking", true),
+        ("restore.taken", false),
         ("restore.between", false),
     ] {
         let name = point.replace('.', "_");
@@ -167,13 +169,18 @@ fn a_restore_into_postgresql_that_is_killed_anywhere_says_what_is_left() {
         assert_eq!(refused.contains("the records of"), may_be_in, "{refused}");
         // There is a way back as long as nothing of the old lab is gone.
         let has_way_back = refused.contains("go on with what was there before");
-        let is_placing = point == "restore.between";
+        let is_placing = ["restore.taken", "restore.between"].contains(&point);
         assert_eq!(
             has_way_back,
             !may_be_in && !is_placing,
             "{point}: {refused}"
         );
-        on(&fresh, &url, "", &replace).ok();
+        // What has begun there needs no further word, though the folder has repositories.
+        let again = match may_be_in || is_placing {
+            true => on(&fresh, &url, "", &restore),
+            false => on(&fresh, &url, "", &replace),
+        };
+        again.ok();
         on(&fresh, &url, "", &["verify"]).ok();
         assert!(!fresh.home().join("restoring").exists(), "{point}");
     }

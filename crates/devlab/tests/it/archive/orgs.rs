@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::{checkout, lab, repository, told, verified, work};
+use devlab_store::conformance::postgres::Server as Postgres;
+
+use super::{Foreground, checkout, lab, repository, told, verified, work};
 use crate::bench::{Bench, Ended};
 
 #[test]
@@ -76,6 +78,44 @@ fn an_org_moves_to_another_lab_with_all_it_has() {
     assert!(wrong.err.contains("devlab org import"), "{wrong:#?}");
     bench.up(0);
     drop(folder);
+}
+
+#[test]
+fn an_org_moves_into_postgresql() {
+    let (bench, _) = lab();
+    let archive = bench.path().join("org.tar");
+    let export = ["org", "export", "default", archive.to_str().unwrap()];
+    bench.run(&export).ok();
+    let import = ["org", "import", archive.to_str().unwrap(), "--as", "moved"];
+    let postgres = Postgres::start(&[]);
+    let (one, two) = (postgres.create("one"), postgres.create("two"));
+    // Into a lab that runs, and into one that is stopped.
+    let running = Bench::new();
+    let server = Foreground::start(&running, Some(&one));
+    running.run(&import).ok();
+    let stopped = Bench::new();
+    drop(Foreground::start(&stopped, Some(&two)));
+    let taken = |args: &[&str]| {
+        let mut command = stopped.devlab(args);
+        Ended::of_command(command.env("DATABASE_URL", &two))
+    };
+    taken(&import).ok();
+    taken(&["verify"]).ok();
+    let _server = Foreground::start(&stopped, Some(&two));
+    bench.up(0);
+    let there = told(&bench);
+    assert!(there.len() > 8);
+    for other in [&running, &stopped] {
+        let again = other.run(&import).fails_with(1);
+        assert!(again.err.contains("is in this lab already"), "{again:#?}");
+        assert_eq!(told(other), there);
+        let report = verified(other);
+        assert_eq!(
+            (&report["projects"], &report["merges"]),
+            (&1.into(), &2.into())
+        );
+    }
+    drop(server);
 }
 
 /// Folders of repositories, whole or not.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{backup, checkout, told, verified, work};
-use crate::bench::{Bench, until};
+use crate::bench::{Bench, Ended, until};
 
 fn lab(place: &Path) -> Bench {
     let place = place.to_str().unwrap().to_owned();
@@ -19,6 +19,12 @@ fn blobs(place: &Path) -> Vec<PathBuf> {
         .collect();
     found.sort();
     found
+}
+
+/// The place is that of the lab in this folder.
+fn is_of(bench: &Bench, place: &Path) {
+    let read = |file: PathBuf| std::fs::read_to_string(file).unwrap();
+    assert_eq!(read(place.join("lab")), read(bench.home().join("lab-id")));
 }
 
 /// What the lab has logged of a place that is not its own.
@@ -70,10 +76,17 @@ fn a_restored_lab_takes_no_place_unless_that_is_said() {
     // The first one is given up. A try that is cut off leaves it as it was.
     let mut cut = drill.devlab(&["restore", archive, "--take-blobs"]);
     cut.env("DEVLAB_FAULTS", "restore.looking=kill@1");
-    assert_eq!(crate::bench::Ended::of_command(&mut cut).code, -1);
+    assert_eq!(Ended::of_command(&mut cut).code, -1);
     assert_eq!(std::fs::read(place.join("lab")).unwrap(), owner);
-    drill.run(&["restore", archive, "--take-blobs"]).ok();
+    // One that is cut off at its end has to be ended, and needs no further word.
+    cut = drill.devlab(&["restore", archive, "--take-blobs"]);
+    cut.env("DEVLAB_FAULTS", "restore.taken=kill@1");
+    assert_eq!(Ended::of_command(&mut cut).code, -1);
     assert_ne!(std::fs::read(place.join("lab")).unwrap(), owner);
+    let refused = drill.run(&["server"]).fails_with(1);
+    assert!(refused.err.contains("only ends it"), "{refused:#?}");
+    drill.run(&["restore", archive]).ok();
+    is_of(&drill, &place);
     verified(&drill);
     drill.up(0);
     assert!(!told(&drill).is_empty());
@@ -89,5 +102,90 @@ fn a_restored_lab_takes_no_place_unless_that_is_said() {
     drill.run(&["down"]).ok();
     let args = ["restore", again.to_str().unwrap(), "--replace"];
     drill.run(&args).ok();
+    is_of(&drill, &place);
     verified(&drill);
+}
+
+#[test]
+fn a_restore_that_does_not_end_leaves_an_empty_place_to_nobody() {
+    let (first, _) = super::lab();
+    let archive = backup(&first, "lab.tar");
+    let restore = ["restore", archive.to_str().unwrap()];
+    let shared = tempfile::tempdir().unwrap();
+    let broken = |name: &str, fault: &str| {
+        let place = shared.path().join(name);
+        let bench = lab(&place);
+        let mut command = bench.devlab(&restore);
+        let ended = Ended::of_command(command.env("DEVLAB_FAULTS", fault));
+        assert_ne!(ended.code, 0, "{ended:#?}");
+        (bench, place, ended)
+    };
+
+    // One that is cut off knows what it has put there.
+    let (bench, place, _) = broken("cut", "restore.records=kill@1");
+    assert!(!blobs(&place).is_empty() && !place.join("lab").exists());
+    bench.run(&restore).ok();
+    is_of(&bench, &place);
+    // One that fails says what it leaves.
+    let (bench, place, failed) = broken("failed", "restore.records=fail@1");
+    assert!(failed.err.contains("--take-blobs"), "{failed:#?}");
+    assert!(!bench.home().join("restoring").exists() && !place.join("lab").exists());
+    bench.run(&restore).fails_with(1);
+    bench.run(&[&restore[..], &["--take-blobs"]].concat()).ok();
+    is_of(&bench, &place);
+    // Nothing was put yet.
+    let (bench, place, failed) = broken("early", "restore.checking=fail@1");
+    assert!(!failed.err.contains("--take-blobs"), "{failed:#?}");
+    bench.run(&restore).ok();
+    is_of(&bench, &place);
+    // Another lab has come to have it before the restore was at its end.
+    let (bench, place, _) = broken("lost", "restore.looking=kill@1");
+    std::fs::write(place.join("lab"), "another\n").unwrap();
+    let refused = bench.run(&restore).fails_with(1);
+    assert!(refused.err.contains("another lab"), "{refused:#?}");
+    assert!(!bench.home().join("restoring").exists());
+    assert_eq!(std::fs::read(place.join("lab")).unwrap(), b"another\n");
+    // Everything is made, and another place is given by now.
+    let (bench, place, _) = broken("moved", "restore.taken=kill@1");
+    let mut elsewhere = bench.devlab(&restore);
+    elsewhere.env("DEVLAB_BLOBS", shared.path().join("elsewhere"));
+    let refused = Ended::of_command(&mut elsewhere).fails_with(1);
+    assert!(refused.err.contains("elsewhere"), "{refused:#?}");
+    bench.run(&restore).ok();
+    is_of(&bench, &place);
+}
+
+#[test]
+fn a_lab_at_the_place_of_another_one_says_so_and_loses_no_time() {
+    let shared = tempfile::tempdir().unwrap();
+    let place = shared.path().join("blobs");
+    let first = lab(&place);
+    let folder = checkout(&first);
+    first.up(1);
+    work(&first, &folder, "one");
+    until("a sealed log", || (!blobs(&place).is_empty()).then_some(()));
+    first.run(&["down"]).ok();
+    let kept = blobs(&place);
+
+    let other = lab(&place);
+    let up = other.run(&["up", "--detach", "--agents", "1"]).ok();
+    assert!(up.err.contains("the bytes of another lab"), "{up:#?}");
+    let doctor = other.run(&["doctor"]);
+    let said = format!("{}{}", doctor.out, doctor.err);
+    assert!(doctor.code != 0 && said.contains("another lab"), "{said}");
+    // What its tasks want kept is not, and nobody waits for that.
+    let folder = other.checkout("tool");
+    let run = ["run", "Report", "--artifact", "*.txt", "--output", "json"];
+    let script = "for name in a b c; do echo $name >$name.txt; done";
+    let run = [&run[..], &["--", "sh", "-c", script]].concat();
+    let done = other.run_in(&folder, &run).ok().json();
+    let goal = done["task"]["id"].as_str().unwrap();
+    let log = other
+        .run(&["task", "logs", goal, "--attempt", "1"])
+        .ok()
+        .out;
+    assert!(log.contains("not kept: a.txt and 2 more"), "{log}");
+    assert_eq!(log.matches("not kept").count(), 1, "{log}");
+    other.run(&["artifact", "get", goal]).fails_with(5);
+    assert_eq!(blobs(&place), kept);
 }
