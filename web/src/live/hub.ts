@@ -3,7 +3,9 @@ import { EventStream } from "./stream";
 
 /** What a page says to the hub. */
 export type ToHub =
-  | { type: "follow"; org: string; headers: Record<string, string> }
+  | { type: "follow"; org: string; headers: Record<string, string>; shown: boolean }
+  /** It has come before somebody's eyes, or has gone from there. */
+  | { type: "shown"; shown: boolean }
   | { type: "retry" }
   | { type: "here" }
   | { type: "bye" };
@@ -13,6 +15,10 @@ export type FromHub =
   | { type: "live"; resumed: boolean }
   | { type: "lost" }
   | { type: "refused"; status: number }
+  /** The page is told of nothing: it was silent for too long, or was refused. It has to follow anew. */
+  | { type: "gone" }
+  /** Whether any page that follows the same is shown. */
+  | { type: "shown"; shown: boolean }
   | { type: "events"; events: LabEvent[] };
 
 /** The end of a channel to one page: a MessagePort, or the page itself. */
@@ -29,6 +35,7 @@ interface Line {
   stream: EventStream;
   pages: Set<Page>;
   live: boolean;
+  shown: boolean;
   batch: LabEvent[];
   timer: ReturnType<typeof setTimeout> | undefined;
 }
@@ -39,7 +46,8 @@ interface Line {
  */
 export class Hub {
   private readonly lines = new Map<string, Line>();
-  private readonly seen = new Map<Page, number>();
+  private readonly heard = new Map<Page, number>();
+  private readonly shown = new Set<Page>();
   private readonly now: () => number;
   private readonly fetch: typeof fetch | undefined;
 
@@ -49,12 +57,16 @@ export class Hub {
   }
 
   hear(page: Page, message: ToHub): void {
-    this.seen.set(page, this.now());
+    this.heard.set(page, this.now());
     switch (message.type) {
       case "follow":
         this.leave(page);
-        this.seen.set(page, this.now());
+        this.heard.set(page, this.now());
+        this.see(page, message.shown);
         this.follow(page, message.org, message.headers);
+        break;
+      case "shown":
+        this.see(page, message.shown);
         break;
       case "retry":
         for (const line of this.lines.values()) line.stream.retryNow();
@@ -65,7 +77,10 @@ export class Hub {
       case "here":
         break;
     }
+    const asks = message.type !== "follow" && message.type !== "bye";
+    if (asks && !this.isFollowing(page)) page.send({ type: "gone" });
     this.sweep();
+    for (const line of this.lines.values()) this.tellShown(line);
   }
 
   /** Streams that are open: for tests. */
@@ -80,11 +95,13 @@ export class Hub {
     if (known) {
       known.pages.add(page);
       page.send(known.live ? { type: "live", resumed: true } : { type: "lost" });
+      page.send({ type: "shown", shown: known.shown });
       return;
     }
     const line: Line = {
       pages: new Set([page]),
       live: false,
+      shown: false,
       batch: [],
       timer: undefined,
       stream: new EventStream({
@@ -117,7 +134,8 @@ export class Hub {
   }
 
   private leave(page: Page): void {
-    this.seen.delete(page);
+    this.heard.delete(page);
+    this.shown.delete(page);
     for (const [name, line] of this.lines) {
       line.pages.delete(page);
       if (line.pages.size === 0) {
@@ -128,9 +146,31 @@ export class Hub {
     }
   }
 
+  private isFollowing(page: Page): boolean {
+    for (const line of this.lines.values()) if (line.pages.has(page)) return true;
+    return false;
+  }
+
+  private see(page: Page, shown: boolean): void {
+    if (shown) this.shown.add(page);
+    else this.shown.delete(page);
+  }
+
+  private tellShown(line: Line): void {
+    const shown = [...line.pages].some((page) => this.shown.has(page));
+    if (shown === line.shown) return;
+    line.shown = shown;
+    tell(line, { type: "shown", shown });
+  }
+
   private sweep(): void {
     const limit = this.now() - PAGE_GONE_MS;
-    for (const [page, at] of this.seen) if (at < limit) this.leave(page);
+    for (const [page, at] of this.heard) {
+      if (at >= limit) continue;
+      this.leave(page);
+      // It may have slept only, with the machine or because the browser has let it.
+      page.send({ type: "gone" });
+    }
   }
 }
 

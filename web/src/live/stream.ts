@@ -33,12 +33,18 @@ export function pauseAfter(failures: number): number {
   return Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** failures);
 }
 
+/** Whether an answer stays as it is however often one asks: it is not about the moment, or about the way there. */
+export function isFinal(status: number): boolean {
+  return status >= 400 && status < 500 && status !== 408 && status !== 425 && status !== 429;
+}
+
 /** A stream that connects again by itself and goes on after the last event it has seen. */
 export class EventStream {
   private lastId: string | undefined;
   private failures = 0;
   private abort: AbortController | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private isOpen = false;
   private stopped = false;
   private readonly options: StreamOptions;
 
@@ -53,11 +59,13 @@ export class EventStream {
     return this.lastId;
   }
 
-  /** Connects now instead of when the pause is over. */
+  /** Connects now instead of when the pause is over, or in place of a try that nobody answers. */
   retryNow(): void {
-    if (this.stopped || this.abort) return;
+    if (this.stopped || this.isOpen) return;
     clearTimeout(this.timer);
+    const hanging = this.abort;
     void this.connect();
+    hanging?.abort();
   }
 
   stop(): void {
@@ -83,7 +91,8 @@ export class EventStream {
         signal: abort.signal,
         cache: "no-store",
       });
-      if (response.status >= 400 && response.status < 500 && response.status !== 429) {
+      if (this.stopped || this.abort !== abort) return;
+      if (isFinal(response.status)) {
         this.stopped = true;
         this.options.handlers.refused(response.status);
         return;
@@ -93,14 +102,18 @@ export class EventStream {
         throw new Error(`status ${status}`);
       }
       this.failures = 0;
+      this.isOpen = true;
       this.options.handlers.open(resumed);
       if (await this.read(response.body, heard)) return;
     } catch {
       // Told below: a cut and a refusal to connect are the same to the reader.
     } finally {
       clearTimeout(silence);
-      if (this.abort === abort) this.abort = undefined;
     }
+    // Another try has taken the place of this one.
+    if (this.abort !== abort) return;
+    this.abort = undefined;
+    this.isOpen = false;
     this.again(status);
   }
 

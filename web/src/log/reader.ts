@@ -1,4 +1,4 @@
-import { EventStream, pauseAfter } from "../live/stream";
+import { EventStream, isFinal, pauseAfter } from "../live/stream";
 import { LogBuffer } from "./buffer";
 import type { LogState, Trouble } from "./protocol";
 
@@ -43,11 +43,6 @@ export class Refused extends Error {
 
 function statusOf(error: unknown): number {
   return error instanceof Refused ? error.status : 0;
-}
-
-/** Whether asking again soon can help. */
-function isFinal(status: number): boolean {
-  return status >= 400 && status < 500 && status !== 408 && status !== 429;
 }
 
 /** Reads the log of an attempt: what is there, then what comes. It tries again until it is well. */

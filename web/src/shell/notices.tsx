@@ -1,6 +1,7 @@
 import { useLocation, useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef } from "react";
-import { ASK_WORD, type InboxItem, useInbox } from "../tasks/inbox";
+import { isShown } from "../live/live";
+import { ASK_WORD, type InboxItem, placeOf, useInbox } from "../tasks/inbox";
 import { count } from "../text/words";
 import { tell } from "../ui/toast";
 import { useLab } from "./lab";
@@ -27,7 +28,7 @@ export async function turnNotices(on: boolean): Promise<boolean> {
   return true;
 }
 
-/** Tells of each task that begins to wait for a person: in the page, or outside it while it is hidden. */
+/** Tells of each task that begins to wait for a person: in the page, or outside it while nobody looks at one. */
 export function NoticeWatcher() {
   const { org } = useLab();
   const navigate = useNavigate();
@@ -46,16 +47,27 @@ export function NoticeWatcher() {
       tellInPage(fresh, pathname);
       return;
     }
-    if (!noticesOn()) return;
-    for (const { task, ask } of fresh) {
-      const notice = new Notification(`${ASK_WORD[ask]}: ${task.title}`, { tag: task.id });
-      notice.onclick = () => {
+    // A page that is seen tells of it itself.
+    if (!noticesOn() || isShown()) return;
+    for (const item of fresh) {
+      tellOutside(item, () => {
         window.focus();
-        void navigate({ to: "/o/$org/tasks/$task", params: { org, task: task.id } });
-      };
+        void navigate(placeOf(org, item));
+      });
     }
   }, [items, query.data, org, navigate, pathname]);
   return null;
+}
+
+/** Lets the browser say it. */
+function tellOutside({ task, ask }: InboxItem, open: () => void): void {
+  try {
+    const notice = new Notification(`${ASK_WORD[ask]}: ${task.title}`, { tag: task.id });
+    notice.onclick = open;
+  } catch {
+    // Browsers of telephones have the word, and refuse to be told this way: it is as if it were off.
+    localStorage.removeItem(KEY);
+  }
 }
 
 /** More than so many are told as one. */

@@ -1,5 +1,5 @@
 import { CloudOff } from "lucide-react";
-import { useSyncExternalStore } from "react";
+import { type ReactNode, useSyncExternalStore } from "react";
 import { livenessStore, retryNow } from "../live/live";
 import { ago } from "../text/time";
 import { Button } from "../ui/button";
@@ -11,12 +11,32 @@ const PATIENCE_MS = 2_000;
 /** Says that what is shown may be old. */
 export function StaleBanner() {
   const liveness = useSyncExternalStore(livenessStore.subscribe, livenessStore.get);
-  return liveness.state === "stale" ? <Banner since={liveness.since} /> : null;
+  switch (liveness.state) {
+    case "stale":
+      return <Cut since={liveness.since} />;
+    case "refused":
+      return (
+        <Banner what="This page is not live.">
+          The lab refused to tell it of changes ({liveness.status}), so it may be old.
+        </Banner>
+      );
+    case "connecting":
+    case "live":
+      return null;
+  }
 }
 
-function Banner({ since }: { since: number }) {
+function Cut({ since }: { since: number }) {
   const now = useNow();
   if (now - since < PATIENCE_MS) return null;
+  return (
+    <Banner what="The lab does not answer.">
+      This page shows what was true {ago(since, now)}; it catches up by itself.
+    </Banner>
+  );
+}
+
+function Banner({ what, children }: { what: string; children: ReactNode }) {
   return (
     <div
       role="status"
@@ -24,8 +44,7 @@ function Banner({ since }: { since: number }) {
     >
       <CloudOff className="size-4" aria-hidden="true" />
       <span>
-        <strong className="font-semibold">The lab does not answer.</strong> This page shows what was true{" "}
-        {ago(since, now)}; it catches up by itself.
+        <strong className="font-semibold">{what}</strong> {children}
       </span>
       <Button size="sm" className="ml-auto" onClick={retryNow}>
         Try now

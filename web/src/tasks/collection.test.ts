@@ -1,24 +1,29 @@
 import { QueryClient } from "@tanstack/react-query";
 import { expect, test, vi } from "vitest";
+import { Problem } from "../api/problem";
 import { keys } from "../api/queries";
 import type { Task } from "../api/types";
 import { applyChanges, type TaskSet } from "./collection";
 
 const task = (id: string, title: string) => ({ id, title, goal_id: "task_goal", archived: false }) as Task;
 
+const answer = vi.hoisted(() => vi.fn(async (_id: string): Promise<void> => {}));
+const problem = (status: number) =>
+  new Problem({ status, code: "", title: "", detail: "", help: "", request_id: "" });
+
 vi.mock("../api/queries", async (original) => ({
   ...(await original<typeof import("../api/queries")>()),
-  task: (id: string) => ({ queryKey: ["task", id], queryFn: async () => task(id, "new") }),
+  task: (id: string) => ({ queryKey: ["task", id], queryFn: () => answer(id).then(() => task(id, "new")) }),
 }));
 
 test("a change that comes while a list is being read is in it afterwards", async () => {
   const client = new QueryClient();
-  let answer: (set: TaskSet) => void = () => {};
+  let give: (set: TaskSet) => void = () => {};
   const read = client.fetchQuery({
     queryKey: keys.board("lab"),
     queryFn: () =>
       new Promise<TaskSet>((resolve) => {
-        answer = resolve;
+        give = resolve;
       }),
   });
   const readGoal = client.fetchQuery({
@@ -28,7 +33,7 @@ test("a change that comes while a list is being read is in it afterwards", async
   await applyChanges(client, "lab", new Set(["task_1"]));
   await applyChanges(client, "lab", new Set(["task_2"]));
   // The server had answered before either of them.
-  answer({ tasks: [task("task_1", "old")], complete: true, cut: false });
+  give({ tasks: [task("task_1", "old")], complete: true, cut: false });
   await Promise.all([read, readGoal]);
   await vi.waitFor(() => {
     const titles = client.getQueryData<TaskSet>(keys.board("lab"))?.tasks.map((one) => [one.id, one.title]);
@@ -38,4 +43,19 @@ test("a change that comes while a list is being read is in it afterwards", async
     ]);
     expect(client.getQueryData<Task[]>([...keys.goal("task_goal"), "tasks"])?.length).toBe(2);
   });
+});
+
+test("a change whose task could not be read makes the lists old, unless the task is not there any more", async () => {
+  const client = new QueryClient();
+  const goal = [...keys.goal("task_goal"), "tasks"];
+  client.setQueryData<TaskSet>(keys.board("lab"), { tasks: [], complete: true, cut: false });
+  client.setQueryData<Task[]>(goal, []);
+  const old = () => [keys.board("lab"), goal].map((key) => client.getQueryState(key)?.isInvalidated);
+  answer.mockRejectedValueOnce(problem(404));
+  await applyChanges(client, "lab", new Set(["task_1"]));
+  expect(old()).toEqual([false, false]);
+  answer.mockRejectedValueOnce(Problem.offline());
+  await applyChanges(client, "lab", new Set(["task_1", "task_2"]));
+  expect(old()).toEqual([true, true]);
+  expect(client.getQueryData<TaskSet>(keys.board("lab"))?.tasks.map((one) => one.id)).toEqual(["task_2"]);
 });

@@ -1,7 +1,9 @@
 import { type Query, type QueryClient, queryOptions } from "@tanstack/react-query";
 import { api, body } from "../api/client";
+import { asProblem } from "../api/problem";
 import { keys, PAGE_MAX, task } from "../api/queries";
 import type { Task } from "../api/types";
+import { isFinal } from "../live/stream";
 
 /** Most tasks that a board holds: the newest. */
 const BOARD_TASKS_MAX = 20_000;
@@ -57,6 +59,19 @@ export function withChanges(list: readonly Task[], changed: ReadonlyMap<string, 
   return added.length === 0 ? kept : [...added, ...kept];
 }
 
+/** Reads again everything that is kept whole. */
+async function readAgain(client: QueryClient, org: string): Promise<void> {
+  await Promise.all([
+    client.invalidateQueries({ queryKey: keys.board(org) }),
+    client.invalidateQueries({ queryKey: ["goal"] }),
+  ]);
+}
+
+/** Whether a read went wrong in a way that says nothing about the task. */
+function isUnknown(read: PromiseSettledResult<unknown>): boolean {
+  return read.status === "rejected" && !isFinal(asProblem(read.reason).status);
+}
+
 /** Changes that came while a list was being read: the read may not know of them. */
 const missed = new WeakMap<Query, Set<string>>();
 
@@ -97,10 +112,7 @@ export async function applyChanges(
   }
   if (!board && goals.length === 0) return;
   if (changed.size > READ_SINGLY_MAX) {
-    await Promise.all([
-      client.invalidateQueries({ queryKey: keys.board(org) }),
-      client.invalidateQueries({ queryKey: ["goal"] }),
-    ]);
+    await readAgain(client, org);
     return;
   }
   const read = await Promise.allSettled(
@@ -117,4 +129,6 @@ export async function applyChanges(
     if (own.size === 0) continue;
     client.setQueryData<Task[]>(key, (now) => (now ? withChanges(now, own) : now));
   }
+  // The stream does not tell of it again, such as when the lab broke down right after it had told.
+  if (read.some(isUnknown)) await readAgain(client, org);
 }

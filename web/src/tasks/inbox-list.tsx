@@ -15,7 +15,7 @@ import { StateIcon, stateWords } from "../ui/state";
 import { Ago } from "../ui/time";
 import { ACTION, type Action, blockedFor, useAct } from "./actions";
 import { newestWords, useTotal } from "./counts";
-import { ASK_WORD, type Ask, INBOX_STATES, type InboxItem, useInbox } from "./inbox";
+import { ASK_WORD, type Ask, INBOX_STATES, type InboxItem, placeOf, useInbox } from "./inbox";
 
 const ASK_ICON: Record<Ask, ReactNode> = {
   approve: <ThumbsUp className="size-3.5" />,
@@ -159,18 +159,6 @@ export function InboxList() {
       </Suspense>
     </Section>
   );
-}
-
-function placeOf(org: string, { task, ask }: InboxItem) {
-  // A goal that waits for its plan's approval shows it.
-  if (task.kind === "composite" && !task.parent && ask === "approve") {
-    return { to: "/o/$org/goals/$goal" as const, params: { org, goal: task.id } };
-  }
-  return {
-    to: "/o/$org/tasks/$task" as const,
-    params: { org, task: task.id },
-    search: ask === "review" ? { tab: "changes" as const } : {},
-  };
 }
 
 function Row({

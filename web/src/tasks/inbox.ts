@@ -75,6 +75,19 @@ export function inboxOf(tasks: readonly Task[]): InboxItem[] {
   );
 }
 
+/** The page on which it is answered. */
+export function placeOf(org: string, { task, ask }: InboxItem) {
+  // A goal that waits for its plan's approval shows it.
+  if (task.kind === "composite" && !task.parent && ask === "approve") {
+    return { to: "/o/$org/goals/$goal" as const, params: { org, goal: task.id } };
+  }
+  return {
+    to: "/o/$org/tasks/$task" as const,
+    params: { org, task: task.id },
+    search: ask === "review" ? { tab: "changes" as const } : {},
+  };
+}
+
 /** States in which a task is in the inbox. */
 export const INBOX_STATES = ["draft", "waiting", "failed"] as const;
 
