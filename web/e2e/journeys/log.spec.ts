@@ -93,6 +93,64 @@ test("a log says why it is not read, beside the lines that are there, and reads 
   await expect(log.getByText("ends here.")).toBeVisible();
 });
 
+test("a log that grows without a pause is searched for words and errors while it grows", async ({
+  browser,
+  world,
+}) => {
+  const told = join(world.lab.home, "end-growing");
+  const { goal } = await world.api.post<{ goal: string }>("/schedule", {
+    org: "default",
+    task: "Grow",
+    driver: script(
+      `i=0; until [ -e '${told}' ]; do i=$((i+1)); echo "step $i"; [ $i = 20 ] && echo "error: step $i"; sleep 0.1; done`,
+    ),
+  });
+  const page = await world.open(browser);
+  await page.goto(`${world.origin}/ui/o/default/tasks/${goal}?tab=log`);
+  const log = page.getByRole("region", { name: "Log", exact: true });
+  await expect(log.getByRole("button", { name: "Looking for errors" })).toBeVisible();
+  await expect(log.getByRole("button", { name: "1 error line" })).toBeVisible();
+  await page.getByLabel("Search the log").fill("step");
+  const found = log.getByText(/^1 of \d+$/);
+  await expect(found).toBeVisible();
+  const before = await found.textContent();
+  await expect(found).not.toHaveText(before ?? "");
+  await expect(log.getByText(/ lines, .*, live$/)).toBeVisible();
+  // On a telephone too it says whether it goes on.
+  await page.setViewportSize({ width: 360, height: 720 });
+  await expect(log.getByText(/ lines, .*, live$/)).toBeVisible();
+  writeFileSync(told, "");
+  await expect(log.getByText(/ lines, [^,]*$/)).toBeVisible();
+});
+
+test("logs that are opened in background tabs leave the connections to the tab that is read", async ({
+  browser,
+  world,
+}) => {
+  const page = await world.open(browser);
+  const { task, end } = await seedWaiting(world, "Wait in the background");
+  const context = page.context();
+  let last = page;
+  for (let tab = 0; tab < 6; tab += 1) {
+    const next = await context.newPage();
+    // The browser of a test shows every page.
+    await next.addInitScript(() =>
+      Object.defineProperty(document, "hidden", { configurable: true, value: true }),
+    );
+    await next.goto(`${world.origin}/ui/o/default/tasks/${task}?tab=log`);
+    await expect(next.getByText("begins here.")).toBeVisible();
+    last = next;
+  }
+  await page.goto(`${world.origin}/ui/o/default/board?view=table&q=background`);
+  await expect(page.getByText("Wait in the background")).toBeVisible();
+  end();
+  await last.evaluate(() => {
+    Reflect.deleteProperty(document, "hidden");
+    document.dispatchEvent(new Event("visibilitychange"));
+  });
+  await expect(last.getByText("ends here.")).toBeVisible();
+});
+
 test("a download that is cut off is no file: an artifact's, and the audit log's", async ({
   browser,
   world,

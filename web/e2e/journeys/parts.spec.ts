@@ -45,6 +45,7 @@ test("a goal's groups are folded in the graph and in the list, and its attempts 
         depends_on: ["begin"],
         tasks: ["Guide", "Index"].map((title) => ({ key: title.toLowerCase(), title, labels: ["nobody"] })),
       },
+      { key: "publish", title: "Publish", depends_on: ["pages"], labels: ["nobody"] },
     ],
   });
   const page = await world.open(browser);
@@ -52,6 +53,11 @@ test("a goal's groups are folded in the graph and in the list, and its attempts 
   const graph = page.getByRole("group", { name: "Graph of tasks" });
   const guide = (place: Locator) => place.getByRole("button", { name: /^Guide/ });
   await expect(guide(graph)).toBeVisible();
+  // What is outlined says so, and what is not does not.
+  const critical = graph.getByRole("button", { name: /, on the critical path$/ });
+  await expect(critical).toHaveCount(2);
+  await expect(critical.filter({ hasText: "Write the pages" })).toBeVisible();
+  await expect(critical.filter({ hasText: "Publish" })).toBeVisible();
   await graph.getByRole("button", { name: "Fold Write the pages" }).click();
   await expect(guide(graph)).toHaveCount(0);
   // One fold holds in both views.
@@ -65,6 +71,7 @@ test("a goal's groups are folded in the graph and in the list, and its attempts 
   await group.getByRole("button", { name: "Fold Write the pages" }).click();
   await expect(rows.filter({ hasText: "Guide" })).toHaveCount(0);
   await page.keyboard.press("3");
+  await expect(page.getByRole("list", { name: "Signs of attempts" })).toContainText("failed");
   const attempts = (title: string) => rows.filter({ hasText: title }).getByRole("img");
   await expect(attempts("Break").first()).toHaveAccessibleName(/^Attempt 1: driver failed, /);
   await expect(attempts("Begin")).toHaveAccessibleName(/^Attempt 1: succeeded, /);

@@ -81,8 +81,11 @@ test("an agent is drained, takes work again, and is removed", async ({ browser, 
     return items[0];
   };
   const page = await world.open(browser);
+  await page.route("**/api/v1/clusters?*", (route) => route.fulfill({ json: { items: [] } }));
   await page.goto(`${world.origin}/ui/o/workers/agents`);
+  await expect(page.getByText("No clusters")).toBeVisible();
   const row = page.getByRole("listitem").filter({ hasText: "old-laptop" });
+  await expect(row).toContainText(/online.* · seen /);
   await row.getByRole("button", { name: "Drain" }).click();
   await expect(row.getByText("draining")).toBeVisible();
   expect((await agent())?.draining).toBe(true);

@@ -30,6 +30,8 @@ export interface Layout {
   boxes: Map<string, Box>;
   /** Ways of edges by `from>to`, from the graph's corner. */
   ways: Map<string, Point[]>;
+  /** What was folded when the places were found. */
+  folded: ReadonlySet<string>;
 }
 
 /** Places of nodes and ways of edges. Computed in a worker. */
@@ -89,12 +91,13 @@ export async function layout(
     }
     for (const child of node.children ?? []) {
       const { x = 0, y = 0, width = NODE.width, height = NODE.height } = child;
-      boxes.set(child.id, { x, y, width, height });
+      // In whole pixels, as a browser measures it.
+      boxes.set(child.id, { x, y, width: Math.round(width), height: Math.round(height) });
       collect(child, left + x, top + y);
     }
   };
   collect(placed, 0, 0);
-  return { boxes, ways };
+  return { boxes, ways, folded };
 }
 
 /** How far a bracket stands off what it joins: less than there is between two layers. */

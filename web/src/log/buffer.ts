@@ -6,7 +6,7 @@ const FIRST_CAPACITY = 1 << 20;
 /** Longest piece of a line that is shown, in bytes. */
 export const LINE_BYTES_MAX = 8_192;
 /** Most lines that a search finds. */
-const FOUND_MAX = 100_000;
+export const FOUND_MAX = 100_000;
 
 /** Words that are likely to stand where something went wrong. */
 export const ERROR_WORDS = ["error", "failed", "failure", "panic", "fatal", "exception", "traceback"];
@@ -97,12 +97,12 @@ export class LogBuffer {
     return low;
   }
 
-  /** Lines that have one of these words, letters of either case. */
-  find(words: readonly string[]): Uint32Array<ArrayBuffer> {
+  /** Lines that have one of these words, letters of either case, and whether there are more of them. */
+  find(words: readonly string[]): { lines: Uint32Array<ArrayBuffer>; more: boolean } {
     const needles = words.filter((word) => word !== "").map(needleOf);
     const overlap = Math.max(0, ...needles.map((needle) => needle.low.length - 1));
     const found: number[] = [];
-    for (let from = 0; from < this.used && found.length < FOUND_MAX; from += SEARCHED) {
+    for (let from = 0; from < this.used && found.length <= FOUND_MAX; from += SEARCHED) {
       const to = Math.min(this.used, from + SEARCHED + overlap);
       // The browser's own search of strings is many times faster than a loop over bytes.
       const text = latin.decode(this.bytes.subarray(from, to)).toLowerCase();
@@ -112,7 +112,7 @@ export class LogBuffer {
       }
       for (const line of [...lines].sort((a, b) => a - b)) if (line !== found.at(-1)) found.push(line);
     }
-    return Uint32Array.from(found.slice(0, FOUND_MAX));
+    return { lines: Uint32Array.from(found.slice(0, FOUND_MAX)), more: found.length > FOUND_MAX };
   }
 
   /** Adds the lines of one piece of the log that have one form of a word. One hit a line is enough. */

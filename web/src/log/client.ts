@@ -1,7 +1,7 @@
 import { Problem } from "../api/problem";
 import { sessionHeaders } from "../session/session";
 import { ERROR_WORDS } from "./buffer";
-import { type FromLog, type LogState, PAGE_LINES, type ToLog, type Trouble } from "./protocol";
+import { type Found, type FromLog, type LogState, PAGE_LINES, type ToLog, type Trouble } from "./protocol";
 
 export interface LogView {
   lines: number;
@@ -27,7 +27,7 @@ export class LogClient {
   private readonly pages = new Map<number, string[]>();
   private readonly asked = new Set<number>();
   private readonly watchers = new Set<() => void>();
-  private readonly waiting = new Map<number, (found: number[]) => void>();
+  private readonly waiting = new Map<number, (found: Found) => void>();
   private readonly placing = new Map<number, (line: number) => void>();
   private readonly downloads = new Map<number, Download>();
   private next = 1;
@@ -41,7 +41,8 @@ export class LogClient {
     this.worker.addEventListener("error", () =>
       this.change({ ...this.view, trouble: { status: 0, final: true } }),
     );
-    this.send({ type: "open", task, attempt, live, headers: sessionHeaders() });
+    // A page that is opened in the background hears of no change until it is looked at.
+    this.send({ type: "open", task, attempt, live, seen: !document.hidden, headers: sessionHeaders() });
     document.addEventListener("visibilitychange", this.hide);
   }
 
@@ -70,12 +71,12 @@ export class LogClient {
   }
 
   /** Lines that have a word. */
-  find(word: string): Promise<number[]> {
+  find(word: string): Promise<Found> {
     return this.search([word]);
   }
 
   /** Lines that look as if something went wrong. */
-  errors(): Promise<number[]> {
+  errors(): Promise<Found> {
     return this.search(ERROR_WORDS);
   }
 
@@ -98,7 +99,7 @@ export class LogClient {
     this.send({ type: "retry" });
   }
 
-  private search(words: string[]): Promise<number[]> {
+  private search(words: string[]): Promise<Found> {
     const id = this.next++;
     this.send({ type: "find", id, words });
     return new Promise((resolve) => this.waiting.set(id, resolve));
@@ -133,7 +134,7 @@ export class LogClient {
         this.change({ ...this.view });
         break;
       case "found":
-        this.waiting.get(message.id)?.([...message.lines]);
+        this.waiting.get(message.id)?.({ lines: [...message.lines], more: message.more });
         this.waiting.delete(message.id);
         break;
       case "at":

@@ -17,11 +17,9 @@ import { Empty } from "../ui/empty";
 import { Input } from "../ui/field";
 import { tellProblem } from "../ui/toast";
 import { LogClient, type LogView as View } from "./client";
+import { errorWords, hitWords, useErrors, useSearch } from "./found";
 import { type Jump, LogLines } from "./log-lines";
 import { TroubleBar, TroublePage } from "./trouble";
-
-/** Search again this long after the last key or growth, in milliseconds. */
-const SEARCH_MS = 150;
 
 /** An attempt's log: live, searchable, and as fast with a million lines as with ten. */
 export function LogView({
@@ -135,9 +133,7 @@ function Loaded({
         </span>
         {search.word && (
           <span className="flex items-center gap-0.5 text-xs text-ink-2" aria-live="polite">
-            {search.hits.length === 0
-              ? "Nothing found"
-              : `${search.at + 1} of ${search.hits.length.toLocaleString()}`}
+            {hitWords(search.hits, search.at)}
             <Button
               size="sm"
               look="quiet"
@@ -159,12 +155,16 @@ function Loaded({
           look="quiet"
           icon={<CircleAlert className="size-3.5" />}
           onClick={errors.next}
-          blocked={errors.hits.length === 0 && "No line looks like an error."}
+          blocked={
+            errors.hits
+              ? errors.hits.lines.length === 0 && "No line looks like an error."
+              : "It is being read."
+          }
         >
-          {errors.hits.length === 0 ? "No errors" : `${count(errors.hits.length, "error line")}`}
+          {errorWords(errors.hits)}
         </Button>
-        <span className="ml-auto flex items-center gap-1.5">
-          <Status view={view} />
+        <Status view={view} />
+        <span className="flex items-center gap-1.5 max-lg:ml-auto">
           <Button
             size="sm"
             look={wrap ? "plain" : "quiet"}
@@ -209,7 +209,7 @@ function Loaded({
           marked={line}
           onMark={onLine}
           jump={jump}
-          hit={search.hits[search.at]}
+          hit={search.hits?.lines[search.at]}
         />
       )}
     </section>
@@ -239,83 +239,6 @@ function useOpening(
   }, [client, view, line, start]);
 }
 
-/** The place of the first hit from this line on, or of the last one. */
-function hitFrom(hits: readonly number[], line: number): number {
-  const found = hits.findIndex((hit) => hit >= line);
-  return found >= 0 ? found : Math.max(0, hits.length - 1);
-}
-
-function useSearch(client: LogClient, view: View, jumpTo: (line: number) => void) {
-  const [word, setWord] = useState("");
-  const [hits, setHits] = useState<number[]>([]);
-  const [at, setAt] = useState(0);
-  const go = useRef(jumpTo);
-  go.current = jumpTo;
-  const fresh = useRef(false);
-  /** The line of the hit that is shown. */
-  const here = useRef(0);
-  useEffect(() => {
-    fresh.current = word !== "";
-    if (word === "") setHits([]);
-  }, [word]);
-  useEffect(() => {
-    if (word === "") return undefined;
-    // The size of the log is part of the question: a growing log is searched again.
-    void view.bytes;
-    let old = false;
-    const timer = setTimeout(async () => {
-      const found = await client.find(word);
-      if (old) return;
-      setHits(found);
-      if (fresh.current && found[0] !== undefined) {
-        here.current = found[0];
-        go.current(found[0]);
-      }
-      fresh.current = false;
-      setAt(hitFrom(found, here.current));
-    }, SEARCH_MS);
-    return () => {
-      old = true;
-      clearTimeout(timer);
-    };
-  }, [client, word, view.bytes]);
-  const step = (by: number) => {
-    if (hits.length === 0) return;
-    const next = (at + by + hits.length) % hits.length;
-    // Who steps on is not taken back to the first hit by an answer that comes later.
-    fresh.current = false;
-    here.current = hits[next] ?? 0;
-    setAt(next);
-    jumpTo(here.current);
-  };
-  return { word, setWord, hits, at, step };
-}
-
-function useErrors(client: LogClient, view: View, jumpTo: (line: number) => void) {
-  const [hits, setHits] = useState<number[]>([]);
-  const at = useRef(-1);
-  // While a log grows fast it is looked through now and then only.
-  const size = view.state === "loading" ? 0 : view.bytes;
-  useEffect(() => {
-    if (size === 0) return undefined;
-    let old = false;
-    const timer = setTimeout(async () => {
-      const found = await client.errors();
-      if (!old) setHits(found);
-    }, SEARCH_MS * 4);
-    return () => {
-      old = true;
-      clearTimeout(timer);
-    };
-  }, [client, size]);
-  const next = () => {
-    if (hits.length === 0) return;
-    at.current = (at.current + 1) % hits.length;
-    jumpTo(hits[at.current] ?? 0);
-  };
-  return { hits, next };
-}
-
 function Status({ view }: { view: View }) {
   const words = useMemo(() => {
     const size = `${count(view.lines, "line")}, ${bytes(view.total)}`;
@@ -333,7 +256,7 @@ function Status({ view }: { view: View }) {
     }
   }, [view]);
   return (
-    <span className="hidden items-center gap-1.5 text-xs text-ink-3 lg:flex">
+    <span className="flex items-center gap-1.5 text-xs text-ink-3 max-lg:order-last max-lg:basis-full lg:ml-auto">
       {view.state === "loading" && <Spinner />}
       {view.state === "live" && <span className="size-1.5 rounded-full bg-blue" aria-hidden="true" />}
       {words}

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { piecesOf } from "./ansi";
-import { ERROR_WORDS, LINE_BYTES_MAX, LogBuffer } from "./buffer";
+import { ERROR_WORDS, FOUND_MAX, LINE_BYTES_MAX, LogBuffer } from "./buffer";
+import { errorWords, hitWords } from "./found";
 import { placeOf, scrollTo } from "./scroll";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -29,14 +30,14 @@ describe("the buffer", () => {
   test("finds words in either case, each line once", () => {
     const log = new LogBuffer();
     log.append(bytes("fine\nERROR and error\nall good\nit Failed\nerr\nPanic!"));
-    expect([...log.find(ERROR_WORDS)]).toEqual([1, 3, 5]);
-    expect([...log.find(["ERR"])]).toEqual([1, 4]);
-    expect([...log.find([""])]).toEqual([]);
+    expect([...log.find(ERROR_WORDS).lines]).toEqual([1, 3, 5]);
+    expect([...log.find(["ERR"]).lines]).toEqual([1, 4]);
+    expect([...log.find([""]).lines]).toEqual([]);
     const other = new LogBuffer();
     other.append(new TextEncoder().encode("grün\nGRÜN\ngrun\nein Ü\nun\ud83d\ude00ter\n"));
-    expect([...other.find(["GRün"])]).toEqual([0, 1]);
-    expect([...other.find(["ü"])]).toEqual([0, 1, 3]);
-    expect([...other.find(["n\ud83d\ude00T"])]).toEqual([4]);
+    expect([...other.find(["GRün"]).lines]).toEqual([0, 1]);
+    expect([...other.find(["ü"]).lines]).toEqual([0, 1, 3]);
+    expect([...other.find(["n\ud83d\ude00T"]).lines]).toEqual([4]);
   });
 
   test("grows past its first size, and finds what is far down", () => {
@@ -45,8 +46,22 @@ describe("the buffer", () => {
     for (let n = 0; n < 20; n += 1) log.append(chunk);
     log.append(bytes("needle"));
     expect(log.lines).toBe(200_001);
-    expect([...log.find(["needle"])]).toEqual([200_000]);
+    expect([...log.find(["needle"]).lines]).toEqual([200_000]);
     expect(log.lineAt(16 * 12_345 + 3)).toBe(12_345);
+  });
+
+  test("says when it has found more lines than it names", () => {
+    const log = new LogBuffer();
+    log.append(bytes("error\n".repeat(FOUND_MAX)));
+    const all = log.find(ERROR_WORDS);
+    expect([all.lines.length, all.more]).toEqual([FOUND_MAX, false]);
+    expect(hitWords({ ...all, lines: [...all.lines] }, 0)).toBe("1 of 100,000");
+    log.append(bytes("fine\n".repeat(1_000_000)));
+    log.append(bytes("error\n"));
+    const some = log.find(ERROR_WORDS);
+    expect([some.lines.length, some.more]).toEqual([FOUND_MAX, true]);
+    expect(hitWords({ ...some, lines: [...some.lines] }, 0)).toBe("1 of 100,000+");
+    expect(errorWords({ ...some, lines: [...some.lines] })).toBe("100,000+ error lines");
   });
 
   test("cuts a line that nobody could read", () => {

@@ -30,12 +30,12 @@ function tell(): void {
   });
 }
 
-function open({ task, attempt, live, headers }: Extract<ToLog, { type: "open" }>): void {
+function open({ task, attempt, live, seen, headers }: Extract<ToLog, { type: "open" }>): void {
   const changed = (soon: boolean) => {
     if (soon) timer ??= setTimeout(tell, TELL_MS);
     else tell();
   };
-  reader = new LogReader({ task, attempt, live, headers, changed });
+  reader = new LogReader({ task, attempt, live, seen, headers, changed });
   void reader.open();
 }
 
@@ -55,8 +55,8 @@ function hear(message: Exclude<ToLog, { type: "open" }>, from: LogReader): void 
       break;
     }
     case "find": {
-      const lines = from.log.find(message.words);
-      send({ type: "found", id: message.id, lines }, [lines.buffer]);
+      const { lines, more } = from.log.find(message.words);
+      send({ type: "found", id: message.id, lines, more }, [lines.buffer]);
       break;
     }
     case "at": {

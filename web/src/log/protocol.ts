@@ -1,6 +1,14 @@
 /** What a page asks of the worker that keeps a log. */
 export type ToLog =
-  | { type: "open"; task: string; attempt: string; live: boolean; headers: Record<string, string> }
+  | {
+      type: "open";
+      task: string;
+      attempt: string;
+      live: boolean;
+      /** Whether the page is seen when it is opened; `seen` says what becomes of that. */
+      seen: boolean;
+      headers: Record<string, string>;
+    }
   | { type: "lines"; page: number }
   | { type: "find"; id: number; words: string[] }
   | { type: "at"; id: number; byte: number }
@@ -26,11 +34,18 @@ export type FromLog =
       trouble: Trouble | undefined;
     }
   | { type: "lines"; page: number; lines: string[] }
-  | { type: "found"; id: number; lines: Uint32Array<ArrayBuffer> }
+  | { type: "found"; id: number; lines: Uint32Array<ArrayBuffer>; more: boolean }
   | { type: "at"; id: number; line: number }
   | { type: "blob"; id: number; blob: Blob }
   /** There is no such blob: it broke off, or the server refused with a status. */
   | { type: "broken"; id: number; status: number };
+
+/** Lines that a search has found, from 0. */
+export interface Found {
+  lines: readonly number[];
+  /** Whether there are more than these. */
+  more: boolean;
+}
 
 export type LogState = "loading" | "live" | "cut" | "complete";
 

@@ -34,6 +34,7 @@ class Server {
 
 interface Options {
   live?: boolean;
+  seen?: boolean;
   keptMax?: number;
   changed?: (soon: boolean) => void;
 }
@@ -43,6 +44,7 @@ function readerOf(server: Server, options: Options = {}): LogReader {
     task: "task_1",
     attempt: "att_1",
     live: false,
+    seen: true,
     headers: {},
     changed: () => {},
     fetch: server.fetch,
@@ -159,4 +161,17 @@ test("a download while the log is still being read has what is not here yet", as
   const whole = reader.whole();
   await vi.advanceTimersByTimeAsync(0);
   expect(await (await whole).text()).toBe(server.text);
+});
+
+test("a page that is opened in the background holds no stream until it is looked at", async () => {
+  const server = new Server();
+  server.text = "one\n";
+  const reader = readerOf(server, { live: true, seen: false });
+  void reader.open();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(textOf(reader)).toBe("one");
+  expect(server.asked.filter((one) => one.startsWith("stream"))).toEqual([]);
+  reader.see(true);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(server.asked.at(-1)).toBe("stream 4");
 });

@@ -18,6 +18,8 @@ interface ReaderOptions {
   attempt: string;
   /** Whether the attempt may still write. */
   live: boolean;
+  /** Whether its page is seen: one that is not holds no connection. */
+  seen: boolean;
   headers: Record<string, string>;
   /** The log has grown (`soon`), or is in another state. */
   changed: (soon: boolean) => void;
@@ -54,7 +56,7 @@ export class LogReader {
   skipped = 0;
   trouble: Trouble | undefined;
   private hasBegun = false;
-  private isSeen = true;
+  private isSeen: boolean;
   private stream: EventStream | undefined;
   /** Ends the pause before the next try. */
   private wake: (() => void) | undefined;
@@ -63,6 +65,7 @@ export class LogReader {
 
   constructor(options: ReaderOptions) {
     this.options = options;
+    this.isSeen = options.seen;
     this.address = `/api/v1/tasks/${options.task}`;
   }
 

@@ -1,6 +1,6 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { Bot, Pause, Play, Trash2 } from "lucide-react";
+import { Bot, Pause, Play, Server, Trash2 } from "lucide-react";
 import { useMemo, useState } from "react";
 import { api } from "../api/client";
 import { agents as agentsQuery, attempts, clusters, keys, tasksIn, UNTOLD } from "../api/queries";
@@ -82,24 +82,35 @@ export function AgentsPage() {
         </Section>
         <Section title="Clusters" note="registered places where agents run" flush>
           <Ask query={places} loading={<Skeleton rows={2} />}>
-            {(list) => (
-              <ul className="divide-y divide-line">
-                {list.map((cluster) => (
-                  <li key={cluster.name} className="flex flex-wrap items-center gap-x-4 gap-y-1 px-4 py-2.5">
-                    <span className="font-medium">{cluster.name}</span>
-                    <Tag>{cluster.runtime}</Tag>
-                    <span className="text-ink-2">{count(cluster.agents, "agent")} online</span>
-                    {cluster.capacity > 0 && (
-                      <span className="text-xs text-ink-3">the server starts {cluster.capacity} itself</span>
-                    )}
-                    <span className="text-xs text-ink-3">
-                      isolation: {cluster.isolation}
-                      {cluster.isolation === "process" && ", which is policy, not protection"}
-                    </span>
-                  </li>
-                ))}
-              </ul>
-            )}
+            {(list) =>
+              list.length === 0 ? (
+                <Empty icon={<Server />} title="No clusters yet" className="py-8">
+                  Agents can work without one. A cluster is a place whose agents the server starts or counts.
+                </Empty>
+              ) : (
+                <ul className="divide-y divide-line">
+                  {list.map((cluster) => (
+                    <li
+                      key={cluster.name}
+                      className="flex flex-wrap items-center gap-x-4 gap-y-1 px-4 py-2.5"
+                    >
+                      <span className="font-medium">{cluster.name}</span>
+                      <Tag>{cluster.runtime}</Tag>
+                      <span className="text-ink-2">{count(cluster.agents, "agent")} online</span>
+                      {cluster.capacity > 0 && (
+                        <span className="text-xs text-ink-3">
+                          the server starts {cluster.capacity} itself
+                        </span>
+                      )}
+                      <span className="text-xs text-ink-3">
+                        isolation: {cluster.isolation}
+                        {cluster.isolation === "process" && ", which is policy, not protection"}
+                      </span>
+                    </li>
+                  ))}
+                </ul>
+              )
+            }
           </Ask>
         </Section>
       </div>
@@ -159,13 +170,7 @@ function AgentRow({
           {!agent.online && <Tag>offline</Tag>}
         </p>
         <p className="mt-0.5 flex flex-wrap items-center gap-1.5 text-xs text-ink-3">
-          {agent.runtime}
-          {!agent.online && (
-            <>
-              {" "}
-              · seen <Ago at={agent.seen_at} />
-            </>
-          )}
+          {agent.runtime} · seen <Ago at={agent.seen_at} />
         </p>
         {agent.labels.length > 0 && (
           <p className="mt-1.5 flex flex-wrap gap-1">

@@ -5,24 +5,36 @@ import { ASIDE, attempts } from "../api/queries";
 import type { Attempt, AttemptState, Task } from "../api/types";
 import { type Edge, type GraphNode, outline } from "../graph/model";
 import { exact, millis, span } from "../text/time";
+import { AttemptGlyph } from "../ui/attempt-glyph";
 import { cx } from "../ui/cx";
 import { Empty } from "../ui/empty";
 import { StateIcon, stateWords } from "../ui/state";
 import { useNow } from "../ui/time";
 import { rowPx } from "../ui/touch";
+import { barPlaces } from "./attempt-bars";
 import { attemptWords } from "./attempts";
 
 const ROW_PX = rowPx(32);
 const GRID = "grid grid-cols-[minmax(120px,220px)_minmax(0,1fr)] items-center";
 const BAR: Record<AttemptState, string> = {
-  live: "bg-blue",
-  lost: "bg-amber",
-  superseded: "bg-grey opacity-50",
-  succeeded: "bg-green",
-  failed: "bg-red",
-  cancelled: "bg-grey opacity-50",
-  asked: "bg-amber",
+  live: "bg-blue text-surface",
+  lost: "bg-amber text-surface",
+  superseded: "border border-grey bg-grey-soft text-grey",
+  succeeded: "bg-green text-surface",
+  failed: "bg-red text-surface",
+  cancelled: "border border-grey bg-grey-soft text-grey",
+  asked: "bg-amber text-surface",
 };
+/** What the signs mean, in the order in which one looks for them. */
+const LEGEND: readonly AttemptState[] = [
+  "live",
+  "succeeded",
+  "failed",
+  "lost",
+  "asked",
+  "cancelled",
+  "superseded",
+];
 const TICKS = 5;
 
 /** What was tried when: a bar for each attempt. Attempts are read for the rows in sight. */
@@ -115,37 +127,59 @@ export function GoalTimeline({
           })}
         </ul>
       </div>
+      <Legend />
     </div>
   );
 }
 
 function Bars({ task, from, to, now }: { task: Task; from: number; to: number; now: number }) {
-  const list = useQuery({ ...attempts(task.id), ...ASIDE }).data;
+  const list = useQuery({ ...attempts(task.id), ...ASIDE }).data ?? [];
+  const places = barPlaces(list, from, to, now);
   return (
     <div className="relative mr-4 h-full md:mr-6">
-      {list?.map((attempt) => {
-        const begin = millis(attempt.created_at);
-        const end = attempt.ended_at ? millis(attempt.ended_at) : now;
-        const left = ((begin - from) / (to - from)) * 100;
+      {list.map((attempt, at) => {
+        const lasted = (attempt.ended_at ? millis(attempt.ended_at) : now) - millis(attempt.created_at);
         return (
           <span
             key={attempt.id}
             role="img"
-            aria-label={wordsOf(attempt, end - begin)}
-            title={wordsOf(attempt, end - begin)}
+            aria-label={wordsOf(attempt, lasted)}
+            title={wordsOf(attempt, lasted)}
             className={cx(
-              "absolute top-1/2 min-w-1.5 -translate-y-1/2 rounded-sm",
-              attempt.kind === "verify" ? "h-2" : "h-3.5",
+              "absolute top-1/2 flex min-w-3.5 -translate-y-1/2 items-center justify-end rounded-sm",
+              attempt.kind === "verify" ? "h-2.5" : "h-3.5",
               BAR[attempt.state],
             )}
-            style={{
-              left: `${Math.min(99.5, left)}%`,
-              width: `${Math.min(100 - left, ((end - begin) / (to - from)) * 100)}%`,
-            }}
-          />
+            style={places[at]}
+          >
+            <Sign state={attempt.state} />
+          </span>
         );
       })}
     </div>
+  );
+}
+
+/** A sign at the end of its bar: what came of it. */
+function Sign({ state }: { state: AttemptState }) {
+  return <AttemptGlyph state={state} className="mx-0.5 size-2.5 shrink-0" />;
+}
+
+function Legend() {
+  return (
+    <ul
+      aria-label="Signs of attempts"
+      className="flex shrink-0 flex-wrap gap-x-4 gap-y-1 border-t border-line bg-surface px-4 py-2 text-2xs text-ink-2 md:px-6"
+    >
+      {LEGEND.map((state) => (
+        <li key={state} className="inline-flex items-center gap-1.5">
+          <span className={cx("flex h-3.5 items-center rounded-sm", BAR[state])}>
+            <Sign state={state} />
+          </span>
+          {state === "live" ? "at work" : state}
+        </li>
+      ))}
+    </ul>
   );
 }
 

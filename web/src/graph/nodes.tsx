@@ -1,0 +1,127 @@
+import { BaseEdge, type EdgeProps, Handle, type NodeProps, Position } from "@xyflow/react";
+import { ChevronDown, ChevronRight, Merge, Route } from "lucide-react";
+import { memo } from "react";
+import { cx } from "../ui/cx";
+import { StateIcon } from "../ui/state";
+import type { Data, DrawnNode } from "./drawn";
+import type { Point } from "./layout";
+import { pathOf } from "./layout";
+import { CRITICAL_WORDS, meetsWords, nodeWords } from "./words";
+
+/** Where a node stands is said outside of it: it is drawn again for what it says only. */
+const sameWords = (a: NodeProps<DrawnNode>, b: NodeProps<DrawnNode>) => a.data === b.data;
+
+/** The outline of a node. The critical path is thicker besides its colour. */
+function outlineOf({ critical, selected }: Data): string {
+  return cx(
+    critical ? "border-2 border-accent" : "border border-line-strong",
+    selected && "outline-2 outline-offset-1 outline-focus",
+  );
+}
+
+/** Where edges begin and end. */
+function Ends() {
+  return (
+    <>
+      <Handle type="target" position={Position.Left} />
+      <Handle type="source" position={Position.Right} />
+    </>
+  );
+}
+
+function CriticalMark() {
+  return (
+    <span
+      title={CRITICAL_WORDS}
+      className="absolute -top-2 left-2 grid size-4 place-items-center rounded-full bg-accent text-accent-ink"
+    >
+      <Route className="size-2.5" strokeWidth={2.5} aria-hidden="true" />
+    </span>
+  );
+}
+
+const TaskNode = memo(function TaskNode({ data }: NodeProps<DrawnNode>) {
+  const { node, critical, leaves, done, meets, onSelect, onFold } = data;
+  return (
+    <div
+      className={cx(
+        "relative flex h-full w-full items-center gap-2 rounded-md bg-surface pl-2.5 text-left shadow-lift",
+        outlineOf(data),
+        node.state === "cancelled" && "opacity-60",
+      )}
+    >
+      <Ends />
+      {critical && <CriticalMark />}
+      <StateIcon state={node.state} />
+      <button
+        type="button"
+        disabled={!onSelect}
+        onClick={() => onSelect?.(node.id)}
+        className="focus-inset nodrag h-full min-w-0 flex-1 rounded-sm pr-2.5 text-left enabled:cursor-pointer disabled:cursor-default"
+      >
+        <span className="line-clamp-2 text-xs leading-4">{node.title}</span>
+        <span className="sr-only">, {nodeWords(data)}</span>
+      </button>
+      {meets > 0 && (
+        <span title={meetsWords(meets)} className="pr-2 text-amber">
+          <Merge className="size-3.5" aria-hidden="true" />
+        </span>
+      )}
+      {node.kind === "composite" && leaves > 0 && (
+        <button
+          type="button"
+          aria-label={`Unfold ${node.title}`}
+          onClick={() => onFold(node.id)}
+          className="nodrag flex h-full items-center gap-0.5 border-l border-line px-2 text-2xs text-ink-3 hover:bg-hover"
+        >
+          {done}/{leaves}
+          <ChevronRight className="size-3" />
+        </button>
+      )}
+    </div>
+  );
+}, sameWords);
+
+const GroupNode = memo(function GroupNode({ data }: NodeProps<DrawnNode>) {
+  const { node, critical, leaves, done, onSelect, onFold } = data;
+  return (
+    <div className={cx("relative h-full w-full rounded-lg bg-sunken/50", outlineOf(data))}>
+      <Ends />
+      {critical && <CriticalMark />}
+      <div className="flex h-9 items-center gap-2 pr-0.5 pl-3">
+        <StateIcon state={node.state} />
+        <button
+          type="button"
+          disabled={!onSelect}
+          onClick={() => onSelect?.(node.id)}
+          className="nodrag h-full min-w-0 flex-1 truncate text-left text-xs font-semibold"
+        >
+          <span>{node.title}</span>
+          <span className="sr-only">, {nodeWords(data)}</span>
+        </button>
+        <span className="ml-auto shrink-0 text-2xs text-ink-3">
+          {done}/{leaves}
+        </span>
+        <button
+          type="button"
+          aria-label={`Fold ${node.title}`}
+          onClick={() => onFold(node.id)}
+          className="tap-around nodrag grid h-full w-8 place-items-center rounded-md text-ink-3 hover:bg-hover pointer-coarse:w-11"
+        >
+          <ChevronDown className="size-3.5" />
+        </button>
+      </div>
+    </div>
+  );
+}, sameWords);
+
+/** An edge on the way that the layout found for it: around nodes, not through them. */
+const WayEdge = memo(
+  function WayEdge({ data }: EdgeProps) {
+    return <BaseEdge path={pathOf((data?.["way"] as Point[] | undefined) ?? [])} interactionWidth={0} />;
+  },
+  (a, b) => a.data?.["way"] === b.data?.["way"],
+);
+
+export const EDGE_TYPES = { way: WayEdge };
+export const NODE_TYPES = { task: TaskNode, group_: GroupNode };
