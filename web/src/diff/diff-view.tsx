@@ -52,7 +52,7 @@ export function DiffView({
   const [writing, setWriting] = useState<Anchor>();
   const [, redraw] = useReducer((n: number) => n + 1, 0);
   const highlighter = useHighlighter(redraw);
-  const said = useMemo(() => saidBySpot(comments), [comments]);
+  const said = useMemo(() => saidBySpot(comments, diff), [comments, diff]);
   const talks = useMemo(() => {
     const all = new Set(said.keys());
     for (const { anchor } of drafts) all.add(spot(anchor.path, anchor.side, anchor.line));
@@ -214,10 +214,11 @@ function useHighlighter(redraw: () => void) {
 }
 
 /** What was said of each line. */
-function saidBySpot(comments: readonly PatchComment[]): Map<string, Said[]> {
+function saidBySpot(comments: readonly PatchComment[], diff: Diff): Map<string, Said[]> {
   const found = new Map<string, Said[]>();
+  const paths = new Set(diff.files.map((file) => file.path));
   for (const comment of comments) {
-    for (const { anchor, text } of remarksOf(comment.body)) {
+    for (const { anchor, text } of remarksOf(comment.body, paths)) {
       if (!anchor) continue;
       const name = spot(anchor.path, anchor.side, anchor.line);
       found.set(name, [...(found.get(name) ?? []), { comment, text }]);
