@@ -74,7 +74,7 @@ test("a commit leads to the files at it, from the task that made it and by its i
     return found.state === "done" && found.published ? found : undefined;
   });
   const page = await world.open(browser);
-  const shown = page.getByRole("heading", { level: 1, name: /As it/ });
+  const shown = page.getByRole("heading", { name: /As it/ });
   await page.goto(`${world.origin}/ui/o/default/tasks/${goal}`);
   await page
     .getByRole("link", { name: task.head.slice(0, 8) })
