@@ -8,6 +8,9 @@ import { dirname, join } from "node:path";
 const UP_MS = 30_000;
 const LOOK_MS = 100;
 
+/** A name that labs answer to besides; nothing resolves it but a browser that is told to. */
+export const ANOTHER_NAME = "lab.test";
+
 /** A real lab: a server and agents as processes of their own, in a folder of their own, on a free port. */
 export interface Lab {
   url: string;
@@ -74,6 +77,7 @@ export async function startLab(agents = 2): Promise<Lab> {
     DEVLAB_HOME: home,
     DEVLAB_BIND: `127.0.0.1:${port}`,
     DEVLAB_DASHBOARD_BIND: `127.0.0.1:${dashboardPort}`,
+    DEVLAB_ALLOWED_HOSTS: ANOTHER_NAME,
   };
   let server: ChildProcess | undefined;
   let said = "";

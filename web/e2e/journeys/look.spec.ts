@@ -1,6 +1,6 @@
 import { expect, test } from "../fixtures";
-import { makeProject } from "../lab";
-import { seedPictures } from "../seed";
+import { makeProject, until } from "../lab";
+import { script, seedPictures } from "../seed";
 
 test("pictures that an attempt left are shown in place, and can be taken along", async ({
   browser,
@@ -20,7 +20,7 @@ test("pictures that an attempt left are shown in place, and can be taken along",
   expect((await download).suggestedFilename()).toBe("after.png");
 });
 
-test("a repository is looked through, at its head and at a commit", async ({ browser, world }) => {
+test("a repository is looked through at its head", async ({ browser, world }) => {
   await makeProject(world.lab, "browsed", {
     "README.md": "# Read me first\n\nThen the [library](src/deep/lib.rs).\n\n<b onclick=alert(1)>raw</b>\n",
     "src/deep/lib.rs": "//! A library.\npub fn name() {}\n",
@@ -48,6 +48,65 @@ test("a repository is looked through, at its head and at a commit", async ({ bro
   await expect(page).toHaveURL(/path=src(%2F|\/)deep(%2F|\/)lib\.rs/);
   await page.getByRole("navigation", { name: "Path" }).getByRole("link", { name: "browsed" }).click();
   await expect(page.getByRole("link", { name: "README.md" })).toBeVisible();
+});
+
+test("a commit leads to the files at it, from the task that made it and by its id", async ({
+  browser,
+  world,
+}) => {
+  await makeProject(world.lab, "two-commits", {
+    "README.md": "# As it began\n",
+    ".devlab/project.toml": '[[check]]\nname = "there"\nrun = "test -e README.md"\n',
+  });
+  const { items } = await world.api.get<{ items: Array<{ name: string; head: string }> }>(
+    "/projects?org=default",
+  );
+  const first = items.find((one) => one.name === "two-commits")?.head ?? "";
+  const { goal } = await world.api.post<{ goal: string }>("/schedule", {
+    org: "default",
+    project: "two-commits",
+    task: "Change the first page",
+    review: false,
+    driver: script("printf '# As it became\\n' > README.md; printf 'more\\n' > 'another one.md'"),
+  });
+  const task = await until("it is merged", async () => {
+    const found = await world.api.get<{ state: string; head: string; published?: string }>(`/tasks/${goal}`);
+    return found.state === "done" && found.published ? found : undefined;
+  });
+  const page = await world.open(browser);
+  const shown = page.getByRole("heading", { name: /As it/ });
+  await page.goto(`${world.origin}/ui/o/default/tasks/${goal}`);
+  await page
+    .getByRole("link", { name: task.head.slice(0, 8) })
+    .first()
+    .click();
+  await expect(page).toHaveURL(new RegExp(`commit=${task.head}`));
+  await expect(shown).toHaveText("As it became");
+  await expect(page.getByRole("link", { name: "another one.md" })).toBeVisible();
+  const field = page.getByLabel("Go to a commit");
+  await field.fill("main");
+  await field.press("Enter");
+  await expect(page.getByText("The whole id")).toBeVisible();
+  await field.fill(` ${first} `);
+  await field.press("Enter");
+  await expect(page).toHaveURL(new RegExp(`commit=${first}`));
+  await expect(shown).toHaveText("As it began");
+  await expect(page.getByText("at commit")).toBeVisible();
+  await expect(page.getByRole("link", { name: "another one.md" })).toHaveCount(0);
+  await page.reload();
+  await expect(shown).toHaveText("As it began");
+  await field.fill("0".repeat(40));
+  await field.press("Enter");
+  await expect(page.getByText("Nothing here at this commit")).toBeVisible();
+  await page.getByRole("link", { name: "go to the head" }).click();
+  await expect(shown).toHaveText("As it became");
+  // An attempt's result and what was merged lead there too.
+  await page.goto(`${world.origin}/ui/o/default/tasks/${goal}?tab=proof`);
+  await page
+    .getByRole("region", { name: "Train" })
+    .getByRole("link", { name: first.slice(0, 8) }).first()
+    .click();
+  await expect(shown).toHaveText("As it began");
 });
 
 test("a policy is set by the form and by the document, and what is in force says who says so", async ({

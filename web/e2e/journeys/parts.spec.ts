@@ -193,6 +193,12 @@ test("a token is made, used, and revoked", async ({ browser, world }) => {
   await dialog.getByLabel("What it is for").fill("Ada's laptop");
   await dialog.getByRole("button", { name: "Make it" }).click();
   await expect(dialog.getByText("shown this once")).toBeVisible();
+  // Nothing but its own button closes it: the secret is not shown again.
+  await page.keyboard.press("Escape");
+  await page.mouse.click(5, 5);
+  await page.keyboard.press("Escape");
+  await expect(dialog.getByText("shown this once")).toBeVisible();
+  await expect(dialog.getByRole("button", { name: "Close" })).toHaveCount(0);
   const secret = (await dialog.locator("pre").textContent())?.trim() ?? "";
   await dialog.getByRole("button", { name: "I have kept it" }).click();
   const whoami = () =>

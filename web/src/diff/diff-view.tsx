@@ -4,8 +4,8 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useMemo, useReducer, useRef, useState } from "react";
 import type { PatchComment } from "../api/types";
 import { useShortcuts } from "../shell/shortcuts";
-import type { Draft } from "./drafts";
-import { FileHead, FileList } from "./files";
+import { nameOf, type ReviewDrafts } from "./drafts";
+import { FileHead, FileList, FileSteps } from "./files";
 import { LineRow, PairRow } from "./lines";
 import { type Diff, type Row, rowsOf, type Side, spot } from "./model";
 import { type Anchor, remarksOf } from "./remarks";
@@ -13,6 +13,8 @@ import { Talk } from "./talk";
 import { Highlighter } from "./tokens";
 
 const LINE_PX = 20;
+/** Keys by which a page is scrolled. */
+const SCROLLS = /^(Arrow|Page|Home$|End$| $)/;
 const HEIGHTS: Record<Row["kind"], number> = {
   file: 44,
   note: 40,
@@ -33,32 +35,28 @@ export function DiffView({
   diff,
   view,
   comments,
-  drafts,
-  onAdd,
-  onRemove,
+  review,
   mayRemark,
 }: {
   diff: Diff;
   view: "unified" | "split";
   comments: readonly PatchComment[];
-  drafts: readonly Draft[];
-  onAdd: (draft: Draft) => void;
-  onRemove: (draft: Draft) => void;
+  review: ReviewDrafts;
   /** Whether lines can be remarked on: a task's own diff has no discussion. */
   mayRemark: boolean;
 }) {
   const box = useRef<HTMLDivElement>(null);
   const [folded, setFolded] = useState<ReadonlySet<string>>(new Set());
-  const [writing, setWriting] = useState<Anchor>();
+  /** The line whose remark was begun just now: a row that comes back into sight takes no focus. */
+  const begun = useRef<string>(undefined);
+  const [chosen, setChosen] = useState<number>();
   const [, redraw] = useReducer((n: number) => n + 1, 0);
   const highlighter = useHighlighter(redraw);
-  const said = useMemo(() => saidBySpot(comments), [comments]);
-  const talks = useMemo(() => {
-    const all = new Set(said.keys());
-    for (const { anchor } of drafts) all.add(spot(anchor.path, anchor.side, anchor.line));
-    if (writing) all.add(spot(writing.path, writing.side, writing.line));
-    return all;
-  }, [said, drafts, writing]);
+  const said = useMemo(() => saidBySpot(comments, diff), [comments, diff]);
+  // By name, so that a letter that is typed lays out nothing anew.
+  const unsent = [...review.drafts, ...(mayRemark ? review.writing : [])].map((one) => nameOf(one.anchor));
+  const names = JSON.stringify(unsent);
+  const talks = useMemo(() => new Set([...said.keys(), ...(JSON.parse(names) as string[])]), [said, names]);
   const rows = useMemo(() => rowsOf(diff, view, folded, talks), [diff, view, folded, talks]);
   const list = useVirtualizer({
     count: rows.length,
@@ -74,13 +72,22 @@ export function DiffView({
       return next;
     });
   const goTo = (file: number) => {
+    setChosen(file);
     const at = rows.findIndex((row) => row.kind === "file" && row.file === file);
     if (at >= 0) list.scrollToIndex(at, { align: "start" });
   };
   const top = list.getVirtualItems().find((item) => item.end > (list.scrollOffset ?? 0) + 1);
-  const current = top ? (rows[top.index]?.file ?? 0) : 0;
+  // One that was gone to counts until its reader scrolls: the last ones never come to the top.
+  const current = Math.min(chosen ?? (top ? (rows[top.index]?.file ?? 0) : 0), diff.files.length - 1);
+  const scrolls = () => setChosen(undefined);
   useShortcuts([
-    { keys: "]", label: "Next file", group: "Changes", motion: true, run: () => goTo(current + 1) },
+    {
+      keys: "]",
+      label: "Next file",
+      group: "Changes",
+      motion: true,
+      run: () => goTo(Math.min(current + 1, diff.files.length - 1)),
+    },
     {
       keys: "[",
       label: "Previous file",
@@ -89,10 +96,14 @@ export function DiffView({
       run: () => goTo(Math.max(0, current - 1)),
     },
   ]);
+  const begin = (anchor: Anchor) => {
+    begun.current = nameOf(anchor);
+    review.begin(anchor);
+  };
   const remark = mayRemark
     ? (file: number, side: Side, line: number) => {
         const path = diff.files[file]?.path;
-        if (path) setWriting({ path, side, line });
+        if (path) begin({ path, side, line });
       }
     : undefined;
 
@@ -130,19 +141,18 @@ export function DiffView({
       }
       case "talk": {
         const anchor = { path: file.path, side: row.side, line: row.number };
-        const name = spot(file.path, row.side, row.number);
+        const name = nameOf(anchor);
         return (
           <Talk
             said={said.get(name) ?? []}
-            drafts={drafts.filter((one) => spot(one.anchor.path, one.anchor.side, one.anchor.line) === name)}
-            writing={writing !== undefined && spot(writing.path, writing.side, writing.line) === name}
-            onWrite={mayRemark ? () => setWriting(anchor) : undefined}
-            onCancel={() => setWriting(undefined)}
-            onAdd={(text) => {
-              onAdd({ anchor, text });
-              setWriting(undefined);
+            review={review}
+            anchor={anchor}
+            mayRemark={mayRemark}
+            isBegun={begun.current === name}
+            onFocused={() => {
+              begun.current = undefined;
             }}
-            onRemove={onRemove}
+            onWrite={() => begin(anchor)}
           />
         );
       }
@@ -150,14 +160,19 @@ export function DiffView({
   };
 
   return (
-    <div className="diff code grid min-h-0 flex-1 lg:grid-cols-[240px_minmax(0,1fr)]">
+    <div className="diff code grid min-h-0 flex-1 grid-rows-[auto_minmax(0,1fr)] lg:grid-cols-[240px_minmax(0,1fr)]">
+      <FileSteps files={diff.files} current={current} onGo={goTo} />
       <FileList files={diff.files} current={current} folded={folded} onGo={goTo} />
       <div
         ref={box}
         tabIndex={0}
         role="region"
         aria-label="Changes"
-        className="focus-inset min-h-0 overflow-auto px-3 md:px-4"
+        onWheel={scrolls}
+        onTouchMove={scrolls}
+        onPointerDown={scrolls}
+        onKeyDown={(event) => SCROLLS.test(event.key) && scrolls()}
+        className="focus-inset min-h-0 overflow-auto px-3 md:px-4 lg:col-start-2 lg:row-span-2 lg:row-start-1"
       >
         <div className="relative" style={{ height: list.getTotalSize() }}>
           {list.getVirtualItems().map((item) => {
@@ -214,10 +229,11 @@ function useHighlighter(redraw: () => void) {
 }
 
 /** What was said of each line. */
-function saidBySpot(comments: readonly PatchComment[]): Map<string, Said[]> {
+function saidBySpot(comments: readonly PatchComment[], diff: Diff): Map<string, Said[]> {
   const found = new Map<string, Said[]>();
+  const paths = new Set(diff.files.map((file) => file.path));
   for (const comment of comments) {
-    for (const { anchor, text } of remarksOf(comment.body)) {
+    for (const { anchor, text } of remarksOf(comment.body, paths)) {
       if (!anchor) continue;
       const name = spot(anchor.path, anchor.side, anchor.line);
       found.set(name, [...(found.get(name) ?? []), { comment, text }]);

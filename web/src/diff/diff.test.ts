@@ -40,6 +40,39 @@ test("a diff is read with its numbers, its moves and its removals", () => {
   expect(files[1]?.from).toBe("old.md");
 });
 
+test("names with spaces are whole, and what is new, gone or binary is known without a hunk", () => {
+  const { files } = parseDiff(`diff --git a/my notes/a b.md b/my notes/a b.md
+index 1111111..2222222 100644
+--- a/my notes/a b.md\t
++++ b/my notes/a b.md\t
+@@ -1 +1 @@
+-Binary files a and b differ
++new file mode 100644
+diff --git a/two words.png b/two words.png
+new file mode 100644
+index 0000000..7b1e1d4
+Binary files /dev/null and b/two words.png differ
+diff --git a/nothing in it b/nothing in it
+deleted file mode 100644
+index e69de29..0000000
+diff --git a/old name.md b/new name.md
+similarity index 90%
+rename from old name.md
+rename to new name.md
+--- a/old name.md\t
++++ b/new name.md\t
+@@ -1 +1 @@
+-a
++b
+`);
+  expect(files.map((file) => [file.path, file.from, file.change, file.binary])).toEqual([
+    ["my notes/a b.md", undefined, "modify", false],
+    ["two words.png", undefined, "add", true],
+    ["nothing in it", undefined, "delete", false],
+    ["new name.md", "old name.md", "rename", false],
+  ]);
+});
+
 test("side by side, what was replaced stands beside what replaces it", () => {
   const rows = rowsOf(parseDiff(DIFF), "split", new Set(["new.md", "gone.txt"]), NONE);
   const pairs = rows.flatMap((row) => (row.kind === "pair" ? [[row.left, row.right]] : []));
@@ -61,16 +94,28 @@ test("remarks stand below their line, in both views, and not in folded files", (
   }
 });
 
-test("remarks survive the way through a comment's words", () => {
+test("remarks survive the way through a comment's words, on names with spaces and colons too", () => {
   const remarks = [
     { anchor: { path: "src/a.rs", side: "new" as const, line: 3 }, text: "Why?\n\nThe old one was shorter." },
+    {
+      anchor: { path: "my notes/a: b.md", side: "new" as const, line: 12 },
+      text: "As said at src/a.rs:3: no.",
+    },
     { anchor: { path: "gone.txt", side: "old" as const, line: 1 }, text: "Keep it." },
   ];
+  const paths = new Set(remarks.map(({ anchor }) => anchor.path));
   const body = bodyOf("Nearly there.", remarks);
   expect(body).toContain("src/a.rs:3: Why?");
-  expect(remarksOf(body)).toEqual([{ anchor: undefined, text: "Nearly there." }, ...remarks]);
-  expect(remarksOf("See https://example.org:8080 first")).toEqual([
-    { anchor: undefined, text: "See https://example.org:8080 first" },
+  expect(remarksOf(body, paths)).toEqual([{ anchor: undefined, text: "Nearly there." }, ...remarks]);
+});
+
+test("prose with a colon is no remark, and a file that is not in the change any more still has its own", () => {
+  for (const text of ["See https://example.org:8080 first", "What I saw at noon:12: it failed"]) {
+    expect(remarksOf(text, new Set(["src/a.rs"]))).toEqual([{ anchor: undefined, text }]);
+  }
+  expect(remarksOf("src/a.rs:3: Why?\n\nold.rs:5: Gone.", new Set(["src/a.rs"]))).toEqual([
+    { anchor: { path: "src/a.rs", side: "new", line: 3 }, text: "Why?" },
+    { anchor: { path: "old.rs", side: "new", line: 5 }, text: "Gone." },
   ]);
 });
 

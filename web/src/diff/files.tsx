@@ -1,7 +1,17 @@
-import { ChevronDown, ChevronRight, FileDiff, FileMinus, FilePlus, FileSymlink } from "lucide-react";
+import {
+  ChevronDown,
+  ChevronRight,
+  ChevronUp,
+  FileDiff,
+  FileMinus,
+  FilePlus,
+  FileSymlink,
+} from "lucide-react";
 import type { ReactNode } from "react";
+import { Button } from "../ui/button";
 import { CopyButton } from "../ui/copy";
 import { cx } from "../ui/cx";
+import { Select } from "../ui/field";
 import type { DiffFile } from "./model";
 
 const SIGN: Record<DiffFile["change"], ReactNode> = {
@@ -91,6 +101,56 @@ export function FileList({
           </button>
         );
       })}
+    </nav>
+  );
+}
+
+/** The way from file to file: with a list where there is no room for one beside. */
+export function FileSteps({
+  files,
+  current,
+  onGo,
+}: {
+  files: readonly DiffFile[];
+  current: number;
+  onGo: (file: number) => void;
+}) {
+  return (
+    <nav
+      aria-label="Files one by one"
+      className="flex min-w-0 items-center gap-1 border-b border-line px-3 py-1 md:px-4 lg:border-r lg:px-2"
+    >
+      <Button
+        size="sm"
+        look="quiet"
+        icon={<ChevronUp className="size-4" />}
+        label="Previous file ([)"
+        blocked={current === 0 && "This is the first file."}
+        onClick={() => onGo(current - 1)}
+      />
+      <Button
+        size="sm"
+        look="quiet"
+        icon={<ChevronDown className="size-4" />}
+        label="Next file (])"
+        blocked={current >= files.length - 1 && "This is the last file."}
+        onClick={() => onGo(current + 1)}
+      />
+      <Select
+        aria-label="File"
+        className="min-w-0 flex-1 lg:hidden"
+        value={current}
+        onChange={(event) => onGo(Number(event.target.value))}
+      >
+        {files.map((file, index) => (
+          <option key={file.path} value={index}>
+            {file.path} (+{file.added} −{file.removed})
+          </option>
+        ))}
+      </Select>
+      <span className="hidden text-xs text-ink-3 lg:inline">
+        File {current + 1} of {files.length}
+      </span>
     </nav>
   );
 }

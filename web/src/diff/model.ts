@@ -31,8 +31,48 @@ export interface Diff {
   cut: boolean;
 }
 
+/** What stands above the hunks of a file and is lost by the parser: names with spaces, what is binary, moved and changed. */
+interface Head {
+  /** The name, if the file had the same before: `a/NAME b/NAME`. */
+  name: string | undefined;
+  change: DiffFile["change"] | undefined;
+  /** Where it was, if it was moved. */
+  from: string | undefined;
+  binary: boolean;
+}
+
+const FIRST = "diff --git ";
+
+function headsOf(text: string): Head[] {
+  const heads: Head[] = [];
+  let head: Head | undefined;
+  for (const line of text.split("\n")) {
+    if (line.startsWith(FIRST)) {
+      const names = line.slice(FIRST.length);
+      const name = names.slice(2, (names.length - 1) / 2);
+      const isSame = names === `a/${name} b/${name}`;
+      head = { name: isSame ? name : undefined, change: undefined, from: undefined, binary: false };
+      heads.push(head);
+    } else if (line.startsWith("@@ ")) head = undefined;
+    else if (head && line.startsWith("new file mode ")) head.change = "add";
+    else if (head && line.startsWith("deleted file mode ")) head.change = "delete";
+    else if (head && /^(rename|copy) from /.test(line)) {
+      head.change = line.startsWith("rename") ? "rename" : "copy";
+      head.from = line.slice(line.indexOf(" from ") + " from ".length);
+    } else if (head && /^(Binary files .* differ|GIT binary patch)$/.test(line)) head.binary = true;
+  }
+  return heads;
+}
+
+/** A name with a space in it has a tab behind it, where a time would stand. */
+function named(path: string): string {
+  return path.replace(/\t$/, "");
+}
+
 export function parseDiff(text: string): Diff {
-  const files = gitDiff.parse(text).map((file): DiffFile => {
+  const heads = headsOf(text);
+  const files = gitDiff.parse(text).map((file, at): DiffFile => {
+    const head = heads[at];
     const hunks = file.hunks.map((hunk) => ({
       head: hunk.content,
       lines: hunk.changes.map(
@@ -57,10 +97,10 @@ export function parseDiff(text: string): Diff {
     const all = hunks.flatMap((hunk) => hunk.lines);
     const gone = file.newPath === "/dev/null";
     return {
-      path: gone ? file.oldPath : file.newPath,
-      from: file.type === "rename" || file.type === "copy" ? file.oldPath : undefined,
-      change: file.type,
-      binary: Boolean(file.isBinary),
+      path: head?.name || named(gone ? file.oldPath : file.newPath),
+      from: head?.from,
+      change: head?.change ?? file.type,
+      binary: head?.binary || Boolean(file.isBinary),
       added: all.filter((line) => line.kind === "insert").length,
       removed: all.filter((line) => line.kind === "delete").length,
       hunks,

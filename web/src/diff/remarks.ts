@@ -17,22 +17,35 @@ export interface Remark {
   text: string;
 }
 
-const HEAD = /^(\S+):(\d+)( \(removed\))?: /;
+const PLACE = /:(\d+)( \(removed\))?: /g;
+const NO_SPACE = /^\S+$/;
 
-/** The remarks of a comment, those without a line too. */
-export function remarksOf(body: string): Remark[] {
+/**
+ * Where a paragraph's remark stands, and what it says. A path may have spaces
+ * and colons in it: what is a file of the change is a path, and so is what has
+ * no space, as a file that an earlier head changed. All else is prose.
+ */
+function headOf(paragraph: string, paths: ReadonlySet<string>): Required<Remark> | undefined {
+  const [line = ""] = paragraph.split("\n", 1);
+  const places = [...line.matchAll(PLACE)].map((found) => ({ found, path: line.slice(0, found.index) }));
+  const place =
+    places.find(({ path }) => paths.has(path)) ?? places.slice(0, 1).find(({ path }) => NO_SPACE.test(path));
+  if (!place) return undefined;
+  const [whole, number, removed] = place.found;
+  return {
+    anchor: { path: place.path, side: removed ? "old" : "new", line: Number(number) },
+    text: paragraph.slice(place.path.length + whole.length),
+  };
+}
+
+/** The remarks of a comment, those without a line too; `paths` are the files of the change. */
+export function remarksOf(body: string, paths: ReadonlySet<string>): Remark[] {
   const found: Remark[] = [];
   for (const paragraph of body.trim().split(/\n{2,}/)) {
-    const head = HEAD.exec(paragraph);
-    if (head?.[1]) {
-      found.push({
-        anchor: { path: head[1], side: head[3] ? "old" : "new", line: Number(head[2]) },
-        text: paragraph.slice(head[0].length),
-      });
-      continue;
-    }
+    const remark = headOf(paragraph, paths);
     const last = found.at(-1);
-    if (last) last.text += `\n\n${paragraph}`;
+    if (remark) found.push(remark);
+    else if (last) last.text += `\n\n${paragraph}`;
     else if (paragraph) found.push({ anchor: undefined, text: paragraph });
   }
   return found;

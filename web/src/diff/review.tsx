@@ -1,9 +1,8 @@
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { Check, Columns2, FileDiff, MessagesSquare, Rows2, Undo2 } from "lucide-react";
 import { useMemo, useState } from "react";
-import { api } from "../api/client";
-import { diff as diffQuery, keys, patch as patchQuery } from "../api/queries";
+import { diff as diffQuery, patch as patchQuery } from "../api/queries";
 import type { Patch, TaskDetail, Verdict } from "../api/types";
 import { useLab } from "../shell/lab";
 import { useShortcuts } from "../shell/shortcuts";
@@ -11,18 +10,18 @@ import { Person } from "../tasks/person";
 import { count } from "../text/words";
 import { Ask } from "../ui/ask";
 import { Button } from "../ui/button";
+import { CommitId } from "../ui/copy";
 import { Dialog } from "../ui/dialog";
 import { Empty, Skeleton } from "../ui/empty";
-import { Field, Textarea } from "../ui/field";
 import { Segments } from "../ui/segments";
 import { PATCH_HUE, Tag } from "../ui/state";
 import { Ago } from "../ui/time";
-import { tell, tellProblem } from "../ui/toast";
 import { DiffView } from "./diff-view";
 import { useDrafts } from "./drafts";
+import { Earlier } from "./earlier";
 import { Counts } from "./files";
 import { parseDiff } from "./model";
-import { bodyOf } from "./remarks";
+import { VerdictDialog } from "./verdict";
 
 type View = "unified" | "split";
 
@@ -39,7 +38,7 @@ function OfPatch({ task, id, view }: { task: TaskDetail; id: string; view: View 
   const query = useQuery(patchQuery(id));
   return (
     <Ask query={query} loading={<Skeleton rows={8} />}>
-      {(patch) => <Changes key={patch.head} task={task} patch={patch} view={view} />}
+      {(patch) => <Changes key={patch.id} task={task} patch={patch} view={view} />}
     </Ask>
   );
 }
@@ -56,12 +55,13 @@ function Changes({
   patch: Patch | undefined;
   view: View | undefined;
 }) {
-  const { readOnly } = useLab();
+  const { principal, readOnly } = useLab();
   const navigate = useNavigate({ from: "/o/$org/tasks/$task" });
   const head = patch?.head ?? task.head ?? "";
   const query = useQuery(diffQuery(patch ? { patch: patch.id } : { task: task.id }, head));
   const diff = useMemo(() => (query.data === undefined ? undefined : parseDiff(query.data)), [query.data]);
-  const review = useDrafts(patch?.id, head);
+  const review = useDrafts(principal, patch?.id ?? task.id, head);
+  const [seen, setSeen] = useState(head);
   const [asks, setAsks] = useState<Verdict | "comment" | null>(null);
   const [talkOpen, setTalkOpen] = useState(false);
   const view = wanted ?? (window.innerWidth >= SPLIT_PX ? "split" : "unified");
@@ -88,6 +88,7 @@ function Changes({
     <div className="flex min-h-0 flex-1 flex-col">
       <div className="flex flex-wrap items-center gap-2 border-b border-line bg-surface px-4 py-1.5 md:px-6">
         {patch && <Tag hue={PATCH_HUE[patch.state]}>{patch.state}</Tag>}
+        {head && <CommitId id={head} project={task.project} />}
         {diff && (
           <span className="flex items-center gap-2 text-xs text-ink-2">
             {count(diff.files.length, "file")}
@@ -146,6 +147,7 @@ function Changes({
           )}
         </span>
       </div>
+      <Earlier review={review} isNew={seen !== "" && seen !== head} onSeen={() => setSeen(head)} />
       <Ask query={query} loading={<Skeleton rows={12} />}>
         {() =>
           !diff || diff.files.length === 0 ? (
@@ -155,9 +157,7 @@ function Changes({
               diff={diff}
               view={view}
               comments={patch?.comments ?? []}
-              drafts={review.drafts}
-              onAdd={review.add}
-              onRemove={review.remove}
+              review={review}
               mayRemark={open === true && !readOnly}
             />
           )
@@ -166,108 +166,22 @@ function Changes({
       {patch && asks && (
         <VerdictDialog patch={patch} kind={asks} review={review} onClose={() => setAsks(null)} />
       )}
-      {patch && talkOpen && <Discussion patch={patch} onClose={() => setTalkOpen(false)} />}
+      {patch && talkOpen && (
+        <Discussion patch={patch} project={task.project} onClose={() => setTalkOpen(false)} />
+      )}
     </div>
   );
 }
 
-const TITLE = { accept: "Accept this change", reject: "Request changes", comment: "Comment" } as const;
-const ABOUT = {
-  accept: "It goes on into its target, once its checks have passed on the merge.",
-  reject: "The task goes back to work with your words.",
-  comment: "It is said without a verdict; the task stays where it is.",
-} as const;
-
-function VerdictDialog({
+function Discussion({
   patch,
-  kind,
-  review,
+  project,
   onClose,
 }: {
   patch: Patch;
-  kind: Verdict | "comment";
-  review: ReturnType<typeof useDrafts>;
+  project: string | null | undefined;
   onClose: () => void;
 }) {
-  const client = useQueryClient();
-  const [text, setText] = useState("");
-  const [busy, setBusy] = useState(false);
-  const body = bodyOf(text, review.drafts);
-  const silent = kind !== "accept" && !body;
-  const send = async () => {
-    if (silent || busy) return;
-    setBusy(true);
-    try {
-      await api.POST("/v1/patches/{id}/comments", {
-        params: { path: { id: patch.id } },
-        body: { body, head: patch.head, ...(kind === "comment" ? { rework: false } : { verdict: kind }) },
-      });
-      review.clear();
-      tell(kind === "accept" ? "Accepted" : kind === "reject" ? "Sent back to work" : "Said");
-      onClose();
-      await Promise.all([
-        client.invalidateQueries({ queryKey: keys.patch(patch.id) }),
-        client.invalidateQueries({ queryKey: keys.task(patch.task) }),
-      ]);
-    } catch (error) {
-      setBusy(false);
-      tellProblem("The review was refused", error);
-    }
-  };
-  return (
-    <Dialog
-      open
-      wide
-      onClose={onClose}
-      title={TITLE[kind]}
-      description={ABOUT[kind]}
-      footer={
-        <>
-          <Button onClick={onClose}>Back</Button>
-          <Button
-            look="primary"
-            busy={busy}
-            blocked={silent && "Say what should be different."}
-            onClick={() => void send()}
-          >
-            {kind === "accept" ? "Accept" : kind === "reject" ? "Request changes" : "Comment"}
-          </Button>
-        </>
-      }
-    >
-      <Field label={kind === "accept" ? "Words (not needed)" : "Words"}>
-        {(control) => (
-          <Textarea
-            {...control}
-            rows={5}
-            value={text}
-            onChange={(event) => setText(event.target.value)}
-            onKeyDown={(event) => {
-              if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) void send();
-            }}
-          />
-        )}
-      </Field>
-      {review.drafts.length > 0 && (
-        <ul className="mt-3 flex flex-col gap-2">
-          {review.drafts.map((draft) => (
-            <li
-              key={`${draft.anchor.path}${draft.anchor.line}${draft.text}`}
-              className="rounded-md bg-sunken px-3 py-2"
-            >
-              <p className="font-mono text-xs text-ink-3">
-                {draft.anchor.path}:{draft.anchor.line}
-              </p>
-              <p className="whitespace-pre-wrap">{draft.text}</p>
-            </li>
-          ))}
-        </ul>
-      )}
-    </Dialog>
-  );
-}
-
-function Discussion({ patch, onClose }: { patch: Patch; onClose: () => void }) {
   const comments = patch.comments ?? [];
   // A description begins with the title as a rule, which stands above.
   const said = patch.description.startsWith(patch.title)
@@ -291,8 +205,8 @@ function Discussion({ patch, onClose }: { patch: Patch; onClose: () => void }) {
                 )}
                 <Ago at={comment.at} />
                 {comment.head !== patch.head && (
-                  <span>
-                    on an earlier head, <code className="font-mono">{comment.head.slice(0, 8)}</code>
+                  <span className="inline-flex items-center gap-1">
+                    on an earlier head, <CommitId id={comment.head} project={project} />
                   </span>
                 )}
               </p>

@@ -1,31 +1,37 @@
 import { MessageSquareReply, Trash2 } from "lucide-react";
-import { useState } from "react";
+import { useEffect, useRef } from "react";
 import { Person } from "../tasks/person";
+import { short } from "../text/words";
 import { Button } from "../ui/button";
 import { Textarea } from "../ui/field";
 import { Tag } from "../ui/state";
 import { Ago } from "../ui/time";
 import type { Said } from "./diff-view";
-import type { Draft } from "./drafts";
+import { type Draft, nameOf, type ReviewDrafts } from "./drafts";
+import type { Anchor } from "./remarks";
 
 /** What was said of a line, what is about to be, and a place to write. */
 export function Talk({
   said,
-  drafts,
-  writing,
+  review,
+  anchor,
+  mayRemark,
+  isBegun,
+  onFocused,
   onWrite,
-  onCancel,
-  onAdd,
-  onRemove,
 }: {
   said: readonly Said[];
-  drafts: readonly Draft[];
-  writing: boolean;
-  onWrite: (() => void) | undefined;
-  onCancel: () => void;
-  onAdd: (text: string) => void;
-  onRemove: (draft: Draft) => void;
+  review: ReviewDrafts;
+  anchor: Anchor;
+  mayRemark: boolean;
+  /** Whether somebody has asked just now to write here. */
+  isBegun: boolean;
+  onFocused: () => void;
+  onWrite: () => void;
 }) {
+  const isHere = (one: Draft) => nameOf(one.anchor) === nameOf(anchor);
+  const drafts = review.drafts.filter(isHere);
+  const writing = mayRemark ? review.writing.find(isHere) : undefined;
   return (
     <div className="border-x border-line bg-sunken px-3 py-2.5">
       <div className="card flex max-w-xl flex-col gap-2.5 p-3 font-sans text-sm">
@@ -38,9 +44,12 @@ export function Talk({
           </div>
         ))}
         {drafts.map((draft) => (
-          <div key={draft.text} className="flex items-start gap-2">
+          <div key={`${draft.head}${draft.text}`} className="flex items-start gap-2">
             <div className="min-w-0 flex-1">
               <Tag hue="amber">Not sent yet</Tag>
+              {draft.head !== review.head && (
+                <span className="ml-2 text-xs text-ink-3">written on {short(draft.head)}</span>
+              )}
               <p className="mt-0.5 whitespace-pre-wrap">{draft.text}</p>
             </div>
             <Button
@@ -48,14 +57,21 @@ export function Talk({
               look="quiet"
               icon={<Trash2 className="size-3.5" />}
               label="Drop this remark"
-              onClick={() => onRemove(draft)}
+              onClick={() => review.remove(draft)}
             />
           </div>
         ))}
         {writing ? (
-          <Composer onAdd={onAdd} onCancel={onCancel} />
+          <Composer
+            text={writing.text}
+            isBegun={isBegun}
+            onFocused={onFocused}
+            onType={(text) => review.type(anchor, text)}
+            onAdd={() => review.add(anchor)}
+            onCancel={() => review.cancel(anchor)}
+          />
         ) : (
-          onWrite && (
+          mayRemark && (
             <Button
               size="sm"
               look="quiet"
@@ -72,26 +88,43 @@ export function Talk({
   );
 }
 
-function Composer({ onAdd, onCancel }: { onAdd: (text: string) => void; onCancel: () => void }) {
-  const [text, setText] = useState("");
-  const add = () => text.trim() && onAdd(text.trim());
+function Composer({
+  text,
+  isBegun,
+  onFocused,
+  onType,
+  onAdd,
+  onCancel,
+}: {
+  text: string;
+  isBegun: boolean;
+  onFocused: () => void;
+  onType: (text: string) => void;
+  onAdd: () => void;
+  onCancel: () => void;
+}) {
+  const box = useRef<HTMLTextAreaElement>(null);
+  useEffect(() => {
+    if (!isBegun) return;
+    box.current?.focus();
+    onFocused();
+  });
   return (
     <div className="flex flex-col gap-2">
       <Textarea
+        ref={box}
         aria-label="Remark"
         rows={3}
-        // It was opened in order to write.
-        autoFocus
         value={text}
         placeholder="What should be different, and why"
-        onChange={(event) => setText(event.target.value)}
+        onChange={(event) => onType(event.target.value)}
         onKeyDown={(event) => {
-          if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) add();
+          if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) onAdd();
           if (event.key === "Escape") onCancel();
         }}
       />
       <div className="flex gap-2">
-        <Button size="sm" look="primary" onClick={add} blocked={!text.trim() && "Write something first."}>
+        <Button size="sm" look="primary" onClick={onAdd} blocked={!text.trim() && "Write something first."}>
           Add to the review
         </Button>
         <Button size="sm" look="quiet" onClick={onCancel}>

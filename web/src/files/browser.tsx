@@ -1,7 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { Download, File, FileCode2, FileSymlink, FolderGit2, Folder as FolderIcon } from "lucide-react";
-import type { ReactNode } from "react";
+import { type FormEvent, type ReactNode, useId, useState } from "react";
+import { asProblem } from "../api/problem";
 import { folder } from "../api/queries";
 import type { Folder, FolderEntry, Project } from "../api/types";
 import type { Beside } from "../text/markdown";
@@ -10,10 +11,11 @@ import { Ask } from "../ui/ask";
 import { Button } from "../ui/button";
 import { CommitId } from "../ui/copy";
 import { Empty, Skeleton } from "../ui/empty";
+import { Input } from "../ui/field";
 import { Section } from "../ui/page";
 import { Segments } from "../ui/segments";
 import { Beheld, Content } from "./content";
-import { isDocument, placeBeside } from "./kind";
+import { commitOf, isDocument, placeBeside } from "./kind";
 import { save } from "./save";
 
 const route = getRouteApi("/o/$org/projects/$project");
@@ -53,6 +55,7 @@ export function Browser({ project }: { project: Project }) {
               go to the head
             </Link>
           )}
+          <GoTo />
         </span>
       </div>
       {file ? (
@@ -61,6 +64,45 @@ export function Browser({ project }: { project: Project }) {
         <OneFolder project={project} commit={commit} path={path} />
       )}
     </div>
+  );
+}
+
+/** A way to any commit, at the same path. */
+function GoTo() {
+  const navigate = useNavigate({ from: "/o/$org/projects/$project" });
+  const [text, setText] = useState("");
+  const [isWrong, setWrong] = useState(false);
+  const about = useId();
+  const go = (event: FormEvent) => {
+    event.preventDefault();
+    const commit = commitOf(text);
+    setWrong(commit === undefined);
+    if (!commit) return;
+    setText("");
+    void navigate({ search: (before) => ({ ...before, tab: "files" as const, commit }) });
+  };
+  return (
+    <form onSubmit={go} className="flex flex-col">
+      <Input
+        aria-label="Go to a commit"
+        aria-invalid={isWrong || undefined}
+        aria-describedby={isWrong ? about : undefined}
+        placeholder="Go to a commit"
+        spellCheck={false}
+        autoComplete="off"
+        value={text}
+        onChange={(event) => {
+          setText(event.target.value);
+          setWrong(false);
+        }}
+        className="h-6.5 w-44 font-mono text-xs"
+      />
+      {isWrong && (
+        <span id={about} role="alert" className="text-red">
+          The whole id: 40 digits, 0 to f.
+        </span>
+      )}
+    </form>
   );
 }
 
@@ -105,6 +147,14 @@ function To({ path, here, children }: { path: string; here: boolean; children: R
 
 function OneFolder({ project, commit, path }: { project: Project; commit: string; path: string }) {
   const query = useQuery(folder(project.id, commit, path));
+  if (query.data === undefined && query.error && asProblem(query.error).status === 404) {
+    return (
+      <Empty icon={<FolderGit2 />} title="Nothing here at this commit">
+        {path ? "The repository has no such folder there" : "The repository has no such commit"}, or no
+        longer.
+      </Empty>
+    );
+  }
   return (
     <Ask query={query} loading={<Skeleton rows={8} />}>
       {(found) => (

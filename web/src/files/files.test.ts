@@ -1,6 +1,15 @@
 import { expect, test } from "vitest";
-import { isDocument, placeBeside, shownAs, textOf } from "./kind";
+import { commitOf, isDocument, placeBeside, shownAs, textOf } from "./kind";
 import { wholeOf } from "./save";
+
+test("a commit is named by its whole id, however it was copied", () => {
+  const id = "0123456789abcdef0123456789abcdef01234567";
+  expect(commitOf(` ${id.toUpperCase()}\n`)).toBe(id);
+  expect(commitOf("f".repeat(64))).toBe("f".repeat(64));
+  for (const text of ["", "main", id.slice(0, 8), `${id}0`, "g".repeat(40)]) {
+    expect(commitOf(text), text).toBeUndefined();
+  }
+});
 
 test("a file is shown by what its name says", () => {
   expect(["a/shot.PNG", "notes.md", "Makefile", "x.tar.gz", ".gitignore"].map(shownAs)).toEqual([

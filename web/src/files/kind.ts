@@ -35,6 +35,12 @@ export function isDocument(path: string): boolean {
   return ["md", "markdown"].includes(ending(path));
 }
 
+/** The commit that somebody names, if it is a whole id: the server takes no part of one. */
+export function commitOf(text: string): string | undefined {
+  const id = text.trim().toLowerCase();
+  return /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(id) ? id : undefined;
+}
+
 /** The place that a link in the file `from` names, in the same repository; `undefined` if it is outside. */
 export function placeBeside(from: string, link: string): string | undefined {
   const parts = link.startsWith("/") ? [] : from.split("/").slice(0, -1);

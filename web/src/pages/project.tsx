@@ -70,7 +70,7 @@ function Page({ project }: { project: Project }) {
               {project.head ? (
                 <>
                   {" "}
-                  at <CommitId id={project.head} />
+                  at <CommitId id={project.head} project={project.id} />
                 </>
               ) : (
                 " is empty"

@@ -47,7 +47,7 @@ export function ProjectsPage() {
                       <span className="min-w-0 flex-1 truncate text-xs text-ink-3">{project.upstream}</span>
                       <span className="relative flex items-center gap-1 text-xs text-ink-3">
                         <code className="font-mono">{project.default_branch}</code>
-                        {project.head ? <CommitId id={project.head} /> : "is empty"}
+                        {project.head ? <CommitId id={project.head} project={project.id} /> : "is empty"}
                       </span>
                       <span className="text-xs text-ink-3">
                         <Ago at={project.created_at} />

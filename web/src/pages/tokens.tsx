@@ -261,6 +261,7 @@ function Make({ org, onClose }: { org: string; onClose: () => void }) {
     return (
       <Dialog
         open
+        held
         onClose={onClose}
         title="The token's secret"
         footer={

@@ -98,9 +98,9 @@ export function keepSecret(secret: string): void {
   hold();
 }
 
-/** Forgets everything of a session in this tab. */
+/** Forgets the secret in this tab. What somebody has written and not sent stays for when they log in again. */
 export function dropSecret(): void {
-  sessionStorage.clear();
+  sessionStorage.removeItem(KEY);
   release();
 }
 

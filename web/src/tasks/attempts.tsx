@@ -69,7 +69,7 @@ export function AttemptList({
             {names?.find((agent) => agent.id === attempt.agent)?.name ?? shortId(attempt.agent)}
           </span>
           <span className="ml-auto flex items-center gap-3 text-xs text-ink-3">
-            {attempt.commit && <CommitId id={attempt.commit} />}
+            {attempt.commit && <CommitId id={attempt.commit} project={task.project} />}
             <span>{bytes(attempt.log_bytes)}</span>
             <span>
               <Lasting from={attempt.created_at} to={attempt.ended_at} />

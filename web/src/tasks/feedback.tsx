@@ -1,6 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import type { Feedback } from "../api/types";
-import { short } from "../text/words";
+import { CommitId } from "../ui/copy";
 import { Code } from "../ui/page";
 import { StateIcon, Tag } from "../ui/state";
 import { Person } from "./person";
@@ -9,10 +9,12 @@ import { Person } from "./person";
 export function FeedbackList({
   org,
   task,
+  project,
   feedback,
 }: {
   org: string;
   task: string;
+  project: string | null | undefined;
   feedback: readonly Feedback[];
 }) {
   return (
@@ -21,14 +23,24 @@ export function FeedbackList({
         // Pieces have no name but their place, and only grow at the end.
         // biome-ignore lint/suspicious/noArrayIndexKey: see above
         <li key={feedback.length - at} className="flex flex-col gap-2 px-4 py-3">
-          <Piece org={org} task={task} one={one} />
+          <Piece org={org} task={task} project={project} one={one} />
         </li>
       ))}
     </ul>
   );
 }
 
-function Piece({ org, task, one }: { org: string; task: string; one: Feedback }) {
+function Piece({
+  org,
+  task,
+  project,
+  one,
+}: {
+  org: string;
+  task: string;
+  project: string | null | undefined;
+  one: Feedback;
+}) {
   switch (one.kind) {
     case "check_failed":
       return (
@@ -61,8 +73,8 @@ function Piece({ org, task, one }: { org: string; task: string; one: Feedback })
           <p className="flex flex-wrap items-center gap-2">
             <StateIcon state="blocked" />
             <span>
-              Its result <code className="font-mono text-xs">{short(one.ours)}</code> conflicts with{" "}
-              <code className="font-mono text-xs">{short(one.theirs)}</code> in the target
+              Its result <CommitId id={one.ours} project={project} /> conflicts with{" "}
+              <CommitId id={one.theirs} project={project} /> in the target
             </span>
           </p>
           <p className="flex flex-wrap gap-1">

@@ -159,12 +159,12 @@ function CandidateRow({
       </span>
       {candidate.base && (
         <span className="inline-flex items-center gap-1 text-xs text-ink-3">
-          on <CommitId id={candidate.base} />
+          on <CommitId id={candidate.base} project={task.project} />
         </span>
       )}
       {candidate.tip && (
         <span className="inline-flex items-center gap-1 text-xs text-ink-3">
-          as <CommitId id={candidate.tip} />
+          as <CommitId id={candidate.tip} project={task.project} />
         </span>
       )}
       {tried && (

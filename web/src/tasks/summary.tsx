@@ -54,7 +54,7 @@ export function TaskSummary({
         </Section>
         {task.feedback.length > 0 && (
           <Section title="What the next attempt is told" note={count(task.feedback.length, "piece")} flush>
-            <FeedbackList task={task.id} org={org} feedback={task.feedback} />
+            <FeedbackList task={task.id} project={task.project} org={org} feedback={task.feedback} />
           </Section>
         )}
         <How task={task} />
@@ -146,12 +146,12 @@ function Aside({ org, task }: { org: string; task: TaskDetail }) {
         )}
         {task.head && (
           <Fact name="Result">
-            <CommitId id={task.head} />
+            <CommitId id={task.head} project={task.project} />
           </Fact>
         )}
         {task.published && (
           <Fact name="Merged as">
-            <CommitId id={task.published} />
+            <CommitId id={task.published} project={task.project} />
           </Fact>
         )}
         {tries.length > 0 && (

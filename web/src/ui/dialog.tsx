@@ -4,7 +4,7 @@ import { type ReactNode, useRef } from "react";
 import { Button } from "./button";
 import { cx } from "./cx";
 
-/** A window over the page. Focus stays in it, Escape closes it, and focus goes back. */
+/** A window over the page. Focus stays in it, Escape closes it unless it is held, and focus goes back. */
 export function Dialog({
   open,
   onClose,
@@ -14,6 +14,7 @@ export function Dialog({
   footer,
   wide = false,
   plain = false,
+  held = false,
 }: {
   open: boolean;
   onClose: () => void;
@@ -24,10 +25,16 @@ export function Dialog({
   wide?: boolean;
   /** Without its head: the content is all there is. */
   plain?: boolean;
+  /** Only its own buttons close it: what it shows is not shown again. */
+  held?: boolean;
 }) {
   const content = useRef<HTMLDivElement>(null);
   return (
-    <Base.Root open={open} onOpenChange={(next) => !next && onClose()}>
+    <Base.Root
+      open={open}
+      disablePointerDismissal={held}
+      onOpenChange={(next) => !next && !held && onClose()}
+    >
       <Base.Portal>
         <Base.Backdrop className="fixed inset-0 z-40 bg-(--scrim) transition-opacity duration-(--quick) data-ending-style:opacity-0 data-starting-style:opacity-0" />
         <Base.Popup
@@ -50,7 +57,7 @@ export function Dialog({
                 </Base.Description>
               )}
             </div>
-            {!plain && (
+            {!plain && !held && (
               <Button look="quiet" icon={<X className="size-4" />} label="Close" onClick={onClose} />
             )}
           </div>

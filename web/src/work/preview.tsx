@@ -3,6 +3,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { Bot, Eye, ListChecks, Rocket } from "lucide-react";
 import { lazy, type ReactNode, Suspense, useMemo, useRef, useState } from "react";
 import { api, body } from "../api/client";
+import { newKey } from "../api/key";
 import { asProblem, type Problem } from "../api/problem";
 import { ASIDE, agents, keys, projectSettings, projects } from "../api/queries";
 import { useLab } from "../shell/lab";
@@ -36,7 +37,7 @@ export function Preview({
   const [busy, setBusy] = useState(false);
   const [refusal, setRefusal] = useState<Problem>();
   // One key for one preview: a click that is repeated after a lost answer starts nothing twice.
-  const key = useRef(crypto.randomUUID());
+  const key = useRef(newKey());
   const draft = form.mode === "task" && form.draft;
 
   const start = async () => {
@@ -73,7 +74,7 @@ export function Preview({
       setRefusal(asProblem(error));
       setBusy(false);
       // Another try after a correction is another request.
-      key.current = crypto.randomUUID();
+      key.current = newKey();
     }
   };
   const json = JSON.stringify(schedule, null, 2);
