@@ -3,10 +3,11 @@ import { useNavigate } from "@tanstack/react-router";
 import { Check, Columns2, FileDiff, MessagesSquare, Rows2, Undo2 } from "lucide-react";
 import { useMemo, useState } from "react";
 import { api } from "../api/client";
+import { once } from "../api/once";
 import { diff as diffQuery, keys, patch as patchQuery } from "../api/queries";
 import type { Patch, TaskDetail, Verdict } from "../api/types";
 import { useLab } from "../shell/lab";
-import { useShortcuts } from "../shell/shortcuts";
+import { type Shortcut, useShortcuts } from "../shell/shortcuts";
 import { Person } from "../tasks/person";
 import { count } from "../text/words";
 import { Ask } from "../ui/ask";
@@ -70,6 +71,10 @@ function Changes({
   const open = patch?.state === "open";
   const notWaiting = task.waiting_for === "review" ? false : "The task does not wait for a review now.";
   const stop = readOnly || notWaiting;
+  const verdicts: Shortcut[] = [
+    { keys: "m", label: "Accept", group: "Changes", blocked: stop, run: () => setAsks("accept") },
+    { keys: "q", label: "Request changes", group: "Changes", blocked: stop, run: () => setAsks("reject") },
+  ];
   useShortcuts([
     {
       keys: "s",
@@ -77,12 +82,7 @@ function Changes({
       group: "Changes",
       run: () => setView(view === "split" ? "unified" : "split"),
     },
-    ...(open
-      ? [
-          { keys: "m", label: "Accept", group: "Changes", run: () => !stop && setAsks("accept") },
-          { keys: "q", label: "Request changes", group: "Changes", run: () => !stop && setAsks("reject") },
-        ]
-      : []),
+    ...(open ? verdicts : []),
   ]);
   return (
     <div className="flex min-h-0 flex-1 flex-col">
@@ -198,10 +198,15 @@ function VerdictDialog({
     if (silent || busy) return;
     setBusy(true);
     try {
-      await api.POST("/v1/patches/{id}/comments", {
-        params: { path: { id: patch.id } },
-        body: { body, head: patch.head, ...(kind === "comment" ? { rework: false } : { verdict: kind }) },
-      });
+      const said = {
+        body,
+        head: patch.head,
+        ...(kind === "comment" ? { rework: false } : { verdict: kind }),
+      };
+      const params = { path: { id: patch.id } };
+      await once(`/v1/patches/${patch.id}/comments`, said, (headers) =>
+        api.POST("/v1/patches/{id}/comments", { params, headers, body: said }),
+      );
       review.clear();
       tell(kind === "accept" ? "Accepted" : kind === "reject" ? "Sent back to work" : "Said");
       onClose();
