@@ -116,7 +116,7 @@ function Page({
             </Link>
           </>
         }
-        actions={<TaskButtons task={goal} />}
+        actions={<TaskButtons task={goal} keyless={chosen !== undefined} />}
       >
         <div className="flex flex-wrap items-center gap-x-4 gap-y-2 px-4 pb-3 md:px-6">
           <Segments

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import type { Task } from "../api/types";
+import { STATES, type Task } from "../api/types";
 import { seriesOf } from "../charts/series";
-import { blockedFor } from "./actions";
+import { ACTIONS, blockedFor, statesFor } from "./actions";
 import { withChanges } from "./collection";
 import { columnsOf, filterTasks, groupTasks } from "./filter";
 import { inboxOf } from "./inbox";
@@ -81,19 +81,18 @@ test("a board keeps its usual columns when they are empty, and only asked ones w
   expect(columnsOf([], "waiting").map((column) => column.state)).toEqual(["waiting"]);
 });
 
-test("changes are put in place, new tasks at the head, archived ones out", () => {
+test("changes are put in place, and new tasks at the head", () => {
   const [a, b, c] = [task({}), task({}), task({})];
-  const list = [b, a];
   const next = withChanges(
-    list,
+    [b, a],
     new Map([
       [a.id, { ...a, state: "done" }],
-      [b.id, { ...b, archived: true }],
       [c.id, c],
     ]),
   );
   expect(next.map((one) => [one.id, one.state])).toEqual([
     [c.id, "ready"],
+    [b.id, "ready"],
     [a.id, "done"],
   ]);
 });
@@ -107,6 +106,16 @@ test("what cannot be done says why", () => {
   expect(blockedFor("cancel", task({ state: "done" }))).toMatch(/done/);
   expect(blockedFor("retry", task({ state: "waiting", waiting_for: "review" }))).toMatch(/answer/);
   expect(blockedFor("retry", task({ state: "waiting", waiting_for: "attention" }))).toBe(false);
+});
+
+test("tasks are looked for in every state in which something can be done to them", () => {
+  const waiting = task({ state: "waiting", waiting_for: "approval" });
+  for (const action of ACTIONS) {
+    const able = [...STATES.map((state) => task({ state })), waiting].filter(
+      (one) => !blockedFor(action, one),
+    );
+    expect(statesFor(action)).toEqual(expect.arrayContaining(able.map((one) => one.state)));
+  }
 });
 
 test("finished tasks are counted in intervals that fit their span", () => {
