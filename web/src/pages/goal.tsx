@@ -161,7 +161,17 @@ function Page({
               <Ask query={planned} loading={<Skeleton rows={10} className="flex-1" />}>
                 {(all) =>
                   all.length > 0 ? (
-                    <PlanView task={goal.id} revisions={all} chosen={revision} />
+                    <PlanView
+                      task={goal.id}
+                      revisions={all}
+                      chosen={revision}
+                      onChoose={(plan) =>
+                        void navigate({
+                          search: (before) => ({ ...before, view: "plan", plan }),
+                          replace: true,
+                        })
+                      }
+                    />
                   ) : (
                     <Empty icon={<GitBranch />} title="This goal was not planned" className="flex-1">
                       It was scheduled with its tasks, so there are no revisions to compare.
