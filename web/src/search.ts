@@ -52,7 +52,7 @@ export function goalSearch(raw: Raw) {
   });
 }
 
-export const TASK_TABS = ["task", "log", "changes", "proof", "artifacts"] as const;
+export const TASK_TABS = ["task", "log", "changes", "proof", "artifacts", "plan"] as const;
 
 export function taskSearch(raw: Raw) {
   return some({
@@ -60,6 +60,7 @@ export function taskSearch(raw: Raw) {
     attempt: text(raw, "attempt"),
     line: Number.isInteger(raw["line"]) ? (raw["line"] as number) : undefined,
     diff: oneOf(raw, "diff", ["unified", "split"] as const),
+    plan: Number.isInteger(raw["plan"]) ? (raw["plan"] as number) : undefined,
   });
 }
 

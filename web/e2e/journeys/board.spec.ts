@@ -2,7 +2,9 @@ import { expect, test } from "../fixtures";
 
 test("the board is driven by keyboard only", async ({ browser, world }) => {
   const page = await world.open(browser);
-  await world.api.post("/schedule", { org: "default", task: "Cancel me by keyboard", labels: ["nobody"] });
+  const schedule = (task: string) =>
+    world.api.post("/schedule", { org: "default", task, labels: ["nobody"] });
+  await schedule("Cancel me by keyboard");
   await page.keyboard.press("g");
   await page.keyboard.press("b");
   await expect(page.getByRole("heading", { name: "Board" })).toBeVisible();
@@ -11,26 +13,57 @@ test("the board is driven by keyboard only", async ({ browser, world }) => {
   await expect(page).toHaveURL(/q=by(\+|%20)keyboard/);
   await page.keyboard.press("Escape");
   await page.keyboard.press("v");
-  await expect(page.getByRole("grid", { name: "Tasks" })).toBeVisible();
+  const row = (title: string) => page.getByRole("row").filter({ hasText: title });
+  await expect(row("Cancel me by keyboard")).toBeVisible();
   await page.keyboard.press("j");
+  await expect(row("Cancel me by keyboard")).toBeFocused();
+  // What arrives above it does not take its keys.
+  await schedule("Arrives by keyboard");
+  await expect(row("Arrives by keyboard")).toBeVisible();
   await page.keyboard.press("x");
+  await expect(row("Cancel me by keyboard")).toHaveAttribute("aria-selected", "true");
   const bar = page.getByRole("toolbar", { name: "Selected tasks" });
   await expect(bar.getByText("1 task selected")).toBeVisible();
-  const cancel = bar.getByRole("button", { name: "Cancel" });
-  for (
-    let tabs = 0;
-    tabs < 40 && !(await cancel.evaluate((one) => one === document.activeElement));
-    tabs += 1
-  ) {
-    await page.keyboard.press("Tab");
-  }
-  await page.keyboard.press("Enter");
+  await page.keyboard.press(".");
+  await expect(bar.getByRole("button", { name: "Approve" })).toBeFocused();
+  await page.keyboard.press("X");
   const sure = page.getByRole("dialog").getByRole("button", { name: "Cancel" });
   for (let tabs = 0; tabs < 6 && !(await sure.evaluate((one) => one === document.activeElement)); tabs += 1) {
     await page.keyboard.press("Tab");
   }
   await page.keyboard.press("Enter");
-  await expect(page.getByRole("grid").getByText("Cancelled")).toBeVisible();
+  await expect(row("Cancel me by keyboard").getByText("Cancelled")).toBeVisible();
+});
+
+test("cards are gone through by keyboard, and what is selected is tried again by a key", async ({
+  browser,
+  world,
+}) => {
+  const page = await world.open(browser);
+  const schedule = (task: string) =>
+    world.api.post<{ goal: string }>("/schedule", { org: "default", task, labels: ["nobody"] });
+  await schedule("Numbat stays");
+  const { goal } = await schedule("Numbat comes back");
+  await world.api.post(`/tasks/${goal}/cancel`);
+  await page.goto(`${world.origin}/ui/o/default/board?q=numbat`);
+  const stays = page.getByRole("link", { name: "Numbat stays" });
+  const back = page.getByRole("link", { name: "Numbat comes back" });
+  await expect(stays).toBeVisible();
+  await expect(back).toBeVisible();
+  await page.keyboard.press("j");
+  await expect(stays).toBeFocused();
+  await page.keyboard.press("l");
+  await expect(back).toBeFocused();
+  await page.keyboard.press("h");
+  await expect(stays).toBeFocused();
+  await page.keyboard.press("ArrowRight");
+  await expect(back).toBeFocused();
+  await page.keyboard.press("x");
+  await expect(page.getByRole("toolbar", { name: "Selected tasks" })).toBeVisible();
+  await page.keyboard.press("r");
+  // It goes to another column, and the focus with it.
+  await expect(page.getByRole("region", { name: /^(Ready|Blocked), / }).filter({ has: back })).toBeVisible();
+  await expect(back).toBeFocused();
 });
 
 test("the palette finds a task and goes to it", async ({ browser, world }) => {

@@ -28,7 +28,7 @@ const TITLE = "Accept comments in settings";
 const PARTS: Record<string, (seeded: Seeded) => Part[]> = {
   "overview and board": () => [
     ["running tasks", "", "tasks?*state=running*", "Hold the line", "Running now"],
-    ["done tasks", "", "tasks?*state=done*", "Median duration", "Throughput"],
+    ["done tasks", "", "tasks?*state=done*", "Median time to done", "Throughput"],
     ["merges", "", "tasks?*state=done*", "No merges yet", "Merged lately"],
     ["inbox", "", "tasks?*state=draft*", TITLE, "Waiting for you"],
     ["board", "/board?view=table", "tasks?*", TITLE],

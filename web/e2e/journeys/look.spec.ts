@@ -104,7 +104,8 @@ test("a commit leads to the files at it, from the task that made it and by its i
   await page.goto(`${world.origin}/ui/o/default/tasks/${goal}?tab=proof`);
   await page
     .getByRole("region", { name: "Train" })
-    .getByRole("link", { name: first.slice(0, 8) }).first()
+    .getByRole("link", { name: first.slice(0, 8) })
+    .first()
     .click();
   await expect(shown).toHaveText("As it began");
 });

@@ -35,6 +35,10 @@ test("a parked task is approved by keyboard, and runs", async ({ browser, world 
   });
   const row = page.getByRole("button", { name: /Approve me/ });
   await expect(row).toBeVisible();
+  // Nothing is drawn as chosen yet, so that no key acts.
+  await page.keyboard.press("a");
+  await expect(page.getByText("Choose one first, with j or k.")).toBeVisible();
+  expect((await world.api.get<{ state: string }>(`/tasks/${draft.id}`)).state).toBe("draft");
   await stepTo(page, row);
   await page.keyboard.press("a");
   await expect(row).toBeHidden();
@@ -78,7 +82,9 @@ test("a question of a driver is answered, and its task goes on", async ({ browse
   const { goal } = await world.api.post<{ goal: string }>("/schedule", {
     org: "default",
     task: "Indent",
-    driver: script(`[ -e "$DEVLAB_CONTEXT/answers.json" ] && exit 0; ${ask}`),
+    driver: script(
+      `[ -e "$DEVLAB_CONTEXT/answers.json" ] || { ${ask}; }; grep -q '"text": "spaces"' "$DEVLAB_CONTEXT/answers.json"`,
+    ),
   });
   const page = await world.open(browser);
   await page.goto(`${world.origin}/ui/o/default/tasks/${goal}`);
@@ -219,6 +225,10 @@ test("a planner's plan is shown, changed as a text, and carried out", async ({ b
   await plan.fill("title: Typed plan\ntasks:\n  - key: a\n    titel: One\n");
   await page.getByRole("button", { name: "Show the plan" }).first().click();
   await expect(page.getByRole("alert").getByRole("listitem").first()).toContainText("titel");
+  // What was typed is kept while one looks elsewhere.
+  await page.goto(`${world.origin}/ui/o/default/board`);
+  await page.goto(`${world.origin}/ui/o/default/new?mode=plan`);
+  await expect(plan).toHaveValue(/titel: One/);
   await plan.fill(
     "title: Typed plan\ndriver: { command: { script: 'true' } }\ntasks:\n  - key: a\n    title: One\n",
   );
@@ -233,4 +243,29 @@ test("a planner's plan is shown, changed as a text, and carried out", async ({ b
   await page.getByRole("button", { name: "Approve", exact: true }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Approve" }).click();
   await expect(page.getByText("1 of 1 task done")).toBeVisible();
+});
+
+test("a draft is given a plan of its own, and done by its tasks", async ({ browser, world }) => {
+  const draft = await world.api.post<{ id: string }>("/tasks", {
+    org: "default",
+    title: "Plan me",
+    driver: script("true"),
+    draft: true,
+  });
+  const page = await world.open(browser);
+  await page.goto(`${world.origin}/ui/o/default/tasks/${draft.id}`);
+  await page.getByRole("button", { name: "Plan", exact: true }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog
+    .getByLabel("Plan", { exact: true })
+    .fill("title: Plan me\ntasks:\n  - key: a\n    title: First half\n    labels: [nobody]\n");
+  await dialog.getByRole("button", { name: "Propose" }).click();
+  await expect(page.getByRole("button", { name: /Revision 1/ })).toContainText("proposed");
+  await expect(page.getByRole("region", { name: "What it changes" })).toContainText("First half");
+  await page.getByRole("button", { name: "Approve", exact: true }).last().click();
+  await page.getByRole("dialog").getByRole("button", { name: "Approve" }).click();
+  await until("it is a composite", async () => {
+    const task = await world.api.get<{ kind: string }>(`/tasks/${draft.id}`);
+    return task.kind === "composite" ? true : undefined;
+  });
 });

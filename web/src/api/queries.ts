@@ -26,6 +26,7 @@ import type {
   TaskChoice,
   TaskDetail,
   Token,
+  TrainPlace,
 } from "./types";
 
 /** Longest page that the server gives. */
@@ -128,24 +129,8 @@ export const train = (org: string, project: string) =>
   queryOptions({
     queryKey: [...keys.tasks(org), "train", project],
     queryFn: async ({ signal }) =>
-      (
-        await body(api.GET("/v1/projects/{id}/train", { params: { path: { id: project } }, signal }))
-      ).items as TrainPlace[],
-  });
-
-/** Tasks of a project in some states. */
-export const tasksOfProject = (org: string, project: string, states: readonly State[]) =>
-  queryOptions({
-    queryKey: [...keys.tasks(org), { project, states }],
-    queryFn: async ({ signal }) =>
-      head<Task>(
-        await body(
-          api.GET("/v1/tasks", {
-            params: { query: { org, project, state: states.join(","), limit: PAGE_MAX } },
-            signal,
-          }),
-        ),
-      ),
+      (await body(api.GET("/v1/projects/{id}/train", { params: { path: { id: project } }, signal })))
+        .items as TrainPlace[],
   });
 
 /** Most tasks that a search by title shows. */
@@ -153,27 +138,40 @@ const FOUND_MAX = 30;
 /** Most pages that it reads: each looks at some thousand titles, and few of them may fit. */
 const SEARCHED_PAGES_MAX = 20;
 
+/** Tasks of a page of which many may not be wanted. */
+const WANTED_PAGE = 200;
+
+/** Which of the tasks that a search by title finds are wanted. */
+interface Wanted {
+  /** Tells searches apart. */
+  name: string;
+  states: readonly State[];
+  /** What the server cannot be asked for. */
+  fits: (task: Task) => boolean;
+}
+
 /** Tasks whose title has these words. */
-export const tasksByText = (org: string, text: string, states: readonly State[] = []) =>
+export const tasksByText = (org: string, text: string, wanted?: Wanted) =>
   queryOptions({
-    queryKey: [...keys.tasks(org), { text, states }],
+    queryKey: [...keys.tasks(org), { text, wanted: wanted?.name }],
     queryFn: async ({ signal }): Promise<Head<Task>> => {
       const items: Task[] = [];
       let cursor: string | undefined;
-      for (let read = 0; read < SEARCHED_PAGES_MAX; read += 1) {
+      for (let read = 0; read < SEARCHED_PAGES_MAX && items.length < FOUND_MAX; read += 1) {
         const query = {
           org,
           cursor,
-          limit: FOUND_MAX - items.length,
+          limit: wanted ? WANTED_PAGE : FOUND_MAX,
           ...(text ? { text } : {}),
-          ...(states.length > 0 ? { state: states.join(",") } : {}),
+          ...(wanted ? { state: wanted.states.join(",") } : {}),
         };
         const page = await body(api.GET("/v1/tasks", { params: { query }, signal }));
-        items.push(...(page.items as unknown as Task[]));
+        const found = page.items as unknown as Task[];
+        items.push(...(wanted ? found.filter(wanted.fits) : found));
         cursor = page.next ?? undefined;
-        if (!cursor || items.length >= FOUND_MAX) break;
+        if (!cursor) break;
       }
-      return { items, more: cursor !== undefined };
+      return { items: items.slice(0, FOUND_MAX), more: cursor !== undefined || items.length > FOUND_MAX };
     },
   });
 

@@ -691,6 +691,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/projects/{id}/train": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Results that are on their way into a branch of the project, each train in the order in which it
+         *     merges them. All in one page, at most 500.
+         */
+        get: operations["project.train"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/projects/{id}/tree": {
         parameters: {
             query?: never;
@@ -3114,6 +3134,44 @@ export interface components {
             /** @description Where the next page begins: pass it as `cursor`. Absent on the last page. */
             next?: string | null;
         };
+        /** @description A page of a list. */
+        List_TrainPlace: {
+            /** @description The items. */
+            items: {
+                /** @description The candidate that it is part of at the moment. */
+                candidate?: string | null;
+                /**
+                 * @description State of that candidate: `building`, `verifying` or `publishing`. Absent while the result waits
+                 *     for its turn.
+                 */
+                candidate_state?: string | null;
+                /**
+                 * Format: int32
+                 * @description How many results are in this train; at most 1,000 are counted.
+                 */
+                of: number;
+                /**
+                 * Format: int32
+                 * @description Its place, from 1, which is merged first.
+                 */
+                place: number;
+                /** @description Its state: `integrating` or `waiting`. */
+                state: string;
+                /** @description Branch that the train leads into. */
+                target: string;
+                /** @description The task whose result it is. */
+                task: string;
+                /** @description Its title. */
+                title: string;
+                /**
+                 * Format: date-time
+                 * @description When the state of the task last changed.
+                 */
+                updated_at: string;
+            }[];
+            /** @description Where the next page begins: pass it as `cursor`. Absent on the last page. */
+            next?: string | null;
+        };
         /** @description Answer to a log chunk. */
         Logged: {
             /**
@@ -4382,6 +4440,39 @@ export interface components {
             revoked_at?: string | null;
             /** @description `admin`, `operator`, `viewer`, `agent` or `metrics`. */
             role: string;
+        };
+        /** @description The place of a result in the train of its target. */
+        TrainPlace: {
+            /** @description The candidate that it is part of at the moment. */
+            candidate?: string | null;
+            /**
+             * @description State of that candidate: `building`, `verifying` or `publishing`. Absent while the result waits
+             *     for its turn.
+             */
+            candidate_state?: string | null;
+            /**
+             * Format: int32
+             * @description How many results are in this train; at most 1,000 are counted.
+             */
+            of: number;
+            /**
+             * Format: int32
+             * @description Its place, from 1, which is merged first.
+             */
+            place: number;
+            /** @description Its state: `integrating` or `waiting`. */
+            state: string;
+            /** @description Branch that the train leads into. */
+            target: string;
+            /** @description The task whose result it is. */
+            task: string;
+            /** @description Its title. */
+            title: string;
+            /**
+             * Format: date-time
+             * @description When the state of the task last changed.
+             */
+            updated_at: string;
         };
         /** @description A heartbeat, or with `complete` the end of an attempt. */
         Update: {
@@ -6161,6 +6252,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SyncResult"];
+                };
+            };
+            /** @description A problem: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "project.train": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_TrainPlace"];
                 };
             };
             /** @description A problem: `code` says which */

@@ -15,7 +15,13 @@ export default function Charts({ tasks }: { tasks: Task[] }) {
   return (
     <div className="grid gap-5 sm:grid-cols-2">
       <Plot title="Finished" per={series.width} series={series} values={series.finished} kind="bars" />
-      <Plot title="Median duration" per={series.width} series={series} values={series.median} kind="line" />
+      <Plot
+        title="Median time to done"
+        per={series.width}
+        series={series}
+        values={series.median}
+        kind="line"
+      />
     </div>
   );
 }

@@ -11,7 +11,7 @@ export interface Series {
   times: number[];
   /** Tasks that were finished in it. */
   finished: number[];
-  /** Median seconds from a task's making to its end; `null` where none was finished. */
+  /** Median seconds from the making of a leaf to its end; `null` where none was finished. */
   median: Array<number | null>;
   width: number;
 }
@@ -25,13 +25,17 @@ export function seriesOf(tasks: readonly Task[], now: number): Series {
   const bars = Math.max(8, Math.floor(now / width) - start + 1);
   const from = Math.floor(now / width) - bars + 1;
   const lasted: number[][] = Array.from({ length: bars }, () => []);
+  const finished: number[] = Array.from({ length: bars }, () => 0);
   tasks.forEach((task, index) => {
     const end = ends[index] ?? now;
-    lasted[Math.floor(end / width) - from]?.push((end - Date.parse(task.created_at)) / 1000);
+    const bar = Math.floor(end / width) - from;
+    if (finished[bar] !== undefined) finished[bar] += 1;
+    // A composite lasts as long as all that is in it.
+    if (task.kind === "leaf") lasted[bar]?.push((end - Date.parse(task.created_at)) / 1000);
   });
   return {
     times: lasted.map((_, index) => ((from + index) * width) / 1000),
-    finished: lasted.map((one) => one.length),
+    finished,
     median: lasted.map(medianOf),
     width,
   };

@@ -5,7 +5,7 @@ import { useMemo, useState } from "react";
 import { diff as diffQuery, patch as patchQuery } from "../api/queries";
 import type { Patch, TaskDetail, Verdict } from "../api/types";
 import { useLab } from "../shell/lab";
-import { useShortcuts } from "../shell/shortcuts";
+import { type Shortcut, useShortcuts } from "../shell/shortcuts";
 import { Person } from "../tasks/person";
 import { count } from "../text/words";
 import { Ask } from "../ui/ask";
@@ -70,6 +70,10 @@ function Changes({
   const open = patch?.state === "open";
   const notWaiting = task.waiting_for === "review" ? false : "The task does not wait for a review now.";
   const stop = readOnly || notWaiting;
+  const verdicts: Shortcut[] = [
+    { keys: "m", label: "Accept", group: "Changes", blocked: stop, run: () => setAsks("accept") },
+    { keys: "q", label: "Request changes", group: "Changes", blocked: stop, run: () => setAsks("reject") },
+  ];
   useShortcuts([
     {
       keys: "s",
@@ -77,12 +81,7 @@ function Changes({
       group: "Changes",
       run: () => setView(view === "split" ? "unified" : "split"),
     },
-    ...(open
-      ? [
-          { keys: "m", label: "Accept", group: "Changes", run: () => !stop && setAsks("accept") },
-          { keys: "q", label: "Request changes", group: "Changes", run: () => !stop && setAsks("reject") },
-        ]
-      : []),
+    ...(open ? verdicts : []),
   ]);
   return (
     <div className="flex min-h-0 flex-1 flex-col">

@@ -1,6 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api } from "../api/client";
+import { once } from "../api/once";
 import { keys } from "../api/queries";
 import type { Patch, Verdict } from "../api/types";
 import { count } from "../text/words";
@@ -45,10 +46,11 @@ export function VerdictDialog({
     if (blocked || busy) return;
     setBusy(true);
     try {
-      await api.POST("/v1/patches/{id}/comments", {
-        params: { path: { id: patch.id } },
-        body: { body, head: seen, ...(kind === "comment" ? { rework: false } : { verdict: kind }) },
-      });
+      const said = { body, head: seen, ...(kind === "comment" ? { rework: false } : { verdict: kind }) };
+      const params = { path: { id: patch.id } };
+      await once(`/v1/patches/${patch.id}/comments`, said, (headers) =>
+        api.POST("/v1/patches/{id}/comments", { params, headers, body: said }),
+      );
       review.sent(drafts);
       tell(kind === "accept" ? "Accepted" : kind === "reject" ? "Sent back to work" : "Said");
       onClose();

@@ -82,7 +82,7 @@ export function BoardPage() {
         title="Board"
         meta={
           query.data && (
-            <span aria-live="polite">
+            <span aria-live="polite" className="tnum">
               {filtered ? `${found.length.toLocaleString()} of ` : ""}
               {query.data.cut && "the newest "}
               {count(query.data.tasks.length, "task")}
@@ -253,7 +253,7 @@ function Filters({
             >
               <StateIcon state={state} className="size-3" />
               {STATE_WORD[state]}
-              <span className="text-ink-3">{n.toLocaleString()}</span>
+              <span className="tnum text-ink-3">{n.toLocaleString()}</span>
             </button>
           );
         })}

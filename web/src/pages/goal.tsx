@@ -116,7 +116,7 @@ function Page({
             </Link>
           </>
         }
-        actions={<TaskButtons task={goal} />}
+        actions={<TaskButtons task={goal} keyless={chosen !== undefined} />}
       >
         <div className="flex flex-wrap items-center gap-x-4 gap-y-2 px-4 pb-3 md:px-6">
           <Segments
@@ -161,7 +161,17 @@ function Page({
               <Ask query={planned} loading={<Skeleton rows={10} className="flex-1" />}>
                 {(all) =>
                   all.length > 0 ? (
-                    <PlanView task={goal.id} revisions={all} chosen={revision} />
+                    <PlanView
+                      task={goal.id}
+                      revisions={all}
+                      chosen={revision}
+                      onChoose={(plan) =>
+                        void navigate({
+                          search: (before) => ({ ...before, view: "plan", plan }),
+                          replace: true,
+                        })
+                      }
+                    />
                   ) : (
                     <Empty icon={<GitBranch />} title="This goal was not planned" className="flex-1">
                       It was scheduled with its tasks, so there are no revisions to compare.

@@ -64,13 +64,7 @@ export function NewWorkPage() {
     );
   }
   if (looking) {
-    return (
-      <Preview
-        form={form}
-        onBack={() => setLooking(false)}
-        onStarted={() => sessionStorage.removeItem(KEY)}
-      />
-    );
+    return <Preview form={form} onBack={() => setLooking(false)} onStarted={forget} />;
   }
   const head = (submit: ReactNode) => (
     <PageHead
@@ -96,7 +90,7 @@ export function NewWorkPage() {
       </div>
     </PageHead>
   );
-  if (form.mode === "plan") return <Planned chosen={form.project} head={head} />;
+  if (form.mode === "plan") return <Planned form={form} change={change} head={head} onMade={forget} />;
   return (
     <form onSubmit={look} noValidate>
       {head(
@@ -122,6 +116,11 @@ export function NewWorkPage() {
       </div>
     </form>
   );
+}
+
+/** What was started is not wanted once more. */
+function forget(): void {
+  sessionStorage.removeItem(KEY);
 }
 
 function kept(): Form {

@@ -1,17 +1,17 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
-import { GitMerge, GitPullRequest } from "lucide-react";
+import { GitPullRequest } from "lucide-react";
 import { useState } from "react";
 import { Problem } from "../api/problem";
-import { candidates, folder, patches, projectSettings, projects, tasksOfProject } from "../api/queries";
-import type { Patch, Project, ProjectSettings, Task } from "../api/types";
+import { folder, patches, projectSettings, projects } from "../api/queries";
+import type { Patch, Project, ProjectSettings } from "../api/types";
 import { Counts } from "../diff/files";
 import { Browser } from "../files/browser";
 import { Content } from "../files/content";
 import type { PROJECT_TABS } from "../search";
 import { useLab } from "../shell/lab";
 import { useTitle } from "../shell/title";
-import { TaskLink } from "../tasks/row";
+import { Trains } from "../tasks/train";
 import { Ask } from "../ui/ask";
 import { Button, ButtonLink } from "../ui/button";
 import { CommitId, CopyButton } from "../ui/copy";
@@ -19,7 +19,7 @@ import { Empty, Failed, Skeleton } from "../ui/empty";
 import { Select } from "../ui/field";
 import { Code, Fact, Facts, PageHead, Section } from "../ui/page";
 import { Segments } from "../ui/segments";
-import { CANDIDATE_HUE, CANDIDATE_WORD, PATCH_HUE, StateIcon, stateWords, Tag } from "../ui/state";
+import { PATCH_HUE, Tag } from "../ui/state";
 import { Ago } from "../ui/time";
 
 const route = getRouteApi("/o/$org/projects/$project");
@@ -120,7 +120,7 @@ function Page({ project }: { project: Project }) {
             }
           />
         )}
-        {tab === "train" && <Train project={project} />}
+        {tab === "train" && <Trains project={project} />}
       </div>
     </>
   );
@@ -326,62 +326,5 @@ function Patches({
         }
       </Ask>
     </Section>
-  );
-}
-
-/** Results on their way into their targets. */
-function Train({ project }: { project: Project }) {
-  const { org } = useLab();
-  const query = useQuery(tasksOfProject(org, project.id, ["integrating"]));
-  return (
-    <Section
-      title="In the train"
-      note={
-        query.data?.more
-          ? `the newest ${query.data.items.length} results on their way into their targets, oldest first`
-          : "results on their way into their targets, oldest first"
-      }
-      flush
-    >
-      <Ask query={query}>
-        {(data) =>
-          data.items.length === 0 ? (
-            <Empty icon={<GitMerge />} title="The train is empty">
-              A result that has passed its checks waits here for its merge.
-            </Empty>
-          ) : (
-            <ul className="divide-y divide-line">
-              {data.items.toReversed().map((task) => (
-                <TrainRow key={task.id} org={org} task={task} />
-              ))}
-            </ul>
-          )
-        }
-      </Ask>
-    </Section>
-  );
-}
-
-function TrainRow({ org, task }: { org: string; task: Task }) {
-  const candidate = useQuery(candidates(task.id)).data?.at(-1);
-  return (
-    <li className="flex flex-wrap items-center gap-x-3 gap-y-1 px-4 py-2.5">
-      <span title={stateWords(task)}>
-        <StateIcon state={task.state} />
-      </span>
-      <TaskLink
-        org={org}
-        task={task}
-        className="tap-text min-w-0 flex-1 truncate font-medium hover:underline"
-      />
-      {candidate ? (
-        <Tag hue={CANDIDATE_HUE[candidate.state]}>{CANDIDATE_WORD[candidate.state]}</Tag>
-      ) : (
-        <span className="text-xs text-ink-3">waits for its turn</span>
-      )}
-      <span className="text-xs text-ink-3">
-        <Ago at={task.updated_at} />
-      </span>
-    </li>
   );
 }

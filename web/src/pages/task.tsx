@@ -1,9 +1,11 @@
-import { useQuery } from "@tanstack/react-query";
+import { type UseQueryResult, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
-import { FileDiff, ListChecks, Package, ScrollText, Text } from "lucide-react";
+import { FileDiff, GitBranch, ListChecks, Package, ScrollText, Text } from "lucide-react";
 import { lazy, type ReactNode, Suspense, useEffect } from "react";
-import { attempts, task as taskQuery } from "../api/queries";
-import type { Attempt, TaskDetail } from "../api/types";
+import { ASIDE, attempts, plans, task as taskQuery } from "../api/queries";
+import type { Attempt, PlanRevision, TaskDetail } from "../api/types";
+import { PlanTask } from "../plans/change";
+import { isPlannable, mayHavePlan } from "../plans/own";
 import type { TASK_TABS } from "../search";
 import { useLab } from "../shell/lab";
 import { useShortcuts } from "../shell/shortcuts";
@@ -24,6 +26,7 @@ import { StateBadge } from "../ui/state";
 import { Ago } from "../ui/time";
 
 const LogView = lazy(() => import("../log/log-view").then((loaded) => ({ default: loaded.LogView })));
+const PlanView = lazy(() => import("../plans/plan-view").then((loaded) => ({ default: loaded.PlanView })));
 const Review = lazy(() => import("../diff/review").then((loaded) => ({ default: loaded.Review })));
 
 const route = getRouteApi("/o/$org/tasks/$task");
@@ -43,21 +46,27 @@ export function TaskPage() {
 
 function Page({ task }: { task: TaskDetail }) {
   const { org } = useLab();
-  const { tab = "task", attempt: wanted, line, diff } = route.useSearch();
+  const { tab = "task", attempt: wanted, line, diff, plan: revision } = route.useSearch();
   const navigate = useNavigate({ from: "/o/$org/tasks/$task" });
   const tried = useQuery(attempts(task.id));
+  const planned = useQuery({ ...plans(task.id), ...ASIDE, enabled: mayHavePlan(task) });
+  const revisions = planned.data ?? [];
+  const isToDecide = revisions.some((one) => one.state === "proposed");
   const list = tried.data ?? [];
   const attempt = list.find((one) => one.id === wanted) ?? list.at(-1);
   const go = (next: Tab) =>
     void navigate({
       search: (before) => ({ ...before, tab: next === "task" ? undefined : next, line: undefined }),
     });
+  const showPlan = (plan: number) =>
+    void navigate({ search: (before) => ({ ...before, tab: "plan", plan, line: undefined }) });
   useShortcuts([
     { keys: "1", label: "The task", group: "Task", run: () => go("task") },
     { keys: "2", label: "Its log", group: "Task", run: () => go("log") },
     { keys: "3", label: "Its changes", group: "Task", run: () => go("changes") },
     { keys: "4", label: "Its proof", group: "Task", run: () => go("proof") },
     { keys: "5", label: "Its artifacts", group: "Task", run: () => go("artifacts") },
+    ...(revisions.length > 0 ? [{ keys: "6", label: "Its plan", group: "Task", run: () => go("plan") }] : []),
   ]);
   const hasChanges = Boolean(task.patch ?? task.head);
   const full = tab === "log" || tab === "changes";
@@ -80,6 +89,7 @@ function Page({ task }: { task: TaskDetail }) {
           <>
             <TaskButtons task={task} reviewing={tab === "changes"} />
             <EditButton task={task} />
+            {isPlannable(task) && planned.data?.length === 0 && <PlanTask task={task.id} onMade={showPlan} />}
           </>
         }
       >
@@ -96,6 +106,9 @@ function Page({ task }: { task: TaskDetail }) {
             { tab: "changes", label: "Changes", icon: <FileDiff />, dot: task.waiting_for === "review" },
             { tab: "proof", label: "Proof", icon: <ListChecks /> },
             { tab: "artifacts", label: "Artifacts", icon: <Package /> },
+            ...(revisions.length > 0 || tab === "plan"
+              ? [{ tab: "plan" as const, label: "Plan", icon: <GitBranch />, dot: isToDecide }]
+              : []),
           ]}
         />
       </PageHead>
@@ -103,6 +116,7 @@ function Page({ task }: { task: TaskDetail }) {
       {tab === "proof" && <TaskProof org={org} task={task} attempts={list} />}
       {tab === "artifacts" && <TaskArtifacts task={task.id} attempts={list} />}
       <Suspense fallback={<Skeleton rows={8} />}>
+        {tab === "plan" && <PlanTab task={task} query={planned} chosen={revision} onChoose={showPlan} />}
         {tab === "log" && (
           <Ask query={tried} loading={<Skeleton rows={8} />}>
             {() => <LogTab task={task} attempts={list} attempt={attempt} line={line} />}
@@ -118,6 +132,36 @@ function Page({ task }: { task: TaskDetail }) {
           ))}
       </Suspense>
     </div>
+  );
+}
+
+function PlanTab({
+  task,
+  query,
+  chosen,
+  onChoose,
+}: {
+  task: TaskDetail;
+  query: UseQueryResult<PlanRevision[]>;
+  chosen: number | undefined;
+  onChoose: (number: number) => void;
+}) {
+  const none = (
+    <Empty icon={<GitBranch />} title="This task has no plan of its own" className="flex-1">
+      An agent does it as it is.
+    </Empty>
+  );
+  if (!mayHavePlan(task)) return none;
+  return (
+    <Ask query={query} loading={<Skeleton rows={8} />}>
+      {(all) =>
+        all.length === 0 ? (
+          none
+        ) : (
+          <PlanView task={task.id} revisions={all} chosen={chosen} onChoose={onChoose} />
+        )
+      }
+    </Ask>
   );
 }
 

@@ -242,8 +242,12 @@ function Make({ org, onClose }: { org: string; onClose: () => void }) {
   const [days, setDays] = useState("90");
   const [made, setMade] = useState<NewToken>();
   const [error, setError] = useState<string>();
+  const [busy, setBusy] = useState(false);
   const submit = async (event: FormEvent) => {
     event.preventDefault();
+    // The server takes no key for it: two requests are two tokens, of which one is never seen.
+    if (busy) return;
+    setBusy(true);
     try {
       setMade(
         await body(
@@ -255,6 +259,7 @@ function Make({ org, onClose }: { org: string; onClose: () => void }) {
       await client.invalidateQueries({ queryKey: keys.tokens(org) });
     } catch (cause) {
       setError(asProblem(cause).message);
+      setBusy(false);
     }
   };
   if (made) {
@@ -286,7 +291,7 @@ function Make({ org, onClose }: { org: string; onClose: () => void }) {
       footer={
         <>
           <Button onClick={onClose}>Cancel</Button>
-          <Button look="primary" type="submit" form="new-token">
+          <Button look="primary" type="submit" form="new-token" busy={busy}>
             Make it
           </Button>
         </>

@@ -1,8 +1,8 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { useNavigate } from "@tanstack/react-router";
-import { PencilLine } from "lucide-react";
+import { GitBranch, PencilLine } from "lucide-react";
 import { useState } from "react";
 import { api, body } from "../api/client";
+import { once } from "../api/once";
 import { asProblem, type Problem } from "../api/problem";
 import { keys } from "../api/queries";
 import type { PlanDetail } from "../api/types";
@@ -11,7 +11,7 @@ import { Button } from "../ui/button";
 import { Dialog } from "../ui/dialog";
 import { Field, Input, Textarea } from "../ui/field";
 import { tell } from "../ui/toast";
-import { planFile } from "./file";
+import { PLAN_EXAMPLE, planFile } from "./file";
 import { Problems } from "./problems";
 
 /** Another revision, made from this one as a text; it is shown and compared before anybody approves it. */
@@ -19,11 +19,13 @@ export function ChangePlan({
   task,
   plan,
   current,
+  onMade,
 }: {
   task: string;
   plan: PlanDetail;
   /** The revision that is carried out now. */
   current: number | undefined;
+  onMade: (number: number) => void;
 }) {
   const { readOnly } = useLab();
   const [open, setOpen] = useState(false);
@@ -37,45 +39,84 @@ export function ChangePlan({
       >
         Change
       </Button>
-      {open && <Editor task={task} plan={plan} current={current} onClose={() => setOpen(false)} />}
+      {open && (
+        <Editor
+          task={task}
+          title={`Change revision ${plan.number}`}
+          description="It becomes another revision, which is compared with the one it takes the place of before it is approved."
+          begun={JSON.stringify(planFile(plan), null, 2)}
+          current={current}
+          onMade={onMade}
+          onClose={() => setOpen(false)}
+        />
+      )}
+    </>
+  );
+}
+
+/** A first revision for a task that has none: it becomes a composite once the plan is approved. */
+export function PlanTask({ task, onMade }: { task: string; onMade: (number: number) => void }) {
+  const { readOnly } = useLab();
+  const [open, setOpen] = useState(false);
+  return (
+    <>
+      <Button icon={<GitBranch className="size-4" />} blocked={readOnly} onClick={() => setOpen(true)}>
+        Plan
+      </Button>
+      {open && (
+        <Editor
+          task={task}
+          title="Plan this task"
+          description="It is done by the tasks of the plan once that is approved. Nothing of it starts before."
+          onMade={onMade}
+          onClose={() => setOpen(false)}
+        />
+      )}
     </>
   );
 }
 
 function Editor({
   task,
-  plan,
+  title,
+  description,
+  begun = "",
   current,
+  onMade,
   onClose,
 }: {
   task: string;
-  plan: PlanDetail;
-  current: number | undefined;
+  title: string;
+  description: string;
+  /** The text that is changed, if there is one. */
+  begun?: string;
+  current?: number | undefined;
+  onMade: (number: number) => void;
   onClose: () => void;
 }) {
   const client = useQueryClient();
-  const navigate = useNavigate({ from: "/o/$org/goals/$goal" });
-  const [text, setText] = useState(() => JSON.stringify(planFile(plan), null, 2));
+  const [text, setText] = useState(begun);
   const [why, setWhy] = useState("");
   const [busy, setBusy] = useState(false);
   const [refusal, setRefusal] = useState<Problem>();
   const send = async () => {
+    if (busy) return;
     setBusy(true);
+    setRefusal(undefined);
+    const asked = {
+      input: { file: { name: "plan.yaml", text } },
+      why,
+      ...(current === undefined ? {} : { parent: current }),
+    };
+    const params = { path: { id: task } };
     try {
-      const made = await body(
-        api.POST("/v1/tasks/{id}/plans", {
-          params: { path: { id: task } },
-          body: {
-            input: { file: { name: "plan.yaml", text } },
-            why,
-            ...(current === undefined ? {} : { parent: current }),
-          },
-        }),
+      const made = await once(`/v1/tasks/${task}/plans`, asked, (headers) =>
+        body(api.POST("/v1/tasks/{id}/plans", { params, headers, body: asked })),
       );
       await client.invalidateQueries({ queryKey: keys.plans(task) });
       tell(`Revision ${made.number} is proposed`);
       onClose();
-      await navigate({ search: (before) => ({ ...before, view: "plan", plan: made.number }), replace: true });
+      onMade(made.number);
     } catch (error) {
       setRefusal(asProblem(error));
       setBusy(false);
@@ -86,12 +127,17 @@ function Editor({
       open
       wide
       onClose={onClose}
-      title={`Change revision ${plan.number}`}
-      description="It becomes another revision, which is compared with the one it takes the place of before it is approved."
+      title={title}
+      description={description}
       footer={
         <>
           <Button onClick={onClose}>Back</Button>
-          <Button look="primary" busy={busy} onClick={() => void send()}>
+          <Button
+            look="primary"
+            busy={busy}
+            blocked={!text.trim() && "Write the plan first."}
+            onClick={() => void send()}
+          >
             Propose
           </Button>
         </>
@@ -106,6 +152,7 @@ function Editor({
               rows={18}
               spellCheck={false}
               className="font-mono text-xs"
+              placeholder={PLAN_EXAMPLE}
               value={text}
               onChange={(event) => setText(event.target.value)}
             />

@@ -1,5 +1,14 @@
 import type { PlanDetail, PlannedTask } from "../api/types";
 
+/** How a plan file may look. */
+export const PLAN_EXAMPLE = `title: Release 1.1
+tasks:
+  - key: comments
+    title: Accept comments
+  - key: docs
+    title: Describe them
+    depends_on: [comments]`;
+
 /** A revision as the plan file that means the same: what only a revision knows is left out. */
 export function planFile(
   plan: Pick<PlanDetail, "title" | "goal" | "driver" | "checks" | "review" | "tasks">,

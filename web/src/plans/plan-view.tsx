@@ -1,5 +1,4 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useNavigate } from "@tanstack/react-router";
 import { Check, TriangleAlert, X } from "lucide-react";
 import { lazy, Suspense, useMemo, useState } from "react";
 import { api } from "../api/client";
@@ -37,12 +36,13 @@ export function PlanView({
   task,
   revisions,
   chosen,
+  onChoose,
 }: {
   task: string;
   revisions: readonly PlanRevision[];
   chosen: number | undefined;
+  onChoose: (number: number) => void;
 }) {
-  const navigate = useNavigate({ from: "/o/$org/goals/$goal" });
   const proposed = revisions.findLast((one) => one.state === "proposed");
   const shown =
     revisions.find((one) => one.number === chosen) ??
@@ -61,12 +61,7 @@ export function PlanView({
                 <button
                   type="button"
                   aria-current={one.number === shown.number || undefined}
-                  onClick={() =>
-                    void navigate({
-                      search: (before) => ({ ...before, view: "plan", plan: one.number }),
-                      replace: true,
-                    })
-                  }
+                  onClick={() => onChoose(one.number)}
                   className={cx(
                     "focus-inset w-full px-4 py-2 text-left transition-colors hover:bg-hover",
                     one.number === shown.number && "bg-hover",
@@ -92,6 +87,7 @@ export function PlanView({
               plan={detail}
               diff={diff}
               current={revisions.find((one) => one.state === "current")?.number}
+              onChoose={onChoose}
             />
           )}
         </Ask>
@@ -105,11 +101,13 @@ function Revision({
   plan,
   diff,
   current,
+  onChoose,
 }: {
   task: string;
   plan: PlanDetail;
   diff: PlanDiff;
   current: number | undefined;
+  onChoose: (number: number) => void;
 }) {
   const graph = useMemo(() => graphOf(plan.tasks), [plan]);
   const [folded, setFolded] = useState<ReadonlySet<string>>(new Set());
@@ -127,7 +125,7 @@ function Revision({
         actions={
           (plan.state === "proposed" || plan.state === "current") && (
             <>
-              <ChangePlan task={task} plan={plan} current={current} />
+              <ChangePlan task={task} plan={plan} current={current} onMade={onChoose} />
               {plan.state === "proposed" && <Decide task={task} plan={plan} />}
             </>
           )
@@ -252,9 +250,15 @@ function Decide({ task, plan }: { task: string; plan: PlanDetail }) {
   const [why, setWhy] = useState("");
   const [finish, setFinish] = useState(false);
   const [busy, setBusy] = useState(false);
-  useShortcuts(
-    readOnly ? [] : [{ keys: "m", label: "Approve the plan", group: "Goal", run: () => setAsks("approve") }],
-  );
+  useShortcuts([
+    {
+      keys: "m",
+      label: "Approve the plan",
+      group: "Goal",
+      blocked: readOnly,
+      run: () => setAsks("approve"),
+    },
+  ]);
   const send = async () => {
     setBusy(true);
     const params = { path: { id: task, number: plan.number } };

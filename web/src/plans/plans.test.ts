@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import type { PlanDetail } from "../api/types";
+import type { PlanDetail, TaskDetail } from "../api/types";
 import { planFile } from "./file";
+import { isPlannable, mayHavePlan } from "./own";
 
 test("a revision becomes the plan file that means the same", () => {
   const task = { done: false, priority: 0, review: false, side_effects: false };
@@ -48,4 +49,18 @@ test("a revision becomes the plan file that means the same", () => {
       },
     ],
   });
+});
+
+test("a leaf that nobody has tried can be planned, and what was planned keeps its revisions", () => {
+  const leaf = { kind: "leaf", state: "draft", attempts: 0 } as TaskDetail;
+  const plannable = (change: Partial<TaskDetail>) => isPlannable({ ...leaf, ...change });
+  expect([plannable({}), plannable({ state: "ready" })]).toEqual([true, true]);
+  expect(plannable({ state: "waiting", waiting_for: "approval" })).toBe(true);
+  expect(plannable({ state: "waiting", waiting_for: "attention" })).toBe(false);
+  expect(plannable({ attempts: 1 })).toBe(false);
+  expect(plannable({ choice: "alternative" })).toBe(false);
+  expect(plannable({ state: "running" })).toBe(false);
+  expect(plannable({ kind: "composite" })).toBe(false);
+  expect(mayHavePlan({ ...leaf, kind: "composite", state: "running" })).toBe(true);
+  expect(mayHavePlan({ ...leaf, state: "running" })).toBe(false);
 });

@@ -2,13 +2,13 @@ import { useState, useSyncExternalStore } from "react";
 import { Dialog } from "../ui/dialog";
 import { Checkbox } from "../ui/field";
 import { Kbd } from "../ui/page";
-import { MAC, setShortcutsOn, shortcutStore, shortcutsOn } from "./shortcuts";
+import { inForce, MAC, setShortcutsOn, shortcutStore, shortcutsOn } from "./shortcuts";
 
 /** The sheet of shortcuts: those of every page, and of the one behind it. */
 export default function Help({ onClose }: { onClose: () => void }) {
   const sets = useSyncExternalStore(shortcutStore.subscribe, shortcutStore.get);
   const [on, setOn] = useState(shortcutsOn());
-  const groups = Map.groupBy(sets.flat(), (one) => one.group);
+  const groups = Map.groupBy(inForce(sets), (one) => one.group);
   return (
     <Dialog open onClose={onClose} title="Keyboard shortcuts" wide>
       <div className="columns-1 gap-8 sm:columns-2">

@@ -20,13 +20,13 @@ import { type ReactNode, useDeferredValue, useState, useSyncExternalStore } from
 import { orgs, projects, tasksByText } from "../api/queries";
 import { sessionOver } from "../router";
 import { logOut } from "../session/session";
-import { ACTION, ACTIONS, type Action, blockedFor, useAct } from "../tasks/actions";
+import { ACTION, ACTIONS, type Action, blockedFor, statesFor, useAct } from "../tasks/actions";
 import { Dialog } from "../ui/dialog";
 import { Kbd } from "../ui/page";
 import { StateIcon, stateWords } from "../ui/state";
 import { chooseTheme, type Theme, theme } from "../ui/theme";
 import { useLab } from "./lab";
-import { shortcutStore } from "./shortcuts";
+import { inForce, shortcutStore } from "./shortcuts";
 
 const ITEM =
   "tap flex h-9 cursor-default items-center gap-2.5 rounded-md px-2.5 text-sm data-[selected=true]:bg-hover [&_svg]:size-4 [&_svg]:shrink-0 [&>svg]:text-ink-3";
@@ -50,9 +50,9 @@ export default function Palette({ onClose, onHelp }: { onClose: () => void; onHe
   const others = several.map((one) => one.name).filter((name) => name !== org);
   const sets = useSyncExternalStore(shortcutStore.subscribe, shortcutStore.get);
   // The page's own actions; those that go somewhere stand among the pages.
-  const actions = sets
-    .flat()
-    .filter((one) => one.group !== "Go" && !one.motion && one.keys !== "?" && one.keys !== "c");
+  const actions = inForce(sets).filter(
+    (one) => one.group !== "Go" && !one.motion && one.keys !== "?" && one.keys !== "c",
+  );
   const params = { org };
   const run = (act: () => void) => () => {
     onClose();
@@ -156,7 +156,7 @@ export default function Palette({ onClose, onHelp }: { onClose: () => void; onHe
           {actions.length > 0 && (
             <Command.Group heading="On this page" className={GROUP}>
               {actions.map((one) => (
-                <Entry key={one.keys + one.label} label={one.label} keys={one.keys} onSelect={run(one.run)} />
+                <Entry key={one.keys} label={one.label} keys={one.keys} onSelect={run(one.run)} />
               ))}
             </Command.Group>
           )}
@@ -220,13 +220,16 @@ function Deeds({ verb, words, onClose }: { verb: Action; words: string; onClose:
   const { org, readOnly } = useLab();
   const act = useAct(org);
   const [sure, setSure] = useState<string>();
-  const states = ACTION[verb].from;
   const { data } = useQuery({
-    ...tasksByText(org, words.trim(), states),
+    ...tasksByText(org, words.trim(), {
+      name: verb,
+      states: statesFor(verb),
+      fits: (task) => !blockedFor(verb, task),
+    }),
     enabled: !readOnly,
     placeholderData: (before) => before,
   });
-  const able = data?.items.filter((task) => !blockedFor(verb, task)) ?? [];
+  const able = data?.items ?? [];
   if (able.length === 0) return null;
   const { label, danger, icon } = ACTION[verb];
   return (
@@ -270,7 +273,8 @@ function Entry({
   onSelect: () => void;
 }) {
   return (
-    <Command.Item value={label} className={ITEM} onSelect={onSelect}>
+    // Two keys may have one word, and are told apart by their value.
+    <Command.Item value={keys ? `${label} ${keys}` : label} className={ITEM} onSelect={onSelect}>
       {icon}
       <span className="flex-1">{label}</span>
       {keys?.split(" ").map((key) => (

@@ -1,4 +1,5 @@
-import { useEffect, useRef } from "react";
+import { useEffect, useRef, useState } from "react";
+import { tell } from "../ui/toast";
 
 export interface Shortcut {
   /** One key, or two in a row with a space between: `c`, `g b`, `Shift+x`. */
@@ -6,6 +7,8 @@ export interface Shortcut {
   label: string;
   group: string;
   run: () => void;
+  /** Why it does nothing now: the key says so instead, and no list has it. */
+  blocked?: string | false | undefined;
   /** It moves about on the page: of no use in the palette. */
   motion?: boolean;
 }
@@ -17,7 +20,11 @@ const KEY = "devlab.shortcuts";
 /** How long the second key of two may take, in milliseconds. */
 const SECOND_MS = 1_000;
 
-let sets: ReadonlyArray<readonly Shortcut[]> = [];
+type Sets = ReadonlyArray<readonly Shortcut[]>;
+
+let sets: Sets = [];
+const slots = new Map<number, readonly Shortcut[]>();
+let slotsGiven = 0;
 const watchers = new Set<() => void>();
 let first = "";
 let firstAt = 0;
@@ -32,7 +39,7 @@ export function setShortcutsOn(on: boolean): void {
   else localStorage.setItem(KEY, "off");
 }
 
-/** All that work now, the page's own last. */
+/** All that are there now, what came to the page last at the end. */
 export const shortcutStore = {
   get: () => sets,
   subscribe: (watch: () => void) => {
@@ -41,9 +48,22 @@ export const shortcutStore = {
   },
 };
 
-function change(next: ReadonlyArray<readonly Shortcut[]>): void {
-  sets = next;
+/**
+ * Keeps a place its shortcuts, or none. Places are in the order in which they came to the page,
+ * whenever their shortcuts change: what lies over another goes before it.
+ */
+function put(slot: number, own: readonly Shortcut[] | undefined): void {
+  if (own) slots.set(slot, own);
+  else slots.delete(slot);
+  sets = [...slots].sort(([a], [b]) => a - b).map(([, set]) => set);
   for (const watch of watchers) watch();
+}
+
+/** What keys do now: of those that are the same the last, without what is blocked. */
+export function inForce(all: Sets): Shortcut[] {
+  const byKeys = new Map<string, Shortcut>();
+  for (const one of all.flat()) byKeys.set(one.keys, one);
+  return [...byKeys.values()].filter((one) => !one.blocked);
 }
 
 function typing(target: EventTarget | null): boolean {
@@ -60,11 +80,7 @@ function nameOf(event: KeyboardEvent): string {
 }
 
 /** The shortcut that a key ends, if there is one. Exported for its test. */
-export function match(
-  all: ReadonlyArray<readonly Shortcut[]>,
-  before: string,
-  key: string,
-): Shortcut | undefined {
+export function match(all: Sets, before: string, key: string): Shortcut | undefined {
   const flat = all.flat().reverse();
   const pair = before ? flat.find((one) => one.keys === `${before} ${key}`) : undefined;
   return pair ?? flat.find((one) => one.keys === key);
@@ -80,7 +96,8 @@ function onKey(event: KeyboardEvent): void {
   firstAt = event.timeStamp;
   if (!found) return;
   event.preventDefault();
-  found.run();
+  if (found.blocked) tell(found.blocked);
+  else found.run();
 }
 
 let suspended = false;
@@ -96,7 +113,12 @@ let listening = false;
 export function useShortcuts(shortcuts: readonly Shortcut[]): void {
   const latest = useRef(shortcuts);
   latest.current = shortcuts;
-  const names = shortcuts.map((one) => `${one.keys} ${one.label}`).join("\n");
+  // Taken while it is first drawn: a component comes before those in it, and after what was there.
+  const [slot] = useState(() => {
+    slotsGiven += 1;
+    return slotsGiven;
+  });
+  const names = shortcuts.map((one) => `${one.keys} ${one.label} ${one.blocked || ""}`).join("\n");
   // biome-ignore lint/correctness/useExhaustiveDependencies: the names say when the set is another one
   useEffect(() => {
     if (!listening) {
@@ -107,7 +129,7 @@ export function useShortcuts(shortcuts: readonly Shortcut[]): void {
       ...one,
       run: () => latest.current[at]?.run(),
     }));
-    change([...sets, own]);
-    return () => change(sets.filter((set) => set !== own));
-  }, [names]);
+    put(slot, own);
+    return () => put(slot, undefined);
+  }, [slot, names]);
 }

@@ -154,7 +154,7 @@ function Item({
       {count ? (
         <span
           className={cx(
-            "rounded-full px-1.5 text-2xs leading-4.5",
+            "tnum rounded-full px-1.5 text-2xs leading-4.5",
             strong ? "bg-amber-soft font-semibold text-amber" : "text-ink-3",
           )}
         >

@@ -69,6 +69,13 @@ export function blockedFor(
   return `Not while it is ${task.state}.`;
 }
 
+/** States in which there are tasks to which an action can be done. */
+export function statesFor(action: Action): readonly State[] {
+  const { from } = ACTION[action];
+  // Also a start or a publication waits for an approval.
+  return action === "activate" ? [...from, "waiting"] : from;
+}
+
 async function send(action: Action, id: string): Promise<void> {
   const params = { path: { id } };
   switch (action) {

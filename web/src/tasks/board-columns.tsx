@@ -1,5 +1,5 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, useLayoutEffect, useRef } from "react";
+import { type KeyboardEvent, type RefObject, useEffect, useLayoutEffect, useRef } from "react";
 import type { Task } from "../api/types";
 import { useShortcuts } from "../shell/shortcuts";
 import { cx } from "../ui/cx";
@@ -11,6 +11,11 @@ import type { Column } from "./filter";
 import { TaskLink } from "./row";
 
 const CARD_PX = 82;
+
+interface Held {
+  id: string | undefined;
+  has: boolean;
+}
 
 /** A column for each state. Arrows move between cards and columns. */
 export function BoardColumns({
@@ -32,6 +37,8 @@ export function BoardColumns({
   const touch = () => {
     touched.current = true;
   };
+  // The card that had the focus last, and whether it has it: it keeps it when it changes its column.
+  const card = useRef<Held>({ id: undefined, has: false });
   const states = columns.map((column) => column.state).join();
   // biome-ignore lint/correctness/useExhaustiveDependencies: it is about columns that come and go
   useLayoutEffect(() => {
@@ -43,7 +50,8 @@ export function BoardColumns({
   const step = (dx: number, dy: number) => {
     const now = document.activeElement?.closest<HTMLElement>("[data-card]");
     if (!now) {
-      place.current?.querySelector<HTMLElement>("[data-card]")?.focus();
+      const last = place.current?.querySelector<HTMLElement>(`[data-card="${card.current.id}"]`);
+      (last ?? place.current?.querySelector<HTMLElement>("[data-card]"))?.focus();
       return;
     }
     const column = Number(now.closest<HTMLElement>("[data-column]")?.dataset["column"]);
@@ -94,6 +102,14 @@ export function BoardColumns({
         touch();
         onKey(event);
       }}
+      onFocus={(event) => {
+        const id = event.target.closest<HTMLElement>("[data-card]")?.dataset["card"];
+        if (id) card.current = { id, has: true };
+      }}
+      // React tells of it when the reader goes elsewhere, not when the card is taken out of the page.
+      onBlur={() => {
+        card.current.has = false;
+      }}
       onWheel={touch}
       onPointerDown={touch}
       className="flex min-h-0 flex-1 snap-proximity max-md:snap-x scroll-px-3 gap-3 overflow-x-auto p-3 md:scroll-px-6 md:px-6"
@@ -105,6 +121,7 @@ export function BoardColumns({
           column={column}
           org={org}
           names={names}
+          card={card}
           selected={selected}
           onChoose={onChoose}
         />
@@ -118,6 +135,7 @@ function ColumnOf({
   column,
   org,
   names,
+  card,
   selected,
   onChoose,
 }: {
@@ -125,6 +143,7 @@ function ColumnOf({
   column: Column;
   org: string;
   names: Map<string, string>;
+  card: RefObject<Held>;
   selected: ReadonlySet<string>;
   onChoose: (ids: readonly string[], on: boolean) => void;
 }) {
@@ -138,6 +157,16 @@ function ColumnOf({
     gap: 6,
     getItemKey: (item) => tasks[item]?.id ?? item,
   });
+  useEffect(() => {
+    const { id, has } = card.current;
+    if (!has || document.activeElement !== document.body) return;
+    const at = tasks.findIndex((task) => task.id === id);
+    if (at < 0) return;
+    const drawn = place.current?.querySelector<HTMLElement>(`[data-card="${id}"]`);
+    // Once it has come into sight it is drawn, and this runs again.
+    if (drawn) drawn.focus();
+    else cards.scrollToIndex(at);
+  });
   return (
     <section
       aria-label={`${STATE_WORD[state]}, ${tasks.length}`}
@@ -147,7 +176,7 @@ function ColumnOf({
       <h2 className="flex h-9 shrink-0 items-center gap-2 px-3 text-sm font-semibold">
         <StateIcon state={state} />
         {STATE_WORD[state]}
-        <span className="font-normal text-ink-3">{tasks.length.toLocaleString()}</span>
+        <span className="tnum font-normal text-ink-3">{tasks.length.toLocaleString()}</span>
       </h2>
       <div ref={place} className="min-h-0 flex-1 overflow-y-auto px-1.5 pb-1.5">
         <ul className="relative" style={{ height: cards.getTotalSize() }}>

@@ -12,7 +12,7 @@ import { Tick } from "../ui/field";
 import { StateIcon, stateWords, Tag } from "../ui/state";
 import { Ago } from "../ui/time";
 import { rowPx } from "../ui/touch";
-import type { Group } from "./filter";
+import { type Group, type Place, whereIs } from "./filter";
 import { TaskLink } from "./row";
 
 type Sort = (typeof BOARD_SORTS)[number];
@@ -42,8 +42,8 @@ export function BoardTable({
   onSort: (sort: Sort) => void;
 }) {
   const place = useRef<HTMLDivElement>(null);
-  const [active, setActive] = useState(0);
-  const anchor = useRef(0);
+  const [active, setActive] = useState<Place>({ id: undefined, at: 0 });
+  const anchor = useRef<Place>({ id: undefined, at: 0 });
   const wantsFocus = useRef(false);
   const navigate = useNavigate();
   const names = useProjectNames(org);
@@ -60,10 +60,10 @@ export function BoardTable({
       return typeof line === "number" ? (tasks[line]?.id ?? index) : `group ${line?.key ?? index}`;
     },
   });
-  const at = Math.min(active, tasks.length - 1);
+  const at = useMemo(() => whereIs(active, tasks), [active, tasks]);
   const move = (to: number) => {
     const next = Math.min(tasks.length - 1, Math.max(0, to));
-    setActive(next);
+    setActive({ id: tasks[next]?.id, at: next });
     rows.scrollToIndex(lineOf(next));
     wantsFocus.current = true;
   };
@@ -79,13 +79,14 @@ export function BoardTable({
     const task = tasks[index];
     if (!task) return;
     const on = !selected.has(task.id);
-    const from = range ? Math.min(anchor.current, index) : index;
-    const to = range ? Math.max(anchor.current, index) : index;
+    const other = range ? whereIs(anchor.current, tasks) : index;
+    const from = Math.min(other, index);
+    const to = Math.max(other, index);
     onChoose(
       tasks.slice(from, to + 1).map((one) => one.id),
       on,
     );
-    anchor.current = index;
+    anchor.current = { id: task.id, at: index };
   };
   useShortcuts([
     {
@@ -196,7 +197,7 @@ export function BoardTable({
                 aria-selected={selected.has(task.id)}
                 data-row={line}
                 tabIndex={line === at ? 0 : -1}
-                onFocus={() => setActive(line)}
+                onFocus={() => setActive({ id: task.id, at: line })}
                 onDoubleClick={() => open(task)}
                 className={cx(
                   GRID,
@@ -302,7 +303,7 @@ function GroupHead({
       </div>
       <div role="gridcell" className="flex min-w-0 items-baseline gap-2 pr-3">
         <span className="truncate text-sm font-semibold">{group.label}</span>
-        <span className="text-xs text-ink-3">{group.tasks.length.toLocaleString()}</span>
+        <span className="tnum text-xs text-ink-3">{group.tasks.length.toLocaleString()}</span>
       </div>
     </div>
   );

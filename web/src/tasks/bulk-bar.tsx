@@ -1,11 +1,15 @@
 import { X } from "lucide-react";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import type { Task } from "../api/types";
 import { useLab } from "../shell/lab";
+import { useShortcuts } from "../shell/shortcuts";
 import { count } from "../text/words";
 import { Button } from "../ui/button";
 import { Dialog } from "../ui/dialog";
 import { ACTION, ACTIONS, type Action, blockedFor, useAct } from "./actions";
+
+/** The keys of a task's own page; `x` selects here. */
+const KEY: Record<Action, string> = { activate: "a", retry: "r", cancel: "X", archive: "e" };
 
 /** What can be done to the selected tasks at once. What cannot be undone is asked for. */
 export function BulkBar({
@@ -29,14 +33,37 @@ export function BulkBar({
     setBusy(null);
     onClear();
   };
+  const begin = (action: Action) => (ACTION[action].danger ? setAsks(action) : void run(action));
+  const blocked = (action: Action) =>
+    readOnly ||
+    (suited(action).length === 0 && "None of these can be.") ||
+    (busy !== null && "It is at work.");
+  const bar = useRef<HTMLDivElement>(null);
+  useShortcuts([
+    ...ACTIONS.map((action) => ({
+      keys: KEY[action],
+      label: `${ACTION[action].label} the selected`,
+      group: "Board",
+      blocked: blocked(action),
+      run: () => begin(action),
+    })),
+    {
+      keys: ".",
+      label: "To the actions for the selected",
+      group: "Board",
+      motion: true,
+      run: () => bar.current?.querySelector("button")?.focus(),
+    },
+  ]);
   return (
     <div
+      ref={bar}
       role="toolbar"
       aria-label="Selected tasks"
       // Over the list, and below it on a telephone, whose screen it would fill.
       className="enter fixed bottom-4 left-1/2 z-30 flex max-w-[calc(100vw-16px)] -translate-x-1/2 flex-wrap items-center gap-1.5 rounded-lg bg-raised p-1.5 pl-3 shadow-pop max-sm:static max-sm:max-w-none max-sm:translate-x-0 max-sm:rounded-none"
     >
-      <span className="mr-1 text-sm font-medium">{count(tasks.length, "task")} selected</span>
+      <span className="tnum mr-1 text-sm font-medium">{count(tasks.length, "task")} selected</span>
       {ACTIONS.map((action) => {
         const fits = suited(action).length;
         return (
@@ -46,8 +73,9 @@ export function BulkBar({
             look={ACTION[action].danger ? "danger" : "plain"}
             icon={ACTION[action].icon}
             busy={busy === action}
-            blocked={readOnly || (fits === 0 && "None of these can be.")}
-            onClick={() => (ACTION[action].danger ? setAsks(action) : void run(action))}
+            blocked={busy !== action && blocked(action)}
+            title={`${ACTION[action].label} (${KEY[action]})`}
+            onClick={() => begin(action)}
           >
             {ACTION[action].label}
             {fits > 0 && fits < tasks.length && ` ${fits}`}
@@ -58,7 +86,7 @@ export function BulkBar({
         size="sm"
         look="quiet"
         icon={<X className="size-3.5" />}
-        label="Clear the selection"
+        label="Clear the selection (Escape)"
         onClick={onClear}
       />
       {asks && (

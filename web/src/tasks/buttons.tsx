@@ -9,8 +9,17 @@ import { Confirm } from "./bulk-bar";
 
 const KEY: Record<Action, string> = { activate: "a", retry: "r", cancel: "x", archive: "e" };
 
-/** What can be done to a task now; what cannot is not shown. */
-export function TaskButtons({ task, reviewing = false }: { task: TaskDetail; reviewing?: boolean }) {
+/** What can be done to a task now; what cannot is not shown, and its key says why. */
+export function TaskButtons({
+  task,
+  reviewing = false,
+  keyless = false,
+}: {
+  task: TaskDetail;
+  reviewing?: boolean;
+  /** The keys are another task's now. */
+  keyless?: boolean;
+}) {
   const { org, readOnly } = useLab();
   const act = useAct(org);
   const [asks, setAsks] = useState<Action | null>(null);
@@ -22,18 +31,20 @@ export function TaskButtons({ task, reviewing = false }: { task: TaskDetail; rev
     setBusy(null);
   };
   const begin = (action: Action) => {
-    if (readOnly || blockedFor(action, task)) return;
     if (ACTION[action].danger) setAsks(action);
     else void run(action);
   };
   const shown = ACTIONS.filter((action) => !blockedFor(action, task));
   useShortcuts(
-    shown.map((action) => ({
-      keys: KEY[action],
-      label: ACTION[action].label,
-      group: "Task",
-      run: () => begin(action),
-    })),
+    keyless
+      ? []
+      : ACTIONS.map((action) => ({
+          keys: KEY[action],
+          label: ACTION[action].label,
+          group: "Task",
+          blocked: readOnly || blockedFor(action, task),
+          run: () => begin(action),
+        })),
   );
   return (
     <>
@@ -55,7 +66,7 @@ export function TaskButtons({ task, reviewing = false }: { task: TaskDetail; rev
           icon={ACTION[action].icon}
           busy={busy === action}
           blocked={readOnly}
-          title={`${ACTION[action].label} (${KEY[action]})`}
+          title={keyless ? undefined : `${ACTION[action].label} (${KEY[action]})`}
           onClick={() => begin(action)}
         >
           {ACTION[action].label}

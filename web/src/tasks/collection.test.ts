@@ -13,7 +13,10 @@ const problem = (status: number) =>
 
 vi.mock("../api/queries", async (original) => ({
   ...(await original<typeof import("../api/queries")>()),
-  task: (id: string) => ({ queryKey: ["task", id], queryFn: () => answer(id).then(() => task(id, "new")) }),
+  task: (id: string) => ({
+    queryKey: ["task", id],
+    queryFn: () => answer(id).then(() => ({ ...task(id, "new"), archived: id === "task_archived" })),
+  }),
 }));
 
 test("a change that comes while a list is being read is in it afterwards", async () => {
@@ -58,4 +61,18 @@ test("a change whose task could not be read makes the lists old, unless the task
   await applyChanges(client, "lab", new Set(["task_1", "task_2"]));
   expect(old()).toEqual([true, true]);
   expect(client.getQueryData<TaskSet>(keys.board("lab"))?.tasks.map((one) => one.id)).toEqual(["task_2"]);
+});
+
+test("what is archived leaves the board, and stays in its goal", async () => {
+  const client = new QueryClient();
+  const tasks = [task("task_archived", "old"), task("task_1", "old")];
+  const goalTasks = [...keys.goal("task_goal"), "tasks"];
+  client.setQueryData<TaskSet>(keys.board("lab"), { tasks, complete: true, cut: false });
+  client.setQueryData<Task[]>(goalTasks, tasks);
+  await applyChanges(client, "lab", new Set(["task_archived"]));
+  expect(client.getQueryData<TaskSet>(keys.board("lab"))?.tasks.map((one) => one.id)).toEqual(["task_1"]);
+  expect(client.getQueryData<Task[]>(goalTasks)?.map((one) => [one.id, one.archived])).toEqual([
+    ["task_archived", true],
+    ["task_1", false],
+  ]);
 });

@@ -44,17 +44,16 @@ export const boardTasks = (client: QueryClient, org: string) =>
     staleTime: Number.POSITIVE_INFINITY,
   });
 
-/** Puts changed tasks into a list that is newest first; new ones go to its head. */
+/** Puts changed tasks into a list that is newest first, archived ones too; new ones go to its head. */
 export function withChanges(list: readonly Task[], changed: ReadonlyMap<string, Task>): Task[] {
   const left = new Map(changed);
   const kept: Task[] = [];
   for (const old of list) {
     const next = left.get(old.id);
     left.delete(old.id);
-    if (next?.archived) continue;
     kept.push(next ?? old);
   }
-  const added = [...left.values()].filter((one) => !one.archived);
+  const added = [...left.values()];
   added.sort((a, b) => (a.id < b.id ? 1 : -1));
   return added.length === 0 ? kept : [...added, ...kept];
 }
@@ -121,8 +120,9 @@ export async function applyChanges(
   const found = new Map<string, Task>();
   for (const one of read) if (one.status === "fulfilled") found.set(one.value.id, one.value);
   client.setQueryData<TaskSet>(keys.board(org), (now) =>
-    now ? { ...now, tasks: withChanges(now.tasks, found) } : now,
+    now ? { ...now, tasks: withChanges(now.tasks, found).filter((one) => !one.archived) } : now,
   );
+  // A goal keeps what was archived of it: it counts, and others depend on it.
   for (const [key] of goals) {
     const goal = key[1];
     const own = new Map([...found].filter(([, one]) => one.goal_id === goal));

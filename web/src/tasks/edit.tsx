@@ -27,8 +27,8 @@ export function EditButton({ task }: { task: TaskDetail }) {
   const may = editable(task);
   const shown = may.words || may.driver;
   useShortcuts(
-    shown && !readOnly
-      ? [{ keys: "i", label: "Edit the task", group: "Task", run: () => setOpen(true) }]
+    shown
+      ? [{ keys: "i", label: "Edit the task", group: "Task", blocked: readOnly, run: () => setOpen(true) }]
       : [],
   );
   if (!shown) return null;

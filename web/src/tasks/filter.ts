@@ -66,6 +66,19 @@ export function groupTasks(
   return all.sort((a, b) => place(a) - place(b));
 }
 
+/** A task in a list: itself, and where it was when it was last seen there. */
+export interface Place {
+  id: string | undefined;
+  at: number;
+}
+
+/** Where it is now; where it was, if it is gone. What arrives before it moves it on. */
+export function whereIs(place: Place, tasks: readonly Task[]): number {
+  if (place.id !== undefined && tasks[place.at]?.id === place.id) return place.at;
+  const found = place.id === undefined ? -1 : tasks.findIndex((task) => task.id === place.id);
+  return found >= 0 ? found : Math.max(0, Math.min(place.at, tasks.length - 1));
+}
+
 /** States that always have a column, so that a board does not jump when one fills. */
 const ALWAYS: readonly State[] = ["blocked", "ready", "running", "integrating", "waiting", "done"];
 

@@ -89,7 +89,10 @@ export function GoalTimeline({
               // Ticks are told apart by their place only.
               // biome-ignore lint/suspicious/noArrayIndexKey: see above
               key={tick}
-              className={cx("self-center whitespace-nowrap", tick > 0 && tick < TICKS - 1 && "max-sm:hidden")}
+              className={cx(
+                "tnum self-center whitespace-nowrap",
+                tick > 0 && tick < TICKS - 1 && "max-sm:hidden",
+              )}
               title={exact(from + ((to - from) * tick) / (TICKS - 1))}
             >
               +{span(((to - from) * tick) / (TICKS - 1))}

@@ -37,11 +37,12 @@ export function InboxList() {
   const [selected, setSelected] = useState<string>();
   const list = useRef<HTMLUListElement>(null);
   const items = inbox.items;
-  const at = Math.max(
-    0,
-    items.findIndex((item) => item.task.id === selected),
-  );
-  const current = items[at];
+  // Only what is drawn as chosen: a key must not act on what took the place of one that is gone.
+  const found = items.findIndex((item) => item.task.id === selected);
+  const current = items[found];
+  const place = useRef(0);
+  if (current) place.current = found;
+  const at = Math.min(place.current, Math.max(0, items.length - 1));
 
   const focus = (index: number) => {
     const next = items[Math.min(items.length - 1, Math.max(0, index))];
@@ -49,21 +50,35 @@ export function InboxList() {
     setSelected(next.task.id);
     list.current?.querySelector<HTMLElement>(`[data-id="${next.task.id}"]`)?.focus();
   };
+  /** The one beside the chosen one takes its place, so that one key after the other works through the list. */
+  const goOn = () => {
+    if (items.length > 1) focus(items[at + 1] ? at + 1 : at - 1);
+    else setSelected(undefined);
+  };
   const open = (item: InboxItem | undefined) => item && void navigate(placeOf(org, item));
   const [calledOff, setCalledOff] = useState<InboxItem["task"]>();
   const answer = (action: Action) => {
-    if (!current || readOnly || blockedFor(action, current.task)) return;
+    if (!current) return;
     // What cannot be undone asks first.
     if (action === "cancel") return setCalledOff(current.task);
-    // The next one takes its place, so that one key after the other works through the list.
-    setSelected(items[at + 1]?.task.id ?? items[at - 1]?.task.id);
+    goOn();
     void act(action, [current.task]);
   };
+  const key = (keys: string, label: string, action: Action) => ({
+    keys,
+    label,
+    group: "Inbox",
+    blocked: readOnly || (current ? blockedFor(action, current.task) : "Choose one first, with j or k."),
+    run: () => answer(action),
+  });
   const had = useRef(false);
+  const mine = useRef<string>(undefined);
   useEffect(() => {
-    // Focus stays in the list when the item that had it is gone.
-    if (had.current && document.activeElement === document.body && current) {
-      list.current?.querySelector<HTMLElement>(`[data-id="${current.task.id}"]`)?.focus();
+    // Focus stays in the list when the item that had it is gone, unless somebody else has answered it:
+    // the next key is meant for that one.
+    if (had.current && document.activeElement === document.body) {
+      if (current) list.current?.querySelector<HTMLElement>(`[data-id="${current.task.id}"]`)?.focus();
+      else if (selected !== undefined && mine.current === selected) focus(at);
     }
     had.current = list.current?.contains(document.activeElement) ?? false;
   });
@@ -74,13 +89,13 @@ export function InboxList() {
       label: "Next in the inbox",
       group: "Inbox",
       motion: true,
-      run: () => focus(selected ? at + 1 : 0),
+      run: () => focus(current ? at + 1 : at),
     },
     { keys: "k", label: "Previous in the inbox", group: "Inbox", motion: true, run: () => focus(at - 1) },
-    { keys: "a", label: "Approve the draft", group: "Inbox", run: () => answer("activate") },
-    { keys: "r", label: "Retry", group: "Inbox", run: () => answer("retry") },
-    { keys: "x", label: "Cancel", group: "Inbox", run: () => answer("cancel") },
-    { keys: "e", label: "Archive", group: "Inbox", run: () => answer("archive") },
+    key("a", "Approve", "activate"),
+    key("r", "Retry", "retry"),
+    key("x", "Cancel", "cancel"),
+    key("e", "Archive", "archive"),
   ]);
 
   return (
@@ -114,7 +129,8 @@ export function InboxList() {
                 <Row
                   key={item.task.id}
                   item={item}
-                  active={index === at}
+                  chosen={item === current}
+                  tabStop={index === at}
                   readOnly={readOnly}
                   onFocus={() => setSelected(item.task.id)}
                   onMove={(by) => focus(index + by)}
@@ -150,7 +166,7 @@ export function InboxList() {
             tasks={[calledOff]}
             onYes={() => {
               setCalledOff(undefined);
-              setSelected(items[at + 1]?.task.id ?? items[at - 1]?.task.id);
+              mine.current = calledOff.id;
               void act("cancel", [calledOff]);
             }}
             onNo={() => setCalledOff(undefined)}
@@ -163,7 +179,8 @@ export function InboxList() {
 
 function Row({
   item: { task, ask },
-  active,
+  chosen,
+  tabStop,
   readOnly,
   onFocus,
   onMove,
@@ -171,7 +188,10 @@ function Row({
   onAct,
 }: {
   item: InboxItem;
-  active: boolean;
+  /** Keys act on it. */
+  chosen: boolean;
+  /** Tab comes to it first. */
+  tabStop: boolean;
   readOnly: string | false;
   onFocus: () => void;
   onMove: (by: number) => void;
@@ -180,11 +200,17 @@ function Row({
 }) {
   const quick: Action | undefined = quickAction(task);
   return (
-    <li className="group flex items-center gap-2 pr-3 transition-colors focus-within:bg-hover hover:bg-hover">
+    <li
+      className={cx(
+        "group flex items-center gap-2 border-l-2 pr-3 transition-colors hover:bg-hover",
+        chosen ? "border-accent bg-hover" : "border-transparent",
+      )}
+    >
       <button
         type="button"
         data-id={task.id}
-        tabIndex={active ? 0 : -1}
+        aria-current={chosen || undefined}
+        tabIndex={tabStop ? 0 : -1}
         onFocus={onFocus}
         onClick={onOpen}
         onKeyDown={(event) => {
@@ -193,7 +219,7 @@ function Row({
           else return;
           event.preventDefault();
         }}
-        className="tap focus-inset flex min-h-10 min-w-0 flex-1 items-center gap-2.5 py-1.5 pl-4 text-left"
+        className="tap focus-inset flex min-h-10 min-w-0 flex-1 items-center gap-2.5 py-1.5 pl-3.5 text-left"
       >
         <StateIcon state={task.state} />
         <span className="min-w-0 flex-1">

@@ -11,6 +11,7 @@ import { Empty, Skeleton } from "../ui/empty";
 import { Section } from "../ui/page";
 import { CANDIDATE_HUE, CANDIDATE_WORD, StateIcon, Tag } from "../ui/state";
 import { Ago } from "../ui/time";
+import { OwnPlace } from "./train";
 import { TaskName } from "./words";
 
 /** What stands behind "done": receipts of checks, and the way into the target. */
@@ -46,11 +47,20 @@ export function TaskProof({
           }
         </Ask>
       </Section>
+      {isInTrain(task) && (
+        <Section title="Place in the train" note="results are merged one after the other" flush>
+          <OwnPlace org={org} task={task} />
+        </Section>
+      )}
       <Section title="Train" note="merges with the target" flush>
         <Ask query={merges} loading={<Skeleton rows={2} />}>
           {(list) =>
             list.length === 0 ? (
-              <Empty icon={<GitMerge />} title="Not in the train yet" className="py-8">
+              <Empty
+                icon={<GitMerge />}
+                title={isInTrain(task) ? "Not merged yet" : "Not in the train yet"}
+                className="py-8"
+              >
                 A result that has passed is merged with its target's head here, and published once the checks
                 have passed on that too.
               </Empty>
@@ -72,6 +82,11 @@ export function TaskProof({
       </Section>
     </div>
   );
+}
+
+/** Whether a result is on its way into a branch of a project. */
+function isInTrain(task: TaskDetail): task is TaskDetail & { project: string } {
+  return task.state === "integrating" && task.project != null;
 }
 
 function ReceiptRow({

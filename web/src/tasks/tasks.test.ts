@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import type { Task } from "../api/types";
+import { STATES, type Task } from "../api/types";
 import { seriesOf } from "../charts/series";
-import { blockedFor } from "./actions";
+import { ACTIONS, blockedFor, statesFor } from "./actions";
 import { withChanges } from "./collection";
-import { columnsOf, filterTasks, groupTasks } from "./filter";
+import { columnsOf, filterTasks, groupTasks, whereIs } from "./filter";
 import { inboxOf } from "./inbox";
 
 let made = 0;
@@ -81,19 +81,28 @@ test("a board keeps its usual columns when they are empty, and only asked ones w
   expect(columnsOf([], "waiting").map((column) => column.state)).toEqual(["waiting"]);
 });
 
-test("changes are put in place, new tasks at the head, archived ones out", () => {
+test("a place in a list is that of its task, whatever arrives before it", () => {
   const [a, b, c] = [task({}), task({}), task({})];
-  const list = [b, a];
+  const place = { id: b.id, at: 1 };
+  expect(whereIs(place, [a, b])).toBe(1);
+  expect(whereIs(place, [c, a, b])).toBe(2);
+  expect(whereIs(place, [c, a]), "it is gone").toBe(1);
+  expect(whereIs({ id: undefined, at: 3 }, [a, b])).toBe(1);
+  expect(whereIs(place, [])).toBe(0);
+});
+
+test("changes are put in place, and new tasks at the head", () => {
+  const [a, b, c] = [task({}), task({}), task({})];
   const next = withChanges(
-    list,
+    [b, a],
     new Map([
       [a.id, { ...a, state: "done" }],
-      [b.id, { ...b, archived: true }],
       [c.id, c],
     ]),
   );
   expect(next.map((one) => [one.id, one.state])).toEqual([
     [c.id, "ready"],
+    [b.id, "ready"],
     [a.id, "done"],
   ]);
 });
@@ -109,14 +118,23 @@ test("what cannot be done says why", () => {
   expect(blockedFor("retry", task({ state: "waiting", waiting_for: "attention" }))).toBe(false);
 });
 
+test("tasks are looked for in every state in which something can be done to them", () => {
+  const waiting = task({ state: "waiting", waiting_for: "approval" });
+  for (const action of ACTIONS) {
+    const able = [...STATES.map((state) => task({ state })), waiting].filter(
+      (one) => !blockedFor(action, one),
+    );
+    expect(statesFor(action)).toEqual(expect.arrayContaining(able.map((one) => one.state)));
+  }
+});
+
 test("finished tasks are counted in intervals that fit their span", () => {
   const now = Date.parse("2026-01-01T12:00:00Z");
   const at = (minutes: number) => new Date(now - minutes * 60_000).toISOString();
-  const series = seriesOf(
-    [1, 2, 50].map((minutes) => task({ created_at: at(minutes + 2), updated_at: at(minutes) })),
-    now,
-  );
-  expect(series.finished.reduce((sum, n) => sum + n, 0)).toBe(3);
+  const leaves = [1, 2, 50].map((minutes) => task({ created_at: at(minutes + 2), updated_at: at(minutes) }));
+  const goal = task({ kind: "composite", created_at: at(5_000), updated_at: at(2) });
+  const series = seriesOf([...leaves, goal], now);
+  expect(series.finished.reduce((sum, n) => sum + n, 0)).toBe(4);
   expect(series.median.filter((value) => value !== null).every((value) => value === 120)).toBe(true);
   expect(series.times.at(-1)).toBeLessThanOrEqual(now / 1000);
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { boardSearch, taskSearch } from "../search";
-import { match, type Shortcut } from "../shell/shortcuts";
+import { inForce, match, type Shortcut } from "../shell/shortcuts";
 import { ago, span } from "./time";
 import { bytes, count } from "./words";
 
@@ -45,4 +45,19 @@ test("a page's own shortcut comes before one of all pages, and two keys before o
   expect(match(sets, "g", "b")?.label).toBe("board");
   expect(match(sets, "", "b")?.label).toBe("own");
   expect(match(sets, "", "z")).toBeUndefined();
+});
+
+test("of keys that are the same the last is in force, and a blocked one keeps those below it from acting", () => {
+  const key = (keys: string, label: string, blocked?: string): Shortcut => ({
+    keys,
+    label,
+    group: "",
+    blocked,
+    run: () => {},
+  });
+  const sets = [[key("r", "retry the goal"), key("e", "archive")], [key("r", "retry the task")]];
+  expect(inForce(sets).map((one) => one.label)).toEqual(["retry the task", "archive"]);
+  const viewed = [...sets, [key("r", "retry", "Your role may only read.")]];
+  expect(inForce(viewed).map((one) => one.label)).toEqual(["archive"]);
+  expect(match(viewed, "", "r")?.blocked).toBe("Your role may only read.");
 });

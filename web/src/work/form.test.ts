@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { EMPTY, type Form, faultsOf, planOf, scheduleOf, titleOf } from "./form";
+import { compileOf, EMPTY, type Form, faultsOf, planOf, scheduleOf, titleOf } from "./form";
 
 const graph = (steps: Array<[key: string, after: string]>): Form => ({
   ...EMPTY,
@@ -91,4 +91,19 @@ test("a time limit belongs to a script, in whole minutes", () => {
   for (const minutes of ["0", "1.5", "1441", "an hour"]) {
     expect(Object.keys(faultsOf({ ...form, minutes }))).toEqual(["minutes"]);
   }
+});
+
+test("a planner is asked with what it needs, and no more", () => {
+  const form: Form = { ...EMPTY, mode: "plan", plan: "title: Typed", feature: "specs/001", script: "make" };
+  expect(compileOf(form, "lab")).toEqual({
+    org: "lab",
+    why: "",
+    input: { file: { name: "plan.yaml", text: "title: Typed" } },
+  });
+  expect(compileOf({ ...form, planner: "spec_kit", project: "parser" }, "lab")).toEqual({
+    org: "lab",
+    project: "parser",
+    why: "",
+    input: { spec_kit: { folder: "specs/001", driver: { command: { script: "make" } } } },
+  });
 });

@@ -1,8 +1,11 @@
+import type { components } from "../api/schema";
 import type { GraphTask, Schedule } from "../api/types";
 import { circleOf, type Edge, type GraphNode } from "../graph/model";
 import { graphOf } from "../plans/graph";
 
 export type Mode = "task" | "graph" | "plan" | "json";
+
+export type Planner = "file" | "spec_kit";
 
 export interface Step {
   key: string;
@@ -28,6 +31,12 @@ export interface Form {
   steps: Step[];
   json: string;
   draft: boolean;
+  planner: Planner;
+  /** The plan as a text. */
+  plan: string;
+  /** Folder of a Spec-Kit feature. */
+  feature: string;
+  why: string;
 }
 
 export const EMPTY: Form = {
@@ -47,6 +56,10 @@ export const EMPTY: Form = {
   ],
   json: "",
   draft: false,
+  planner: "file",
+  plan: "",
+  feature: "",
+  why: "",
 };
 
 /** What is wrong, by the name of the field. */
@@ -153,6 +166,20 @@ export function scheduleOf(form: Form, org: string): Schedule {
       ...driverOf(step.script, form.minutes),
       ...(labels.length > 0 ? { labels } : {}),
     })) as GraphTask[],
+  };
+}
+
+/** What a planner is asked for. */
+export function compileOf(form: Form, org: string): components["schemas"]["CreateGoal"] {
+  const driver = form.script.trim() ? { driver: { command: { script: form.script } } } : {};
+  return {
+    org,
+    ...(form.project ? { project: form.project } : {}),
+    why: form.why,
+    input:
+      form.planner === "file"
+        ? { file: { name: "plan.yaml", text: form.plan } }
+        : { spec_kit: { folder: form.feature, ...driver } },
   };
 }
 

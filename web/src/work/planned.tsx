@@ -2,54 +2,52 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
 import { api, body } from "../api/client";
+import { once } from "../api/once";
 import { asProblem, type Problem } from "../api/problem";
 import { ASIDE, folder, keys, projects } from "../api/queries";
 import type { Project } from "../api/types";
+import { PLAN_EXAMPLE } from "../plans/file";
 import { Problems } from "../plans/problems";
 import { useLab } from "../shell/lab";
 import { Button } from "../ui/button";
 import { Field, Input, Select, Textarea } from "../ui/field";
+import { compileOf, type Form, type Planner } from "./form";
 
 /** Where Spec-Kit keeps its features. */
 const SPECS = "specs";
-
-type Planner = "file" | "spec_kit";
 
 /**
  * A goal that a planner makes a graph of. The server compiles it and keeps it as a draft: the plan is
  * looked at there, and nothing of it starts before it is approved.
  */
-export function Planned({ chosen, head }: { chosen: string; head: (submit: ReactNode) => ReactNode }) {
+export function Planned({
+  form,
+  change,
+  head,
+  onMade,
+}: {
+  form: Form;
+  change: (next: Partial<Form>) => void;
+  head: (submit: ReactNode) => ReactNode;
+  onMade: () => void;
+}) {
   const { org } = useLab();
   const client = useQueryClient();
   const navigate = useNavigate();
   const known = (useQuery({ ...projects(org), ...ASIDE }).data ?? []).filter((one) => !one.archived);
-  const [project, setProject] = useState(chosen);
-  const [planner, setPlanner] = useState<Planner>("file");
-  const [text, setText] = useState("");
-  const [feature, setFeature] = useState("");
-  const [script, setScript] = useState("");
-  const [why, setWhy] = useState("");
   const [busy, setBusy] = useState(false);
   const [refusal, setRefusal] = useState<Problem>();
-  const driver = script.trim() ? { driver: { command: { script } } } : {};
+  const { planner, project } = form;
   const compile = async () => {
+    if (busy) return;
     setBusy(true);
     setRefusal(undefined);
     try {
-      const made = await body(
-        api.POST("/v1/goals", {
-          body: {
-            org,
-            ...(project ? { project } : {}),
-            why,
-            input:
-              planner === "file"
-                ? { file: { name: "plan.yaml", text } }
-                : { spec_kit: { folder: feature, ...driver } },
-          },
-        }),
+      const asked = compileOf(form, org);
+      const made = await once("/v1/goals", asked, (headers) =>
+        body(api.POST("/v1/goals", { headers, body: asked })),
       );
+      onMade();
       await client.invalidateQueries({ queryKey: keys.tasks(org) });
       await navigate({
         to: "/o/$org/goals/$goal",
@@ -63,10 +61,10 @@ export function Planned({ chosen, head }: { chosen: string; head: (submit: React
   };
   const missing =
     planner === "file"
-      ? !text.trim() && "Write the plan first."
+      ? !form.plan.trim() && "Write the plan first."
       : !project
         ? "Choose the project that has the feature."
-        : !feature.trim() && "Choose a feature.";
+        : !form.feature.trim() && "Choose a feature.";
   const submit = (
     <Button look="primary" type="submit" busy={busy} blocked={missing}>
       Show the plan
@@ -89,7 +87,7 @@ export function Planned({ chosen, head }: { chosen: string; head: (submit: React
               <Select
                 {...control}
                 value={planner}
-                onChange={(event) => setPlanner(event.target.value as Planner)}
+                onChange={(event) => change({ planner: event.target.value as Planner })}
               >
                 <option value="file">A plan file</option>
                 <option value="spec_kit">A Spec-Kit feature</option>
@@ -98,7 +96,11 @@ export function Planned({ chosen, head }: { chosen: string; head: (submit: React
           </Field>
           <Field label="Project">
             {(control) => (
-              <Select {...control} value={project} onChange={(event) => setProject(event.target.value)}>
+              <Select
+                {...control}
+                value={project}
+                onChange={(event) => change({ project: event.target.value })}
+              >
                 <option value="">No project</option>
                 {known.map((one) => (
                   <option key={one.id} value={one.name}>
@@ -110,13 +112,13 @@ export function Planned({ chosen, head }: { chosen: string; head: (submit: React
           </Field>
         </div>
         {planner === "file" ? (
-          <PlanText text={text} onText={setText} />
+          <PlanText text={form.plan} onText={(plan) => change({ plan })} />
         ) : (
           <>
             <Feature
               project={known.find((one) => one.name === project)}
-              value={feature}
-              onValue={setFeature}
+              value={form.feature}
+              onValue={(feature) => change({ feature })}
             />
             <Field label="Script" hint="Does each task. Left empty, agents with a driver of their own do.">
               {(control) => (
@@ -124,15 +126,17 @@ export function Planned({ chosen, head }: { chosen: string; head: (submit: React
                   {...control}
                   rows={4}
                   className="font-mono text-xs"
-                  value={script}
-                  onChange={(event) => setScript(event.target.value)}
+                  value={form.script}
+                  onChange={(event) => change({ script: event.target.value })}
                 />
               )}
             </Field>
           </>
         )}
         <Field label="Why it is wanted (not needed)" hint="Kept with the plan.">
-          {(control) => <Input {...control} value={why} onChange={(event) => setWhy(event.target.value)} />}
+          {(control) => (
+            <Input {...control} value={form.why} onChange={(event) => change({ why: event.target.value })} />
+          )}
         </Field>
         <div>{submit}</div>
       </div>
@@ -163,7 +167,7 @@ function PlanText({ text, onText }: { text: string; onText: (text: string) => vo
             spellCheck={false}
             className="font-mono text-xs"
             value={text}
-            placeholder={EXAMPLE}
+            placeholder={PLAN_EXAMPLE}
             onChange={(event) => onText(event.target.value)}
           />
         )}
@@ -230,11 +234,3 @@ function Feature({
     </Field>
   );
 }
-
-const EXAMPLE = `title: Release 1.1
-tasks:
-  - key: comments
-    title: Accept comments
-  - key: docs
-    title: Describe them
-    depends_on: [comments]`;

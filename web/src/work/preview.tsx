@@ -1,11 +1,12 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { Bot, Eye, ListChecks, Rocket } from "lucide-react";
-import { lazy, type ReactNode, Suspense, useMemo, useRef, useState } from "react";
+import { lazy, type ReactNode, Suspense, useMemo, useState } from "react";
 import { api, body } from "../api/client";
-import { newKey } from "../api/key";
+import { once } from "../api/once";
 import { asProblem, type Problem } from "../api/problem";
 import { ASIDE, agents, keys, projectSettings, projects } from "../api/queries";
+import type { Schedule } from "../api/types";
 import { useLab } from "../shell/lab";
 import { count } from "../text/words";
 import { Button } from "../ui/button";
@@ -17,6 +18,28 @@ import { type Form, planOf, scheduleOf, titleOf } from "./form";
 
 const Graph = lazy(() => import("../graph/graph").then((loaded) => ({ default: loaded.Graph })));
 const NONE: ReadonlySet<string> = new Set();
+
+async function begin(schedule: Schedule): Promise<string> {
+  const send = (headers: HeadersInit) => body(api.POST("/v1/schedule", { headers, body: schedule }));
+  return (await once("/v1/schedule", schedule, send)).goal;
+}
+
+async function keepDraft(org: string, schedule: Schedule): Promise<string> {
+  const asked = {
+    org,
+    title: titleOf(schedule),
+    goal: schedule.task,
+    project: schedule.project,
+    driver: schedule.driver,
+    checks: schedule.checks,
+    labels: schedule.labels,
+    priority: schedule.priority,
+    review: schedule.review,
+    draft: true,
+  };
+  const send = (headers: HeadersInit) => body(api.POST("/v1/tasks", { headers, body: asked }));
+  return (await once("/v1/tasks", asked, send)).id;
+}
 
 /** What will happen, before it does. */
 export function Preview({
@@ -36,36 +59,14 @@ export function Preview({
   const [folded, setFolded] = useState<ReadonlySet<string>>(NONE);
   const [busy, setBusy] = useState(false);
   const [refusal, setRefusal] = useState<Problem>();
-  // One key for one preview: a click that is repeated after a lost answer starts nothing twice.
-  const key = useRef(newKey());
   const draft = form.mode === "task" && form.draft;
 
   const start = async () => {
     setBusy(true);
     setRefusal(undefined);
-    const headers = { "Idempotency-Key": key.current };
     try {
-      const goal = draft
-        ? (
-            await body(
-              api.POST("/v1/tasks", {
-                headers,
-                body: {
-                  org,
-                  title: titleOf(schedule),
-                  goal: schedule.task,
-                  project: schedule.project,
-                  driver: schedule.driver,
-                  checks: schedule.checks,
-                  labels: schedule.labels,
-                  priority: schedule.priority,
-                  review: schedule.review,
-                  draft: true,
-                },
-              }),
-            )
-          ).id
-        : (await body(api.POST("/v1/schedule", { headers, body: schedule }))).goal;
+      // A click that is repeated after a lost answer starts nothing twice.
+      const goal = await (draft ? keepDraft(org, schedule) : begin(schedule));
       onStarted();
       await client.invalidateQueries({ queryKey: keys.tasks(org) });
       if (plan.nodes.length > 0) await navigate({ to: "/o/$org/goals/$goal", params: { org, goal } });
@@ -73,8 +74,6 @@ export function Preview({
     } catch (error) {
       setRefusal(asProblem(error));
       setBusy(false);
-      // Another try after a correction is another request.
-      key.current = newKey();
     }
   };
   const json = JSON.stringify(schedule, null, 2);
