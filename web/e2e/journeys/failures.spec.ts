@@ -59,7 +59,7 @@ const PARTS: Record<string, (seeded: Seeded) => Part[]> = {
     ["folder", "/projects/failing?tab=files", "projects/*/tree?*", "src"],
     ["file", "/projects/failing?tab=files&path=src/parser.rs&file=true", "projects/*/blob?*", "Parses one"],
     ["patches", "/projects/failing?tab=patches", "patches?*", TITLE, "Patches"],
-    ["train", "/projects/failing?tab=train", "tasks?*project=*", "The train is empty", "In the train"],
+    ["train", "/projects/failing?tab=train", "projects/*/train", "The train is empty", "In the train"],
   ],
   administration: () => [
     ["policy", "/admin/policy", "orgs/*/policy", "What is in force"],

@@ -178,6 +178,14 @@ test("the train of a project shows what is being verified on its merge, until it
     /Write (one|two)/,
     { timeout: 40_000 },
   );
+  await expect(train.getByRole("heading", { name: /^into / })).toBeVisible();
+  await train.getByRole("link").first().click();
+  await page.getByRole("tab", { name: "Proof" }).click();
+  await expect(page.getByRole("region", { name: "Its turn" })).toContainText(
+    /1st of [12] into .*being verified/,
+  );
+  await page.goBack();
+  await page.goBack();
   writeFileSync(go, "");
   await expect(train.getByText("The train is empty")).toBeVisible({ timeout: 40_000 });
   await page.goto(`${world.origin}/ui/o/default/goals/${goal}`);

@@ -48,7 +48,7 @@ export function TaskProof({
         </Ask>
       </Section>
       {isInTrain(task) && (
-        <Section title="Place in the train" note="results are merged one after the other" flush>
+        <Section title="Its turn" note="results are merged one after the other" flush>
           <OwnPlace org={org} task={task} />
         </Section>
       )}

@@ -18,29 +18,31 @@ export function Trains({ project }: { project: Project }) {
   const { org } = useLab();
   const query = useQuery(train(org, project.id));
   return (
-    <Ask query={query}>
-      {(places) =>
-        places.length === 0 ? (
-          <Section title="In the train" note="results on their way into their targets" flush>
+    <Section title="In the train" note="results on their way into their targets" flush>
+      <Ask query={query}>
+        {(places) =>
+          places.length === 0 ? (
             <Empty icon={<GitMerge />} title="The train is empty">
               A result that has passed its checks waits here for its merge.
             </Empty>
-          </Section>
-        ) : (
-          <div className="flex flex-col gap-4">
-            {byTarget(places).map(([target, results]) => (
-              <Section key={target} title={`Into ${target}`} note={noteOf(results)} flush>
+          ) : (
+            byTarget(places).map(([target, results]) => (
+              <div key={target}>
+                <h3 className="flex flex-wrap items-baseline gap-x-2 border-line border-b bg-sunken px-4 py-1.5">
+                  <span className="min-w-0 truncate font-medium">into {target}</span>
+                  <span className="text-xs text-ink-3">{noteOf(results)}</span>
+                </h3>
                 <ol className="divide-y divide-line">
                   {results.map((place) => (
                     <PlaceRow key={place.task} place={place} />
                   ))}
                 </ol>
-              </Section>
-            ))}
-          </div>
-        )
-      }
-    </Ask>
+              </div>
+            ))
+          )
+        }
+      </Ask>
+    </Section>
   );
 }
 
