@@ -6,7 +6,7 @@ use devlab_core::check::{CheckSet, Sha256Hex};
 use devlab_core::limits::{DEPTH_MAX, GRAPH_TASKS_MAX};
 use devlab_core::plan::{Origin, Plan, PlanState, PlanTask, PlannerKind, Revision};
 use devlab_core::rules::plan::{self, Proposal, Ruling, Running};
-use devlab_core::rules::{person, schedule};
+use devlab_core::rules::{boxes, person, schedule};
 use devlab_core::state::{State, TaskKind};
 use devlab_core::task::Proof;
 use devlab_core::{RefName, Result, TaskId};
@@ -329,6 +329,45 @@ fn a_task_of_a_plan_may_be_planned_itself() {
         assert_eq!(lab.state(goal), State::Done, "in a project: {in_project}");
         invariants::check(&lab.tx, lab.tx.events.len());
     }
+}
+
+/// A plan that a feature came to, at a commit.
+fn of_feature(folder: &str, key: &str) -> Proposal {
+    let mut proposal = proposal(plan(vec![task(key, &[])]), None);
+    proposal.origin.planner = PlannerKind::SpecKit;
+    folder.clone_into(&mut proposal.origin.source);
+    proposal
+}
+
+#[test]
+fn the_boxes_of_every_feature_above_are_left_alone() {
+    let mut lab = Lab::new(6);
+    lab.able();
+    let goal = lab.planned(vec![task("a", &[])]).unwrap();
+    let first = lab.unit(|tx| plan::propose(tx, goal, &of_feature("specs/001-outer", "T001")));
+    lab.approve(goal, first.unwrap().number, Running::Cancel)
+        .unwrap();
+    lab.start_all();
+    let inner = lab.current(goal)["T001"];
+    let second = lab.unit(|tx| plan::propose(tx, inner, &of_feature("specs/002-inner", "T009")));
+    lab.approve(inner, second.unwrap().number, Running::Cancel)
+        .unwrap();
+    let below = lab.current(inner)["T009"];
+    let mut boxes = |id: TaskId| {
+        let task = lab.task(id).clone();
+        boxes::boxes(&mut lab.tx, &task).unwrap()
+    };
+    let path = |folder: &str| format!("specs/{folder}/tasks.md");
+    let (outer_path, inner_path) = (path("001-outer"), path("002-inner"));
+    let of_goal = boxes(goal);
+    assert_eq!(of_goal.tick.unwrap().path, outer_path);
+    assert!(of_goal.keep.is_empty());
+    let of_inner = boxes(inner);
+    assert_eq!(of_inner.tick.unwrap().path, inner_path);
+    assert_eq!(of_inner.keep, [outer_path.as_str()]);
+    let of_below = boxes(below);
+    assert_eq!(of_below.tick, None);
+    assert_eq!(of_below.keep, [inner_path, outer_path]);
 }
 
 #[test]

@@ -157,6 +157,14 @@ async fn a_session_needs_both_of_its_halves_and_ends() {
         let reply = request.send(lab.dashboard).await;
         assert_eq!(reply.problem().code, "unauthorized");
     }
+    // Cookies ignore ports: those of another login, of this lab or of another one of the host, come too.
+    let other = lab.session(&lab.admin).await;
+    let both = format!("{}; {}", session.cookie, other.cookie);
+    for one in [&session, &other] {
+        let asked = Request::get(whoami).header("cookie", &both);
+        let asked = asked.header("x-devlab-session", &one.secret);
+        assert_eq!(asked.send(lab.dashboard).await.status, 200);
+    }
     let events = Request::get("/api/events?after=0")
         .header("cookie", &session.cookie)
         .header("x-devlab-session", &session.secret);
