@@ -92,6 +92,10 @@ test("what happens while the server is down and while the way to it is cut is sh
     await page.evaluate(() => Object.assign(window, { isSame: true }));
   }
 
+  // The stream has a place to go on from once something has come by.
+  await world.api.post("/schedule", { org: "default", task: "Outage: seen before", labels: ["nobody"] });
+  await expect(board.getByRole("row").filter({ hasText: "seen before" })).toBeVisible();
+
   await world.lab.kill();
   for (const { page } of pages) await expect(page.getByText("The lab does not answer.")).toBeVisible();
   writeFileSync(go, "");

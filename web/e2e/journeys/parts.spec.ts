@@ -180,7 +180,7 @@ test("the train of a project shows what is being verified on its merge, until it
   );
   await expect(train.getByRole("heading", { name: /^into / })).toBeVisible();
   await train.getByRole("link").first().click();
-  await page.getByRole("tab", { name: "Proof" }).click();
+  await page.getByRole("link", { name: "Proof" }).click();
   await expect(page.getByRole("region", { name: "Its turn" })).toContainText(
     /1st of [12] into .*being verified/,
   );
