@@ -50,7 +50,7 @@ pub(super) async fn kept_logs(lab: Lab) {
         .await
         .unwrap();
     let found = lab.store.read(move |view| {
-        assert_eq!(view.named_blobs(3)?, [blob.clone()]);
+        assert_eq!(view.named_blobs(3)?, std::slice::from_ref(&blob));
         assert!(view.named_blobs(0)?.is_empty());
         let named = (view.names_blob(&blob)?, view.names_blob(&hash("other"))?);
         Ok((view.kept_log(attempt)?, view.kept_log(id(2))?, named))

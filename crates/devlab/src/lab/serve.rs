@@ -60,6 +60,20 @@ pub(crate) struct Server {
     _lock: File,
 }
 
+/// Notes the administrator's token, if there is a new one, and where the server is.
+fn keep_credentials(home: &Home, url: &str, admin: Option<&Secret>) -> anyhow::Result<()> {
+    if let Some(admin) = admin {
+        home.write_credentials(&Credentials {
+            url: url.to_owned(),
+            token: admin.reveal().to_owned(),
+        })?;
+    } else if let Some(mut own) = home.credentials().filter(|own| own.url != url) {
+        url.clone_into(&mut own.url);
+        home.write_credentials(&own)?;
+    }
+    Ok(())
+}
+
 impl Server {
     /// Starts one on this data folder. `agents` is how many agents its local runtime is meant to
     /// run.
@@ -100,15 +114,7 @@ impl Server {
             Some(admin) => Some(admin),
             None => patiently(context, ensure).await?,
         };
-        if let Some(admin) = &admin {
-            home.write_credentials(&Credentials {
-                url: url.clone(),
-                token: admin.reveal().to_owned(),
-            })?;
-        } else if let Some(mut own) = home.credentials().filter(|own| own.url != url) {
-            own.url.clone_from(&url);
-            home.write_credentials(&own)?;
-        }
+        keep_credentials(&home, &url, admin.as_ref())?;
         let login = first.login_code.map(|code| {
             let page = dashboard.as_ref().map(|url| format!("{url}/ui/login"));
             let page = page.unwrap_or_else(|| format!("{url}/login"));
