@@ -94,7 +94,9 @@ fn a_server_whose_lab_was_replaced_while_it_was_cut_off_stops() {
     pair.signal("one", Signal::CONT);
     until("its end", || (!pair.is_running("one")).then_some(()));
     let said = pair.log("one");
-    assert!(said.contains("another lab is in the database"), "{said}");
+    // Why depends on what it was at: in the middle of saying that it is there, it misses itself.
+    let words = "it, or its lab, is not the one that it was";
+    assert!(said.contains(words), "{said}");
     let servers = pair.postgres.sql("devlab", "SELECT count(*) FROM servers");
     assert_eq!(servers, "0", "it does not come back");
 }
