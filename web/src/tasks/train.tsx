@@ -100,20 +100,20 @@ export function OwnPlace({ org, task }: { org: string; task: TaskDetail & { proj
       {(places) => {
         const own = places.find((place) => place.task === task.id);
         if (!own) return <p className="px-4 py-2.5 text-ink-3">It is on its way into the train.</p>;
-        const ahead = places.filter((place) => place.target === own.target && place.place < own.place);
+        const ahead = places.find((place) => place.target === own.target && place.place === own.place - 1);
         return (
           <div className="flex flex-wrap items-center gap-x-3 gap-y-1 px-4 py-2.5">
             <span className="font-medium">{placeWords(own)}</span>
             <Now place={own} />
-            {ahead.length > 0 && (
+            {ahead && (
               <span className="min-w-0 truncate text-xs text-ink-3">
                 {"behind "}
                 <Link
                   to="/o/$org/tasks/$task"
-                  params={{ org, task: (ahead.at(-1) ?? own).task }}
+                  params={{ org, task: ahead.task }}
                   className="tap-text hover:underline"
                 >
-                  {(ahead.at(-1) ?? own).title}
+                  {ahead.title}
                 </Link>
               </span>
             )}

@@ -35,10 +35,7 @@ pub fn joined<R: Read + ?Sized>(view: &mut R, task: &Task, mut plan: Plan) -> Re
     if goal.paths.is_empty() {
         goal.paths = spec.paths;
     }
-    // That agents with a driver of their own do it is said of leaves only.
-    let given = task.requires.iter();
-    let given = given.filter(|label| *label != DEFAULT_DRIVER_LABEL);
-    plan.labels = Labels::new(given.chain(plan.labels.iter()))?;
+    plan.labels = Labels::new(labels(task).chain(plan.labels.iter()))?;
     if plan.priority == 0 {
         plan.priority = task.priority;
     }
@@ -56,14 +53,18 @@ pub fn alone<R: Read + ?Sized>(view: &mut R, task: &Task) -> Result<Option<Plan>
     let Some(goal) = view.task_spec(task.id)? else {
         return Ok(None);
     };
-    let labels = task.requires.iter();
-    let labels = labels.filter(|label| *label != DEFAULT_DRIVER_LABEL);
     Ok(Some(Plan {
         goal,
-        labels: Labels::new(labels)?,
+        labels: Labels::new(labels(task))?,
         priority: task.priority,
         review: task.review.then_some(true),
         tasks: Vec::new(),
         warnings: Vec::new(),
     }))
+}
+
+/// Labels of a task. That agents with a driver of their own do it is said of leaves only.
+fn labels(task: &Task) -> impl Iterator<Item = &str> {
+    let all = task.requires.iter();
+    all.filter(|label| *label != DEFAULT_DRIVER_LABEL)
 }

@@ -292,8 +292,8 @@ pub fn update(tx: &mut dyn Tx, id: TaskId, change: Change) -> Result<Task> {
     }
     if is_other {
         approve_anew(tx, id)?;
-        for way in tx.children(id)? {
-            if task.choice == Some(Choice::Open) {
+        if task.choice == Some(Choice::Open) {
+            for way in tx.children(id)? {
                 approve_anew(tx, way)?;
             }
         }
@@ -308,15 +308,21 @@ pub fn update(tx: &mut dyn Tx, id: TaskId, change: Change) -> Result<Task> {
     for (i, dependency) in change.add_depends_on.into_iter().enumerate() {
         schedule::add_edge(tx, dependency, id, &format!("add_depends_on[{i}]"))?;
     }
+    updated(tx, &task, json!({}))?;
+    step::load(tx, id)
+}
+
+/// Tells everybody that a person has changed a task.
+fn updated(tx: &mut dyn Tx, task: &Task, data: serde_json::Value) -> Result<()> {
     tx.append_event(&NewEvent {
         org: task.org,
         kind: EventKind::TaskUpdated,
         project: task.project,
-        task: Some(id),
+        task: Some(task.id),
         attempt: None,
-        data: json!({}),
+        data,
     })?;
-    step::load(tx, id)
+    Ok(())
 }
 
 /// Asks again whether a task may start that is to do something else by now.
@@ -403,14 +409,7 @@ pub fn archive(tx: &mut dyn Tx, id: TaskId) -> Result<Task> {
     if !task.archived {
         task.archived = true;
         tx.put_task(&task)?;
-        tx.append_event(&NewEvent {
-            org: task.org,
-            kind: EventKind::TaskUpdated,
-            project: task.project,
-            task: Some(id),
-            attempt: None,
-            data: json!({ "archived": true }),
-        })?;
+        updated(tx, &task, json!({ "archived": true }))?;
     }
     if task.kind == TaskKind::Composite {
         for child in tx.children(id)? {
