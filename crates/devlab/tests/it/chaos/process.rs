@@ -223,7 +223,7 @@ impl Proc {
             Some(_) | None if killed && self.shot => {}
             Some(_) | None if self.stopped && status.success() => {}
             // It was started while its disk was full, says so, and is started again.
-            Some(_) | None if tail(&self.log()).trim_end().ends_with(FULL_AT_START) => {}
+            Some(_) | None if why_ended(&self.log()).ends_with(FULL_AT_START) => {}
             Some(_) | None => {
                 let tail = tail(&self.log());
                 self.problems
@@ -282,6 +282,13 @@ fn counts(record: &Path) -> BTreeMap<String, u64> {
         *counts.entry(point.to_owned()).or_default() += 1;
     }
     counts
+}
+
+/// Why it ended by itself, if it said so: what it was doing may still be told below that.
+fn why_ended(log: &Path) -> String {
+    let tail = tail(log);
+    let last = tail.lines().rfind(|line| line.starts_with("error: "));
+    last.unwrap_or_default().trim_end().to_owned()
 }
 
 fn tail(path: &Path) -> String {
