@@ -140,13 +140,13 @@ function killGroup(child) {
   }
 }
 
-/** A mutant is built anew and runs one test: what makes many runs quick would make each build slow. */
-const QUICK_TO_BUILD = "profile.dev.package.devlab-core.opt-level=0";
+/** A mutant is built anew and runs one test: what makes many runs quick, or a crash readable, would make each build slow. */
+const QUICK_TO_BUILD = ['profile.dev.package.devlab-core.opt-level=0', 'profile.dev.package."*".opt-level=0', "profile.dev.debug=false"];
 
 /** Runs cargo; resolves to its exit code (null after the time limit) and its output. */
 function cargo(lab, args, limitSecs) {
   return new Promise((resolve, reject) => {
-    const child = spawn("cargo", ["--config", QUICK_TO_BUILD, ...args], {
+    const child = spawn("cargo", [...QUICK_TO_BUILD.flatMap((value) => ["--config", value]), ...args], {
       cwd: lab.tree,
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
@@ -262,6 +262,28 @@ async function judgeAll(lab, mutants, say) {
   return rows;
 }
 
+/**
+ * The mutants in the order that builds least: a crate is built anew for each of
+ * its mutants, and with it what stands on it, so what stands lowest comes first,
+ * and what is built alike stays together.
+ */
+export function inBuildOrder(mutants, packages) {
+  const needs = new Map(packages.map(({ name, dependencies }) => [name, dependencies.map((one) => one.name)]));
+  const height = (name) => 1 + Math.max(-1, ...needs.get(name).filter((one) => one !== name && needs.has(one)).map(height));
+  const place = ({ package: name, target }) => `${String(needs.has(name) ? height(name) : 0).padStart(3)} ${name} ${target}`;
+  return mutants.toSorted((a, b) => place(a).localeCompare(place(b)));
+}
+
+/** Crates of the copy, and what each needs. */
+function packagesOf(tree) {
+  const said = execFileSync("cargo", ["metadata", "--format-version=1", "--no-deps", "--locked"], { cwd: tree, maxBuffer: 64 << 20 });
+  // A crate may need another one for its tests only, and that one need it.
+  return JSON.parse(said).packages.map(({ name, dependencies }) => ({
+    name,
+    dependencies: dependencies.filter(({ kind }) => kind === null),
+  }));
+}
+
 /** The closing table, and what went wrong above it. Returns the exit code. */
 function report(rows) {
   const wrong = rows.filter((row) => row.verdict !== "killed");
@@ -335,7 +357,7 @@ async function main(only) {
   lock(cache);
   syncTree(ROOT, lab.tree);
   console.log(`${chosen.length} mutants; building their tests in ${lab.target}`);
-  return report(await judgeAll(lab, chosen, console.log));
+  return report(await judgeAll(lab, inBuildOrder(chosen, packagesOf(lab.tree)), console.log));
 }
 
 const SAMPLE = {
@@ -397,12 +419,28 @@ async function selfTest() {
       console.error("the sample was left mutated");
       wrong += 1;
     }
-    wrong += selfTestOfLists();
+    wrong += selfTestOfLists() + selfTestOfOrder();
     console.log(`mutants self-test: ${SAMPLE_CASES.length} verdicts and the list's rules, ${wrong} wrong`);
     return wrong === 0 ? 0 : 1;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** 1 if mutants are not put in the order of their crates, or those of a crate are parted. */
+function selfTestOfOrder() {
+  const named = (name) => ({ name });
+  const packages = [
+    { name: "top", dependencies: [named("middle"), named("serde")] },
+    { name: "middle", dependencies: [named("base")] },
+    { name: "base", dependencies: [] },
+  ];
+  const mutants = ["top lib", "base test:it", "middle lib", "base lib", "base test:it"].map((words) => {
+    const [name, target] = words.split(" ");
+    return { package: name, target };
+  });
+  const got = inBuildOrder(mutants, packages).map((one) => `${one.package} ${one.target}`).join(", ");
+  return got === "base lib, base test:it, base test:it, middle lib, top lib" ? 0 : 1;
 }
 
 /** Number of lists that were read wrongly. */
