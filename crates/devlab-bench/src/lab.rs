@@ -315,6 +315,11 @@ impl Lab {
         self.own.as_ref().and_then(|(process, _)| process.id().ok())
     }
 
+    /// Its database, if that was started here too.
+    pub(crate) fn database(&self) -> Option<&Database> {
+        self.database.as_ref()
+    }
+
     /// Ends it, if it was started here; gives its data folder back.
     pub(crate) async fn stop(self) -> anyhow::Result<Option<TempDir>> {
         match self.own {

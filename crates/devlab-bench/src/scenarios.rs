@@ -1,5 +1,6 @@
 //! What is measured.
 
+mod control;
 mod dispatch;
 mod git;
 mod history;
@@ -165,7 +166,13 @@ impl<'a> Session<'a> {
         }
         let lab = self.lab().await?;
         let metrics = match scenario {
-            Command::Dispatch(load) => dispatch::run(&lab, self.args, load).await?,
+            Command::Dispatch(load) => {
+                let mut metrics = dispatch::run(&lab, self.args, load).await?;
+                if let (None, Some(database)) = (load.offered, lab.database()) {
+                    control::run(database, self.args.seconds, &mut metrics).await?;
+                }
+                metrics
+            }
             Command::ThreeStep(load) => three_step::run(&lab, self.args, load).await?,
             Command::Stream(size) => stream::run(&lab, self.args, size).await?,
             Command::Logs(size) => logs::run(&lab, size).await?,

@@ -298,12 +298,9 @@ impl Server {
     /// It fails.
     pub fn sql(&self, database: &str, sql: &str) -> String {
         let done = self
-            .command("psql")
+            .client("psql", database)
             .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
-            .args(["--set=ON_ERROR_STOP=1", "--username=devlab", "--host"])
-            .arg(self.socket())
-            .args(["--port", &self.port.to_string()])
-            .args(["--dbname", database, "--command", sql])
+            .args(["--set=ON_ERROR_STOP=1", "--command", sql])
             .output()
             .unwrap();
         assert!(
@@ -312,6 +309,18 @@ impl Server {
             String::from_utf8_lossy(&done.stderr)
         );
         String::from_utf8_lossy(&done.stdout).trim().to_owned()
+    }
+
+    /// A program that came with the server, such as `pgbench`, to be run in a database.
+    #[must_use]
+    pub fn client(&self, program: &str, database: &str) -> Command {
+        let mut command = self.command(program);
+        command
+            .env("PGHOST", self.socket())
+            .env("PGPORT", self.port.to_string())
+            .env("PGUSER", "devlab")
+            .env("PGDATABASE", database);
+        command
     }
 
     /// Makes an empty database and returns its address.
