@@ -20,7 +20,7 @@ fuzz_target!(|texts: (&str, &str, bool)| {
     let Ok(plan) = feature.plan() else { return };
     let ids: BTreeSet<&str> = plan.tasks.iter().map(|task| task.key.as_str()).collect();
     let ticked = SpecKit {
-        tasks: tick(tasks, &ids, &[tasks]),
+        tasks: tick(tasks, &ids, tasks, tasks),
         ..feature.clone()
     };
     assert_eq!(ticked.input_hash(), feature.input_hash());

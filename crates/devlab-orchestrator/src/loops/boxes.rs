@@ -94,14 +94,12 @@ impl Set {
             Some(planned) if *planned != *head => planned_text(repo, planned, path).await?,
             _ => None,
         };
-        let versions: Vec<&str> = [planned.as_deref(), own.as_deref()]
-            .into_iter()
-            .flatten()
-            .collect();
+        let own = own.unwrap_or_default();
+        let planned = planned.as_ref().unwrap_or(&own);
         let done: BTreeSet<&str> = tick.done.iter().map(String::as_str).collect();
         let after = before
             .as_ref()
-            .map(|before| ticks::tick(before, &done, &versions));
+            .map(|before| ticks::tick(before, &done, planned, &own));
         match after.filter(|after| before.as_ref() != Some(after)) {
             Some(after) => self.put(repo, "Tick what is done", path, &after).await,
             // Nothing is ticked, so nothing is made of both.

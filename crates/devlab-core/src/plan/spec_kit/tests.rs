@@ -498,7 +498,7 @@ proptest! {
         let Ok(plan) = before.plan() else { return Ok(()) };
         let ids: BTreeSet<&str> = plan.tasks.iter().map(|task| task.key.as_str()).collect();
         let mut after = before.clone();
-        after.tasks = tick(&before.tasks, &ids, &[&before.tasks]);
+        after.tasks = tick(&before.tasks, &ids, &before.tasks, &before.tasks);
         prop_assert_eq!(after.input_hash(), before.input_hash());
         let mut ticked = after.plan().unwrap();
         prop_assert!(ticked.tasks.iter().all(|task| task.done));
@@ -528,7 +528,7 @@ proptest! {
         let text: String = text.into_iter().collect();
         let planned = feature(&text).plan();
         let ids = BTreeSet::from(["T001", "T002"]);
-        let ticked = tick(&text, &ids, &[&text]);
+        let ticked = tick(&text, &ids, &text, &text);
         prop_assert_eq!(ticked.len(), text.len());
         if let Ok(plan) = planned {
             let again = feature(&ticked).plan().expect("ticks break nothing");
