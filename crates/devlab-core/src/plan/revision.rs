@@ -11,7 +11,7 @@ use crate::git::Oid;
 use crate::id::{OrgId, TaskId};
 use crate::time::Timestamp;
 
-use super::PlannerKind;
+use super::{Plan, PlannerKind};
 
 /// Where a revision is. `proposed` becomes `current` or `rejected`; `current` becomes `superseded`
 /// when another one takes its place.
@@ -90,6 +90,10 @@ pub struct Decision {
     /// Why, in their words; may be empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
+    /// What the task was given by the plan above it, if this made its first plan of its own the
+    /// current one: later ones add to that, and not to each other. A plan without tasks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<Box<Plan>>,
 }
 
 /// One revision of a composite's plan, without the plan itself, which never changes.

@@ -1,5 +1,6 @@
 //! What a task below a goal was given when it was made: a plan of its own can add to it, and takes
-//! nothing away. Whoever approved the plan above has seen those checks and labels.
+//! nothing away. Whoever approved the plan above has seen those checks and labels. What one plan of
+//! its own has added, the next one need not have.
 
 use crate::check::CheckSet;
 use crate::error::Result;
@@ -10,15 +11,16 @@ use crate::tx::Read;
 
 use super::schedule::DEFAULT_DRIVER_LABEL;
 
-/// A plan of such a task, with what the task has already: its checks, artifacts and labels, its review,
-/// and its driver, priority and paths as long as the plan names none.
+/// A plan of such a task, with what the task was given: its checks, artifacts and labels, its review,
+/// and its driver, priority and paths as long as the plan names none. A plan of a goal is as it is.
 ///
 /// # Errors
 /// [`crate::Refusal::Invalid`] if both come to more labels than a task can have.
 pub fn joined<R: Read + ?Sized>(view: &mut R, task: &Task, mut plan: Plan) -> Result<Plan> {
-    let Some(spec) = view.task_spec(task.id)? else {
+    let Some(given) = of(view, task)? else {
         return Ok(plan);
     };
+    let spec = given.goal;
     let set = |checks, artifacts| CheckSet {
         checks,
         artifacts,
@@ -35,21 +37,34 @@ pub fn joined<R: Read + ?Sized>(view: &mut R, task: &Task, mut plan: Plan) -> Re
     if goal.paths.is_empty() {
         goal.paths = spec.paths;
     }
-    plan.labels = Labels::new(labels(task).chain(plan.labels.iter()))?;
+    plan.labels = Labels::new(given.labels.iter().chain(plan.labels.iter()))?;
     if plan.priority == 0 {
-        plan.priority = task.priority;
+        plan.priority = given.priority;
     }
-    if task.review {
+    if given.review == Some(true) {
         plan.review = Some(true);
     }
     Ok(plan)
 }
 
-/// The task itself, as a plan without tasks: what a first plan of its own is compared with.
+/// What a task below a goal was given, as a plan without tasks: what it is, until the first plan of its
+/// own is carried out, and from then on what it was before. A goal was given nothing.
 ///
 /// # Errors
 /// Storage only.
-pub fn alone<R: Read + ?Sized>(view: &mut R, task: &Task) -> Result<Option<Plan>> {
+pub fn of<R: Read + ?Sized>(view: &mut R, task: &Task) -> Result<Option<Plan>> {
+    if task.is_goal() {
+        return Ok(None);
+    }
+    let mut decisions = view.plan_revisions(task.id)?.into_iter();
+    match decisions.find_map(|revision| revision.decision?.given) {
+        Some(given) => Ok(Some(*given)),
+        None => alone(view, task),
+    }
+}
+
+/// The task itself.
+fn alone<R: Read + ?Sized>(view: &mut R, task: &Task) -> Result<Option<Plan>> {
     let Some(goal) = view.task_spec(task.id)? else {
         return Ok(None);
     };

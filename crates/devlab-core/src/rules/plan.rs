@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use crate::check::CheckSet;
 use crate::choice::Choice;
 use crate::error::{Refusal, Result};
 use crate::event::{EventKind, NewEvent};
@@ -131,6 +132,7 @@ pub fn propose(tx: &mut dyn Tx, id: TaskId, proposal: &Proposal) -> Result<Revis
     }
     name::check_text("why", &proposal.origin.why, COMMENT_BYTES_MAX)?;
     check_size(&task, &proposal.plan)?;
+    fits_given(tx, &task, &proposal.plan)?;
     let revision = Revision {
         task: id,
         org: task.org,
@@ -146,6 +148,17 @@ pub fn propose(tx: &mut dyn Tx, id: TaskId, proposal: &Proposal) -> Result<Revis
     tx.insert_plan(&revision, &proposal.plan)?;
     event(tx, &task, &revision)?;
     Ok(revision)
+}
+
+/// Refuses a plan that contradicts what its task was given, such as by another check of the same name.
+fn fits_given(tx: &mut dyn Tx, task: &Task, plan: &Plan) -> Result<()> {
+    let goal = given::joined(tx, task, plan.clone())?.goal;
+    let set = CheckSet {
+        checks: goal.checks,
+        artifacts: goal.artifacts,
+        ..CheckSet::default()
+    };
+    Ok(set.validate("plan.goal.checks")?)
 }
 
 /// A task that can have a plan: a composite, or a leaf that becomes one with its plan.
@@ -279,10 +292,12 @@ pub fn approve(
     if before.as_ref().map(|r| r.number) != revision.parent {
         return Err(Refusal::Outdated("the plan").into());
     }
-    let mut plan = tx.plan(id, number)?.ok_or(Refusal::NotFound("plan"))?;
-    if !task.is_goal() {
-        plan = given::joined(tx, &task, plan)?;
-    }
+    let plan = tx.plan(id, number)?.ok_or(Refusal::NotFound("plan"))?;
+    let plan = given::joined(tx, &task, plan)?;
+    let given = match before {
+        None => given::of(tx, &task)?.map(Box::new),
+        Some(_) => None,
+    };
     let made = Made {
         by: revision.proposed_by.clone(),
         through: Some(Through::Plan {
@@ -318,14 +333,15 @@ pub fn approve(
     };
     tx.put_plan_tasks(id, number, &tasks)?;
     let at = tx.now();
-    let decision = |why: &str| {
+    let decision = |why: &str, given| {
         Some(Decision {
             by: ruling.by.clone(),
             at,
             why: why.to_owned(),
+            given,
         })
     };
-    let (mine, overtaken) = (decision(&ruling.why), decision(OVERTAKEN));
+    let (mine, overtaken) = (decision(&ruling.why, given), decision(OVERTAKEN, None));
     if let Some(mut before) = before {
         decide(tx, &task, &mut before, PlanState::Superseded, None)?;
     }
@@ -449,6 +465,7 @@ pub fn reject(tx: &mut dyn Tx, id: TaskId, number: u32, by: &str, why: &str) -> 
         by: by.to_owned(),
         at: tx.now(),
         why: why.to_owned(),
+        given: None,
     };
     decide(
         tx,

@@ -280,17 +280,17 @@ async fn diff(
     let who = caller.principal;
     let found = lab.read(move |view| {
         let task = scope::task(view, &who, id)?;
-        let (newer, mut new) = revision(view, id, number)?;
+        let (newer, new) = revision(view, id, number)?;
         let from = query.from.or(newer.parent);
+        // A task below a goal keeps what it was given; a goal was made for its plan.
         let old = match from {
-            Some(from) => revision(view, id, from)?.1,
-            // A task below a goal keeps what it was given; a goal was made for its plan.
-            None if newer.state == PlanState::Proposed && !task.is_goal() => {
-                new = given::joined(view, &task, new)?;
-                given::alone(view, &task)?.unwrap_or_else(|| without_tasks(&new))
+            Some(from) => {
+                let old = revision(view, id, from)?.1;
+                given::joined(view, &task, old)?
             }
-            None => without_tasks(&new),
+            None => given::of(view, &task)?.unwrap_or_else(|| without_tasks(&new)),
         };
+        let new = given::joined(view, &task, new)?;
         Ok((from, plan::diff::diff(&old, &new)))
     });
     let (from, diff) = found.await?;

@@ -116,6 +116,7 @@ pub(super) async fn revisions(lab: Lab) {
                 by: "admin:tok".into(),
                 at: at(9),
                 why: state.to_string(),
+                given: (state == PlanState::Current).then(|| Box::new(plan("given"))),
             });
             tx.put_plan_revision(&decided)?;
             let all = tx.plan_revisions(id(1))?;
