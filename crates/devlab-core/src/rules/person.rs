@@ -15,7 +15,7 @@ use crate::limits::GOAL_BYTES_MAX;
 use crate::name;
 use crate::org::ProjectSettings;
 use crate::state::{Cause, ResumeTo, State, TaskKind, WaitReason};
-use crate::task::{Task, Tries};
+use crate::task::{Task, TaskSpec, Tries};
 use crate::tx::Tx;
 
 use super::policy::Governing;
@@ -262,7 +262,7 @@ pub struct Change {
 /// over; [`Refusal::Invalid`], [`Refusal::Cycle`].
 pub fn update(tx: &mut dyn Tx, id: TaskId, change: Change) -> Result<Task> {
     let mut task = step::load(tx, id)?;
-    let is_other = change.title.is_some() || change.goal.is_some() || change.driver.is_some();
+    let before = to_do(tx, &task)?;
     if change.title.is_some() || change.goal.is_some() {
         if task.state.has_started() {
             let state = task.state.name().as_str().to_owned();
@@ -290,15 +290,12 @@ pub fn update(tx: &mut dyn Tx, id: TaskId, change: Change) -> Result<Task> {
     if let Some(driver) = change.driver {
         drive_with(tx, &mut task, driver)?;
     }
-    if is_other {
-        approve_anew(tx, id)?;
-        if task.choice == Some(Choice::Open) {
-            for way in tx.children(id)? {
-                approve_anew(tx, way)?;
-            }
+    for (id, before) in before {
+        if tx.task_spec(id)? != before {
+            do_otherwise(tx, id)?;
         }
-        task = step::load(tx, id)?;
     }
+    task = step::load(tx, id)?;
     if let Some(priority) = change
         .priority
         .filter(|priority| *priority != task.priority)
@@ -325,12 +322,30 @@ fn updated(tx: &mut dyn Tx, task: &Task, data: serde_json::Value) -> Result<()> 
     Ok(())
 }
 
-/// Asks again whether a task may start that is to do something else by now.
-fn approve_anew(tx: &mut dyn Tx, id: TaskId) -> Result<()> {
+/// What a task is to do, and each of its alternatives.
+fn to_do(tx: &mut dyn Tx, task: &Task) -> Result<Vec<(TaskId, Option<TaskSpec>)>> {
+    let mut all = vec![task.id];
+    if task.choice == Some(Choice::Open) {
+        all.extend(tx.children(task.id)?);
+    }
+    let mut found = Vec::with_capacity(all.len());
+    for id in all {
+        found.push((id, tx.task_spec(id)?));
+    }
+    Ok(found)
+}
+
+/// A task is to do something else by now: nobody comes back to it who was doing what it was, and whether
+/// it may start is asked again.
+fn do_otherwise(tx: &mut dyn Tx, id: TaskId) -> Result<()> {
     let mut task = step::load(tx, id)?;
+    if task.lost.is_some() {
+        step::supersede_lost(tx, &mut task)?;
+        tx.put_task(&task)?;
+    }
     let waits = matches!(
         task.state,
-        State::Draft | State::Blocked | State::Ready | START_APPROVAL
+        State::Draft | State::Blocked | State::Ready | START_APPROVAL | ATTENTION
     );
     if !waits || !ask::start_anew(tx, &task)? || task.state != State::Ready {
         return Ok(());
@@ -349,7 +364,8 @@ fn approve_anew(tx: &mut dyn Tx, id: TaskId) -> Result<()> {
 /// Gives a task a driver, so that it is not left to agents that have one of their own. A leaf that
 /// waits in a queue moves to that of the labels that are left.
 fn drive_with(tx: &mut dyn Tx, task: &mut Task, driver: DriverSpec) -> Result<()> {
-    let waits_before_a_try = matches!(task.state, State::Waiting(_, ResumeTo::Ready));
+    // Not while somebody waits for an answer: whoever asked goes on with it.
+    let waits_before_a_try = matches!(task.state, START_APPROVAL | ATTENTION);
     if task.state.has_started() && !waits_before_a_try {
         let state = task.state.name().as_str().to_owned();
         return Err(Refusal::BadState {
@@ -391,6 +407,8 @@ fn drive_with(tx: &mut dyn Tx, task: &mut Task, driver: DriverSpec) -> Result<()
 
 /// Where a task waits for the approval of its start.
 const START_APPROVAL: State = State::Waiting(WaitReason::Approval, ResumeTo::Ready);
+/// Where a task waits for a person because its tries are over.
+const ATTENTION: State = State::Waiting(WaitReason::Attention, ResumeTo::Ready);
 
 /// Hides a task that has ended, and everything below it, from lists.
 ///

@@ -17,7 +17,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::attempt::AttemptState;
 use crate::error::{Error, Refusal, Result};
 use crate::id::TaskId;
 use crate::limits::DEPENDENCIES_MAX;
@@ -234,16 +233,7 @@ impl<'a> Replan<'a> {
     fn reword(&mut self, tx: &mut dyn Tx, mut task: Task, planned: &PlanTask) -> Result<()> {
         let new = planned.as_new(Vec::new());
         step::unqueue(tx, &task)?;
-        // An attempt whose lease has ended may come back, but not to other words.
-        if let Some(mut lost) = task
-            .lost
-            .take()
-            .map(|id| tx.attempt(id))
-            .transpose()?
-            .flatten()
-        {
-            step::end_attempt(tx, &mut lost, AttemptState::Superseded, None)?;
-        }
+        step::supersede_lost(tx, &mut task)?;
         task.requires = self.maker.requires(&new, TaskKind::Leaf)?;
         task.priority = new.priority;
         let goal = task.goal;

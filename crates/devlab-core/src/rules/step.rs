@@ -242,6 +242,18 @@ pub(super) fn target_of(tx: &mut dyn Tx, task: &Task) -> Result<Option<Target>> 
     }))
 }
 
+/// Ends an attempt whose lease has ended: it may come back, but not to other words. The caller stores
+/// the task.
+pub(super) fn supersede_lost(tx: &mut dyn Tx, task: &mut Task) -> Result<()> {
+    let Some(id) = task.lost.take() else {
+        return Ok(());
+    };
+    match tx.attempt(id)? {
+        Some(mut lost) => end_attempt(tx, &mut lost, AttemptState::Superseded, None),
+        None => Ok(()),
+    }
+}
+
 /// Ends an attempt and says so. An agent that does not know yet hears it on its control channel.
 pub(super) fn end_attempt(
     tx: &mut dyn Tx,

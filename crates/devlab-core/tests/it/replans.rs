@@ -1,6 +1,9 @@
 //! A new revision is carried out: what is the same is left alone.
 
+use std::collections::BTreeMap;
+
 use devlab_core::attempt::AttemptState;
+use devlab_core::check::{Check, CommandSpec, DriverSpec};
 use devlab_core::label::Labels;
 use devlab_core::limits::DEPENDENCIES_MAX;
 use devlab_core::plan::PlanTask;
@@ -17,6 +20,7 @@ use crate::lab::{Lab, check, code, leaf};
 use crate::plans::{self, task};
 
 const START: State = State::Waiting(WaitReason::Approval, ResumeTo::Ready);
+const ATTENTION: State = State::Waiting(WaitReason::Attention, ResumeTo::Ready);
 
 /// A lab with a goal that is under way.
 struct Under {
@@ -82,6 +86,15 @@ impl Under {
 fn reworded(mut task: PlanTask) -> PlanTask {
     task.spec.goal = "do it otherwise".to_owned();
     task
+}
+
+fn another_driver() -> DriverSpec {
+    DriverSpec::Command(CommandSpec {
+        argv: vec!["make".into()],
+        script: None,
+        env: BTreeMap::new(),
+        timeout_secs: 60,
+    })
 }
 
 fn chain() -> Vec<PlanTask> {
@@ -199,7 +212,7 @@ fn a_start_is_approved_again_when_a_person_changes_what_is_done() {
         ..Change::default()
     };
     let driver = Change {
-        driver: leaf("other", &[]).spec.driver,
+        driver: Some(another_driver()),
         ..Change::default()
     };
     for change in [words, driver] {
@@ -221,6 +234,13 @@ fn a_start_is_approved_again_when_a_person_changes_what_is_done() {
         .unit(|tx| person::update(tx, a, more.clone()))
         .unwrap();
     assert_eq!(under.lab.state(a), State::Ready, "it does the same, sooner");
+    let same = Change {
+        goal: Some("something else".to_owned()),
+        driver: Some(another_driver()),
+        ..Change::default()
+    };
+    under.lab.unit(|tx| person::update(tx, a, same)).unwrap();
+    assert_eq!(under.lab.state(a), State::Ready, "it does the same");
     invariants::check(&under.lab.tx, under.lab.tx.events.len());
 }
 
@@ -241,10 +261,23 @@ fn a_plan_of_its_own_takes_nothing_away_from_what_a_task_was_given() {
         let names = set.checks.iter().map(|check| check.name.clone());
         names.filter(|name| name != "test").collect::<Vec<_>>()
     };
-    for (parent, own) in [(None, "lint"), (Some(1), "docs")] {
-        let mut plan = plans::proposal(plans::plan(vec![task(own, &[])]), parent);
+    let strict = Check {
+        timeout_secs: 7,
+        ..check("docs")
+    };
+    let mut known = Vec::new();
+    for (parent, own) in [
+        (None, check("lint")),
+        (Some(1), check("docs")),
+        (Some(2), strict),
+    ] {
+        let mut plan = plans::proposal(
+            plans::plan(vec![task(&format!("x{parent:?}"), &[])]),
+            parent,
+        );
         plan.plan.review = Some(false);
-        plan.plan.goal.checks = vec![check(own)];
+        plan.plan.goal.checks = vec![own.clone()];
+        let own = own.name;
         let revision = under.lab.unit(|tx| propose(tx, a, &plan)).unwrap();
         under
             .lab
@@ -252,12 +285,58 @@ fn a_plan_of_its_own_takes_nothing_away_from_what_a_task_was_given() {
             .unwrap();
         let names = checks(&mut under);
         assert!(names.contains(&"security".to_owned()), "{names:?}");
-        assert!(names.contains(&own.to_owned()), "{names:?}");
+        assert!(names.contains(&own), "{names:?}");
+        assert_eq!(
+            names.len(),
+            2,
+            "what the last plan added is gone: {names:?}"
+        );
+        known.push(under.lab.task(a).check_set.clone());
         let task = under.lab.task(a);
         assert!(task.review);
         assert_eq!(task.priority, 5);
         assert!(task.requires.iter().any(|label| label == "prod"));
     }
+    assert_ne!(
+        known[1], known[2],
+        "a check of a plan of its own may change"
+    );
+    // One that it was given may not.
+    let mut plan = plans::proposal(plans::plan(vec![task("more", &[])]), Some(3));
+    plan.plan.goal.checks = vec![Check {
+        timeout_secs: 7,
+        ..check("security")
+    }];
+    let refused = under.lab.unit(|tx| propose(tx, a, &plan));
+    assert_eq!(code(refused), "invalid");
+}
+
+#[test]
+fn what_waits_for_a_person_after_its_tries_is_approved_again_with_another_driver() {
+    let mut under = Under::way(vec![for_prod(task("a", &[]))]);
+    approve_prod(&mut under.lab);
+    under.replan(vec![for_prod(reworded(task("a", &[])))], Running::Cancel);
+    let a = under.id("a");
+    under.lab.approve_task(a).unwrap();
+    let agent = under
+        .lab
+        .agent("of prod", &["driver=default", "gpu", "prod"], 1);
+    while under.lab.state(a) != ATTENTION {
+        under.lab.release();
+        let attempt = under.lab.take(agent);
+        under.lab.fail_driver(&attempt);
+    }
+    let driver = Change {
+        driver: Some(another_driver()),
+        ..Change::default()
+    };
+    under.lab.unit(|tx| person::update(tx, a, driver)).unwrap();
+    assert_eq!(under.lab.state(a), ATTENTION);
+    under.lab.retry(a).unwrap();
+    assert_eq!(under.lab.state(a), START, "nobody has approved that");
+    under.lab.approve_task(a).unwrap();
+    assert_eq!(under.lab.take(agent).task, a);
+    invariants::check(&under.lab.tx, under.lab.tx.events.len());
 }
 
 #[test]
@@ -291,6 +370,23 @@ fn an_attempt_that_was_lost_does_not_come_back_to_other_words() {
     let tasks = vec![reworded(task("a", &[]))];
     under.replan(tasks, Running::Cancel);
     assert_eq!(code(under.lab.heartbeat(&attempt)), "stale_attempt");
+    under.finish();
+
+    let mut under = Under::way(chain());
+    let attempt = under.lab.take(under.able);
+    under.lab.expire();
+    under.lab.release();
+    let words = Change {
+        goal: Some("something else".to_owned()),
+        ..Change::default()
+    };
+    let a = attempt.task;
+    under.lab.unit(|tx| person::update(tx, a, words)).unwrap();
+    assert_eq!(code(under.lab.heartbeat(&attempt)), "stale_attempt");
+    assert_eq!(
+        under.lab.attempt_state(attempt.id),
+        AttemptState::Superseded
+    );
     under.finish();
 }
 
