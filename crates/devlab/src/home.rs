@@ -164,7 +164,13 @@ impl Home {
         match fs::read(self.restoring_state_path()) {
             Ok(text) => {
                 let state = serde_json::from_slice(&text);
-                Ok(Some(state.context("restoring/state.json is damaged")?))
+                Ok(Some(state.with_context(|| {
+                    format!(
+                        "{} is damaged, or of another version of devlab: complete the restore with \
+                         the version that began it",
+                        self.restoring_state_path().display()
+                    )
+                })?))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).context("cannot read restoring/state.json"),

@@ -23,7 +23,7 @@ const BEFORE: &str = "before";
 ///
 /// # Errors
 /// It stays as far as it came, and is to be done again: `state` says so. Only if another lab has come
-/// to have the place of blobs meanwhile, the state says that nothing is made.
+/// to have the place of blobs meanwhile, the state says that nothing is made but the records.
 pub(super) async fn place(
     home: &Home,
     context: &Context,
@@ -31,6 +31,7 @@ pub(super) async fn place(
 ) -> anyhow::Result<()> {
     let plan = faults::plan(&context.settings)?;
     if !state.taken {
+        drop(plan.hit("restore.made"));
         take_blobs(home, context, state).await?;
         drop(plan.hit("restore.taken"));
         state.taken = true;
@@ -87,7 +88,8 @@ async fn take_blobs(home: &Home, context: &Context, state: &mut Restoring) -> an
     if blobs.claim(&state.lab).await? == state.lab {
         return Ok(());
     }
-    // It was nobody's when this began. Nothing is in place yet: another place can be given.
+    // It was nobody's when this began. Nothing is in place yet but records in a database: another place
+    // of blobs can be given.
     state.complete = false;
     home.write_restoring_state(state)?;
     let refused = offer_place(&blobs, false).await.err();

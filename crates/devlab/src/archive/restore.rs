@@ -51,6 +51,8 @@ pub(crate) async fn run(context: &Context, wanted: &Restore) -> anyhow::Result<(
     let made = Box::pin(make(context, &home, &archive, &mut now, wanted)).await;
     let restored = made.map_err(|error| failed(&home, error))?;
     now.complete = true;
+    // Whatever becomes of the rest, they stay in a database.
+    now.records = now.store.is_some();
     home.write_restoring_state(&now)?;
     let placed = place(&home, context, &mut now).await;
     placed.map_err(|error| failed(&home, error))?;

@@ -108,6 +108,7 @@ fn a_restore_that_is_killed_anywhere_says_so_and_can_be_done_again() {
         "restore.blobs",
         "restore.records",
         "restore.looking",
+        "restore.made",
         "restore.taken",
         "restore.place",
         "restore.between",
@@ -135,7 +136,7 @@ fn a_restore_that_is_killed_anywhere_says_so_and_can_be_done_again() {
 }
 
 /// Runs a command on a database, broken at a point.
-fn on(bench: &Bench, database: &str, faults: &str, args: &[&str]) -> Ended {
+pub(super) fn on(bench: &Bench, database: &str, faults: &str, args: &[&str]) -> Ended {
     let mut command = bench.devlab(args);
     command.env("DATABASE_URL", database);
     command.env("DEVLAB_FAULTS", faults);

@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use devlab_store::conformance::postgres::Server as Postgres;
+
+use super::broken::on;
 use super::{backup, checkout, told, verified, work};
 use crate::bench::{Bench, Ended, until};
 
@@ -145,6 +148,13 @@ fn a_restore_that_does_not_end_leaves_an_empty_place_to_nobody() {
     assert!(refused.err.contains("another lab"), "{refused:#?}");
     assert!(!bench.home().join("restoring").exists());
     assert_eq!(std::fs::read(place.join("lab")).unwrap(), b"another\n");
+    // The same when everything is made: in a folder's own store nothing is in place yet.
+    let (bench, place, _) = broken("overtaken", "restore.made=kill@1");
+    std::fs::write(place.join("lab"), "another\n").unwrap();
+    let refused = bench.run(&restore).fails_with(1);
+    assert!(refused.err.contains("another lab"), "{refused:#?}");
+    assert!(!bench.home().join("restoring").exists() && !bench.home().join("db").exists());
+    assert_eq!(std::fs::read(place.join("lab")).unwrap(), b"another\n");
     // Everything is made, and another place is given by now.
     let (bench, place, _) = broken("moved", "restore.taken=kill@1");
     let mut elsewhere = bench.devlab(&restore);
@@ -153,6 +163,36 @@ fn a_restore_that_does_not_end_leaves_an_empty_place_to_nobody() {
     assert!(refused.err.contains("elsewhere"), "{refused:#?}");
     bench.run(&restore).ok();
     is_of(&bench, &place);
+}
+
+#[test]
+fn a_restore_into_postgresql_that_loses_its_place_at_the_end_knows_that_its_records_are_in() {
+    let (first, _) = super::lab();
+    let archive = backup(&first, "lab.tar");
+    let restore = ["restore", archive.to_str().unwrap()];
+    let shared = tempfile::tempdir().unwrap();
+    let place = shared.path().join("blobs");
+    let postgres = Postgres::start(&[]);
+    let (url, bench) = (postgres.create("lab"), lab(&place));
+    let killed = on(&bench, &url, "restore.made=kill@1", &restore);
+    assert_eq!(killed.code, -1, "{killed:#?}");
+    std::fs::write(place.join("lab"), "another\n").unwrap();
+    let refused = on(&bench, &url, "", &restore).fails_with(1).err;
+    assert!(refused.contains("another lab"), "{refused}");
+    assert!(refused.contains("the records of"), "{refused}");
+    let refused = on(&bench, &url, "", &["server"]).fails_with(1).err;
+    assert!(refused.contains("cut off"), "{refused}");
+    // The only way is forward, to another place.
+    let elsewhere = |args: &[&str]| {
+        let mut command = bench.devlab(args);
+        command.env("DATABASE_URL", &url);
+        command.env("DEVLAB_BLOBS", shared.path().join("elsewhere"));
+        Ended::of_command(&mut command).ok()
+    };
+    elsewhere(&restore);
+    elsewhere(&["verify"]);
+    is_of(&bench, &shared.path().join("elsewhere"));
+    assert_eq!(std::fs::read(place.join("lab")).unwrap(), b"another\n");
 }
 
 #[test]
