@@ -14,11 +14,18 @@ pub struct TrainPlace {
     pub task: TaskId,
     /// Its title.
     pub title: String,
-    /// Its state: `integrating` or `waiting`.
+    /// Its state: `integrating`.
     #[schema(value_type = String)]
     pub state: StateName,
     /// Branch that the train leads into.
     pub target: String,
+    /// The composite whose branch that is. Absent for a branch of the project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub composite: Option<TaskId>,
+    /// Its title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub composite_title: Option<String>,
     /// Its place, from 1, which is merged first.
     pub place: u32,
     /// How many results are in this train; at most 1,000 are counted.

@@ -82,7 +82,7 @@ pub const PAGE_DEFAULT: u32 = 50;
 pub const PAGE_MAX: u32 = 500;
 /// Most tasks whose titles are looked at for one page of a search: it goes on from there with the
 /// next page, so that a word that nothing has costs a page as much as one that everything has.
-pub const SEARCHED_MAX: u32 = 2_000;
+pub const SEARCHED_MAX: u32 = 1_000;
 /// Longest page of dependencies: most plans have fewer.
 pub const EDGES_PAGE_MAX: u32 = 5_000;
 /// How long an `Idempotency-Key` is remembered.

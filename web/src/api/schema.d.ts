@@ -3145,6 +3145,10 @@ export interface components {
                  *     for its turn.
                  */
                 candidate_state?: string | null;
+                /** @description The composite whose branch that is. Absent for a branch of the project. */
+                composite?: string | null;
+                /** @description Its title. */
+                composite_title?: string | null;
                 /**
                  * Format: int32
                  * @description How many results are in this train; at most 1,000 are counted.
@@ -3155,7 +3159,7 @@ export interface components {
                  * @description Its place, from 1, which is merged first.
                  */
                 place: number;
-                /** @description Its state: `integrating` or `waiting`. */
+                /** @description Its state: `integrating`. */
                 state: string;
                 /** @description Branch that the train leads into. */
                 target: string;
@@ -4450,6 +4454,10 @@ export interface components {
              *     for its turn.
              */
             candidate_state?: string | null;
+            /** @description The composite whose branch that is. Absent for a branch of the project. */
+            composite?: string | null;
+            /** @description Its title. */
+            composite_title?: string | null;
             /**
              * Format: int32
              * @description How many results are in this train; at most 1,000 are counted.
@@ -4460,7 +4468,7 @@ export interface components {
              * @description Its place, from 1, which is merged first.
              */
             place: number;
-            /** @description Its state: `integrating` or `waiting`. */
+            /** @description Its state: `integrating`. */
             state: string;
             /** @description Branch that the train leads into. */
             target: string;
@@ -6706,7 +6714,7 @@ export interface operations {
                 /** @description States, separated by commas. */
                 state?: string;
                 /**
-                 * @description Title contains this, ignoring the case of ASCII letters. A page looks at 2,000 tasks (of
+                 * @description Title contains this, ignoring the case of ASCII letters. A page looks at 1,000 tasks (of
                  *     each state that is named) at most: it can hold few items or none and have a `next`.
                  */
                 text?: string;

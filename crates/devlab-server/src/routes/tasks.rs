@@ -82,7 +82,7 @@ struct TasksQuery {
     goals_only: bool,
     /// States, separated by commas.
     state: Option<String>,
-    /// Title contains this, ignoring the case of ASCII letters. A page looks at 2,000 tasks (of
+    /// Title contains this, ignoring the case of ASCII letters. A page looks at 1,000 tasks (of
     /// each state that is named) at most: it can hold few items or none and have a `next`.
     text: Option<String>,
     /// Archived ones too.

@@ -11,7 +11,7 @@ use devlab_core::limits::PAGE_MAX;
 use devlab_core::state::StateName;
 use devlab_core::train::{Target, TrainEntry};
 use devlab_core::tx::{Page, Read, TaskFilter};
-use devlab_core::{ProjectId, Refusal};
+use devlab_core::{ProjectId, RefName, Refusal};
 use devlab_orchestrator::{Lab, scope};
 use utoipa_axum::routes;
 
@@ -61,22 +61,30 @@ async fn of(
     Ok(AxumJson(List { items, next: None }))
 }
 
-/// Branches of a project that something is on its way into, in order.
+/// Branches of a project that something is on its way into, in order: those of its last 5,000 results.
 fn targets<R: Read + ?Sized>(view: &mut R, id: ProjectId) -> devlab_core::Result<Vec<Target>> {
+    const PAGES_MAX: usize = 10;
     let filter = TaskFilter {
         project: Some(id),
         states: vec![StateName::Integrating],
         archived: true,
         ..TaskFilter::default()
     };
-    let page = Page {
+    let mut page = Page {
         after: None,
         limit: PAGE_MAX,
     };
     let mut targets = BTreeSet::new();
-    for task in view.tasks(&filter, page)? {
-        if let Some(entry) = view.train_entry(task.id)? {
-            targets.insert(entry.target.branch);
+    for _ in 0..PAGES_MAX {
+        let tasks = view.tasks(&filter, page)?;
+        for task in &tasks {
+            if let Some(entry) = view.train_entry(task.id)? {
+                targets.insert(entry.target.branch);
+            }
+        }
+        match tasks.last().filter(|_| tasks.len() == PAGE_MAX as usize) {
+            Some(last) => page.after = Some(last.id.uuid()),
+            None => break,
         }
     }
     let of = |branch| Target {
@@ -97,11 +105,21 @@ fn at<R: Read + ?Sized>(
         Some(id) => view.candidate(id)?,
         None => None,
     };
+    let branch = &entry.target.branch;
+    let composite = task
+        .parent
+        .filter(|parent| RefName::of_composite(*parent) == *branch);
+    let composite_title = match composite {
+        Some(parent) => Some(spec_of(view, parent)?.title),
+        None => None,
+    };
     Ok(TrainPlace {
         task: task.id,
         title: spec_of(view, task.id)?.title,
         state: task.state.name(),
-        target: convert::branch(&entry.target.branch),
+        target: convert::branch(branch),
+        composite,
+        composite_title,
         place,
         of,
         candidate: entry.candidate,
