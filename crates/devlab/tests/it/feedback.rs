@@ -5,6 +5,7 @@
 use serde_json::Value;
 
 use crate::bench::{Bench, json, until};
+use crate::run::Able;
 
 fn until_state(bench: &Bench, id: &str, state: &str) -> Value {
     until(state, || {
@@ -104,6 +105,57 @@ fn a_running_attempt_is_told_only_so_much() {
     assert!(refused.contains("messages to an attempt"), "{refused}");
     std::fs::write(go, "").unwrap();
     assert_eq!(until_state(&bench, &id, "done")["attempts"], 2);
+}
+
+#[test]
+fn a_task_that_nobody_does_yet_is_told_only_so_much() {
+    let bench = Bench::new();
+    bench.up(1);
+    let heard = bench.path().join("heard");
+    let script = format!("cp \"$DEVLAB_CONTEXT/prompt.md\" '{}'", heard.display());
+    let id = errand(&bench, &script, &["--draft"]);
+    for n in 1..=16 {
+        let message = format!("Message {n}.");
+        bench.run(&["task", "tell", &id, &message]).ok();
+    }
+    let refused = bench.run(&["task", "tell", &id, "More"]).fails_with(2).err;
+    assert!(refused.contains("wait for the next attempt"), "{refused}");
+    bench.run(&["task", "approve", &id]).ok();
+    assert_eq!(until_state(&bench, &id, "done")["attempts"], 1);
+    let heard = std::fs::read_to_string(heard).unwrap();
+    for n in 1..=16 {
+        assert!(heard.contains(&format!("Message {n}.")), "{n}: {heard}");
+    }
+    assert!(!heard.contains("More"), "{heard}");
+}
+
+/// Each time that somebody does it, their machine goes away for good.
+#[test]
+fn a_task_whose_agents_are_lost_again_and_again_waits_for_somebody_in_the_end() {
+    let bench = Bench::new().with_env(&[("DEVLAB_LEASE_SECS", "0.5".to_owned())]);
+    bench.up(0);
+    let policy = bench.path().join("policy.yaml");
+    std::fs::write(&policy, "retries: { lost: { most: 1, first_ms: 10 } }\n").unwrap();
+    bench.run(&["policy", "set", policy.to_str().unwrap()]).ok();
+    let id = errand(&bench, "sleep 600", &[]);
+    for attempt in 1..=2 {
+        // Another one: who comes back goes on with what it had.
+        let agent = Able::named(&bench, &format!("agent-{attempt}"), "true");
+        let running = until_state(&bench, &id, "running");
+        assert_eq!(running["attempts"], attempt, "{running}");
+        drop(agent);
+        until("the end of its lease", || {
+            let shown = json(&bench, &["task", "show", &id]);
+            (shown["tries"]["lost"] == attempt).then_some(())
+        });
+    }
+    let waits = until_state(&bench, &id, "waiting");
+    assert_eq!(waits["waiting_for"], "attention", "{waits}");
+    assert_eq!(waits["attempts"], 2, "{waits}");
+    bench.run(&["task", "update", &id, "--", "true"]).ok();
+    bench.run(&["task", "retry", &id]).ok();
+    let _agent = Able::named(&bench, "last", "true");
+    assert_eq!(until_state(&bench, &id, "done")["attempts"], 3);
 }
 
 const PROJECT: &str = r#"

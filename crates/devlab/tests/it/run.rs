@@ -25,15 +25,28 @@ fn checkout(bench: &Bench) -> std::path::PathBuf {
 }
 
 /// An agent with a driver of its own, in a process of its own.
-struct Able(Child);
+pub(crate) struct Able(Child);
 
 impl Able {
     /// Starts it, and waits until the lab knows it.
     fn start(bench: &Bench, script: &str) -> Self {
+        Self::named(bench, "able", script)
+    }
+
+    /// One of this name, in a folder of its own.
+    pub(crate) fn named(bench: &Bench, name: &str, script: &str) -> Self {
         let token = ["token", "create", "agent", "--org", "default"];
         let token = bench.run(&[&token[..], &["--output", "json"]].concat());
         let agent = bench
-            .devlab(&["agent", "--name", "able", "--driver-command", script])
+            .devlab(&[
+                "agent",
+                "--name",
+                name,
+                "--driver-command",
+                script,
+                "--home",
+            ])
+            .arg(bench.path().join(format!("agent-{name}")))
             .env(
                 "DEVLAB_TOKEN",
                 token.ok().json()["secret"].as_str().unwrap(),
@@ -47,7 +60,7 @@ impl Able {
             let agents = bench.run(&["agents", "list", "--output", "json"]).ok();
             let agents = agents.json();
             let mut agents = agents.as_array().unwrap().iter();
-            agents.any(|agent| agent["name"] == "able").then_some(())
+            agents.any(|agent| agent["name"] == name).then_some(())
         });
         this
     }

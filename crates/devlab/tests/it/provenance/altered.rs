@@ -99,12 +99,30 @@ fn every_field_of_every_kind_of_link_is_signed() {
         }
     }
     assert!(fields > 80, "{fields}");
+    every_link(&clone, &note);
     signatures(&clone, &note);
     order(&clone, &note);
     // Put back, it holds again.
     clone.attach(&clone.merge, &note);
     clone.verify(&clone.merge, &clone.root).ok();
     elsewhere(&clone, &note);
+}
+
+/// One field of each link, also of those whose kind has come before: another field from one to the next.
+fn every_link(clone: &Clone, note: &Value) {
+    for (n, link) in links(note).iter().enumerate() {
+        let mut said = payload(link);
+        let mut pointers = Vec::new();
+        leaves(&said, "", &mut pointers);
+        let value = said.pointer_mut(&pointers[n % pointers.len()]).unwrap();
+        *value = other(value);
+        let mut altered = note.clone();
+        set_payload(&mut altered["links"][n], &said);
+        clone.attach(&clone.merge, &altered);
+        let broken = clone.broken(&clone.merge, &clone.root);
+        let named = broken.starts_with(&format!("link {n}: "));
+        assert!(named && broken.contains("altered"), "link {n}: {broken}");
+    }
 }
 
 /// What an envelope says besides its payload.
