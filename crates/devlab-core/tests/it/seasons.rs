@@ -8,6 +8,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::ops::Range;
 use std::time::Duration;
 
 use devlab_core::ask::Reply;
@@ -528,15 +529,23 @@ const HAPPENS: &[&str] = &[
 
 /// Lives many seasons, as many at a time as there are cores, and every `nth` twice. Returns what
 /// happened in all of them.
-fn seasons(seeds: u64, nth: u64) -> Counts {
+fn seasons(seeds: Range<u64>, nth: u64) -> Counts {
+    const TOLD_EVERY: u64 = 100;
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
     let mut counts = Counts::new();
-    let first: Vec<u64> = (0..seeds)
-        .step_by(usize::try_from(threads).unwrap())
-        .collect();
-    for first in first {
+    let step = usize::try_from(threads).unwrap();
+    let mut told = seeds.start;
+    for first in seeds.clone().step_by(step) {
+        if first >= told + TOLD_EVERY {
+            told = first;
+            println!(
+                "lived through the seasons of seeds {} to {}",
+                seeds.start,
+                told - 1
+            );
+        }
         // The name of a thread is in its panic.
-        let seeds = (first..seeds.min(first + threads)).map(|seed| {
+        let seeds = (first..seeds.end.min(first + threads)).map(|seed| {
             let named = std::thread::Builder::new().name(format!("season of seed {seed}"));
             named.spawn(move || season(seed, seed % nth < 2)).unwrap()
         });
@@ -557,7 +566,7 @@ fn seasons(seeds: u64, nth: u64) -> Counts {
 
 #[test]
 fn a_goal_of_two_thousand_tasks_ends_the_same_way_for_the_same_seed() {
-    println!("{:#?}", seasons(100, 2));
+    println!("{:#?}", seasons(0..100, 2));
 }
 
 /// The long set, which `make chaos` runs; see `scripts/chaos`.
@@ -568,7 +577,11 @@ fn a_goal_of_two_thousand_tasks_ends_the_same_way_for_the_same_seed() {
     reason = "its length is a choice of whoever runs it"
 )]
 fn many_goals_of_two_thousand_tasks() {
-    let wanted = std::env::var("DEVLAB_SEASONS").ok();
-    let wanted = wanted.map_or(5_000, |text| text.parse().expect("a number of seasons"));
-    println!("{:#?}", seasons(wanted, 2));
+    let number = |name: &str, default: u64| {
+        let given = std::env::var(name).ok();
+        given.map_or(default, |text| text.parse().expect("a number"))
+    };
+    let first = number("DEVLAB_SEASONS_SEED", 0);
+    let wanted = number("DEVLAB_SEASONS", 5_000);
+    println!("{:#?}", seasons(first..first + wanted, 2));
 }
