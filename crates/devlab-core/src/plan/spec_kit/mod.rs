@@ -307,6 +307,9 @@ fn feature_title(file: &TasksFile<'_>, spec: &Spec<'_>, folder: &str) -> String 
 
 /// As much of a text as a title may have.
 fn short(text: &str) -> String {
+    if text.len() <= TITLE_CHARS_MAX && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return text.to_owned();
+    }
     let clean = text.chars().filter(|c| !c.is_control());
     let mut title: String = clean.clone().take(TITLE_CHARS_MAX).collect();
     if clean.count() > TITLE_CHARS_MAX {

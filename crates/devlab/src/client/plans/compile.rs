@@ -1,6 +1,7 @@
 //! `devlab plan compile`: what an input on this machine comes to, without a lab.
 
 use std::fmt::{self, Write};
+use std::mem::ManuallyDrop;
 use std::path::Path;
 
 use devlab_core::check::Sha256Hex;
@@ -29,6 +30,8 @@ pub(super) fn run(context: &Context, from: &PlanFrom, dot: bool) -> anyhow::Resu
         let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
         Failure::usage(format!("this is not a plan:\n{}", lines.join("\n")))
     })?;
+    // The process ends with it. To take a large one apart first takes a fifth of the time of making it.
+    let plan = ManuallyDrop::new(plan);
     if dot {
         return show::line(&graph(&plan));
     }
@@ -122,6 +125,13 @@ impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_char('"')?;
         for text in self.0 {
+            if !text
+                .bytes()
+                .any(|byte| matches!(byte, b'\\' | b'"' | b'\n'))
+            {
+                f.write_str(text)?;
+                continue;
+            }
             for part in text.split_inclusive(['\\', '"', '\n']) {
                 let plain = part.trim_end_matches(['\\', '"', '\n']);
                 f.write_str(plain)?;
