@@ -66,6 +66,43 @@ test("cards are gone through by keyboard, and what is selected is tried again by
   await expect(back).toBeFocused();
 });
 
+test("a card that has the focus is scrolled away, and has it again when it comes back", async ({
+  browser,
+  world,
+}) => {
+  await world.api.post("/schedule", {
+    org: "default",
+    title: "Wombats",
+    tasks: Array.from({ length: 40 }, (_, at) => ({
+      key: `w${at}`,
+      title: `Wombat ${at}`,
+      labels: ["nobody"],
+    })),
+  });
+  const page = await world.open(browser);
+  await page.goto(`${world.origin}/ui/o/default/board?kind=leaves&q=wombat`);
+  const column = page.getByRole("region", { name: /, 40$/ });
+  const title = (await column.getByRole("link").first().textContent()) ?? "";
+  const first = column.getByRole("link", { name: title, exact: true });
+  const below = () =>
+    column
+      .getByRole("list")
+      .evaluate(({ parentElement: box }) => (box ? box.scrollHeight - box.clientHeight - box.scrollTop : 0));
+  await page.keyboard.press("j");
+  await expect(first).toBeFocused();
+  await column.hover();
+  await page.mouse.wheel(0, 10_000);
+  await expect.poll(below).toBeLessThan(2);
+  await expect(first).toHaveCount(0);
+  // Whatever is drawn now, the column stays with its reader.
+  await page.mouse.wheel(0, -300);
+  await expect.poll(below).toBeGreaterThan(200);
+  await expect(first).toHaveCount(0);
+  await page.mouse.wheel(0, -10_000);
+  await expect(first).toBeInViewport();
+  await expect(first).toBeFocused();
+});
+
 test("the palette finds a task and goes to it", async ({ browser, world }) => {
   const page = await world.open(browser);
   await world.api.post("/schedule", { org: "default", task: "Zebra crossing", labels: ["nobody"] });

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Locator } from "@playwright/test";
 import { expect, test } from "../fixtures";
 import { client, makeProject, until } from "../lab";
-import { noisy, script, seedReview } from "../seed";
+import { noisy, script, seedGraph, seedReview } from "../seed";
 
 test("what begins to wait is told in the page, except where it is shown anyway", async ({
   browser,
@@ -77,6 +77,45 @@ test("a goal's groups are folded in the graph and in the list, and its attempts 
   await expect(attempts("Begin")).toHaveAccessibleName(/^Attempt 1: succeeded, /);
   await page.getByRole("button", { name: /^Begin/ }).click();
   await expect(page.getByRole("complementary", { name: "The chosen task" })).toContainText("Begin");
+});
+
+test("a graph is fitted to what the chosen task leaves of it, unless one has moved it", async ({
+  browser,
+  world,
+}) => {
+  const goal = await seedGraph(world.lab, 12, 6);
+  const page = await world.open(browser);
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await page.goto(`${world.origin}/ui/o/default/goals/${goal}`);
+  const tasks = page
+    .getByRole("group", { name: "Graph of tasks" })
+    .getByRole("button", { name: /^Migrate module/ });
+  const allInSight = async () => {
+    await expect(tasks).toHaveCount(12);
+    for (const task of await tasks.all()) await expect(task).toBeInViewport({ ratio: 0.99 });
+  };
+  const peek = page.getByRole("complementary", { name: "The chosen task" });
+  await allInSight();
+  await tasks.first().click();
+  await expect(peek).toBeVisible();
+  await allInSight();
+
+  const left = async () => (await tasks.first().boundingBox())?.x ?? 0;
+  const fitted = await left();
+  await tasks.first().hover();
+  // One turn of the wheel is enough to choose a part of it.
+  await page.mouse.wheel(120, 0);
+  await expect.poll(left).not.toBe(fitted);
+  const moved = await left();
+  await page.keyboard.press("Escape");
+  await expect(peek).toBeHidden();
+  expect(await left()).toBe(moved);
+
+  await page.getByRole("button", { name: "Fit View" }).click();
+  await allInSight();
+  await tasks.first().click();
+  await expect(peek).toBeVisible();
+  await allInSight();
 });
 
 test("a log is searched, wrapped, and gone through by its errors; a line has an address", async ({

@@ -97,6 +97,9 @@ test("what is written of a patch is kept: out of sight, in another tab, past the
   const remark = page.getByRole("textbox", { name: "Remark" });
   // On another line, and far out of sight.
   await begin(page, 2, "Half a sentence");
+  await page.keyboard.press("Escape");
+  await expect(remark).not.toBeFocused();
+  await expect(remark).toHaveValue("Half a sentence");
   await begin(page, 4, "On the path with spaces.");
   await page.getByRole("button", { name: "Add to the review" }).last().click();
   await expect(remark).toHaveValue("Half a sentence");

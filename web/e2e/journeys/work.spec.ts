@@ -33,19 +33,30 @@ test("a parked task is approved by keyboard, and runs", async ({ browser, world 
     driver: script("true"),
     draft: true,
   });
+  const next = await world.api.post<{ id: string }>("/tasks", {
+    org: "default",
+    title: "Stay parked",
+    driver: script("true"),
+    draft: true,
+  });
   const row = page.getByRole("button", { name: /Approve me/ });
   await expect(row).toBeVisible();
+  await expect(page.getByRole("button", { name: /^Stay parked/ })).toBeVisible();
   // Nothing is drawn as chosen yet, so that no key acts.
   await page.keyboard.press("a");
   await expect(page.getByText("Choose one first, with j or k.")).toBeVisible();
   expect((await world.api.get<{ state: string }>(`/tasks/${draft.id}`)).state).toBe("draft");
   await stepTo(page, row);
-  await page.keyboard.press("a");
+  // A key that is held down answers for one, though the next is chosen by then.
+  for (let repeats = 0; repeats < 5; repeats += 1) await page.keyboard.down("a");
+  await page.keyboard.up("a");
   await expect(row).toBeHidden();
   await until("it is done", async () => {
     const task = await world.api.get<{ state: string }>(`/tasks/${draft.id}`);
     return task.state === "done" ? true : undefined;
   });
+  await expect(page.getByRole("button", { name: /^Stay parked/ })).toBeFocused();
+  expect((await world.api.get<{ state: string }>(`/tasks/${next.id}`)).state).toBe("draft");
 });
 
 /** Steps through the inbox by keyboard until this row has the focus. */

@@ -62,6 +62,8 @@ export const keys = {
   orgs: ["orgs"] as const,
   org: (org: string) => ["org", org] as const,
   tasks: (org: string) => ["org", org, "tasks"] as const,
+  /** Trains of every project; whatever makes tasks old makes them old, too. */
+  trains: (org: string) => ["org", org, "tasks", "train"] as const,
   agents: (org: string) => ["org", org, "agents"] as const,
   projects: (org: string) => ["org", org, "projects"] as const,
   patches: (org: string) => ["org", org, "patches"] as const,
@@ -127,7 +129,7 @@ export const ASIDE = { meta: { aside: true } } as const;
 /** Results on their way into a project's branches, each train in its order. */
 export const train = (org: string, project: string) =>
   queryOptions({
-    queryKey: [...keys.tasks(org), "train", project],
+    queryKey: [...keys.trains(org), project],
     queryFn: async ({ signal }) =>
       (await body(api.GET("/v1/projects/{id}/train", { params: { path: { id: project } }, signal })))
         .items as TrainPlace[],

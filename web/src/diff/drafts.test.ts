@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Draft, dropOld, KEPT_DAYS, type Kept, keyOf, read, step, write } from "./drafts";
+import { type Draft, dropOld, KEPT_DAYS, Keeper, type Kept, keyOf, read, step, write } from "./drafts";
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -58,6 +58,18 @@ test("a storage that is full or broken is said, and no error", () => {
   expect(read(KEY, store)).toEqual(NOTHING);
 });
 
+test("a storage that was full is written again once there is room: what was sent does not come back", () => {
+  const store = storage(150);
+  const keeper = new Keeper(KEY, store);
+  const small = { ...NOTHING, words: "Nearly." };
+  const large = { ...NOTHING, words: "x".repeat(200) };
+  keeper.write(small, 0);
+  keeper.write(large, 0);
+  expect([keeper.isFull, keeper.read(), read(KEY, store)]).toEqual([true, large, small]);
+  keeper.write(NOTHING, 0);
+  expect([keeper.isFull, keeper.read(), read(KEY, store)]).toEqual([false, NOTHING, NOTHING]);
+});
+
 test("what is begun on one line stays when another is written on, and when the head is another", () => {
   let kept = step.type(step.begin(NOTHING, line(3), "h1"), line(3), "Half a sen");
   kept = step.begin(kept, line(5), "h1");
@@ -74,6 +86,12 @@ test("what is begun on one line stays when another is written on, and when the h
 test("what was sent goes, and what another tab has added since stays", () => {
   const sent = [draft(3, "Why?"), draft(4, "And this?")];
   const kept = { drafts: [...sent, draft(5, "New.")], writing: [draft(9, "I thi")], words: "Nearly." };
-  expect(step.sent(kept, sent)).toEqual({ drafts: [draft(5, "New.")], writing: kept.writing, words: "" });
+  expect(step.sent(kept, { drafts: sent, words: "Nearly." })).toEqual({
+    drafts: [draft(5, "New.")],
+    writing: kept.writing,
+    words: "",
+  });
+  // Somebody has gone on writing while it was on its way.
+  expect(step.sent(kept, { drafts: sent, words: "Near" }).words).toBe("Nearly.");
   expect(step.remove(kept, draft(4, "And this?")).drafts).toEqual([draft(3, "Why?"), draft(5, "New.")]);
 });

@@ -1,5 +1,5 @@
-import { useEffect, useRef, useState } from "react";
-import type { Principal } from "../session/session";
+import { useEffect, useMemo, useState } from "react";
+import { type Principal, writerOf } from "../session/session";
 import { tell } from "../ui/toast";
 import { spot } from "./model";
 import type { Anchor } from "./remarks";
@@ -35,12 +35,9 @@ export function nameOf({ path, side, line }: Anchor): string {
   return spot(path, side, line);
 }
 
-/**
- * The name of what is kept. A session is a token of its own and ends within hours, so what a lab
- * knows of somebody for longer is their role and their org.
- */
+/** The name of what is kept. */
 export function keyOf(who: Pick<Principal, "role" | "org">, patch: string): string {
-  return `${PREFIX}${who.role}.${who.org?.id ?? "all"}.${patch}`;
+  return `${PREFIX}${writerOf(who)}.${patch}`;
 }
 
 function parsed(text: string | null): (Kept & { at: number }) | undefined {
@@ -115,13 +112,39 @@ export const step = {
     drafts: kept.drafts.filter((one) => !isSame(one, draft)),
   }),
   say: (kept: Kept, words: string): Kept => ({ ...kept, words }),
-  /** These were sent; what another tab has added since is still there. */
-  sent: (kept: Kept, drafts: readonly Draft[]): Kept => ({
+  /** These were sent; what was written since, here or in another tab, is still there. */
+  sent: (kept: Kept, { drafts, words }: Pick<Kept, "drafts" | "words">): Kept => ({
     ...kept,
     drafts: kept.drafts.filter((one) => !drafts.some((other) => isSame(one, other))),
-    words: "",
+    words: kept.words === words ? "" : kept.words,
   }),
 };
+
+/** Where it is kept: in the browser, and in the page for as long as the browser takes no more. */
+export class Keeper {
+  private own: Kept | undefined;
+  private readonly key: string;
+  private readonly store: Store;
+
+  constructor(key: string, store: Store = localStorage) {
+    this.key = key;
+    this.store = store;
+  }
+
+  /** Whether it lives only as long as the page. */
+  get isFull(): boolean {
+    return this.own !== undefined;
+  }
+
+  read(): Kept {
+    return this.own ?? read(this.key, this.store);
+  }
+
+  /** Tried each time: what was sent must not come back from a time when there was room. */
+  write(kept: Kept, now = Date.now()): void {
+    this.own = write(this.key, kept, now, this.store) ? undefined : kept;
+  }
+}
 
 /**
  * What is written of a patch and not sent. It is kept in the browser: it outlives the page, the tab and
@@ -129,21 +152,21 @@ export const step = {
  */
 export function useDrafts(who: Principal, patch: string, head: string) {
   const key = keyOf(who, patch);
-  const [kept, setKept] = useState(() => read(key));
-  // Once the browser keeps nothing more, it lives as long as the page.
-  const own = useRef<Kept>(undefined);
+  const keeper = useMemo(() => new Keeper(key), [key]);
+  const [kept, setKept] = useState(() => keeper.read());
   useEffect(() => {
     dropOld();
-    const listen = (event: StorageEvent) => event.key === key && setKept(read(key));
+    const listen = (event: StorageEvent) => event.key === key && setKept(keeper.read());
     addEventListener("storage", listen);
     return () => removeEventListener("storage", listen);
-  }, [key]);
+  }, [key, keeper]);
   const change = (next: (before: Kept) => Kept) => {
     // Another tab may have written since.
-    const after = next(own.current ?? read(key));
-    if (own.current || !write(key, after)) {
-      if (!own.current) tell("The browser keeps no more", "Send your remarks before you leave this page.");
-      own.current = after;
+    const after = next(keeper.read());
+    const wasFull = keeper.isFull;
+    keeper.write(after);
+    if (keeper.isFull && !wasFull) {
+      tell("The browser keeps no more", "Send your remarks before you leave this page.");
     }
     setKept(after);
   };
@@ -156,7 +179,7 @@ export function useDrafts(who: Principal, patch: string, head: string) {
     add: (anchor: Anchor) => change((before) => step.add(before, anchor)),
     remove: (draft: Draft) => change((before) => step.remove(before, draft)),
     say: (words: string) => change((before) => step.say(before, words)),
-    sent: (drafts: readonly Draft[]) => change((before) => step.sent(before, drafts)),
+    sent: (what: Pick<Kept, "drafts" | "words">) => change((before) => step.sent(before, what)),
   };
 }
 export type ReviewDrafts = ReturnType<typeof useDrafts>;

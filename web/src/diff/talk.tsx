@@ -120,7 +120,11 @@ function Composer({
         onChange={(event) => onType(event.target.value)}
         onKeyDown={(event) => {
           if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) onAdd();
-          if (event.key === "Escape") onCancel();
+          // It leaves the box; what is written goes by a button only.
+          if (event.key === "Escape") {
+            if (text.trim()) box.current?.blur();
+            else onCancel();
+          }
         }}
       />
       <div className="flex gap-2">

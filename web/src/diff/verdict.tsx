@@ -51,7 +51,7 @@ export function VerdictDialog({
       await once(`/v1/patches/${patch.id}/comments`, said, (headers) =>
         api.POST("/v1/patches/{id}/comments", { params, headers, body: said }),
       );
-      review.sent(drafts);
+      review.sent({ drafts, words });
       tell(kind === "accept" ? "Accepted" : kind === "reject" ? "Sent back to work" : "Said");
       onClose();
       await Promise.all([

@@ -1,12 +1,13 @@
 import "@xyflow/react/dist/base.css";
 import "./graph.css";
-import { Background, BackgroundVariant, Controls, ReactFlow } from "@xyflow/react";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { Background, BackgroundVariant, Controls, ReactFlow, useReactFlow, useStore } from "@xyflow/react";
+import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { Spinner } from "../ui/button";
 import { type DrawnNode, drawnEdges, drawnMeetings, drawnNodes, steady } from "./drawn";
 import { type Layout, layout } from "./layout";
 import { criticalPath, type Edge, type GraphNode, type Meeting, meetingsOf, outline } from "./model";
 import { EDGE_TYPES, NODE_TYPES } from "./nodes";
+import { ViewWatch } from "./view";
 
 // The worker reads 1.6 MB of script first: it begins while the plan is still being read.
 void layout([], [], new Set());
@@ -20,6 +21,10 @@ const NARROW_ZOOM = 0.7;
 /** A plan with more tasks is not shrunk to the screen. */
 const LARGE = 60;
 const LARGE_AT = { x: 8, y: 8, zoom: 0.7 };
+
+const FIT = { maxZoom: 1, minZoom: 0.35, padding: 0.06 };
+const NARROW_FIT = { ...FIT, minZoom: NARROW_ZOOM };
+type Fit = typeof FIT;
 
 const NO_MEETINGS: readonly Meeting[] = [];
 
@@ -63,6 +68,8 @@ export function Graph({
       ...drawnMeetings(nodes, meetings, shown, placed),
     ];
   }, [edges, meetings, nodes, drawn, critical, placed]);
+  const fit = useFit();
+  const [view] = useState(() => new ViewWatch());
   // A large plan is read from its beginning; all of it at once would be dust.
   const large = nodes.length > LARGE;
   if (!placed) {
@@ -83,7 +90,9 @@ export function Graph({
         edgeTypes={EDGE_TYPES}
         fitView={!large}
         defaultViewport={LARGE_AT}
-        fitViewOptions={{ maxZoom: 1, minZoom: NARROW.matches ? NARROW_ZOOM : 0.35, padding: 0.06 }}
+        fitViewOptions={fit}
+        onMoveStart={view.begin}
+        onMove={view.go}
         minZoom={0.1}
         maxZoom={1.6}
         onlyRenderVisibleElements={nodes.length > 100}
@@ -96,10 +105,38 @@ export function Graph({
         proOptions={{ hideAttribution: true }}
       >
         <Background variant={BackgroundVariant.Dots} gap={20} size={1} color="var(--line)" />
-        <Controls showInteractive={false} />
+        <Controls
+          showInteractive={false}
+          fitViewOptions={fit}
+          onZoomIn={view.moved}
+          onZoomOut={view.moved}
+          onFitView={view.fitted}
+        />
+        {!large && <FitAgain view={view} fit={fit} />}
       </ReactFlow>
     </div>
   );
+}
+
+/** Fits the plan again when there is more or less room for it, unless somebody has moved it. */
+function FitAgain({ view, fit }: { view: ViewWatch; fit: Fit }) {
+  const { fitView } = useReactFlow();
+  const room = useStore(({ width, height }) => `${width} ${height}`);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: for the room, not because of it
+  useEffect(() => {
+    if (!view.hasMoved) void fitView(fit);
+  }, [room, fitView, view, fit]);
+  return null;
+}
+
+/** How it is fitted to the screen, which may be turned. */
+function useFit(): Fit {
+  return useSyncExternalStore(watchNarrow, () => (NARROW.matches ? NARROW_FIT : FIT));
+}
+
+function watchNarrow(told: () => void): () => void {
+  NARROW.addEventListener("change", told);
+  return () => NARROW.removeEventListener("change", told);
 }
 
 /** Places follow the form of the graph only: a task that changes its state stays where it is. */

@@ -1,6 +1,6 @@
 import { QueryClient, QueryObserver } from "@tanstack/react-query";
 import { expect, test, vi } from "vitest";
-import { keys } from "../api/queries";
+import { keys, train } from "../api/queries";
 import type { EventKind, LabEvent } from "../api/types";
 import { changedTasks, Refresher, staleKeys } from "./refresh";
 
@@ -12,6 +12,11 @@ test("an event names what it makes old", () => {
   const expected = [keys.tasks("lab"), keys.conflicts(), keys.task("task_1"), keys.agents("lab")];
   expect(names).toEqual(expected.map(String));
   expect(staleKeys("lab", [event("task.updated")]).map(String)).toContain(String(keys.edges()));
+  // What becomes of a merge is told of one of its tasks, and is shown in the trains.
+  const merged = staleKeys("lab", [event("candidate.state", "task_1")]);
+  expect(merged.map(String)).toEqual([keys.trains("lab"), keys.task("task_1")].map(String));
+  expect(train("lab", "project_1").queryKey.slice(0, -1)).toEqual(keys.trains("lab"));
+  expect(keys.trains("lab").slice(0, 3)).toEqual(keys.tasks("lab"));
   // A claim is told as the task's state only, and fills a slot of an agent.
   const claimed = event("task.state", "task_1", { from: "ready", to: "running" });
   expect(staleKeys("lab", [claimed]).map(String)).toContain(String(keys.agents("lab")));

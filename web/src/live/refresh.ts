@@ -93,6 +93,8 @@ export function staleKeys(org: string, events: readonly LabEvent[]): QueryKey[] 
         add(keys.agents(org));
         break;
       case "candidate.state":
+        // It names the first task of its candidate only, and moves all of them.
+        add(keys.trains(org));
         break;
       case "patch.state":
       case "patch.comment":

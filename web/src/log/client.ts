@@ -21,6 +21,27 @@ interface Download {
 /** Pages of lines that are kept here; the worker has all of them. */
 const PAGES_MAX = 60;
 
+/**
+ * A worker that nobody uses yet. Its script is read while the page still asks which log it is to show:
+ * that of the first one, as each log has a worker to itself.
+ */
+let spare = "Worker" in globalThis ? begin() : undefined;
+
+function begin(): Worker {
+  return new Worker(new URL("./log.worker.ts", import.meta.url), { type: "module" });
+}
+
+// Whoever takes it would not hear that its script did not come.
+spare?.addEventListener("error", () => {
+  spare = undefined;
+});
+
+function take(): Worker {
+  const worker = spare ?? begin();
+  spare = undefined;
+  return worker;
+}
+
 /** A log that a worker keeps, as a page sees it: a few pages of lines, and how much there is. */
 export class LogClient {
   private readonly worker: Worker;
@@ -35,7 +56,7 @@ export class LogClient {
   private readonly hide = () => this.send({ type: "seen", seen: !document.hidden });
 
   constructor(task: string, attempt: string, live: boolean) {
-    this.worker = new Worker(new URL("./log.worker.ts", import.meta.url), { type: "module" });
+    this.worker = take();
     this.worker.addEventListener("message", (event: MessageEvent<FromLog>) => this.hear(event.data));
     // Its file did not come, or it broke: there will be no more lines.
     this.worker.addEventListener("error", () =>

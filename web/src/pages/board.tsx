@@ -142,7 +142,14 @@ export function BoardPage() {
           )
         }
       </Ask>
-      {chosen.length > 0 && <BulkBar org={org} tasks={chosen} onClear={() => setSelected(new Set())} />}
+      {chosen.length > 0 && (
+        <BulkBar
+          org={org}
+          tasks={chosen}
+          onDone={(ids) => choose(ids, false)}
+          onClear={() => setSelected(new Set())}
+        />
+      )}
     </div>
   );
 }

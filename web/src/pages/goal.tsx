@@ -42,7 +42,7 @@ export function GoalPage() {
   useTitle(goal.data?.title ?? "Goal");
   return (
     <Ask query={goal} page loading={<Skeleton rows={10} className="max-w-lg" />}>
-      {(data) => <Page goal={data} tasks={tasks.data} query={tasks} />}
+      {(data) => <Page key={data.id} goal={data} tasks={tasks.data} query={tasks} />}
     </Ask>
   );
 }
@@ -353,7 +353,7 @@ function Peek({ org, id, onClose }: { org: string; id: string; onClose: () => vo
               >
                 Open
               </TaskLink>
-              <TaskButtons task={task} />
+              <TaskButtons key={task.id} task={task} />
             </div>
           </div>
         )}

@@ -11,31 +11,42 @@ import { Failed } from "../ui/empty";
 import { Checkbox, Field, Input, Select, Textarea } from "../ui/field";
 import { PageHead, Section } from "../ui/page";
 import { Segments } from "../ui/segments";
-import { EMPTY, type Faults, type Form, faultsOf, type Mode, type Step } from "../work/form";
+import { type Faults, type Form, faultsOf, type Mode, type Step } from "../work/form";
+import { forgetForm, keepForm, keyOf, readForm } from "../work/kept";
 import { Planned } from "../work/planned";
 import { Preview } from "../work/preview";
 import { Rows } from "../work/rows";
 
 const route = getRouteApi("/o/$org/new");
-const KEY = "devlab.new-work";
 
 /** The scheduler: say what is wanted, look at what that means, start it. */
 export function NewWorkPage() {
   useTitle("New work");
+  const { org, principal } = useLab();
+  const key = keyOf(principal, org);
+  // A form of its own for each org.
+  return <NewWork key={key} keptAs={key} />;
+}
+
+function NewWork({ keptAs }: { keptAs: string }) {
   const { readOnly } = useLab();
   const search = route.useSearch();
   const navigate = useNavigate({ from: "/o/$org/new" });
-  const [form, setForm] = useState<Form>(() => ({
-    ...kept(),
-    ...(search.project ? { project: search.project } : {}),
-    ...(search.title ? { goal: search.title, title: search.title } : {}),
-    mode: search.mode ?? kept().mode,
-  }));
+  const forget = () => forgetForm(keptAs);
+  const [form, setForm] = useState<Form>(() => {
+    const kept = readForm(keptAs);
+    return {
+      ...kept,
+      ...(search.project ? { project: search.project } : {}),
+      ...(search.title ? { goal: search.title, title: search.title } : {}),
+      mode: search.mode ?? kept.mode,
+    };
+  });
   const [faults, setFaults] = useState<Faults>({});
   const [looking, setLooking] = useState(false);
   const change = (next: Partial<Form>) => {
     const all = { ...form, ...next };
-    sessionStorage.setItem(KEY, JSON.stringify(all));
+    keepForm(keptAs, all);
     setForm(all);
     if (Object.keys(faults).length > 0) setFaults(faultsOf(all));
   };
@@ -116,19 +127,6 @@ export function NewWorkPage() {
       </div>
     </form>
   );
-}
-
-/** What was started is not wanted once more. */
-function forget(): void {
-  sessionStorage.removeItem(KEY);
-}
-
-function kept(): Form {
-  try {
-    return { ...EMPTY, ...(JSON.parse(sessionStorage.getItem(KEY) ?? "{}") as Partial<Form>) };
-  } catch {
-    return EMPTY;
-  }
 }
 
 interface Part {

@@ -39,7 +39,7 @@ export function TaskPage() {
   useTitle(query.data?.title ?? "Task");
   return (
     <Ask query={query} page loading={<Skeleton rows={10} className="max-w-lg" />}>
-      {(task) => <Page task={task} />}
+      {(task) => <Page key={task.id} task={task} />}
     </Ask>
   );
 }
@@ -59,7 +59,10 @@ function Page({ task }: { task: TaskDetail }) {
       search: (before) => ({ ...before, tab: next === "task" ? undefined : next, line: undefined }),
     });
   const showPlan = (plan: number) =>
-    void navigate({ search: (before) => ({ ...before, tab: "plan", plan, line: undefined }) });
+    void navigate({
+      search: (before) => ({ ...before, tab: "plan", plan, line: undefined }),
+      replace: tab === "plan",
+    });
   useShortcuts([
     { keys: "1", label: "The task", group: "Task", run: () => go("task") },
     { keys: "2", label: "Its log", group: "Task", run: () => go("log") },
@@ -89,7 +92,11 @@ function Page({ task }: { task: TaskDetail }) {
           <>
             <TaskButtons task={task} reviewing={tab === "changes"} />
             <EditButton task={task} />
-            {isPlannable(task) && planned.data?.length === 0 && <PlanTask task={task.id} onMade={showPlan} />}
+            <PlanTask
+              task={task.id}
+              may={isPlannable(task) && planned.data?.length === 0}
+              onMade={showPlan}
+            />
           </>
         }
       >
@@ -151,7 +158,8 @@ function PlanTab({
       An agent does it as it is.
     </Empty>
   );
-  if (!mayHavePlan(task)) return none;
+  // Revisions that are there stay in sight when work on the task begins: one of them may be in change.
+  if (!mayHavePlan(task) && !query.data?.length) return none;
   return (
     <Ask query={query} loading={<Skeleton rows={8} />}>
       {(all) =>

@@ -286,11 +286,14 @@ function Make({ org, onClose }: { org: string; onClose: () => void }) {
   return (
     <Dialog
       open
+      held={busy}
       onClose={onClose}
       title="New token"
       footer={
         <>
-          <Button onClick={onClose}>Cancel</Button>
+          <Button blocked={busy && "It is being made."} onClick={onClose}>
+            Cancel
+          </Button>
           <Button look="primary" type="submit" form="new-token" busy={busy}>
             Make it
           </Button>

@@ -1,5 +1,5 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { GitBranch, PencilLine } from "lucide-react";
+import { GitBranch } from "lucide-react";
 import { useState } from "react";
 import { api, body } from "../api/client";
 import { once } from "../api/once";
@@ -20,49 +20,51 @@ export function ChangePlan({
   plan,
   current,
   onMade,
+  onClose,
 }: {
   task: string;
   plan: PlanDetail;
   /** The revision that is carried out now. */
   current: number | undefined;
   onMade: (number: number) => void;
+  onClose: () => void;
+}) {
+  return (
+    <Editor
+      task={task}
+      title={`Change revision ${plan.number}`}
+      description="It becomes another revision, which is compared with the one it takes the place of before it is approved."
+      begun={JSON.stringify(planFile(plan), null, 2)}
+      current={current}
+      onMade={onMade}
+      onClose={onClose}
+    />
+  );
+}
+
+/**
+ * A first revision for a task that has none: it becomes a composite once the plan is approved. What is
+ * being written stays when it cannot be planned any more: the server says why, beside the text.
+ */
+export function PlanTask({
+  task,
+  may,
+  onMade,
+}: {
+  task: string;
+  /** Whether it can be planned now. */
+  may: boolean;
+  onMade: (number: number) => void;
 }) {
   const { readOnly } = useLab();
   const [open, setOpen] = useState(false);
   return (
     <>
-      <Button
-        size="sm"
-        icon={<PencilLine className="size-3.5" />}
-        blocked={readOnly}
-        onClick={() => setOpen(true)}
-      >
-        Change
-      </Button>
-      {open && (
-        <Editor
-          task={task}
-          title={`Change revision ${plan.number}`}
-          description="It becomes another revision, which is compared with the one it takes the place of before it is approved."
-          begun={JSON.stringify(planFile(plan), null, 2)}
-          current={current}
-          onMade={onMade}
-          onClose={() => setOpen(false)}
-        />
+      {may && (
+        <Button icon={<GitBranch className="size-4" />} blocked={readOnly} onClick={() => setOpen(true)}>
+          Plan
+        </Button>
       )}
-    </>
-  );
-}
-
-/** A first revision for a task that has none: it becomes a composite once the plan is approved. */
-export function PlanTask({ task, onMade }: { task: string; onMade: (number: number) => void }) {
-  const { readOnly } = useLab();
-  const [open, setOpen] = useState(false);
-  return (
-    <>
-      <Button icon={<GitBranch className="size-4" />} blocked={readOnly} onClick={() => setOpen(true)}>
-        Plan
-      </Button>
       {open && (
         <Editor
           task={task}

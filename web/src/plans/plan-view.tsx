@@ -1,5 +1,5 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { Check, TriangleAlert, X } from "lucide-react";
+import { Check, PencilLine, TriangleAlert, X } from "lucide-react";
 import { lazy, Suspense, useMemo, useState } from "react";
 import { api } from "../api/client";
 import { keys, plan as planQuery } from "../api/queries";
@@ -44,12 +44,17 @@ export function PlanView({
   onChoose: (number: number) => void;
 }) {
   const proposed = revisions.findLast((one) => one.state === "proposed");
+  // The revision that is being decided: it stays in sight when another one comes.
+  const [held, setHeld] = useState<number>();
   const shown =
-    revisions.find((one) => one.number === chosen) ??
+    revisions.find((one) => one.number === (held ?? chosen)) ??
     proposed ??
     revisions.find((one) => one.state === "current") ??
     revisions.at(-1);
   const query = useQuery({ ...planQuery(task, shown?.number ?? 0), enabled: shown !== undefined });
+  // Above what is shown: what is being written stays whatever becomes of its revision.
+  const [changed, setChanged] = useState<PlanDetail>();
+  const current = revisions.find((one) => one.state === "current")?.number;
   if (!shown) return null;
   return (
     <div className="min-h-0 flex-1 overflow-y-auto">
@@ -86,12 +91,25 @@ export function PlanView({
               task={task}
               plan={detail}
               diff={diff}
-              current={revisions.find((one) => one.state === "current")?.number}
-              onChoose={onChoose}
+              onDecide={(begins) => setHeld(begins ? detail.number : undefined)}
+              onChange={() => {
+                // The address has it: a page that shows the plan only while it waits would leave it.
+                onChoose(detail.number);
+                setChanged(detail);
+              }}
             />
           )}
         </Ask>
       </div>
+      {changed && (
+        <ChangePlan
+          task={task}
+          plan={changed}
+          current={current}
+          onMade={onChoose}
+          onClose={() => setChanged(undefined)}
+        />
+      )}
     </div>
   );
 }
@@ -100,15 +118,16 @@ function Revision({
   task,
   plan,
   diff,
-  current,
-  onChoose,
+  onDecide,
+  onChange,
 }: {
   task: string;
   plan: PlanDetail;
   diff: PlanDiff;
-  current: number | undefined;
-  onChoose: (number: number) => void;
+  onDecide: (begins: boolean) => void;
+  onChange: () => void;
 }) {
+  const { readOnly } = useLab();
   const graph = useMemo(() => graphOf(plan.tasks), [plan]);
   const [folded, setFolded] = useState<ReadonlySet<string>>(new Set());
   const fold = (id: string) =>
@@ -123,12 +142,19 @@ function Revision({
         title={`Revision ${plan.number}`}
         note={plan.parent ? `made from revision ${plan.parent}` : "the first"}
         actions={
-          (plan.state === "proposed" || plan.state === "current") && (
-            <>
-              <ChangePlan task={task} plan={plan} current={current} onMade={onChoose} />
-              {plan.state === "proposed" && <Decide task={task} plan={plan} />}
-            </>
-          )
+          <>
+            {(plan.state === "proposed" || plan.state === "current") && (
+              <Button
+                size="sm"
+                icon={<PencilLine className="size-3.5" />}
+                blocked={readOnly}
+                onClick={onChange}
+              >
+                Change
+              </Button>
+            )}
+            <Decide task={task} plan={plan} onOpen={onDecide} />
+          </>
         }
       >
         <p className="text-ink-2">
@@ -243,22 +269,35 @@ function Difference({ one, depth }: { one: PlanTaskDiff; depth: number }) {
 }
 
 /** Approve or reject; the words are kept with the revision. */
-function Decide({ task, plan }: { task: string; plan: PlanDetail }) {
+function Decide({ task, plan, onOpen }: { task: string; plan: PlanDetail; onOpen: (open: boolean) => void }) {
   const { org, readOnly } = useLab();
   const client = useQueryClient();
   const [asks, setAsks] = useState<"approve" | "reject" | null>(null);
   const [why, setWhy] = useState("");
   const [finish, setFinish] = useState(false);
   const [busy, setBusy] = useState(false);
-  useShortcuts([
-    {
-      keys: "m",
-      label: "Approve the plan",
-      group: "Goal",
-      blocked: readOnly,
-      run: () => setAsks("approve"),
-    },
-  ]);
+  const begin = (ruling: "approve" | "reject") => {
+    onOpen(true);
+    setAsks(ruling);
+  };
+  const close = () => {
+    onOpen(false);
+    setAsks(null);
+  };
+  const waits = plan.state === "proposed";
+  useShortcuts(
+    waits
+      ? [
+          {
+            keys: "m",
+            label: "Approve the plan",
+            group: "Goal",
+            blocked: readOnly,
+            run: () => begin("approve"),
+          },
+        ]
+      : [],
+  );
   const send = async () => {
     setBusy(true);
     const params = { path: { id: task, number: plan.number } };
@@ -276,7 +315,7 @@ function Decide({ task, plan }: { task: string; plan: PlanDetail }) {
           ? `Revision ${plan.number} is carried out`
           : `Revision ${plan.number} was rejected`,
       );
-      setAsks(null);
+      close();
       await Promise.all([
         client.invalidateQueries({ queryKey: keys.plans(task) }),
         client.invalidateQueries({ queryKey: keys.task(task) }),
@@ -290,26 +329,30 @@ function Decide({ task, plan }: { task: string; plan: PlanDetail }) {
   };
   return (
     <>
-      <Button
-        size="sm"
-        icon={<X className="size-3.5" />}
-        blocked={readOnly}
-        onClick={() => setAsks("reject")}
-      >
-        Reject
-      </Button>
-      <Button
-        size="sm"
-        look="primary"
-        icon={<Check className="size-3.5" />}
-        blocked={readOnly}
-        onClick={() => setAsks("approve")}
-      >
-        Approve
-      </Button>
+      {waits && (
+        <>
+          <Button
+            size="sm"
+            icon={<X className="size-3.5" />}
+            blocked={readOnly}
+            onClick={() => begin("reject")}
+          >
+            Reject
+          </Button>
+          <Button
+            size="sm"
+            look="primary"
+            icon={<Check className="size-3.5" />}
+            blocked={readOnly}
+            onClick={() => begin("approve")}
+          >
+            Approve
+          </Button>
+        </>
+      )}
       <Dialog
         open={asks !== null}
-        onClose={() => setAsks(null)}
+        onClose={close}
         title={asks === "reject" ? "Reject this revision" : "Approve this revision"}
         description={
           asks === "reject"
@@ -318,7 +361,7 @@ function Decide({ task, plan }: { task: string; plan: PlanDetail }) {
         }
         footer={
           <>
-            <Button onClick={() => setAsks(null)}>Back</Button>
+            <Button onClick={close}>Back</Button>
             <Button look="primary" busy={busy} onClick={() => void send()}>
               {asks === "reject" ? "Reject" : "Approve"}
             </Button>

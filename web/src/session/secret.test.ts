@@ -4,7 +4,7 @@ import { currentSecret, dropSecret, keepSecret } from "./secret";
 afterEach(() => vi.unstubAllGlobals());
 
 test("the end of a session takes its secret, and nothing that somebody has written", () => {
-  const held = new Map([["devlab.new-work", "half a form"]]);
+  const held = new Map([["devlab.new-work.operator.all.lab", "half a form"]]);
   vi.stubGlobal("navigator", {});
   vi.stubGlobal("sessionStorage", {
     getItem: (key: string) => held.get(key) ?? null,
@@ -16,5 +16,5 @@ test("the end of a session takes its secret, and nothing that somebody has writt
   expect(currentSecret()).toBe("half of it");
   dropSecret();
   expect(currentSecret()).toBeNull();
-  expect([...held.keys()]).toEqual(["devlab.new-work"]);
+  expect([...held.keys()]).toEqual(["devlab.new-work.operator.all.lab"]);
 });

@@ -98,7 +98,10 @@ export function keepSecret(secret: string): void {
   hold();
 }
 
-/** Forgets the secret in this tab. What somebody has written and not sent stays for when they log in again. */
+/**
+ * Forgets the secret in this tab. What somebody has written and not sent stays for when they log in again:
+ * it is kept under whose it is.
+ */
 export function dropSecret(): void {
   sessionStorage.removeItem(KEY);
   release();

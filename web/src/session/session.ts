@@ -12,6 +12,14 @@ export interface Principal {
   org: { id: string; name: string } | null;
 }
 
+/**
+ * Who has written what a browser keeps. A session is a token of its own and ends within hours, so what a
+ * lab knows of somebody for longer is their role and their org.
+ */
+export function writerOf(who: Pick<Principal, "role" | "org">): string {
+  return `${who.role}.${who.org?.id ?? "all"}`;
+}
+
 /** The header that carries the per-login secret. */
 const SESSION_HEADER = "X-Devlab-Session";
 

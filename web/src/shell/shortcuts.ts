@@ -9,7 +9,7 @@ export interface Shortcut {
   run: () => void;
   /** Why it does nothing now: the key says so instead, and no list has it. */
   blocked?: string | false | undefined;
-  /** It moves about on the page: of no use in the palette. */
+  /** It moves about on the page: of no use in the palette. Only this a key does again while it is held down. */
   motion?: boolean;
 }
 
@@ -96,6 +96,7 @@ function onKey(event: KeyboardEvent): void {
   firstAt = event.timeStamp;
   if (!found) return;
   event.preventDefault();
+  if (event.repeat && !found.motion) return;
   if (found.blocked) tell(found.blocked);
   else found.run();
 }

@@ -1,6 +1,6 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type KeyboardEvent, type RefObject, useEffect, useLayoutEffect, useRef } from "react";
-import type { Task } from "../api/types";
+import type { State, Task } from "../api/types";
 import { useShortcuts } from "../shell/shortcuts";
 import { cx } from "../ui/cx";
 import { Tick } from "../ui/field";
@@ -12,8 +12,12 @@ import { TaskLink } from "./row";
 
 const CARD_PX = 82;
 
+/** A card that had the focus. */
 interface Held {
   id: string | undefined;
+  /** Its column then. */
+  state: State | undefined;
+  /** Whether the reader has not gone elsewhere since. */
   has: boolean;
 }
 
@@ -38,7 +42,7 @@ export function BoardColumns({
     touched.current = true;
   };
   // The card that had the focus last, and whether it has it: it keeps it when it changes its column.
-  const card = useRef<Held>({ id: undefined, has: false });
+  const card = useRef<Held>({ id: undefined, state: undefined, has: false });
   const states = columns.map((column) => column.state).join();
   // biome-ignore lint/correctness/useExhaustiveDependencies: it is about columns that come and go
   useLayoutEffect(() => {
@@ -104,7 +108,8 @@ export function BoardColumns({
       }}
       onFocus={(event) => {
         const id = event.target.closest<HTMLElement>("[data-card]")?.dataset["card"];
-        if (id) card.current = { id, has: true };
+        const at = Number(event.target.closest<HTMLElement>("[data-column]")?.dataset["column"]);
+        if (id) card.current = { id, state: columns[at]?.state, has: true };
       }}
       // React tells of it when the reader goes elsewhere, not when the card is taken out of the page.
       onBlur={() => {
@@ -158,14 +163,16 @@ function ColumnOf({
     getItemKey: (item) => tasks[item]?.id ?? item,
   });
   useEffect(() => {
-    const { id, has } = card.current;
+    const { id, state: before, has } = card.current;
     if (!has || document.activeElement !== document.body) return;
     const at = tasks.findIndex((task) => task.id === id);
     if (at < 0) return;
     const drawn = place.current?.querySelector<HTMLElement>(`[data-card="${id}"]`);
-    // Once it has come into sight it is drawn, and this runs again.
-    if (drawn) drawn.focus();
-    else cards.scrollToIndex(at);
+    // It has changed its column: once it has come into sight it is drawn, and this runs again. What the
+    // reader has scrolled away stays where it is, and has the focus again when it comes back.
+    const hasMoved = state !== before;
+    if (drawn) drawn.focus({ preventScroll: !hasMoved });
+    else if (hasMoved) cards.scrollToIndex(at);
   });
   return (
     <section

@@ -15,10 +15,13 @@ const KEY: Record<Action, string> = { activate: "a", retry: "r", cancel: "X", ar
 export function BulkBar({
   org,
   tasks,
+  onDone,
   onClear,
 }: {
   org: string;
   tasks: readonly Task[];
+  /** It was done to these: they are selected no more. */
+  onDone: (ids: readonly string[]) => void;
   onClear: () => void;
 }) {
   const { readOnly } = useLab();
@@ -31,7 +34,8 @@ export function BulkBar({
     setBusy(action);
     await act(action, suited(action));
     setBusy(null);
-    onClear();
+    // What was selected while it ran stays so.
+    onDone(tasks.map((task) => task.id));
   };
   const begin = (action: Action) => (ACTION[action].danger ? setAsks(action) : void run(action));
   const blocked = (action: Action) =>

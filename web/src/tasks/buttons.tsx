@@ -34,6 +34,7 @@ export function TaskButtons({
     if (ACTION[action].danger) setAsks(action);
     else void run(action);
   };
+  const stop = readOnly || (busy !== null && "It is at work.");
   const shown = ACTIONS.filter((action) => !blockedFor(action, task));
   useShortcuts(
     keyless
@@ -42,7 +43,7 @@ export function TaskButtons({
           keys: KEY[action],
           label: ACTION[action].label,
           group: "Task",
-          blocked: readOnly || blockedFor(action, task),
+          blocked: stop || blockedFor(action, task),
           run: () => begin(action),
         })),
   );
@@ -65,7 +66,7 @@ export function TaskButtons({
           look={action === "activate" ? "primary" : ACTION[action].danger ? "danger" : "plain"}
           icon={ACTION[action].icon}
           busy={busy === action}
-          blocked={readOnly}
+          blocked={busy !== action && stop}
           title={keyless ? undefined : `${ACTION[action].label} (${KEY[action]})`}
           onClick={() => begin(action)}
         >

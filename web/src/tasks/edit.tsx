@@ -20,7 +20,7 @@ function editable(task: TaskDetail): { words: boolean; driver: boolean } {
   return { words, driver: task.kind === "leaf" && (words || task.waiting_for === "attention") };
 }
 
-/** Changes a task before it is worked on. Not shown when nothing can be changed. */
+/** Changes a task before it is worked on. Its button is not shown when nothing can be changed. */
 export function EditButton({ task }: { task: TaskDetail }) {
   const { readOnly } = useLab();
   const [open, setOpen] = useState(false);
@@ -31,18 +31,19 @@ export function EditButton({ task }: { task: TaskDetail }) {
       ? [{ keys: "i", label: "Edit the task", group: "Task", blocked: readOnly, run: () => setOpen(true) }]
       : [],
   );
-  if (!shown) return null;
   return (
     <>
-      <Button
-        icon={<Pencil className="size-4" />}
-        blocked={readOnly}
-        title="Edit (i)"
-        onClick={() => setOpen(true)}
-      >
-        Edit
-      </Button>
-      {open && <Edit task={task} may={may} onClose={() => setOpen(false)} />}
+      {shown && (
+        <Button
+          icon={<Pencil className="size-4" />}
+          blocked={readOnly}
+          title="Edit (i)"
+          onClick={() => setOpen(true)}
+        >
+          Edit
+        </Button>
+      )}
+      {open && <Edit task={task} onClose={() => setOpen(false)} />}
     </>
   );
 }
@@ -52,17 +53,13 @@ function scriptOf(task: TaskDetail): string {
   return command?.script?.trim() ?? "";
 }
 
-function Edit({
-  task,
-  may,
-  onClose,
-}: {
-  task: TaskDetail;
-  may: ReturnType<typeof editable>;
-  onClose: () => void;
-}) {
+function Edit({ task: now, onClose }: { task: TaskDetail; onClose: () => void }) {
   const { org } = useLab();
   const client = useQueryClient();
+  // As it was when this was opened: what is written stays whatever happens to the task, and only what
+  // was changed here is sent.
+  const [task] = useState(now);
+  const may = editable(task);
   const argv = task.driver?.command.argv;
   const [title, setTitle] = useState(task.title);
   const [goal, setGoal] = useState(task.goal);

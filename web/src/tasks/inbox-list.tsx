@@ -124,7 +124,17 @@ export function InboxList() {
               Approvals, questions, reviews and failures come here.
             </Empty>
           ) : (
-            <ul ref={list} className="max-h-[62vh] overflow-y-auto py-1">
+            <ul
+              ref={list}
+              onFocus={() => {
+                had.current = true;
+              }}
+              // React tells of it when the reader goes elsewhere, not when a row is taken out of the page.
+              onBlur={() => {
+                had.current = false;
+              }}
+              className="max-h-[62vh] overflow-y-auto py-1"
+            >
               {items.map((item, index) => (
                 <Row
                   key={item.task.id}

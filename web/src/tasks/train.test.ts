@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { TrainPlace } from "../api/types";
-import { byTarget, placeWords } from "./train";
+import { absentWords, byTarget, placeWords } from "./train";
 
 const place = (task: string, target: string, at: number, of: number): TrainPlace => ({
   task,
@@ -32,4 +32,14 @@ test("a place is said in words", () => {
     "22nd of 22 into main",
     "1000th of 1000 or more into main",
   ]);
+});
+
+test("a composite is named by its title, not by its branch", () => {
+  const own = { ...place("a", "devlab/task-1", 1, 2), composite: "task-1", composite_title: "Sign in" };
+  expect(placeWords(own)).toBe("1st of 2 into Sign in");
+});
+
+test("a result that is not listed may be behind those that are, where the list is cut", () => {
+  expect(absentWords(499)).toBe("It is on its way into the train.");
+  expect(absentWords(500)).toContain("behind the first 500 results");
 });

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { GitMerge } from "lucide-react";
-import { train } from "../api/queries";
+import { PAGE_MAX, train } from "../api/queries";
 import type { Project, TaskDetail, TrainPlace } from "../api/types";
 import { useLab } from "../shell/lab";
 import { Ask } from "../ui/ask";
@@ -29,7 +29,9 @@ export function Trains({ project }: { project: Project }) {
             byTarget(places).map(([target, results]) => (
               <div key={target}>
                 <h3 className="flex flex-wrap items-baseline gap-x-2 border-line border-b bg-sunken px-4 py-1.5">
-                  <span className="min-w-0 truncate font-medium">into {target}</span>
+                  <span className="min-w-0 truncate font-medium">
+                    into <Into place={results[0]} target={target} />
+                  </span>
                   <span className="text-xs text-ink-3">{noteOf(results)}</span>
                 </h3>
                 <ol className="divide-y divide-line">
@@ -55,6 +57,28 @@ export function byTarget(places: readonly TrainPlace[]): [string, TrainPlace[]][
     else trains.set(place.target, [place]);
   }
   return [...trains];
+}
+
+/** Where a train leads to: a branch, or the task whose results it puts together. */
+function Into({ place, target }: { place: TrainPlace | undefined; target: string }) {
+  const { org } = useLab();
+  return place?.composite ? (
+    <Link
+      to="/o/$org/tasks/$task"
+      params={{ org, task: place.composite }}
+      title={target}
+      className="tap-text hover:underline"
+    >
+      {intoWords(place)}
+    </Link>
+  ) : (
+    target
+  );
+}
+
+/** What a train leads to, in words: a composite's branch has an id for its name. */
+function intoWords(place: TrainPlace): string {
+  return place.composite_title ?? place.target;
 }
 
 function noteOf(results: readonly TrainPlace[]): string {
@@ -99,7 +123,7 @@ export function OwnPlace({ org, task }: { org: string; task: TaskDetail & { proj
     <Ask query={query}>
       {(places) => {
         const own = places.find((place) => place.task === task.id);
-        if (!own) return <p className="px-4 py-2.5 text-ink-3">It is on its way into the train.</p>;
+        if (!own) return <p className="px-4 py-2.5 text-ink-3">{absentWords(places.length)}</p>;
         const ahead = places.find((place) => place.target === own.target && place.place === own.place - 1);
         return (
           <div className="flex flex-wrap items-center gap-x-3 gap-y-1 px-4 py-2.5">
@@ -124,10 +148,17 @@ export function OwnPlace({ org, task }: { org: string; task: TaskDetail & { proj
   );
 }
 
+/** Where a result is that is not among so many that are listed. */
+export function absentWords(listed: number): string {
+  return listed < PAGE_MAX
+    ? "It is on its way into the train."
+    : `It is in a train or on its way there, behind the first ${PAGE_MAX} results of this project.`;
+}
+
 /** `2nd of 3 into main`. */
 export function placeWords(place: TrainPlace): string {
   const many = place.of >= COUNTED_MAX ? `${COUNTED_MAX} or more` : String(place.of);
-  return `${ordinal(place.place)} of ${many} into ${place.target}`;
+  return `${ordinal(place.place)} of ${many} into ${intoWords(place)}`;
 }
 
 const ENDS: Record<string, string> = { one: "st", two: "nd", few: "rd", other: "th" };

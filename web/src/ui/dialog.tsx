@@ -25,7 +25,7 @@ export function Dialog({
   wide?: boolean;
   /** Without its head: the content is all there is. */
   plain?: boolean;
-  /** Only its own buttons close it: what it shows is not shown again. */
+  /** Only its own buttons close it: what it shows, or waits for, is not shown again. */
   held?: boolean;
 }) {
   const content = useRef<HTMLDivElement>(null);
