@@ -217,8 +217,8 @@ test("the train of a project shows what is being verified on its merge, until it
     /Write (one|two)/,
     { timeout: 40_000 },
   );
-  await expect(train.getByRole("heading", { name: /^into / })).toBeVisible();
-  await train.getByRole("link").first().click();
+  await expect(train.getByRole("heading", { name: "into Two at once" })).toBeVisible();
+  await train.getByRole("listitem").first().getByRole("link").click();
   await page.getByRole("link", { name: "Proof" }).click();
   await expect(page.getByRole("region", { name: "Its turn" })).toContainText(
     /1st of [12] into .*being verified/,

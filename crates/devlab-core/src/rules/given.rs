@@ -5,7 +5,7 @@
 use crate::check::CheckSet;
 use crate::error::Result;
 use crate::label::Labels;
-use crate::plan::Plan;
+use crate::plan::{Plan, Revision};
 use crate::task::Task;
 use crate::tx::Read;
 
@@ -60,6 +60,18 @@ pub fn of<R: Read + ?Sized>(view: &mut R, task: &Task) -> Result<Option<Plan>> {
     match decisions.find_map(|revision| revision.decision?.given) {
         Some(given) => Ok(Some(*given)),
         None => alone(view, task),
+    }
+}
+
+/// What is to be kept of a task when the first plan of its own is carried out.
+pub(super) fn before_first<R: Read + ?Sized>(
+    view: &mut R,
+    task: &Task,
+    current: Option<&Revision>,
+) -> Result<Option<Box<Plan>>> {
+    match current {
+        None => Ok(of(view, task)?.map(Box::new)),
+        Some(_) => Ok(None),
     }
 }
 

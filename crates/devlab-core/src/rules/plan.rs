@@ -294,10 +294,7 @@ pub fn approve(
     }
     let plan = tx.plan(id, number)?.ok_or(Refusal::NotFound("plan"))?;
     let plan = given::joined(tx, &task, plan)?;
-    let given = match before {
-        None => given::of(tx, &task)?.map(Box::new),
-        Some(_) => None,
-    };
+    let given = given::before_first(tx, &task, before.as_ref())?;
     let made = Made {
         by: revision.proposed_by.clone(),
         through: Some(Through::Plan {
