@@ -32,6 +32,27 @@ async function opening(page: Page, url: string, seen: () => Promise<void>): Prom
   return best;
 }
 
+/**
+ * Waits until texts are drawn and in sight. It looks at every frame: a locator looks less and less often,
+ * up to half a second apart, which is no property of a page.
+ */
+async function inSight(page: Page, texts: readonly string[]): Promise<void> {
+  const look = (wanted: readonly string[]) => {
+    const left = new Set(wanted);
+    const walker = document.createTreeWalker(document, NodeFilter.SHOW_TEXT);
+    while (left.size > 0 && walker.nextNode()) {
+      const { data, parentElement } = walker.currentNode as Text;
+      for (const text of left) {
+        if (!data.includes(text)) continue;
+        const box = parentElement?.getBoundingClientRect();
+        if (box && box.height > 0 && box.top >= 0 && box.bottom <= innerHeight) left.delete(text);
+      }
+    }
+    return left.size === 0;
+  };
+  await page.waitForFunction(look, texts, { polling: "raf" });
+}
+
 /** Longest task of the page's main thread while `run` runs, in milliseconds. */
 async function longest(page: Page, run: () => Promise<void>): Promise<number> {
   await page.evaluate(() => {
@@ -183,13 +204,11 @@ test("a log of a million lines opens within a second, scrolls and is searched", 
     180_000,
   );
   const page = await world.open(browser);
-  const first = page.getByText("module_1 v0.1.1", { exact: false }).first();
-  // Far enough down to be the last ones in sight.
-  const last = page.getByText("module_30 v0.1.30", { exact: false }).first();
-  const whole = await opening(page, `${world.origin}/ui/o/default/tasks/${goal}?tab=log`, async () => {
-    await Promise.all([first.waitFor(), last.waitFor()]);
-    await expect(last).toBeInViewport();
-  });
+  // The second is far enough down to be the last one in sight.
+  const begin = ["module_1 v0.1.1", "module_30 v0.1.30"];
+  const whole = await opening(page, `${world.origin}/ui/o/default/tasks/${goal}?tab=log`, () =>
+    inSight(page, begin),
+  );
   say("page with a log of a million lines, from nothing", whole);
   expect(whole).toBeLessThan(1_000);
   let ms = Number.POSITIVE_INFINITY;
@@ -198,7 +217,7 @@ test("a log of a million lines opens within a second, scrolls and is searched", 
     await page.getByRole("heading", { name: "What is wanted" }).waitFor();
     const asked = performance.now();
     await page.getByRole("link", { name: "Log", exact: true }).click();
-    await first.waitFor();
+    await inSight(page, begin);
     ms = Math.min(ms, performance.now() - asked);
   }
   say("log of a million lines, opened", ms);
@@ -244,7 +263,8 @@ test("no task of the page is longer than 100 ms while 200 lines a second come in
   await page.goto(`${world.origin}/ui/o/default/tasks/${goal}?tab=log`);
   await expect(page.getByText(/line \d+ of burst/).first()).toBeVisible();
   const worst = await longest(page, async () => {
-    await expect(page.getByText(/of burst 55,/).first()).toBeVisible({ timeout: 40_000 });
+    // The last ones, which stay in sight.
+    await expect(page.getByText(/of burst 60,/).first()).toBeVisible({ timeout: 40_000 });
   });
   say("longest task while 200 lines a second come in", worst);
   expect(worst).toBeLessThan(100);

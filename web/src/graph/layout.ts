@@ -43,7 +43,10 @@ export async function layout(
   down = false,
 ): Promise<Layout> {
   elk ??= make();
+  // What is narrower than its layer stays where it was when something beside it is unfolded.
+  const alignment = { "elk.alignment": down ? "TOP" : "LEFT" };
   const options = {
+    ...alignment,
     "elk.algorithm": "layered",
     "elk.direction": down ? "DOWN" : "RIGHT",
     "elk.layered.spacing.nodeNodeBetweenLayers": "44",
@@ -61,7 +64,7 @@ export async function layout(
       const open = node.kind === "composite" && !folded.has(node.id) && byParent.has(node.id);
       return open
         ? { id: node.id, layoutOptions: options, children: inner(node.id), edges: between(node.id) }
-        : { id: node.id, ...NODE };
+        : { id: node.id, layoutOptions: alignment, ...NODE };
     });
   const between = (parent: string | undefined) =>
     edges

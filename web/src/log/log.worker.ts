@@ -1,4 +1,5 @@
 /// <reference lib="webworker" />
+import type { LogBuffer } from "./buffer";
 import { type FromLog, PAGE_LINES, type ToLog } from "./protocol";
 import { LogReader, Refused } from "./reader";
 
@@ -9,9 +10,16 @@ const TELL_MS = 100;
 
 let reader: LogReader | undefined;
 let timer: ReturnType<typeof setTimeout> | undefined;
+/** Whether the page has the first lines: it would ask for them, and wait meanwhile. */
+let hasBegun = false;
 
 function send(message: FromLog, transfer: Transferable[] = []): void {
   self.postMessage(message, transfer);
+}
+
+function lines(log: LogBuffer, page: number): void {
+  const first = page * PAGE_LINES;
+  send({ type: "lines", page, lines: log.slice(first, first + PAGE_LINES) });
 }
 
 function tell(): void {
@@ -19,6 +27,10 @@ function tell(): void {
   timer = undefined;
   if (!reader) return;
   const { log, total, have, skipped, state, trouble } = reader;
+  if (!hasBegun && log.lines > 0) {
+    hasBegun = true;
+    lines(log, 0);
+  }
   send({
     type: "grown",
     lines: log.lines,
@@ -49,11 +61,9 @@ async function blob(from: LogReader, id: number): Promise<void> {
 
 function hear(message: Exclude<ToLog, { type: "open" }>, from: LogReader): void {
   switch (message.type) {
-    case "lines": {
-      const first = message.page * PAGE_LINES;
-      send({ type: "lines", page: message.page, lines: from.log.slice(first, first + PAGE_LINES) });
+    case "lines":
+      lines(from.log, message.page);
       break;
-    }
     case "find": {
       const { lines, more } = from.log.find(message.words);
       send({ type: "found", id: message.id, lines, more }, [lines.buffer]);

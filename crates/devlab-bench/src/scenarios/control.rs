@@ -1,7 +1,7 @@
 //! What the database of a run does without devlab: its own load generator makes, claims and
-//! completes tasks in three transactions each, with an event in every one. A figure on PostgreSQL
-//! means something beside that one only, as machines and disks differ by more than devlab does
-//! from one version to the next.
+//! completes tasks in three transactions each, statement by statement, with an event in every one.
+//! A figure on PostgreSQL means something beside that one only, as machines and disks differ by more
+//! than devlab does from one version to the next.
 
 use anyhow::{Context, ensure};
 use devlab_store::conformance::postgres::Server as Database;
@@ -22,16 +22,20 @@ CREATE TABLE events (seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, \
   task bigint NOT NULL, kind int NOT NULL, data text NOT NULL);";
 
 const LIFECYCLE: &str = "\
-WITH made AS (INSERT INTO tasks (state, title) VALUES (0, 'A task of the control') RETURNING id)
-  INSERT INTO events (task, kind, data) SELECT id, 0, '{\"to\":\"ready\"}' FROM made;
-WITH next AS (SELECT id FROM tasks WHERE state = 0 ORDER BY id FOR UPDATE SKIP LOCKED LIMIT 1),
-  held AS (UPDATE tasks SET state = 1, agent = :client_id FROM next WHERE tasks.id = next.id
-    RETURNING tasks.id),
-  told AS (INSERT INTO events (task, kind, data) SELECT id, 1, '{\"to\":\"running\"}' FROM held
-    RETURNING task)
-  SELECT coalesce(max(task), 0) AS task FROM told \\gset
-WITH done AS (UPDATE tasks SET state = 2 WHERE id = :task AND state = 1 RETURNING id)
-  INSERT INTO events (task, kind, data) SELECT id, 2, '{\"to\":\"done\"}' FROM done;
+BEGIN;
+INSERT INTO tasks (state, title) VALUES (0, 'A task of the control') RETURNING id AS made \\gset
+INSERT INTO events (task, kind, data) VALUES (:made, 0, '{\"to\":\"ready\"}');
+COMMIT;
+BEGIN;
+SELECT coalesce(max(id), 0) AS task FROM (SELECT id FROM tasks WHERE state = 0 ORDER BY id \
+  FOR UPDATE SKIP LOCKED LIMIT 1) AS next \\gset
+UPDATE tasks SET state = 1, agent = :client_id WHERE id = :task;
+INSERT INTO events (task, kind, data) VALUES (:task, 1, '{\"to\":\"running\"}');
+COMMIT;
+BEGIN;
+UPDATE tasks SET state = 2 WHERE id = :task;
+INSERT INTO events (task, kind, data) VALUES (:task, 2, '{\"to\":\"done\"}');
+COMMIT;
 ";
 
 /// Adds its rate, and what devlab's is of it. The server that was measured has nothing to do

@@ -230,21 +230,17 @@ impl Graph<'_, '_> {
             // There is a cycle, which is said later.
             return;
         };
-        let named = order.iter().zip(0_usize..).flat_map(|(&i, place)| {
-            let files = file.tasks[i].files.iter();
-            files.map(move |file| (*file, place))
-        });
-        let mut named: Vec<(&str, usize)> = named.collect();
-        named.sort_unstable();
-        named.dedup();
-        for pair in named.windows(2) {
-            let [(one, first), (other, then)] = [pair[0], pair[1]];
-            let (first, then) = (order[first], order[then]);
-            if one == other && self.stands[first].is_free_of(self.stands[then]) {
-                if !self.has_room(then, 1, "let fewer tasks name the same files", problems) {
-                    return;
+        let mut last: HashMap<&str, usize> = HashMap::with_capacity(order.len());
+        for then in order {
+            for name in &file.tasks[then].files {
+                let first = last.insert(name, then).filter(|first| *first != then);
+                let Some(first) = first else { continue };
+                if self.stands[first].is_free_of(self.stands[then]) {
+                    if !self.has_room(then, 1, "let fewer tasks name the same files", problems) {
+                        return;
+                    }
+                    self.needs[then].push(first);
                 }
-                self.needs[then].push(first);
             }
         }
     }
