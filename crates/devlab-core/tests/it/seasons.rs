@@ -529,6 +529,7 @@ const HAPPENS: &[&str] = &[
 
 /// Lives many seasons, as many at a time as there are cores, and every `nth` twice. Returns what
 /// happened in all of them.
+#[expect(clippy::print_stdout, reason = "a long set says how far it is")]
 fn seasons(seeds: Range<u64>, nth: u64) -> Counts {
     const TOLD_EVERY: u64 = 100;
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
