@@ -209,6 +209,38 @@ async function runTest(lab, mutant) {
   return { verdict: run.code === 0 ? "no such test" : "crashed", output: run.output };
 }
 
+/**
+ * What the named tests come to on the untouched copy, by the key of each mutant: those of one target in
+ * one run. Of a run that does not get to its end, each test that it does not tell of runs by itself.
+ */
+async function runUnmutated(lab, mutants) {
+  const found = new Map();
+  const groups = new Map();
+  for (const one of mutants) {
+    const name = targetArgs(one).join(" ");
+    groups.set(name, [...(groups.get(name) ?? []), one]);
+  }
+  for (const group of groups.values()) {
+    const tests = [...new Set(group.map((one) => one.test))];
+    const args = targetArgs(group[0]);
+    const build = await cargo(lab, [...args, "--no-run"], BUILD_SECS_MAX);
+    const run = build.code === 0
+      ? await cargo(lab, [...args, "--", "--exact", ...tests, "--test-threads=1"], BUILD_SECS_MAX)
+      : build;
+    for (const mutant of group) {
+      const key = keyOf(mutant);
+      if (found.has(key)) continue;
+      const passes = build.code === 0 && resultOf(run.output, mutant.test) === "ok";
+      found.set(key, passes ? { verdict: "passed" } : await runTest(lab, mutant));
+    }
+  }
+  return found;
+}
+
+function keyOf(mutant) {
+  return `${mutant.package} ${mutant.target} ${mutant.test}`;
+}
+
 /** Why a mutation does not fit its file; undefined if it does. */
 function misfit(tree, mutant) {
   const path = join(tree, mutant.file);
@@ -242,12 +274,10 @@ async function judge(lab, mutant) {
 async function judgeAll(lab, mutants, say) {
   const began = process.hrtime.bigint();
   const elapsed = () => Number((process.hrtime.bigint() - began) / 1_000_000n) / 1000;
-  const seen = new Map();
+  const unmutated = await runUnmutated(lab, mutants);
   const rows = [];
   for (const mutant of mutants) {
-    const key = `${mutant.package} ${mutant.target} ${mutant.test}`;
-    if (!seen.has(key)) seen.set(key, elapsed() > RUN_SECS_MAX ? { verdict: "passed" } : await runTest(lab, mutant));
-    const { verdict, output } = seen.get(key);
+    const { verdict, output } = unmutated.get(keyOf(mutant));
     if (verdict !== "passed") rows.push({ mutant, verdict: `unmutated: ${verdict}`, output, secs: 0 });
   }
   const broken = new Set(rows.map((row) => row.mutant));

@@ -104,7 +104,8 @@ export function Graph({
         panOnScroll
         proOptions={{ hideAttribution: true }}
       >
-        <Background variant={BackgroundVariant.Dots} gap={20} size={1} color="var(--line)" />
+        {/* It is drawn anew at every step: beside many nodes that is felt. */}
+        {!large && <Background variant={BackgroundVariant.Dots} gap={20} size={1} color="var(--line)" />}
         <Controls
           showInteractive={false}
           fitViewOptions={fit}
