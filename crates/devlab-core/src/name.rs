@@ -85,12 +85,7 @@ impl<'de> Deserialize<'de> for Name {
 /// # Errors
 /// [`Refusal::Invalid`] that names `field`.
 pub fn check_title(field: &str, title: &str) -> Result<(), Refusal> {
-    // Nearly all of them, and a plan has tens of thousands.
-    let is_plain = |byte: u8| (b' '..=b'~').contains(&byte);
-    if title.len() <= TITLE_CHARS_MAX
-        && title.bytes().next().is_some_and(|first| first != b' ')
-        && title.bytes().all(is_plain)
-    {
+    if is_plain_title(title) && !title.is_empty() && !title.starts_with(' ') {
         return Ok(());
     }
     if title.trim().is_empty() {
@@ -109,6 +104,12 @@ pub fn check_title(field: &str, title: &str) -> Result<(), Refusal> {
         ));
     }
     Ok(())
+}
+
+/// Whether every letter of a title is one byte that can be shown, and there are no more than it may have:
+/// nearly all are so, and a plan has tens of thousands.
+pub(crate) fn is_plain_title(title: &str) -> bool {
+    title.len() <= TITLE_CHARS_MAX && title.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 
 /// Checks a longer text against a bound in bytes; NUL is refused because neither git nor a process

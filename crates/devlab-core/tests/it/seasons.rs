@@ -561,7 +561,9 @@ fn seasons(seeds: Range<u64>, nth: u64) -> Counts {
         .iter()
         .filter(|w| !counts.contains_key(*w))
         .collect();
-    assert!(never.is_empty(), "never happened: {never:?}");
+    // A few, such as one that is lived again because it has failed, need not have everything.
+    let is_few = seeds.end - seeds.start < TOLD_EVERY;
+    assert!(is_few || never.is_empty(), "never happened: {never:?}");
     counts
 }
 

@@ -307,7 +307,7 @@ fn feature_title(file: &TasksFile<'_>, spec: &Spec<'_>, folder: &str) -> String 
 
 /// As much of a text as a title may have.
 fn short(text: &str) -> String {
-    if text.len() <= TITLE_CHARS_MAX && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+    if crate::name::is_plain_title(text) {
         return text.to_owned();
     }
     let clean = text.chars().filter(|c| !c.is_control());
