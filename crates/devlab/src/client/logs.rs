@@ -48,7 +48,7 @@ impl<'a> Printer<'a> {
 
     fn print(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
         match self.output {
-            Output::Table => return show::bytes(bytes),
+            Output::Table => return show::text(bytes),
             Output::Json => self.rest.extend_from_slice(bytes),
         }
         while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {

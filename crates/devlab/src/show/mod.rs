@@ -18,16 +18,25 @@ const JSON_BUFFER_BYTES: usize = 64 * 1024;
 /// # Errors
 /// As [`bytes`].
 pub(crate) fn line(line: &str) -> anyhow::Result<()> {
-    bytes(format!("{line}\n").as_bytes())
+    text(format!("{line}\n").as_bytes())
 }
 
-/// Writes bytes, which need not be UTF-8, to standard output. A reader that went away (`| head`) is
-/// no error: the process ends.
+/// Writes text to standard output, without its colours if that is no terminal.
+///
+/// # Errors
+/// As [`bytes`].
+pub(crate) fn text(text: &[u8]) -> anyhow::Result<()> {
+    let mut out = anstream::stdout().lock();
+    written(out.write_all(text).and_then(|()| out.flush()))
+}
+
+/// Writes bytes to standard output as they are. A reader that went away (`| head`) is no error: the
+/// process ends.
 ///
 /// # Errors
 /// Anything else that the system says.
 pub(crate) fn bytes(bytes: &[u8]) -> anyhow::Result<()> {
-    let mut out = anstream::stdout().lock();
+    let mut out = io::stdout().lock();
     written(out.write_all(bytes).and_then(|()| out.flush()))
 }
 

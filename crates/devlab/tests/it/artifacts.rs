@@ -8,6 +8,8 @@ use crate::bench::{Bench, Ended, json};
 
 /// Makes bytes that are no text, and more than one piece of a blob.
 const PICTURE: &str = "seq 1 900000 | gzip -n -c";
+/// A report with a colour: what is kept is what was written.
+const REPORT: &str = "f\u{1b}[32mine\u{1b}[0m\n";
 
 /// Runs a task to its end, which keeps files; returns its goal.
 fn work(bench: &Bench, folder: &Path, script: &str) -> String {
@@ -23,8 +25,9 @@ fn artifacts_are_listed_and_fetched_byte_for_byte() {
     let bench = Bench::new();
     let folder = bench.checkout("tool");
     bench.up(1);
-    let script =
-        format!("mkdir shots; {PICTURE} >shots/ü.gz; echo fine >report.txt; echo no >other.txt");
+    let script = format!(
+        "mkdir shots; {PICTURE} >shots/ü.gz; printf '{REPORT}' >report.txt; echo no >other.txt"
+    );
     let goal = work(&bench, &folder, &script);
     let made = std::process::Command::new("sh")
         .args(["-c", PICTURE])
@@ -41,7 +44,10 @@ fn artifacts_are_listed_and_fetched_byte_for_byte() {
         .collect();
     assert_eq!(
         kept,
-        [("report.txt", 5), ("shots/ü.gz", expected.len() as u64)]
+        [
+            ("report.txt", REPORT.len() as u64),
+            ("shots/ü.gz", expected.len() as u64)
+        ]
     );
     let table = bench.run(&["artifact", "list", &goal, "--attempt", "1"]);
     let table = table.ok().out;
@@ -59,12 +65,15 @@ fn artifacts_are_listed_and_fetched_byte_for_byte() {
         |args: &[&str]| -> Ended { bench.run(&[&["artifact", "get", &goal], args].concat()) };
     fetch(&["--into", into.to_str().unwrap()]).ok();
     assert_eq!(std::fs::read(into.join("shots/ü.gz")).unwrap(), expected);
-    assert_eq!(std::fs::read(into.join("report.txt")).unwrap(), b"fine\n");
+    assert_eq!(
+        std::fs::read(into.join("report.txt")).unwrap(),
+        REPORT.as_bytes()
+    );
     assert!(!into.join("other.txt").exists());
     let one = bench.path().join("one");
     fetch(&["report.txt", "--into", one.to_str().unwrap()]).ok();
     assert_eq!(std::fs::read_dir(&one).unwrap().count(), 1);
-    assert_eq!(fetch(&["report.txt", "--into", "-"]).ok().out, "fine\n");
+    assert_eq!(fetch(&["report.txt", "--into", "-"]).ok().out, REPORT);
     let missing = fetch(&["other.txt"]).fails_with(5);
     assert!(missing.err.contains("artifact list"), "{missing:#?}");
 

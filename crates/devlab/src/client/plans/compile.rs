@@ -33,7 +33,7 @@ pub(super) fn run(context: &Context, from: &PlanFrom, dot: bool) -> anyhow::Resu
     // The process ends with it. To take a large one apart first takes a fifth of the time of making it.
     let plan = ManuallyDrop::new(plan);
     if dot {
-        return show::line(&graph(&plan));
+        return show::bytes(graph(&plan).as_bytes());
     }
     match context.output {
         Output::Json => show::json(&Compiled {
@@ -94,7 +94,7 @@ fn collect(tasks: &[PlanTask], depth: usize, rows: &mut Vec<Vec<String>>) {
 fn graph(plan: &Plan) -> String {
     let mut text = String::from("digraph plan {\n  rankdir=LR; node [shape=box];\n");
     nodes(&plan.tasks, "", &mut text);
-    text.push('}');
+    text.push_str("}\n");
     text
 }
 
