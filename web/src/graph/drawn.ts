@@ -1,6 +1,6 @@
-import { type Edge as FlowEdge, type Node as FlowNode, Position } from "@xyflow/react";
+import { type Node as FlowNode, Position } from "@xyflow/react";
 import { cx } from "../ui/cx";
-import { type Box, bracket, type Layout } from "./layout";
+import { type Box, bracket, type Layout, type Point } from "./layout";
 import type { Edge, GraphNode, Item, Meeting } from "./model";
 
 export interface Data extends Record<string, unknown> {
@@ -29,11 +29,18 @@ interface Plan {
   onFold: (id: string) => void;
 }
 
+/** A line on the way that the layout found for it: around nodes, not through them. */
+export interface Line {
+  id: string;
+  way: readonly Point[];
+  className: string;
+}
+
 /** A composite that is lower than this is drawn as one task. */
 const OPEN_PX = 60;
 
 /**
- * What has a size and the places where edges begin and end is not measured. A node without them is put
+ * What has a size and places where edges could begin and end is not measured. A node without them is put
  * into the page for that, also one that nobody sees: hundreds of them, each time that the plan is laid out.
  */
 function measured({ width, height }: Box): Partial<DrawnNode> {
@@ -122,35 +129,31 @@ export function steady(before: readonly DrawnNode[], next: readonly DrawnNode[])
   });
 }
 
-/** Dependencies among what is in sight. */
+/** Dependencies among what is in sight, the critical ones last: above the others. */
 export function drawnEdges(
   nodes: readonly GraphNode[],
   edges: readonly Edge[],
   shown: ReadonlySet<string>,
   critical: ReadonlySet<string>,
   placed: Layout,
-): FlowEdge[] {
+): Line[] {
   const states = new Map(nodes.map((node) => [node.id, node.state]));
-  return edges
-    .filter(({ from, to }) => shown.has(from) && shown.has(to))
-    .map(({ from, to }): FlowEdge => {
-      const hot = critical.has(from) && critical.has(to);
-      const dead = states.get(from) === "failed" || states.get(from) === "cancelled";
-      return {
-        id: `${from}>${to}`,
-        type: "way",
-        source: from,
-        target: to,
-        data: { way: placed.ways.get(`${from}>${to}`) ?? [] },
-        className: cx(
-          "edge",
-          hot && "edge-hot",
-          dead && "edge-dead",
-          states.get(from) === "done" && "edge-done",
-        ),
-        zIndex: hot ? 1 : 0,
-      };
-    });
+  const isHot = ({ from, to }: Edge) => critical.has(from) && critical.has(to);
+  const among = edges.filter(({ from, to }) => shown.has(from) && shown.has(to));
+  return [...among.filter((edge) => !isHot(edge)), ...among.filter(isHot)].map((edge) => {
+    const { from, to } = edge;
+    const dead = states.get(from) === "failed" || states.get(from) === "cancelled";
+    return {
+      id: `${from}>${to}`,
+      way: placed.ways.get(`${from}>${to}`) ?? [],
+      className: cx(
+        "way",
+        isHot(edge) && "way-hot",
+        dead && "way-dead",
+        states.get(from) === "done" && "way-done",
+      ),
+    };
+  });
 }
 
 /** Brackets between what will touch the same. */
@@ -159,7 +162,7 @@ export function drawnMeetings(
   meetings: readonly Meeting[],
   shown: ReadonlySet<string>,
   placed: Layout,
-): FlowEdge[] {
+): Line[] {
   const parents = new Map(nodes.map((node) => [node.id, node.parent]));
   const at = (id: string): Box | undefined => {
     const box = placed.boxes.get(id);
@@ -167,19 +170,9 @@ export function drawnMeetings(
     const outer = parent && at(parent);
     return box && outer ? { ...box, x: box.x + outer.x, y: box.y + outer.y } : box;
   };
-  return meetings.flatMap(({ first, second }): FlowEdge[] => {
+  return meetings.flatMap(({ first, second }): Line[] => {
     const [a, b] = [at(first), at(second)];
     if (!a || !b || !shown.has(first) || !shown.has(second)) return [];
-    return [
-      {
-        id: `${first}~${second}`,
-        type: "way",
-        source: first,
-        target: second,
-        data: { way: bracket(a, b) },
-        className: "edge edge-meets",
-        zIndex: 2,
-      },
-    ];
+    return [{ id: `${first}~${second}`, way: bracket(a, b), className: "way way-meets" }];
   });
 }

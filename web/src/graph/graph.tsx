@@ -6,7 +6,7 @@ import { Spinner } from "../ui/button";
 import { type DrawnNode, drawnEdges, drawnMeetings, drawnNodes, steady } from "./drawn";
 import { type Layout, layout } from "./layout";
 import { criticalPath, type Edge, type GraphNode, type Meeting, meetingsOf, outline } from "./model";
-import { EDGE_TYPES, NODE_TYPES } from "./nodes";
+import { NODE_TYPES, Ways } from "./nodes";
 import { ViewWatch } from "./view";
 
 // The worker reads 1.6 MB of script first: it begins while the plan is still being read.
@@ -85,9 +85,7 @@ export function Graph({
     <div className="min-h-64 flex-1" role="group" aria-label="Graph of tasks">
       <ReactFlow
         nodes={drawn}
-        edges={lines}
         nodeTypes={NODE_TYPES}
-        edgeTypes={EDGE_TYPES}
         fitView={!large}
         defaultViewport={LARGE_AT}
         fitViewOptions={fit}
@@ -99,11 +97,11 @@ export function Graph({
         nodesDraggable={false}
         nodesConnectable={false}
         nodesFocusable={false}
-        edgesFocusable={false}
         elementsSelectable={false}
         panOnScroll
         proOptions={{ hideAttribution: true }}
       >
+        <Ways lines={lines} />
         {/* It is drawn anew at every step: beside many nodes that is felt. */}
         {!large && <Background variant={BackgroundVariant.Dots} gap={20} size={1} color="var(--line)" />}
         <Controls

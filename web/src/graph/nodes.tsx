@@ -1,10 +1,9 @@
-import { BaseEdge, type EdgeProps, Handle, type NodeProps, Position } from "@xyflow/react";
+import { type NodeProps, ViewportPortal } from "@xyflow/react";
 import { ChevronDown, ChevronRight, Merge, Route } from "lucide-react";
 import { memo } from "react";
 import { cx } from "../ui/cx";
 import { StateIcon } from "../ui/state";
-import type { Data, DrawnNode } from "./drawn";
-import type { Point } from "./layout";
+import type { Data, DrawnNode, Line } from "./drawn";
 import { pathOf } from "./layout";
 import { CRITICAL_WORDS, meetsWords, nodeWords } from "./words";
 
@@ -16,16 +15,6 @@ function outlineOf({ critical, selected }: Data): string {
   return cx(
     critical ? "border-2 border-accent" : "border border-line-strong",
     selected && "outline-2 outline-offset-1 outline-focus",
-  );
-}
-
-/** Where edges begin and end. */
-function Ends() {
-  return (
-    <>
-      <Handle type="target" position={Position.Left} />
-      <Handle type="source" position={Position.Right} />
-    </>
   );
 }
 
@@ -50,7 +39,6 @@ const TaskNode = memo(function TaskNode({ data }: NodeProps<DrawnNode>) {
         node.state === "cancelled" && "opacity-60",
       )}
     >
-      <Ends />
       {critical && <CriticalMark />}
       <StateIcon state={node.state} />
       <button
@@ -86,7 +74,6 @@ const GroupNode = memo(function GroupNode({ data }: NodeProps<DrawnNode>) {
   const { node, critical, leaves, done, onSelect, onFold } = data;
   return (
     <div className={cx("relative h-full w-full rounded-lg bg-sunken/50", outlineOf(data))}>
-      <Ends />
       {critical && <CriticalMark />}
       <div className="flex h-9 items-center gap-2 pr-0.5 pl-3">
         <StateIcon state={node.state} />
@@ -115,13 +102,16 @@ const GroupNode = memo(function GroupNode({ data }: NodeProps<DrawnNode>) {
   );
 }, sameWords);
 
-/** An edge on the way that the layout found for it: around nodes, not through them. */
-const WayEdge = memo(
-  function WayEdge({ data }: EdgeProps) {
-    return <BaseEdge path={pathOf((data?.["way"] as Point[] | undefined) ?? [])} interactionWidth={0} />;
-  },
-  (a, b) => a.data?.["way"] === b.data?.["way"],
-);
-
-export const EDGE_TYPES = { way: WayEdge };
+/** All lines of a graph in one picture: each as one of its own costs as much as a node whenever it moves. */
+export const Ways = memo(function Ways({ lines }: { lines: readonly Line[] }) {
+  return (
+    <ViewportPortal>
+      <svg aria-hidden="true" className="ways">
+        {lines.map(({ id, way, className }) => (
+          <path key={id} d={pathOf(way)} className={className} />
+        ))}
+      </svg>
+    </ViewportPortal>
+  );
+});
 export const NODE_TYPES = { task: TaskNode, group_: GroupNode };
