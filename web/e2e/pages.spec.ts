@@ -60,7 +60,7 @@ for (const look of LOOKS) {
     await page.goto(`${world.origin}/ui/o/default`);
     await page.getByRole("heading", { name: "Waiting for you" }).waitFor();
     await page.keyboard.press("Control+k");
-    await page.getByRole("combobox").waitFor();
+    await page.getByRole("dialog").getByRole("combobox").waitFor();
     await judge.draw("palette");
     await page.keyboard.press("Escape");
     await page.getByRole("dialog").waitFor({ state: "detached" });

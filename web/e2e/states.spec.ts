@@ -95,7 +95,7 @@ async function preview(page: Page): Promise<void> {
 
 async function palette(page: Page): Promise<void> {
   await page.keyboard.press("Control+k");
-  await page.getByRole("combobox").fill("cancel rename");
+  await page.getByRole("dialog").getByRole("combobox").fill("cancel rename");
   await page.getByRole("option", { name: /Cancel “Rename the crate/ }).waitFor();
 }
 
