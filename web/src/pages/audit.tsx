@@ -73,7 +73,7 @@ export function AuditPage() {
                   {found.map((entry) => (
                     <tr
                       key={entry.seq}
-                      className="border-b border-line hover:bg-hover [&_td]:px-4 [&_td]:py-1.5 [&_td]:whitespace-nowrap md:[&_td]:first:pl-6"
+                      className="border-b border-line hover:bg-hover [&_td]:px-4 [&_td]:py-1.5 [&_td]:whitespace-nowrap md:[&_td]:first:pl-6 pointer-coarse:[&_td]:h-11"
                     >
                       <td className="text-ink-2">
                         <Ago at={entry.at} />

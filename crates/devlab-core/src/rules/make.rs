@@ -27,6 +27,9 @@ pub(super) struct Maker<'a> {
     pub(super) below: Vec<(String, TaskId)>,
     /// The id of the next task, if it is fixed already.
     pub(super) reserved: Option<TaskId>,
+    /// The last one that was made. Those after it have later ids, so that whoever lists tasks finds
+    /// those of a plan in its order.
+    last: Option<TaskId>,
     /// What governs the tasks, once it was looked up.
     under: Option<(Governing, Option<crate::check::Sha256Hex>)>,
     /// The kind of the next task, if its children do not tell: a composite that is still to be
@@ -42,6 +45,7 @@ impl<'a> Maker<'a> {
             sets: HashMap::new(),
             below: Vec::new(),
             reserved: None,
+            last: None,
             under: None,
             kind: None,
         }
@@ -109,10 +113,13 @@ impl<'a> Maker<'a> {
     }
 
     fn next_id(&mut self, tx: &mut dyn Tx) -> TaskId {
-        match self.reserved.take() {
-            Some(id) => id,
-            None => TaskId::new(tx.now(), tx.random()),
-        }
+        let id = match (self.reserved.take(), self.last) {
+            (Some(id), _) => id,
+            (None, Some(last)) => last.next(tx.random()),
+            (None, None) => TaskId::new(tx.now(), tx.random()),
+        };
+        self.last = Some(id);
+        id
     }
 
     /// [`requires`] at the place of this one.

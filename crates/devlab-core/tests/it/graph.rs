@@ -119,6 +119,18 @@ fn a_late_child_counts_towards_the_depth() {
     assert_eq!(code(lab.create(&place, &tower(fits + 1))), "limit_reached");
 }
 
+/// Lists are by id. What is made in one moment would be in any order there.
+#[test]
+fn tasks_that_are_made_together_have_ids_in_their_order() {
+    let mut lab = Lab::new(1);
+    let keys: Vec<String> = (0..50).map(|n| format!("k{n}")).collect();
+    let children = keys.iter().map(|key| leaf(key, &[])).collect();
+    let made = lab.errand(&composite("", &[], children));
+    let ids: Vec<TaskId> = keys.iter().map(|key| id(&made, key)).collect();
+    assert!(made.id < ids[0]);
+    assert!(ids.is_sorted(), "{ids:?}");
+}
+
 /// The titles of what is handed out, in order.
 fn order(lab: &mut Lab) -> Vec<String> {
     let agent = lab.able();
