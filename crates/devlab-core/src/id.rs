@@ -156,7 +156,8 @@ impl<K> Id<K> {
         let bits = self.0.as_u128();
         let random_bits = ((bits & HIGH) >> 2) | (bits & LOW);
         let step = (random & u128::from(u32::MAX)) + 1;
-        // At the very end it begins anew: of ids that were made together one stands before the others.
+        // At the very end it begins anew, and what follows stands before what was first: one id in
+        // 2⁴² is so near to it.
         let next = random_bits + step;
         let next = ((next << 2) & HIGH) | (next & LOW);
         Self::from_uuid(Uuid::from_u128((bits & !(HIGH | LOW)) | next))
@@ -296,6 +297,8 @@ mod tests {
                 last = next;
             }
         }
+        let end = TaskId::new(at, u128::MAX).next(0);
+        assert_eq!(end, TaskId::new(at, 0), "the time is as it was");
     }
 
     #[test]

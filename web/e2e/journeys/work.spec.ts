@@ -152,6 +152,9 @@ test("tasks that touch the same are shown before they are merged", async ({ brow
   const graph = page.getByRole("group", { name: "Graph of tasks" });
   const parser = graph.getByRole("button", { name: /Write the parser.*touches the same as 1 other task/ });
   await expect(parser).toBeVisible({ timeout: 30_000 });
+  // What waits for the parser, and what it meets.
+  await expect(graph.locator(".way")).toHaveCount(2);
+  await expect(graph.locator(".way-meets")).toHaveCount(1);
   await parser.click();
   const peek = page.getByRole("complementary", { name: "The chosen task" });
   await expect(peek.getByText("Touches the same as")).toBeVisible();

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { State } from "../api/types";
-import { drawnNodes, steady } from "./drawn";
+import { drawnEdges, drawnMeetings, drawnNodes, steady } from "./drawn";
 import type { Layout } from "./layout";
 import type { GraphNode } from "./model";
 import { nodeWords } from "./words";
@@ -88,4 +88,41 @@ test("what a node shows by colour and form, it says", () => {
   expect(nodeWords({ node: node("a", undefined, "failed"), critical: true, meets: 2 })).toBe(
     "Failed, on the critical path, touches the same as 2 other tasks",
   );
+});
+
+const places = (...ids: string[]) => ({
+  boxes: new Map(ids.map((id, at) => [id, { x: 0, y: at * 100, width: 50, height: 20 }])),
+  ways: new Map([["a>b", [{ x: 1, y: 2 }]]]),
+  folded: new Set<string>(),
+});
+
+test("lines join what is in sight, critical ones last, and say what became of where they begin", () => {
+  const nodes = [
+    node("a", undefined, "done"),
+    node("b", undefined, "failed"),
+    node("c"),
+    node("g"),
+    node("d", "g"),
+    node("e", "g"),
+  ];
+  const shown = new Set(["a", "b", "c", "d", "e"]);
+  const all = ["ab", "bc", "cg", "de"].map(([from = "", to = ""]) => ({ from, to }));
+  const lines = drawnEdges(nodes, all, shown, new Set(["a", "b"]), places());
+  expect(lines).toEqual([
+    { id: "b>c", way: [], className: "way way-dead", z: -1 },
+    { id: "d>e", way: [], className: "way", z: 0 },
+    { id: "a>b", way: [{ x: 1, y: 2 }], className: "way way-hot way-done", z: -1 },
+  ]);
+});
+
+test("a bracket joins two that meet if both are in sight, where their groups stand, and above all", () => {
+  const nodes = [node("g"), node("a", "g"), node("b")];
+  const meet = [{ first: "a", second: "b", paths: ["x"] }];
+  const at = places("g", "a", "b");
+  const [line, ...more] = drawnMeetings(nodes, meet, new Set(["a", "b"]), at);
+  expect(more).toEqual([]);
+  expect(line).toMatchObject({ id: "a~b", className: "way way-meets", z: 100 });
+  // A place in a group counts from its corner.
+  expect(line?.way[0]).toEqual({ x: 50, y: 115 });
+  expect(drawnMeetings(nodes, meet, new Set(["b"]), at)).toEqual([]);
 });

@@ -34,7 +34,12 @@ export interface Line {
   id: string;
   way: readonly Point[];
   className: string;
+  /** Its `z-index`. */
+  z: number;
 }
+
+/** Above every node, however deep it is. */
+const ABOVE_ALL = 100;
 
 /** A composite that is lower than this is drawn as one task. */
 const OPEN_PX = 60;
@@ -129,7 +134,10 @@ export function steady(before: readonly DrawnNode[], next: readonly DrawnNode[])
   });
 }
 
-/** Dependencies among what is in sight, the critical ones last: above the others. */
+/**
+ * Dependencies among what is in sight, the critical ones last: above the others. A node stands as high as
+ * it is deep, as React Flow has it; lines are above the group that they are in, and below what they join.
+ */
 export function drawnEdges(
   nodes: readonly GraphNode[],
   edges: readonly Edge[],
@@ -138,6 +146,11 @@ export function drawnEdges(
   placed: Layout,
 ): Line[] {
   const states = new Map(nodes.map((node) => [node.id, node.state]));
+  const parents = new Map(nodes.map((node) => [node.id, node.parent]));
+  const depthOf = (id: string): number => {
+    const parent = parents.get(id);
+    return parent === undefined ? 0 : 1 + depthOf(parent);
+  };
   const isHot = ({ from, to }: Edge) => critical.has(from) && critical.has(to);
   const among = edges.filter(({ from, to }) => shown.has(from) && shown.has(to));
   return [...among.filter((edge) => !isHot(edge)), ...among.filter(isHot)].map((edge) => {
@@ -152,6 +165,7 @@ export function drawnEdges(
         dead && "way-dead",
         states.get(from) === "done" && "way-done",
       ),
+      z: depthOf(from) - 1,
     };
   });
 }
@@ -173,6 +187,6 @@ export function drawnMeetings(
   return meetings.flatMap(({ first, second }): Line[] => {
     const [a, b] = [at(first), at(second)];
     if (!a || !b || !shown.has(first) || !shown.has(second)) return [];
-    return [{ id: `${first}~${second}`, way: bracket(a, b), className: "way way-meets" }];
+    return [{ id: `${first}~${second}`, way: bracket(a, b), className: "way way-meets", z: ABOVE_ALL }];
   });
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import type { State } from "../api/types";
+import type { State, Task } from "../api/types";
 import { bracket, pathOf } from "./layout";
-import { circleOf, criticalPath, type Edge, type GraphNode, meetingsOf, outline } from "./model";
+import { circleOf, criticalPath, type Edge, type GraphNode, meetingsOf, nodesOf, outline } from "./model";
 
 const node = (
   id: string,
@@ -92,5 +92,16 @@ test("each of two that meet knows of the other", () => {
     ["a", 2],
     ["b", 1],
     ["c", 1],
+  ]);
+});
+
+test("nodes are in the order in which their tasks were made, whatever order they come in", () => {
+  const task = (id: string, parent: string) =>
+    ({ id, parent, title: id, kind: "leaf", state: "ready" }) as unknown as Task;
+  const nodes = nodesOf([task("c", "a"), task("goal", "x"), task("a", "goal"), task("b", "goal")], "goal");
+  expect(nodes.map(({ id, parent }) => [id, parent])).toEqual([
+    ["a", undefined],
+    ["b", undefined],
+    ["c", "a"],
   ]);
 });

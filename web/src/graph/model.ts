@@ -31,10 +31,11 @@ export function meetingsOf(meetings: readonly Meeting[]): Map<string, number> {
   return found;
 }
 
-/** Tasks below a goal, as nodes. */
+/** Tasks below a goal, as nodes, in the order in which they were made: where nothing else says where one stands, that does. */
 export function nodesOf(tasks: readonly Task[], goal: string): GraphNode[] {
   return tasks
     .filter((task) => task.id !== goal)
+    .sort((a, b) => (a.id < b.id ? -1 : 1))
     .map((task) => ({
       id: task.id,
       title: task.title,

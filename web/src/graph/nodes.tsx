@@ -4,7 +4,7 @@ import { memo } from "react";
 import { cx } from "../ui/cx";
 import { StateIcon } from "../ui/state";
 import type { Data, DrawnNode, Line } from "./drawn";
-import { pathOf } from "./layout";
+import { type Point, pathOf } from "./layout";
 import { CRITICAL_WORDS, meetsWords, nodeWords } from "./words";
 
 /** Where a node stands is said outside of it: it is drawn again for what it says only. */
@@ -102,15 +102,27 @@ const GroupNode = memo(function GroupNode({ data }: NodeProps<DrawnNode>) {
   );
 }, sameWords);
 
-/** All lines of a graph in one picture: each as one of its own costs as much as a node whenever it moves. */
+const Way = memo(function Way({ way, className }: { way: readonly Point[]; className: string }) {
+  return <path d={pathOf(way)} className={className} />;
+});
+
+/**
+ * The lines of a graph, those of one depth in one picture: each in one of its own costs as much as a node
+ * whenever the graph moves.
+ */
 export const Ways = memo(function Ways({ lines }: { lines: readonly Line[] }) {
+  const depths = new Set(lines.map(({ z }) => z));
   return (
     <ViewportPortal>
-      <svg aria-hidden="true" className="ways">
-        {lines.map(({ id, way, className }) => (
-          <path key={id} d={pathOf(way)} className={className} />
-        ))}
-      </svg>
+      {[...depths].map((depth) => (
+        <svg key={depth} aria-hidden="true" className="ways" style={{ zIndex: depth }}>
+          {lines
+            .filter(({ z }) => z === depth)
+            .map(({ id, way, className }) => (
+              <Way key={id} way={way} className={className} />
+            ))}
+        </svg>
+      ))}
     </ViewportPortal>
   );
 });

@@ -27,8 +27,8 @@ pub(super) struct Maker<'a> {
     pub(super) below: Vec<(String, TaskId)>,
     /// The id of the next task, if it is fixed already.
     pub(super) reserved: Option<TaskId>,
-    /// The last one that was made. Those after it have later ids, so that whoever lists tasks finds
-    /// those of a plan in its order.
+    /// The last one that was made. Those after it have later ids: who puts tasks in the order of
+    /// their ids has those of a plan in its order.
     last: Option<TaskId>,
     /// What governs the tasks, once it was looked up.
     under: Option<(Governing, Option<crate::check::Sha256Hex>)>,

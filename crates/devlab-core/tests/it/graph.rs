@@ -119,7 +119,7 @@ fn a_late_child_counts_towards_the_depth() {
     assert_eq!(code(lab.create(&place, &tower(fits + 1))), "limit_reached");
 }
 
-/// Lists are by id. What is made in one moment would be in any order there.
+/// What is made in one moment would stand in any order wherever tasks are in the order of their ids.
 #[test]
 fn tasks_that_are_made_together_have_ids_in_their_order() {
     let mut lab = Lab::new(1);

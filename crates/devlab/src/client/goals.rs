@@ -87,7 +87,7 @@ fn read(file: &Path) -> anyhow::Result<Schedule> {
         .map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
 }
 
-/// Everything that serves a goal.
+/// Everything that serves a goal, in the order in which it was made.
 pub(crate) async fn tasks_of(client: &Client, goal: TaskId) -> anyhow::Result<Vec<Task>> {
     let fetch = async |page| {
         let query = TaskQuery {
@@ -98,7 +98,9 @@ pub(crate) async fn tasks_of(client: &Client, goal: TaskId) -> anyhow::Result<Ve
         };
         client.tasks(&query).await
     };
-    Ok(all(None, fetch).await?)
+    let mut tasks = all(None, fetch).await?;
+    tasks.sort_by_key(|task| task.id);
+    Ok(tasks)
 }
 
 async fn show_goal(context: &Context, client: &Client, id: TaskId) -> anyhow::Result<()> {
