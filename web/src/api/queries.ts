@@ -192,11 +192,16 @@ export const tasksOfGoal = (org: string, goal: string) =>
       ),
   });
 
+/** Reads a task now: not what a read comes to that has begun before. */
+export const readTask = async (id: string, signal?: AbortSignal) =>
+  (await body(
+    api.GET("/v1/tasks/{id}", { params: { path: { id } }, ...(signal ? { signal } : {}) }),
+  )) as unknown as TaskDetail;
+
 export const task = (id: string) =>
   queryOptions({
     queryKey: keys.task(id),
-    queryFn: async ({ signal }) =>
-      (await body(api.GET("/v1/tasks/{id}", { params: { path: { id } }, signal }))) as unknown as TaskDetail,
+    queryFn: ({ signal }) => readTask(id, signal),
   });
 
 /** The alternatives of a task. Whatever happens to one of them makes it old. */

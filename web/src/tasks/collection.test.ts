@@ -7,16 +7,14 @@ import { applyChanges, type TaskSet } from "./collection";
 
 const task = (id: string, title: string) => ({ id, title, goal_id: "task_goal", archived: false }) as Task;
 
-const answer = vi.hoisted(() => vi.fn(async (_id: string): Promise<void> => {}));
+const answer = vi.hoisted(() => vi.fn(async (_id: string): Promise<string | undefined> => undefined));
 const problem = (status: number) =>
   new Problem({ status, code: "", title: "", detail: "", help: "", request_id: "" });
 
 vi.mock("../api/queries", async (original) => ({
   ...(await original<typeof import("../api/queries")>()),
-  task: (id: string) => ({
-    queryKey: ["task", id],
-    queryFn: () => answer(id).then(() => ({ ...task(id, "new"), archived: id === "task_archived" })),
-  }),
+  readTask: (id: string) =>
+    answer(id).then((title) => ({ ...task(id, title ?? "new"), archived: id === "task_archived" })),
 }));
 
 test("a change that comes while a list is being read is in it afterwards", async () => {
@@ -75,4 +73,22 @@ test("what is archived leaves the board, and stays in its goal", async () => {
     ["task_archived", true],
     ["task_1", false],
   ]);
+});
+
+test("a change that comes while a task is being read is not answered by that read", async () => {
+  const client = new QueryClient();
+  const tasks = [task("task_1", "old")];
+  client.setQueryData<TaskSet>(keys.board("lab"), { tasks, complete: true, cut: false });
+  let give: (title: string) => void = () => {};
+  answer.mockReturnValueOnce(
+    new Promise((resolve) => {
+      give = resolve;
+    }),
+  );
+  const first = applyChanges(client, "lab", new Set(["task_1"]));
+  const second = applyChanges(client, "lab", new Set(["task_1"]));
+  await vi.waitFor(() => expect(answer).toHaveBeenCalled());
+  give("between");
+  await Promise.all([first, second]);
+  expect(client.getQueryData<TaskSet>(keys.board("lab"))?.tasks.map((one) => one.title)).toEqual(["new"]);
 });

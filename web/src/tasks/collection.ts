@@ -1,7 +1,7 @@
 import { type Query, type QueryClient, queryOptions } from "@tanstack/react-query";
 import { api, body } from "../api/client";
 import { asProblem } from "../api/problem";
-import { keys, PAGE_MAX, task } from "../api/queries";
+import { keys, PAGE_MAX, readTask } from "../api/queries";
 import type { Task } from "../api/types";
 import { isFinal } from "../live/stream";
 
@@ -92,15 +92,24 @@ function applyAfterwards(client: QueryClient, org: string, query: Query, changed
     .then(() => setTimeout(apply));
 }
 
+/** The changes that are being applied. */
+const turns = new WeakMap<QueryClient, Promise<void>>();
+
 /**
  * Brings the lists that are kept whole (the board's, and those of goals) up to
- * date after some tasks have changed.
+ * date after some tasks have changed. One after the other: what was read
+ * earlier is never put in later.
  */
-export async function applyChanges(
-  client: QueryClient,
-  org: string,
-  changed: ReadonlySet<string>,
-): Promise<void> {
+export function applyChanges(client: QueryClient, org: string, changed: ReadonlySet<string>): Promise<void> {
+  const turn = (turns.get(client) ?? Promise.resolve()).then(() => applyNow(client, org, changed));
+  turns.set(
+    client,
+    turn.catch(() => {}),
+  );
+  return turn;
+}
+
+async function applyNow(client: QueryClient, org: string, changed: ReadonlySet<string>): Promise<void> {
   const board = client.getQueryData<TaskSet>(keys.board(org));
   const goals = client.getQueriesData<Task[]>({ queryKey: ["goal"] });
   if (changed.size === 0) return;
@@ -114,9 +123,8 @@ export async function applyChanges(
     await readAgain(client, org);
     return;
   }
-  const read = await Promise.allSettled(
-    [...changed].map((id) => client.fetchQuery({ ...task(id), staleTime: 0, retry: false })),
-  );
+  // Not by the cache: it would join a read that is under way, which may have begun before the change.
+  const read = await Promise.allSettled([...changed].map((id) => readTask(id)));
   const found = new Map<string, Task>();
   for (const one of read) if (one.status === "fulfilled") found.set(one.value.id, one.value);
   client.setQueryData<TaskSet>(keys.board(org), (now) =>
