@@ -126,4 +126,5 @@ export const Ways = memo(function Ways({ lines }: { lines: readonly Line[] }) {
     </ViewportPortal>
   );
 });
+
 export const NODE_TYPES = { task: TaskNode, group_: GroupNode };
