@@ -7,14 +7,16 @@ import { applyChanges, type TaskSet } from "./collection";
 
 const task = (id: string, title: string) => ({ id, title, goal_id: "task_goal", archived: false }) as Task;
 
-const answer = vi.hoisted(() => vi.fn(async (_id: string): Promise<string | undefined> => undefined));
+const answer = vi.hoisted(() =>
+  vi.fn(async (_id: string, _signal?: AbortSignal): Promise<string | undefined> => undefined),
+);
 const problem = (status: number) =>
   new Problem({ status, code: "", title: "", detail: "", help: "", request_id: "" });
 
 vi.mock("../api/queries", async (original) => ({
   ...(await original<typeof import("../api/queries")>()),
-  readTask: (id: string) =>
-    answer(id).then((title) => ({ ...task(id, title ?? "new"), archived: id === "task_archived" })),
+  readTask: (id: string, signal?: AbortSignal) =>
+    answer(id, signal).then((title) => ({ ...task(id, title ?? "new"), archived: id === "task_archived" })),
 }));
 
 test("a change that comes while a list is being read is in it afterwards", async () => {
@@ -91,4 +93,29 @@ test("a change that comes while a task is being read is not answered by that rea
   give("between");
   await Promise.all([first, second]);
   expect(client.getQueryData<TaskSet>(keys.board("lab"))?.tasks.map((one) => one.title)).toEqual(["new"]);
+});
+
+test("a read that is never answered holds up later changes for half a minute at most", async () => {
+  const client = new QueryClient();
+  const tasks = [task("task_2", "old"), task("task_1", "old")];
+  client.setQueryData<TaskSet>(keys.board("lab"), { tasks, complete: true, cut: false });
+  const limit = new AbortController();
+  const timeout = vi.spyOn(AbortSignal, "timeout").mockReturnValueOnce(limit.signal);
+  answer.mockImplementationOnce(
+    (_id, signal) =>
+      new Promise((_resolve, reject) => {
+        signal?.addEventListener("abort", () => reject(Problem.offline()));
+      }),
+  );
+  const first = applyChanges(client, "lab", new Set(["task_1"]));
+  const second = applyChanges(client, "lab", new Set(["task_2"]));
+  await vi.waitFor(() => expect(timeout).toHaveBeenCalledWith(30_000));
+  limit.abort();
+  await Promise.all([first, second]);
+  expect(client.getQueryData<TaskSet>(keys.board("lab"))?.tasks.map((one) => one.title)).toEqual([
+    "new",
+    "old",
+  ]);
+  expect(client.getQueryState(keys.board("lab"))?.isInvalidated).toBe(true);
+  timeout.mockRestore();
 });

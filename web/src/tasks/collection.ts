@@ -1,4 +1,4 @@
-import { type Query, type QueryClient, queryOptions } from "@tanstack/react-query";
+import { type Query, type QueryClient, type QueryKey, queryOptions } from "@tanstack/react-query";
 import { api, body } from "../api/client";
 import { asProblem } from "../api/problem";
 import { keys, PAGE_MAX, readTask } from "../api/queries";
@@ -9,6 +9,8 @@ import { isFinal } from "../live/stream";
 const BOARD_TASKS_MAX = 20_000;
 /** Most changed tasks that are read one by one; with more, the list is read again. */
 const READ_SINGLY_MAX = 40;
+/** How long the read of a changed task may take, in milliseconds: changes that came after it wait for it. */
+const READ_TIMEOUT = 30_000;
 
 /** Tasks of an org, newest first, while they are being read and afterwards. */
 export interface TaskSet {
@@ -58,12 +60,18 @@ export function withChanges(list: readonly Task[], changed: ReadonlyMap<string, 
   return added.length === 0 ? kept : [...added, ...kept];
 }
 
-/** Reads again everything that is kept whole. */
-async function readAgain(client: QueryClient, org: string): Promise<void> {
-  await Promise.all([
-    client.invalidateQueries({ queryKey: keys.board(org) }),
-    client.invalidateQueries({ queryKey: ["goal"] }),
-  ]);
+/** Puts a value in place of a list's. A list that is to be read again is so afterwards too. */
+function put<T>(client: QueryClient, key: QueryKey, change: (now: T) => T): void {
+  const state = client.getQueryState<T>(key);
+  if (state?.data === undefined) return;
+  client.setQueryData<T>(key, change(state.data));
+  if (state.isInvalidated) void client.invalidateQueries({ queryKey: key, exact: true, refetchType: "none" });
+}
+
+/** Begins to read again everything that is kept whole. Changes do not wait for it: see `missed`. */
+function readAgain(client: QueryClient, org: string): void {
+  void client.invalidateQueries({ queryKey: keys.board(org) });
+  void client.invalidateQueries({ queryKey: ["goal"] });
 }
 
 /** Whether a read went wrong in a way that says nothing about the task. */
@@ -120,23 +128,26 @@ async function applyNow(client: QueryClient, org: string, changed: ReadonlySet<s
   }
   if (!board && goals.length === 0) return;
   if (changed.size > READ_SINGLY_MAX) {
-    await readAgain(client, org);
+    readAgain(client, org);
     return;
   }
   // Not by the cache: it would join a read that is under way, which may have begun before the change.
-  const read = await Promise.allSettled([...changed].map((id) => readTask(id)));
+  const read = await Promise.allSettled(
+    [...changed].map((id) => readTask(id, AbortSignal.timeout(READ_TIMEOUT))),
+  );
   const found = new Map<string, Task>();
   for (const one of read) if (one.status === "fulfilled") found.set(one.value.id, one.value);
-  client.setQueryData<TaskSet>(keys.board(org), (now) =>
-    now ? { ...now, tasks: withChanges(now.tasks, found).filter((one) => !one.archived) } : now,
-  );
+  put<TaskSet>(client, keys.board(org), (now) => ({
+    ...now,
+    tasks: withChanges(now.tasks, found).filter((one) => !one.archived),
+  }));
   // A goal keeps what was archived of it: it counts, and others depend on it.
   for (const [key] of goals) {
     const goal = key[1];
     const own = new Map([...found].filter(([, one]) => one.goal_id === goal));
     if (own.size === 0) continue;
-    client.setQueryData<Task[]>(key, (now) => (now ? withChanges(now, own) : now));
+    put<Task[]>(client, key, (now) => withChanges(now, own));
   }
   // The stream does not tell of it again, such as when the lab broke down right after it had told.
-  if (read.some(isUnknown)) await readAgain(client, org);
+  if (read.some(isUnknown)) readAgain(client, org);
 }
