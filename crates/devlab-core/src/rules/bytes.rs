@@ -135,12 +135,14 @@ pub fn keep(tx: &mut dyn Tx, artifact: &Artifact, pinned_at: Timestamp) -> Resul
 }
 
 /// Marks a blob for removal if nothing needs it, or once more; `false` if something does. Its bytes
-/// have to be removed within [`REMOVE_WITHIN`].
+/// have to be removed within [`REMOVE_WITHIN`]. Of one that something names, a mark that is over
+/// ends: it is of other records, such as those that a restore has replaced.
 ///
 /// # Errors
 /// Storage only.
 pub fn condemn(tx: &mut dyn Tx, blob: &Sha256Hex) -> Result<bool> {
     if !is_removable(tx, blob)? {
+        pardon(tx, blob)?;
         return Ok(false);
     }
     let until = tx.now().plus(CONDEMN_TERM);

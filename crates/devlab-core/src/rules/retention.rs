@@ -137,6 +137,7 @@ pub fn let_go(
         // What is done is in its target.
         if task.state != State::Done {
             task.head = None;
+            task.accepted = None;
         }
         tx.put_task(&task)?;
     }

@@ -240,3 +240,27 @@ fn a_put_that_takes_too_long_is_begun_again() {
     let refused = bytes::pin(&mut world.tx, &blob(0)).unwrap_err();
     assert!(refused.to_string().contains("send them again"), "{refused}");
 }
+
+#[test]
+fn a_mark_of_other_records_ends_when_it_is_over() {
+    let mut world = World::new();
+    for _ in 0..3 {
+        world.put(0, 0);
+    }
+    assert_eq!(world.named, 1);
+    // As a restore may find it: removed by records that are no more, named by those that are there.
+    let until = world.tx.now.plus(CONDEMN_TERM);
+    let condemned = Some(BlobMark::Condemned(until));
+    world.tx.set_blob_mark(&blob(0), condemned).unwrap();
+    let condemn = |world: &mut World| bytes::condemn(&mut world.tx, &blob(0)).unwrap();
+    assert!(!condemn(&mut world));
+    assert_eq!(
+        world.tx.blob_mark(&blob(0)).unwrap(),
+        condemned,
+        "somebody may be at it"
+    );
+    world.tx.now = until;
+    assert!(!condemn(&mut world));
+    assert_eq!(world.tx.blob_mark(&blob(0)).unwrap(), None);
+    assert!(bytes::pin(&mut world.tx, &blob(0)).is_ok());
+}

@@ -111,6 +111,10 @@ fn refs_go_after_their_goal_is_retired_and_nothing_starts_from_them() {
     lab.fail_check(&attempt);
     assert!(lab.task(leaf).prior.is_some());
     lab.cancel(goal.id).unwrap();
+    // Something that a person has accepted before it was sent back.
+    let mut ended = lab.task(leaf).clone();
+    ended.accepted = ended.prior.clone();
+    lab.unit(|tx| tx.put_task(&ended)).unwrap();
     lab.advance(DAY * 31);
     let may_go = |lab: &mut Lab| retention::refs_may_go(&mut lab.tx, leaf).unwrap();
     assert!(let_go(&mut lab, leaf, &[]) && let_go(&mut lab, goal.id, &[]));
@@ -119,6 +123,7 @@ fn refs_go_after_their_goal_is_retired_and_nothing_starts_from_them() {
     assert!(may_go(&mut lab));
     assert_eq!(lab.task(leaf).prior, None);
     assert_eq!(lab.task(leaf).head, None);
+    assert_eq!(lab.task(leaf).accepted, None);
     lab.retry(goal.id).unwrap();
     assert!(!may_go(&mut lab), "it was taken up again");
 }

@@ -343,10 +343,12 @@ impl Facts {
         let open = !given_up && row.state != StateName::Done;
         let by = |what| Namer::Task(row.id, what);
         project.need(row.published.clone(), by("merge"), true);
-        project.need(row.head, by("result"), !given_up);
+        project.need(row.head.clone(), by("result"), !given_up);
         project.need(row.prior, by("prior work"), open);
         project.need(row.merges, by("other side"), open);
-        project.need(row.accepted, by("accepted result"), open);
+        // What was accepted and then taken back may be gone.
+        let stands = row.accepted == row.head;
+        project.need(row.accepted, by("accepted result"), open && stands);
         if row.state == StateName::Done && row.proof == Proof::Proven {
             project.proven.push((row.id, row.published));
         }

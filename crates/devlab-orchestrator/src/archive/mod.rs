@@ -36,8 +36,8 @@ use std::sync::Arc;
 use devlab_core::limits::PAGE_MAX;
 use devlab_core::org::Project;
 use devlab_core::tx::Page;
-use devlab_core::{OrgId, Refusal, ServerId};
-use devlab_forge::Git;
+use devlab_core::{Oid, OrgId, Refusal, ServerId};
+use devlab_forge::{BareRepo, Git};
 use devlab_store::blobs::BlobStore;
 use devlab_store::{Store, StoreExt};
 use tempfile::TempDir;
@@ -113,6 +113,20 @@ impl Estate {
         });
         Ok(found.await?)
     }
+}
+
+/// An object that the records of a repository need and that it does not have, with who needs it.
+async fn lacking(repo: &BareRepo, project: &facts::Project) -> Result<Option<String>, Error> {
+    let needed: Vec<(&Oid, String)> = project
+        .named
+        .iter()
+        .filter(|(_, need)| need.required)
+        .map(|(oid, need)| (oid, need.by.to_string()))
+        .collect();
+    let names: Vec<String> = needed.iter().map(|(oid, _)| oid.to_string()).collect();
+    let found = repo.look_up(&names).await?;
+    let missing = needed.iter().zip(found).find(|(_, found)| found.is_none());
+    Ok(missing.map(|((oid, by), _)| format!("{oid}, {by}")))
 }
 
 /// Something is wrong with an archive.

@@ -12,7 +12,7 @@ use super::manifest::{Manifest, Of, bundle_name, records_name};
 use super::read::Archive;
 use super::records::new_file;
 use super::verify::{Report, verify};
-use super::{Estate, SCRATCH, bad, blocking, bytes, io};
+use super::{Estate, SCRATCH, bad, blocking, bytes, io, lacking};
 use crate::error::Result;
 use crate::folder;
 
@@ -188,20 +188,6 @@ pub(super) async fn repository(
         Some(what) => Err(bad(format!("{name} lacks {what}"))),
         None => Ok(dir),
     }
-}
-
-/// An object that has to be there and is not.
-async fn lacking(repo: &BareRepo, project: &Project) -> Result<Option<String>> {
-    let needed: Vec<(&Oid, String)> = project
-        .named
-        .iter()
-        .filter(|(_, need)| need.required)
-        .map(|(oid, need)| (oid, need.by.to_string()))
-        .collect();
-    let names: Vec<String> = needed.iter().map(|(oid, _)| oid.to_string()).collect();
-    let found = repo.look_up(&names).await?;
-    let missing = needed.iter().zip(found).find(|(_, found)| found.is_none());
-    Ok(missing.map(|((oid, by), _)| format!("{oid}, {by}")))
 }
 
 /// A part as a file, for git.

@@ -15,7 +15,7 @@ use super::copy::{Elsewhere, Wanted};
 use super::facts::{Facts, Project};
 use super::manifest::{FORMAT, MANIFEST, Manifest, Of, Part, bundle_name};
 use super::records::{Hashing, Writer};
-use super::{Estate, bad, blocking, io, refs, tar};
+use super::{Estate, bad, blocking, io, lacking, refs, tar};
 use crate::error::{Error, Result};
 
 /// Pieces that wait to be sent.
@@ -155,7 +155,7 @@ fn bundle_file(dir: &Path, project: ProjectId) -> PathBuf {
 }
 
 /// Writes a project's repository to a file, as it was when the records were read; `None` for one
-/// that is empty.
+/// that is empty. Refuses one that lacks what its records need: nobody could restore it.
 async fn bundle(
     repo: &BareRepo,
     id: ProjectId,
@@ -164,6 +164,9 @@ async fn bundle(
     dir: &Path,
 ) -> Result<Option<Part>> {
     let then = refs::refs_then(project, &facts.tasks, repo.all_refs().await?);
+    if let Some(missing) = lacking(repo, project).await? {
+        return Err(damaged(id, project, &format!("it lacks {missing}")));
+    }
     if then.is_empty() {
         return Ok(None);
     }
@@ -178,7 +181,7 @@ async fn bundle(
     there.sort();
     let file = bundle_file(dir, id);
     let written = repo.write_bundle(&then, &there, &file).await;
-    written.map_err(|error| damaged(id, project, &error))?;
+    written.map_err(|error| damaged(id, project, &error.to_string()))?;
     let name = bundle_name(project.org, id);
     blocking(move || {
         let what = format!("cannot read {}", file.display());
@@ -200,9 +203,9 @@ pub(super) async fn repo_of(estate: &Estate, id: ProjectId, project: &Project) -
     Ok(BareRepo::open(&estate.git, &dir).await?)
 }
 
-fn damaged(id: ProjectId, project: &Project, error: &devlab_forge::Error) -> Error {
+fn damaged(id: ProjectId, project: &Project, how: &str) -> Error {
     Error::Refused(devlab_core::Refusal::Conflict(format!(
-        "the repository of {} ({id}) cannot be read whole: {error}; `devlab verify` on its server \
+        "the repository of {} ({id}) cannot be read whole: {how}; `devlab verify` on its server \
          says what is missing",
         project.name
     )))

@@ -2,9 +2,10 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::{Extension, Json};
 use devlab_api::archive::{LabProblem, LabReport};
@@ -12,7 +13,7 @@ use devlab_api::project::Org;
 use devlab_core::Refusal;
 use devlab_core::name::Name;
 use devlab_orchestrator::archive::{Asked, Pieces, Report};
-use devlab_orchestrator::{Lab, scope};
+use devlab_orchestrator::{Error, Lab, scope};
 use futures::StreamExt;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
@@ -21,11 +22,15 @@ use utoipa::IntoParams;
 use utoipa_axum::routes;
 
 use super::support;
+use crate::app::AppState;
 use crate::convert;
 use crate::extract::{Caller, Path, Query};
 use crate::openapi::Routes;
 use crate::policy::{Policy, Roles};
 use crate::problem::{ApiError, Kind, Result};
+
+/// How long a server that was passed an import may take after the archive has come.
+const IMPORT_SILENCE_MAX: Duration = Duration::from_secs(3_600);
 
 /// The list.
 #[must_use]
@@ -138,6 +143,7 @@ struct ImportQuery {
     request_body(content = Vec<u8>, content_type = "application/x-tar"),
     responses((status = 201, description = "The org", body = Org)))]
 async fn import(
+    State(app): State<AppState>,
     Extension(lab): Extension<Arc<Lab>>,
     caller: Caller,
     Query(query): Query<ImportQuery>,
@@ -145,7 +151,19 @@ async fn import(
 ) -> Result<Response> {
     global(&caller)?;
     let name: Option<Name> = query.name.map(|name| name.parse()).transpose()?;
-    let body = request.into_body().into_data_stream();
+    let (parts, body) = request.into_parts();
+    if let Some(forward) = app.forward.as_ref().filter(|_| !caller.is_forwarded) {
+        match lab.expect_place().await {
+            Err(Error::Elsewhere { home }) => {
+                let id = &caller.request_id;
+                let marked = (id, app.auth.mark(id));
+                let silence = Some(IMPORT_SILENCE_MAX);
+                return forward.stream(home, parts, body, marked, silence).await;
+            }
+            here => here?,
+        }
+    }
+    let body = body.into_data_stream();
     let body = body.map(|piece| piece.map_err(io::Error::other)).boxed();
     // What has begun is finished or removed, even if nobody waits any more.
     let own = Arc::clone(&lab);

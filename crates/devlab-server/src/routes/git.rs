@@ -80,7 +80,7 @@ async fn serve(
         if let Err(Error::Elsewhere { home }) = here.await {
             let id = &caller.request_id;
             let mark = app.auth.mark(id);
-            return forward.stream(home, parts, body, (id, mark)).await;
+            return forward.stream(home, parts, body, (id, mark), None).await;
         }
     }
     let text = |name: &HeaderName| header(&parts.headers, name);

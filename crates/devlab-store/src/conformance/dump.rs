@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use devlab_core::bytes::BlobMark;
+use devlab_core::check::Sha256Hex;
 use devlab_core::event::{EventKind, NewEvent};
 use devlab_core::id::kind;
 use devlab_core::rules::lab_id::LAB_ID;
-use devlab_core::{AttemptId, Error, OrgId, Refusal, TaskId};
+use devlab_core::{AttemptId, Error, OrgId, Refusal, TaskId, Timestamp};
 use serde_json::{Value, json};
 
 use super::Lab;
@@ -108,15 +110,27 @@ pub(super) async fn round_trip(lab: Lab) {
         "{again:?}"
     );
     go_on(&lab).await;
-    let named = lab.store.write(|tx| tx.put_setting(LAB_ID, "this one"));
+    let marked = Sha256Hex::of(b"removed");
+    let mark = marked.clone();
+    let named = lab.store.write(move |tx| {
+        tx.set_blob_mark(&mark, Some(BlobMark::Condemned(Timestamp::from_millis(1))))?;
+        tx.put_setting(LAB_ID, "this one")
+    });
     named.await.unwrap();
     let settings = Records::of(store, Scope::Lab).await.json("settings");
     assert_eq!(settings, sample.json("settings"), "no dump has its id");
     let replace = Loading::Lab { replace: true };
     sample.clone().load(store, replace).await.unwrap();
     assert_eq!(Records::of(store, Scope::Lab).await, dumped);
-    let named = lab.store.read(|view| view.setting(LAB_ID)).await;
-    assert_eq!(named.unwrap(), None, "what was put there is another lab");
+    let left = lab
+        .store
+        .read(move |view| Ok((view.setting(LAB_ID)?, view.blob_mark(&marked)?)));
+    let nothing = (None, None);
+    assert_eq!(
+        left.await.unwrap(),
+        nothing,
+        "what was put there is another lab"
+    );
 }
 
 /// Counts, numbers and lists of a loaded store are those of one that got there by itself.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use devlab_core::name::Name;
+use devlab_core::server::ServerRole;
 use devlab_core::{OrgId, Refusal};
 use devlab_orchestrator::archive::{Archive, Estate, import_org, take};
 use devlab_store::StoreExt;
@@ -15,7 +16,7 @@ use super::{Lab, fetched, say, written};
 use crate::args::{Export, Import};
 use crate::client::orgs::show_org;
 use crate::context::Context;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 
 pub(crate) async fn export(context: &Context, export: &Export) -> anyhow::Result<()> {
     let manifest = match Lab::find(context).await? {
@@ -60,6 +61,7 @@ pub(crate) async fn import(context: &Context, import: &Import) -> anyhow::Result
             show_org(context, &org)
         }
         Lab::Stopped(lab) => {
+            expect_place(context, &lab.estate)?;
             let from = import.from.clone();
             let archive = tokio::task::spawn_blocking(move || Archive::open(&from)).await??;
             let name = import.name.as_deref().map(str::parse::<Name>);
@@ -80,6 +82,16 @@ pub(crate) async fn import(context: &Context, import: &Import) -> anyhow::Result
             )
         }
     }
+}
+
+/// Refuses a folder whose server would have repositories and nothing that looks after them.
+fn expect_place(context: &Context, estate: &Estate) -> anyhow::Result<()> {
+    if !estate.store.is_shared() || context.settings.roles()?.has(ServerRole::Git) {
+        return Ok(());
+    }
+    let problem = "this server takes no repositories: import on one that has the role git, or send \
+                   it to a lab that runs";
+    Err(Failure::new(Exit::Usage, problem))
 }
 
 /// An archive as the bytes of one file, whichever form it has.

@@ -343,7 +343,7 @@ fn refuse_used(conn: &dyn Sql) -> DbResult<()> {
 /// Removes everything, what triggers keep included.
 fn clear(conn: &dyn Sql) -> DbResult<()> {
     let own = TABLES.iter().map(|table| table.kind);
-    let mut rest = vec!["done_counts", "servers", "loops"];
+    let mut rest = vec!["done_counts", "servers", "loops", "blob_marks"];
     if conn.dialect() == Dialect::Postgres {
         rest.extend(["log_chunks", "log_heads"]);
     }

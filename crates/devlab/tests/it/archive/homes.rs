@@ -77,7 +77,7 @@ fn a_backup_has_the_repositories_of_all_servers() {
     assert!(original.contains("refs/heads/main"), "{original}");
     assert_eq!(good_tokens(&pair), [] as [Value; 0]);
 
-    without_the_home(&mut pair, &to);
+    without_the_home(&mut pair, &repository, &to);
 }
 
 /// A server that runs looks at the repositories of the others too.
@@ -102,8 +102,23 @@ fn sees_what_others_have(pair: &Pair, repository: &std::path::Path) {
     assert_eq!(good_tokens(pair), [] as [Value; 0]);
 }
 
+/// Nobody could restore it.
+fn lacks_a_result(pair: &Pair, repository: &std::path::Path, to: &std::path::Path) {
+    pair.bench
+        .git(repository, &["gc", "--quiet", "--prune=now"]);
+    let refused = pair
+        .ask("two", &["backup", to.to_str().unwrap()])
+        .fails_with(1);
+    let says = |words| refused.err.contains(words);
+    assert!(
+        says("notes") && says("it lacks") && says("result of"),
+        "{refused:#?}"
+    );
+    assert!(!to.exists());
+}
+
 /// There is no archive then, and the reason names the project and the server.
-fn without_the_home(pair: &mut Pair, to: &std::path::Path) {
+fn without_the_home(pair: &mut Pair, repository: &std::path::Path, to: &std::path::Path) {
     let backup = ["backup", to.to_str().unwrap()];
     pair.kill("two");
     std::fs::remove_file(to).unwrap();
@@ -123,6 +138,7 @@ fn without_the_home(pair: &mut Pair, to: &std::path::Path) {
     let org = pair.bench.path().join("org.tar");
     let export = ["org", "export", "default", org.to_str().unwrap()];
     pair.ask("one", &export).ok();
+    lacks_a_result(pair, repository, to);
 
     // Who cannot ask the home says what can.
     pair.kill("one");
@@ -134,4 +150,36 @@ fn without_the_home(pair: &mut Pair, to: &std::path::Path) {
         refused.err.contains("notes") && refused.err.contains("start the server of this folder"),
         "{refused:#?}"
     );
+}
+
+#[test]
+fn an_org_that_is_sent_to_a_server_without_repositories_comes_to_one_that_has_some() {
+    let (other, _) = super::lab();
+    let archive = other.path().join("org.tar");
+    let file = archive.to_str().unwrap();
+    other.run(&["org", "export", "default", file]).ok();
+    let mut pair = Pair::new();
+    pair.start("one", ALL, "");
+    pair.start("two", "api,loops", "");
+    let import = ["org", "import", file, "--as", "moved"];
+    pair.ask("two", &import).ok();
+    let projects = pair.asked("two", &["project", "list", "--org", "moved"]);
+    let one = pair.id("one");
+    let homes: Vec<&Value> = projects
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["home"])
+        .collect();
+    assert_eq!(homes, [one.as_str()]);
+    pair.ask("one", &["verify"]).ok();
+
+    // The folder of a stopped one has no place for it either.
+    pair.kill("two");
+    let mut command = pair.command("two", &["org", "import", file, "--as", "again"]);
+    command.env("DATABASE_URL", &pair.url);
+    command.env("DEVLAB_BLOBS", pair.bench.path().join("blobs"));
+    command.env("DEVLAB_ROLES", "api,loops");
+    let refused = Ended::of_command(&mut command).fails_with(2);
+    assert!(refused.err.contains("the role git"), "{refused:#?}");
 }
