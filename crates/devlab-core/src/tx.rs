@@ -135,6 +135,8 @@ pub enum Effect {
     Attest,
     /// Tokens changed: forget what was cached.
     Tokens,
+    /// The log of an attempt grew, in a process that shares the store. Of no transaction.
+    LogGrew(AttemptId),
     /// Other processes may have left things to do that were not heard of: everybody looks.
     Missed,
 }

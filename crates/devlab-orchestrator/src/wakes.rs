@@ -146,8 +146,14 @@ impl Wakes {
                 Effect::Tokens => {
                     self.tokens.fetch_add(1, Ordering::Release);
                 }
+                Effect::LogGrew(attempt) => self.log_grew(*attempt),
                 Effect::Missed => self.everybody_looks(),
             }
+        }
+        let of_logs = |effect: &Effect| matches!(effect, Effect::LogGrew(_));
+        if !effects.is_empty() && effects.iter().all(of_logs) {
+            // Nothing was committed.
+            return;
         }
         self.commits
             .send_modify(|count| *count = count.wrapping_add(1));

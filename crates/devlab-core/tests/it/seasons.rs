@@ -257,6 +257,7 @@ impl Season {
                 | Effect::Forge
                 | Effect::Attest
                 | Effect::Tokens
+                | Effect::LogGrew(_)
                 | Effect::Missed => {}
             }
         }

@@ -62,7 +62,7 @@ use connect::Target;
 use errors::{answered, storage_error};
 use logs::{AppendJob, Appender};
 use overlay::Overlay;
-use wake::Told;
+use wake::{Grown, Told};
 use writer::{UnitJob, Writer};
 
 /// A [`Store`] in PostgreSQL.
@@ -73,6 +73,7 @@ pub struct PostgresStore {
     target: Target,
     clock: Option<Arc<dyn Clock>>,
     random: RandomSource,
+    grown: Arc<Grown>,
     stop: CancellationToken,
     tasks: TaskTracker,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -109,6 +110,7 @@ impl PostgresStore {
         let listener = wake::Listener::connect(&target).await?;
         let id = Uuid::from_u128((options.random)());
         let (told, untold) = Told::new(Arc::clone(&options.effects));
+        let grown = told.grown();
         let store = Arc::new(Self {
             units: Arc::new(Jobs::new(options.queue_max)),
             appends: Arc::new(Jobs::new(options.queue_max)),
@@ -116,6 +118,7 @@ impl PostgresStore {
             target: target.clone(),
             clock: options.clock.clone(),
             random: Arc::clone(&options.random),
+            grown,
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             threads: Mutex::new(Vec::new()),
@@ -321,7 +324,9 @@ impl Store for PostgresStore {
             bytes,
             answer,
         })?;
-        self::answer(receiver).await
+        let len = self::answer(receiver).await?;
+        self.grown.log(attempt);
+        Ok(len)
     }
 
     async fn read_log(

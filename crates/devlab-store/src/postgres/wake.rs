@@ -6,11 +6,12 @@
 //! have been lost all the same, everybody is told that (`Missed`), so that nobody waits for the slow
 //! look.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use devlab_core::StorageError;
 use devlab_core::tx::Effect;
+use devlab_core::{AttemptId, StorageError};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{
     Receiver, Sender, UnboundedReceiver, UnboundedSender, channel, unbounded_channel,
@@ -33,6 +34,8 @@ const PAYLOAD_MAX: usize = 7_000;
 const COMMITS_WAITING_MAX: usize = 1_024;
 /// Most effects that are sent at once.
 const WAITING_MAX: usize = 10_000;
+/// Time from one word about logs that grew to the next.
+const LOGS_PACE: Duration = Duration::from_millis(100);
 /// How long after the end what is being sent may still take.
 const LAST_WORDS_MAX: Duration = Duration::from_secs(1);
 
@@ -42,20 +45,55 @@ pub(super) struct Told {
     sink: EffectSink,
     others: Sender<Vec<Effect>>,
     missed: Arc<Notify>,
+    grown: Arc<Grown>,
+}
+
+/// Logs that have grown here since the others were told.
+#[derive(Debug, Default)]
+pub(super) struct Grown {
+    logs: Mutex<BTreeSet<AttemptId>>,
+    more: Notify,
+}
+
+impl Grown {
+    /// The others are told soon, once for all that comes meanwhile.
+    pub(super) fn log(&self, attempt: AttemptId) {
+        let mut logs = self.logs();
+        if logs.len() < WAITING_MAX && logs.insert(attempt) {
+            drop(logs);
+            self.more.notify_one();
+        }
+    }
+
+    fn take(&self) -> Vec<Effect> {
+        let logs = std::mem::take(&mut *self.logs());
+        logs.into_iter().map(Effect::LogGrew).collect()
+    }
+
+    fn logs(&self) -> MutexGuard<'_, BTreeSet<AttemptId>> {
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Told {
+    /// Where it is said that a log has grown.
+    pub(super) fn grown(&self) -> Arc<Grown> {
+        Arc::clone(&self.grown)
+    }
+
     pub(super) fn new(sink: EffectSink) -> (Self, Untold) {
         let (others, waiting) = channel(COMMITS_WAITING_MAX);
-        let missed = Arc::new(Notify::new());
+        let (missed, grown) = (Arc::new(Notify::new()), Arc::new(Grown::default()));
         let untold = Untold {
             waiting,
             missed: Arc::clone(&missed),
+            grown: Arc::clone(&grown),
         };
         let told = Self {
             sink,
             others,
             missed,
+            grown,
         };
         (told, untold)
     }
@@ -81,6 +119,7 @@ pub(super) struct Untold {
     waiting: Receiver<Vec<Effect>>,
     /// Something will not be told any more; to be said instead.
     missed: Arc<Notify>,
+    grown: Arc<Grown>,
 }
 
 /// What listens and tells, on a connection that is made again whenever it is cut.
@@ -163,8 +202,15 @@ impl Listener {
             untold,
             stop,
         } = of;
-        let Untold { waiting, missed } = untold;
+        let Untold {
+            waiting,
+            missed,
+            grown,
+        } = untold;
         let mine = id.simple().to_string();
+        // Until when nothing more is said about logs.
+        let pause = tokio::time::sleep(Duration::ZERO);
+        tokio::pin!(pause);
         loop {
             tokio::select! {
                 biased;
@@ -180,6 +226,10 @@ impl Listener {
                 () = missed.notified() => {
                     let told = self.tell(&mine, &[Effect::Missed], target.answer_max, stop);
                     told.await?;
+                }
+                () = async { pause.as_mut().await; grown.more.notified().await } => {
+                    self.tell(&mine, &grown.take(), target.answer_max, stop).await?;
+                    pause.set(tokio::time::sleep(LOGS_PACE));
                 }
                 first = waiting.recv() => {
                     let Some(mut effects) = first else { return Ok(()) };

@@ -10,7 +10,7 @@ use devlab_core::label::Labels;
 use devlab_core::org::{Org, Project};
 use devlab_core::task::Task;
 use devlab_core::tx::{Effect, Page, TaskFilter, Tx};
-use devlab_core::{OrgId, StorageError, Timestamp};
+use devlab_core::{AttemptId, OrgId, StorageError, Timestamp};
 use devlab_store::conformance::postgres::Server;
 use devlab_store::conformance::sample::sample;
 use devlab_store::dump::Loading;
@@ -446,6 +446,13 @@ async fn processes_that_share_a_database_count_once_and_hear_each_other() {
     });
     told.await.unwrap();
     hears(&mut heard, &ready).await;
+    // Appending to a log is no transaction, and is told all the same: each time that nobody was told.
+    for number in [1, 2] {
+        heard.mark_unchanged();
+        let attempt = AttemptId::new(Timestamp::from_millis(1), number);
+        one.append_log(attempt, 0, b"a".to_vec()).await.unwrap();
+        hears(&mut heard, &Effect::LogGrew(attempt)).await;
+    }
     one.close().await.unwrap();
     assert_eq!(count(&two).await.unwrap(), 202, "the other goes on");
     two.close().await.unwrap();
