@@ -10,10 +10,9 @@ use devlab_core::project_file::{self, PROJECT_FILE, PROJECT_FILE_BYTES_MAX};
 use devlab_core::server::Home;
 use devlab_core::train::Target;
 use devlab_core::tx::{Effect, Page, Tx};
-use devlab_core::{CandidateId, Oid, OrgId, ProjectId, RefName, Refusal, ServerId};
+use devlab_core::{Oid, OrgId, ProjectId, RefName, Refusal, ServerId};
 use devlab_forge::BareRepo;
 use devlab_forge::import::import_https;
-use devlab_forge::refs::RefUpdate;
 use devlab_forge::repo::STALE_LOCK_AGE;
 use devlab_store::StoreExt;
 
@@ -26,8 +25,6 @@ use crate::lab::Lab;
 const RECONCILE_PAGE: u32 = 200;
 /// Repositories that no project has and that are named when a server starts; the others are counted.
 const UNKNOWN_NAMED_MAX: usize = 8;
-/// Folder of the refs of [`RefName::of_candidate`].
-const KEEP_REFS: &str = "refs/devlab/keep";
 
 /// A project to make.
 #[derive(Debug, Clone)]
@@ -366,26 +363,5 @@ impl Lab {
             Ok(())
         });
         done.await
-    }
-
-    /// Keep-refs end with their publication. A process that died right after one has left its ref,
-    /// and no train looks at that candidate, or at one that was given up, again.
-    async fn drop_old_keeps(&self, repo: &BareRepo) -> Result<()> {
-        for (name, at) in repo.list_refs(KEEP_REFS).await? {
-            let id = name.as_str().rsplit('/').next();
-            let Some(id) = id.and_then(|id| id.parse::<CandidateId>().ok()) else {
-                continue;
-            };
-            let found = self.store().read(move |view| view.candidate(id)).await?;
-            if found.is_none_or(|candidate| !candidate.state.is_live()) {
-                let gone = RefUpdate {
-                    name,
-                    old: Some(at),
-                    new: None,
-                };
-                repo.update_refs(&[gone]).await?;
-            }
-        }
-        Ok(())
     }
 }

@@ -46,7 +46,8 @@ impl Lab {
     /// Opens a session for whoever has shown a token, and leaves an audit entry.
     ///
     /// # Errors
-    /// [`Refusal::Forbidden`] for a token that is not a person's.
+    /// [`Refusal::Forbidden`] for a token that is not a person's, and for a session: another one that
+    /// it had opened would outlive the token that both come from.
     pub async fn open_session(&self, who: Principal, request_id: String) -> Result<Session> {
         match who.role {
             Role::Admin | Role::Operator | Role::Viewer => {}
@@ -55,6 +56,7 @@ impl Lab {
         let opened = self.store().write(move |tx| {
             let now = tx.now();
             let with = tx.token(who.token)?.filter(|token| token.is_valid(now));
+            let with = with.filter(|token| !token.note.starts_with(NOTE));
             let with = with.ok_or(Refusal::Forbidden)?;
             let (cookie, header) = (Secret::new(tx), Secret::new(tx));
             let left = with.expires_at.map(|end| end.since(now));

@@ -1,5 +1,5 @@
 //! Keeps the repositories of this server small and fast: drops the refs of attempts whose goals are
-//! retired, and packs what is loose.
+//! retired and of candidates that are over, and packs what is loose.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -9,7 +9,8 @@ use devlab_core::limits::PAGE_MAX;
 use devlab_core::org::Project;
 use devlab_core::rules::retention;
 use devlab_core::tx::Page;
-use devlab_core::{ProjectId, RefName, Refusal, TaskId};
+use devlab_core::{CandidateId, ProjectId, RefName, Refusal, TaskId};
+use devlab_forge::BareRepo;
 use devlab_forge::refs::RefUpdate;
 use devlab_store::StoreExt;
 
@@ -23,8 +24,10 @@ const NAME: &str = "tidy";
 const PERIOD: Duration = Duration::from_secs(3600);
 /// Refs of attempts.
 const ATTEMPT_REFS: &str = "refs/devlab/attempts";
-/// Tasks that are asked about in one transaction.
-const TASKS_BATCH: usize = 200;
+/// Folder of the refs of [`RefName::of_candidate`].
+const KEEP_REFS: &str = "refs/devlab/keep";
+/// Tasks, or candidates, that are asked about in one transaction.
+const ASKED_BATCH: usize = 200;
 /// Refs dropped by one process.
 const REFS_BATCH: usize = 1_000;
 
@@ -77,7 +80,7 @@ async fn tidy(lab: &Lab, id: ProjectId) -> Result<u64> {
         Err(Error::Refused(Refusal::NotHome) | Error::Elsewhere { .. }) => return Ok(0),
         held => held?.0,
     };
-    let dropped = drop_refs(lab, &project, &repo).await?;
+    let dropped = drop_refs(lab, &project, &repo).await? + lab.drop_old_keeps(&repo).await?;
     if dropped == 0 && !repo.needs_packing().await? {
         return Ok(0);
     }
@@ -90,7 +93,7 @@ async fn tidy(lab: &Lab, id: ProjectId) -> Result<u64> {
     Ok(dropped)
 }
 
-async fn drop_refs(lab: &Lab, project: &Project, repo: &devlab_forge::BareRepo) -> Result<u64> {
+async fn drop_refs(lab: &Lab, project: &Project, repo: &BareRepo) -> Result<u64> {
     let mut of_tasks: BTreeMap<TaskId, Vec<RefUpdate>> = BTreeMap::new();
     for (name, at) in repo.list_refs(ATTEMPT_REFS).await? {
         if let Some(task) = task_of(&name) {
@@ -103,7 +106,7 @@ async fn drop_refs(lab: &Lab, project: &Project, repo: &devlab_forge::BareRepo) 
     }
     let tasks: Vec<TaskId> = of_tasks.keys().copied().collect();
     let mut may_go = HashSet::new();
-    for some in tasks.chunks(TASKS_BATCH) {
+    for some in tasks.chunks(ASKED_BATCH) {
         let some = some.to_owned();
         let found = lab.store().read(move |view| {
             let mut found = Vec::new();
@@ -121,14 +124,60 @@ async fn drop_refs(lab: &Lab, project: &Project, repo: &devlab_forge::BareRepo) 
         .filter(|(task, _)| may_go.contains(task))
         .flat_map(|(_, refs)| refs);
     let gone: Vec<RefUpdate> = gone.collect();
-    for some in gone.chunks(REFS_BATCH) {
-        lab.fault("tidy.before_drop")?;
-        repo.update_refs(some).await?;
-    }
+    lab.drop_all(repo, &gone).await?;
     if !gone.is_empty() {
         tracing::info!(project = %project.id, refs = gone.len(), "dropped refs of attempts");
     }
     Ok(gone.len() as u64)
+}
+
+impl Lab {
+    /// Drops the refs of candidates that no train looks at again: keep-refs end with their
+    /// publication, but a process that died right after one has left its ref, and one that was given
+    /// up ends here. Returns how many.
+    pub(crate) async fn drop_old_keeps(&self, repo: &BareRepo) -> Result<u64> {
+        let mut kept = Vec::new();
+        for (name, at) in repo.list_refs(KEEP_REFS).await? {
+            let id = name.as_str().rsplit('/').next();
+            if let Some(id) = id.and_then(|id| id.parse::<CandidateId>().ok()) {
+                let gone = RefUpdate {
+                    name,
+                    old: Some(at),
+                    new: None,
+                };
+                kept.push((id, gone));
+            }
+        }
+        let mut over = Vec::new();
+        for some in kept.chunks(ASKED_BATCH) {
+            let ids: Vec<CandidateId> = some.iter().map(|(id, _)| *id).collect();
+            let found = self.store().read(move |view| {
+                let live = |id: &CandidateId| {
+                    let candidate = view.candidate(*id)?;
+                    Ok(candidate.is_some_and(|candidate| candidate.state.is_live()))
+                };
+                ids.iter()
+                    .map(live)
+                    .collect::<devlab_core::Result<Vec<bool>>>()
+            });
+            let with_life = some.iter().zip(found.await?);
+            over.extend(
+                with_life
+                    .filter(|(_, live)| !live)
+                    .map(|((_, gone), _)| gone.clone()),
+            );
+        }
+        self.drop_all(repo, &over).await?;
+        Ok(over.len() as u64)
+    }
+
+    async fn drop_all(&self, repo: &BareRepo, gone: &[RefUpdate]) -> Result<()> {
+        for some in gone.chunks(REFS_BATCH) {
+            self.fault("tidy.before_drop")?;
+            repo.update_refs(some).await?;
+        }
+        Ok(())
+    }
 }
 
 fn task_of(name: &RefName) -> Option<TaskId> {

@@ -6,7 +6,7 @@ use devlab_core::rules::agents;
 use devlab_core::rules::review::{self, Remark};
 use devlab_core::state::StateName;
 use devlab_core::task::{Feedback, Proof};
-use devlab_core::{RefName, TaskId};
+use devlab_core::{Oid, RefName, TaskId};
 use devlab_orchestrator::Delivered;
 use devlab_store::StoreExt;
 
@@ -32,7 +32,7 @@ async fn a_goal_of_one_task_is_published_with_its_proof() {
     assert_eq!(t.main_file("b.txt").await.as_deref(), Some("two\n"));
     // The loop finishes what it has begun.
     t.lab.shut_down().await;
-    let keep = t.repo.list_refs("refs/devlab/keep").await.unwrap();
+    let keep = keeps(&t).await;
     assert!(keep.is_empty(), "{keep:?}");
 }
 
@@ -146,6 +146,10 @@ async fn a_reviewed_goal_waits_for_its_verdict() {
     );
     t.deliver(&again, &[("b.txt", "three\n")], 0).await;
     t.until(made.id, StateName::Waiting).await;
+    // What was built for it before is given up, and its refs go.
+    assert!(!keeps(&t).await.is_empty());
+    t.lab.collect_soon();
+    no_keeps(&t).await;
     judge(&t, id, Verdict::Accept, "").await;
     let task = t.until(made.id, StateName::Done).await;
     assert_eq!(t.main_file("b.txt").await.as_deref(), Some("three\n"));
@@ -159,6 +163,17 @@ async fn a_reviewed_goal_waits_for_its_verdict() {
     ];
     assert_eq!(refs, expected);
     t.lab.shut_down().await;
+}
+
+/// Refs of candidates.
+async fn keeps(t: &TestLab) -> Vec<(RefName, Oid)> {
+    t.repo.list_refs("refs/devlab/keep").await.unwrap()
+}
+
+/// Waits until no ref holds a candidate.
+async fn no_keeps(t: &TestLab) {
+    let wait = async { while !keeps(t).await.is_empty() {} };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap();
 }
 
 /// Waits until the forge knows all of a task's patch.
