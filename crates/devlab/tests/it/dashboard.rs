@@ -171,6 +171,12 @@ async fn a_session_needs_both_of_its_halves_and_ends() {
     let events = events.send_for_head(lab.dashboard).await;
     assert_eq!(events.header("content-type"), Some("text/event-stream"));
 
+    // A session opens no other one: that would outlive the token that both come from.
+    let value = session.cookie.split_once('=').unwrap().1;
+    let whole = format!("{value}.{}", session.secret);
+    let chained = lab.log_in(&json!({ "token": whole })).await;
+    assert_eq!((chained.status, chained.header("set-cookie")), (403, None));
+
     let ended = lab.ask("DELETE", "/api/session", &session).await;
     assert_eq!(ended.status, 204);
     let after = lab.ask("GET", whoami, &session).await;
