@@ -155,18 +155,25 @@ test("a graph of 500 tasks in groups is drawn, unfolds, and moves without a stop
     say(`graph of ${what}, drawn`, ms);
     expect(ms).toBeLessThan(4_000);
     if (goal === nested) {
+      const unfolded: string[] = [];
       const unfold = async () => {
         const folded = page.getByRole("button", { name: /^Unfold / });
         for (let left = 3; left > 0; left -= 1) {
           const name = await folded.first().getAttribute("aria-label");
           await folded.first().click();
-          await page
-            .getByRole("button", { name: name?.replace("Unfold", "Fold") })
-            .first()
-            .waitFor();
+          const fold = name?.replace("Unfold", "Fold") ?? "";
+          await page.getByRole("button", { name: fold, exact: true }).waitFor();
+          unfolded.push(fold);
         }
       };
-      const worst = await leastOf(() => longest(page, unfold));
+      // Each try unfolds what the one before it has folded again.
+      const worst = await leastOf(async () => {
+        const ms = await longest(page, unfold);
+        for (const name of unfolded.splice(0)) {
+          await page.getByRole("button", { name, exact: true }).click();
+        }
+        return ms;
+      });
       say("longest task while three groups are unfolded", worst);
       expect(worst).toBeLessThan(100);
     }
