@@ -61,6 +61,39 @@ test("a patch is reviewed: a line comment, changes, another attempt, a merge", a
   await expect(page.getByText("merged", { exact: true })).toBeVisible({ timeout: 30_000 });
 });
 
+/** Changes a file by more than a diff may have, before another one. */
+const LARGE = `
+yes "$(printf '%0999d' 0)" | head -n 9000 > a.txt
+echo 'behind it' > b.txt
+`;
+
+test("a diff that is cut says what it does not show, and so does its verdict", async ({ browser, world }) => {
+  test.setTimeout(120_000);
+  await seedReview(world.lab, "cut");
+  const { goal } = await world.api.post<{ goal: string }>("/schedule", {
+    org: "default",
+    project: "cut",
+    task: "Write far too much",
+    driver: script(LARGE),
+  });
+  await waiting(world, goal, 1);
+  const page = await world.open(browser);
+  await page.goto(`${world.origin}/ui/o/default/tasks/${goal}?tab=changes&diff=unified`);
+  const words = "The diff is cut after 8.0 MiB: 1 of 2 files is shown";
+  await expect(page.getByRole("alert")).toContainText(words, { timeout: 30_000 });
+  await expect(page.getByRole("alert")).toContainText(`devlab task checkout ${goal}`);
+  // What was counted with the patch, not what came of it.
+  await expect(page.getByText("2 files", { exact: true })).toBeVisible();
+  await expect(page.getByText("+9001", { exact: true })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "a.txt" })).toBeVisible();
+  await page.getByRole("button", { name: "Accept" }).click();
+  const dialog = page.getByRole("dialog");
+  await expect(dialog).toContainText(words);
+  await dialog.getByRole("button", { name: "Back" }).click();
+  await page.getByRole("button", { name: "Request changes" }).click();
+  await expect(dialog).not.toContainText(words);
+});
+
 /** Writes a text that is longer than any screen, under a name with a space, and one that is another each time. */
 const LONG = `
 mkdir -p notes

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { languageOf } from "../code/colours";
-import { parseDiff, rowsOf, spot } from "./model";
+import { cutWords, parseDiff, rowsOf, spot } from "./model";
 import { bodyOf, remarksOf } from "./remarks";
 
 const DIFF = `diff --git a/src/a.rs b/src/a.rs
@@ -71,6 +71,42 @@ rename to new name.md
     ["nothing in it", undefined, "delete", false],
     ["new name.md", "old name.md", "rename", false],
   ]);
+});
+
+/** What the server sends of a diff that is larger than its limit. */
+const cutAfter = (bytes: number) => `${DIFF.slice(0, bytes)}\n# cut after ${bytes} bytes\n`;
+
+test("a diff that is cut says so, wherever the limit falls, and shows whole lines only", () => {
+  const whole = parseDiff(DIFF);
+  expect([whole.cut, cutWords(whole, 9)]).toEqual([undefined, undefined]);
+  for (let bytes = 1; bytes <= DIFF.length; bytes += 1) {
+    const { files, cut } = parseDiff(cutAfter(bytes));
+    expect(cut).toBe(bytes);
+    files.forEach((file, at) => {
+      expect(file.path).toBe(whole.files[at]?.path);
+      const lines = file.hunks.flatMap((hunk) => hunk.lines);
+      const all = whole.files[at]?.hunks.flatMap((hunk) => hunk.lines);
+      expect(lines).toEqual(all?.slice(0, lines.length));
+    });
+  }
+  // Within the numbers of a hunk.
+  expect(parseDiff(cutAfter(DIFF.indexOf("@@") + 5)).files[0]?.hunks).toEqual([]);
+});
+
+test("of a diff that is cut it is said how much is shown of how much", () => {
+  const first = parseDiff(cutAfter(DIFF.indexOf("+three!") + 2));
+  expect(cutWords(first, 3)).toBe(
+    `The diff is cut after ${first.cut} B: 1 of 3 files is shown, the last one perhaps not to its end.`,
+  );
+  expect(cutWords(first, undefined)).toMatch(/: the first file is shown, /);
+  expect(cutWords(first, 1)).toMatch(/: the last file is not shown to its end\.$/);
+  // One that was moved is two for the server: one removed and one added.
+  const moved = parseDiff(cutAfter(DIFF.indexOf("diff --git a/gone")));
+  expect(cutWords(moved, 4)).toMatch(/: 3 of 4 files are shown, /);
+  const notes = rowsOf(first, "split", NONE, NONE).filter((row) => row.kind === "note");
+  expect(notes).toEqual([{ kind: "note", file: 0, text: expect.stringMatching(/^The diff is cut here/) }]);
+  const bare = parseDiff(cutAfter(DIFF.indexOf("---")));
+  expect(rowsOf(bare, "unified", NONE, NONE).map((row) => row.kind)).toEqual(["file", "note", "end"]);
 });
 
 test("side by side, what was replaced stands beside what replaces it", () => {

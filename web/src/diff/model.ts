@@ -1,4 +1,5 @@
 import gitDiff from "gitdiff-parser";
+import { bytes, count } from "../text/words";
 
 export type Side = "old" | "new";
 
@@ -28,7 +29,8 @@ export interface DiffFile {
 /** The server cuts a diff that is larger than its limit, and says so in the last line. */
 export interface Diff {
   files: DiffFile[];
-  cut: boolean;
+  /** The limit in bytes, if it was cut there: the last file may go on, and others may follow. */
+  cut: number | undefined;
 }
 
 /** What stands above the hunks of a file and is lost by the parser: names with spaces, what is binary, moved and changed. */
@@ -69,7 +71,19 @@ function named(path: string): string {
   return path.replace(/\t$/, "");
 }
 
-export function parseDiff(text: string): Diff {
+/** The server's last line of a diff that is cut. No line of a diff itself begins like it. */
+const CUT = /\n# cut after (\d+) bytes\n?$/;
+
+/** The lines that came whole: a limit in bytes knows neither lines nor letters. */
+function wholeLines(sent: string): { text: string; cut: number | undefined } {
+  const found = CUT.exec(sent.slice(-80));
+  if (!found) return { text: sent, cut: undefined };
+  const text = sent.slice(0, sent.length - found[0].length);
+  return { text: text.slice(0, text.lastIndexOf("\n") + 1), cut: Number(found[1]) };
+}
+
+export function parseDiff(sent: string): Diff {
+  const { text, cut } = wholeLines(sent);
   const heads = headsOf(text);
   const files = gitDiff.parse(text).map((file, at): DiffFile => {
     const head = heads[at];
@@ -106,7 +120,23 @@ export function parseDiff(text: string): Diff {
       hunks,
     };
   });
-  return { files, cut: /\n[^\n]*diff is cut[^\n]*\n?$/.test(text.slice(-300)) };
+  return { files, cut };
+}
+
+/** How many files are shown, as the server counts them: one that was moved is one removed and one added. */
+function shownOf(diff: Diff): number {
+  return diff.files.reduce((sum, file) => sum + (file.change === "rename" ? 2 : 1), 0);
+}
+
+/** What a diff that is cut does not show, of a change of so many files, if that is known. */
+export function cutWords(diff: Diff, files: number | undefined): string | undefined {
+  if (diff.cut === undefined) return undefined;
+  const shown = shownOf(diff);
+  const cut = `The diff is cut after ${bytes(diff.cut)}`;
+  if (files !== undefined && shown >= files) return `${cut}: the last file is not shown to its end.`;
+  const first = shown === 1 ? "the first file" : `the first ${shown} files`;
+  const part = files === undefined ? first : `${shown} of ${count(files, "file")}`;
+  return `${cut}: ${part} ${shown === 1 ? "is" : "are"} shown, the last one perhaps not to its end.`;
 }
 
 /** A line of the screen. Indices name a file, a hunk in it and a line in that. */
@@ -127,6 +157,8 @@ export function spot(file: string, side: Side, number: number): string {
 /** Where remarks stand below a line: by `spot`. */
 export type Talks = ReadonlySet<string>;
 
+const CUT_HERE = "The diff is cut here: what follows in this file, and other files, are not shown.";
+
 /** All rows of a diff; files in `folded` show their head only. */
 export function rowsOf(
   diff: Diff,
@@ -138,8 +170,9 @@ export function rowsOf(
   diff.files.forEach((file, at) => {
     rows.push({ kind: "file", file: at });
     if (folded.has(file.path)) return;
+    const isCut = diff.cut !== undefined && at === diff.files.length - 1;
     if (file.binary) rows.push({ kind: "note", file: at, text: "A binary file; its content is not shown." });
-    else if (file.hunks.length === 0) {
+    else if (file.hunks.length === 0 && !isCut) {
       rows.push({
         kind: "note",
         file: at,
@@ -151,6 +184,7 @@ export function rowsOf(
       if (view === "unified") unified(rows, file, at, hunk, index, talks);
       else split(rows, file, at, hunk, index, talks);
     });
+    if (isCut && !file.binary) rows.push({ kind: "note", file: at, text: CUT_HERE });
     rows.push({ kind: "end", file: at });
   });
   return rows;

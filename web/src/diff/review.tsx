@@ -16,11 +16,12 @@ import { Empty, Skeleton } from "../ui/empty";
 import { Segments } from "../ui/segments";
 import { PATCH_HUE, Tag } from "../ui/state";
 import { Ago } from "../ui/time";
+import { CutLine } from "./cut";
 import { DiffView } from "./diff-view";
 import { useDrafts } from "./drafts";
 import { Earlier } from "./earlier";
 import { Counts } from "./files";
-import { parseDiff } from "./model";
+import { type Diff, parseDiff } from "./model";
 import { VerdictDialog } from "./verdict";
 
 type View = "unified" | "split";
@@ -60,6 +61,7 @@ function Changes({
   const head = patch?.head ?? task.head ?? "";
   const query = useQuery(diffQuery(patch ? { patch: patch.id } : { task: task.id }, head));
   const diff = useMemo(() => (query.data === undefined ? undefined : parseDiff(query.data)), [query.data]);
+  const isCut = diff?.cut !== undefined;
   const review = useDrafts(principal, patch?.id ?? task.id, head);
   const [seen, setSeen] = useState(head);
   const [asks, setAsks] = useState<Verdict | "comment" | null>(null);
@@ -88,15 +90,7 @@ function Changes({
       <div className="flex flex-wrap items-center gap-2 border-b border-line bg-surface px-4 py-1.5 md:px-6">
         {patch && <Tag hue={PATCH_HUE[patch.state]}>{patch.state}</Tag>}
         {head && <CommitId id={head} project={task.project} />}
-        {diff && (
-          <span className="flex items-center gap-2 text-xs text-ink-2">
-            {count(diff.files.length, "file")}
-            <Counts
-              added={diff.files.reduce((sum, file) => sum + file.added, 0)}
-              removed={diff.files.reduce((sum, file) => sum + file.removed, 0)}
-            />
-          </span>
-        )}
+        {diff && <Size diff={diff} patch={patch} />}
         <span className="ml-auto flex flex-wrap items-center gap-2">
           {patch && (
             <Button
@@ -147,10 +141,19 @@ function Changes({
         </span>
       </div>
       <Earlier review={review} isNew={seen !== "" && seen !== head} onSeen={() => setSeen(head)} />
+      {isCut && (
+        <div role="alert" className="border-b border-line bg-amber-soft px-4 py-1.5 md:px-6">
+          <CutLine diff={diff} files={patch?.files} task={task.id} />
+        </div>
+      )}
       <Ask query={query} loading={<Skeleton rows={12} />}>
         {() =>
           !diff || diff.files.length === 0 ? (
-            <Empty icon={<FileDiff />} title="It changes no files" className="flex-1" />
+            <Empty
+              icon={<FileDiff />}
+              title={isCut ? "None of it can be shown" : "It changes no files"}
+              className="flex-1"
+            />
           ) : (
             <DiffView
               diff={diff}
@@ -163,12 +166,32 @@ function Changes({
         }
       </Ask>
       {patch && asks && (
-        <VerdictDialog patch={patch} kind={asks} review={review} onClose={() => setAsks(null)} />
+        <VerdictDialog
+          patch={patch}
+          kind={asks}
+          review={review}
+          cut={isCut && <CutLine diff={diff} files={patch.files} task={task.id} />}
+          onClose={() => setAsks(null)}
+        />
       )}
       {patch && talkOpen && (
         <Discussion patch={patch} project={task.project} onClose={() => setTalkOpen(false)} />
       )}
     </div>
+  );
+}
+
+/** How much is changed: of a diff that is cut, what was counted with the patch. */
+function Size({ diff, patch }: { diff: Diff; patch: Patch | undefined }) {
+  const isCut = diff.cut !== undefined;
+  const sum = (lines: "added" | "removed") => diff.files.reduce((all, file) => all + file[lines], 0);
+  const counted = isCut && patch ? patch : { added: sum("added"), removed: sum("removed") };
+  return (
+    <span className="flex items-center gap-2 text-xs text-ink-2">
+      {count(isCut && patch ? patch.files : diff.files.length, "file")}
+      {isCut && !patch && " or more"}
+      <Counts added={counted.added} removed={counted.removed} />
+    </span>
   );
 }
 

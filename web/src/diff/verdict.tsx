@@ -1,5 +1,5 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import { api } from "../api/client";
 import { once } from "../api/once";
 import { keys } from "../api/queries";
@@ -25,11 +25,14 @@ export function VerdictDialog({
   patch,
   kind,
   review,
+  cut,
   onClose,
 }: {
   patch: Patch;
   kind: Verdict | "comment";
   review: ReviewDrafts;
+  /** What its reader has not been shown, if that is so. */
+  cut: ReactNode;
   onClose: () => void;
 }) {
   const client = useQueryClient();
@@ -84,6 +87,7 @@ export function VerdictDialog({
           Another version has come while you wrote. Go back and look at it; your words and remarks are kept.
         </p>
       )}
+      {cut && kind === "accept" && <div className="mb-3 rounded-md bg-amber-soft px-3 py-2">{cut}</div>}
       <Field label={kind === "accept" ? "Words (not needed)" : "Words"}>
         {(control) => (
           <Textarea
