@@ -12,9 +12,10 @@ test("an event names what it makes old", () => {
   const expected = [keys.tasks("lab"), keys.conflicts(), keys.task("task_1"), keys.agents("lab")];
   expect(names).toEqual(expected.map(String));
   expect(staleKeys("lab", [event("task.updated")]).map(String)).toContain(String(keys.edges()));
-  // What becomes of a merge is told of one of its tasks, and is shown in the trains.
-  const merged = staleKeys("lab", [event("candidate.state", "task_1")]);
-  expect(merged.map(String)).toEqual([keys.trains("lab"), keys.task("task_1")].map(String));
+  // What becomes of a merge is told of one of its tasks, and shown in the trains and with each task.
+  const told = event("candidate.state", "task_1", { tasks: ["task_1", "task_2"] });
+  const merged = staleKeys("lab", [told]).map(String);
+  expect(merged).toEqual([keys.trains("lab"), keys.task("task_1"), keys.task("task_2")].map(String));
   expect(train("lab", "project_1").queryKey.slice(0, -1)).toEqual(keys.trains("lab"));
   expect(keys.trains("lab").slice(0, 3)).toEqual(keys.tasks("lab"));
   // A claim is told as the task's state only, and fills a slot of an agent.

@@ -93,8 +93,9 @@ export function staleKeys(org: string, events: readonly LabEvent[]): QueryKey[] 
         add(keys.agents(org));
         break;
       case "candidate.state":
-        // It names the first task of its candidate only, and moves all of them.
+        // It is told of the first task of its candidate, and moves all of them.
         add(keys.trains(org));
+        for (const task of movedBy(event)) add(keys.task(task));
         break;
       case "patch.state":
       case "patch.comment":
@@ -117,6 +118,12 @@ export function staleKeys(org: string, events: readonly LabEvent[]): QueryKey[] 
     if (event.task) add(keys.task(event.task));
   }
   return [...found.values()];
+}
+
+/** Tasks whose results a candidate has. */
+function movedBy(event: LabEvent): string[] {
+  const tasks = event.data["tasks"];
+  return Array.isArray(tasks) ? tasks.filter((task) => typeof task === "string") : [];
 }
 
 /** Tasks that a batch of events has changed or made. */

@@ -54,13 +54,15 @@ export const ACTION: Record<Action, Words> = {
 /** Why an action cannot be done to a task, or `false`. */
 export function blockedFor(
   action: Action,
-  task: Pick<Task, "state" | "waiting_for" | "archived" | "kind" | "choice">,
+  task: Pick<Task, "state" | "waiting_for" | "archived" | "kind" | "choice" | "open_children">,
 ): string | false {
   if (action === "activate" && task.state === "waiting" && task.waiting_for === "approval") {
     return task.choice === "alternative" ? "Take it, or another one, among the alternatives." : false;
   }
-  // A goal that is done by a plan begins with the approval of a revision.
-  if (action === "activate" && task.kind === "composite") return "Approve its plan.";
+  // A goal that is done by a plan begins with the approval of a revision, and has no tasks before. One
+  // that was scheduled with its tasks, or with alternatives, begins as any draft: `plan::refuse_unplanned`.
+  const isPlanned = task.kind === "composite" && task.open_children === 0;
+  if (action === "activate" && task.state === "draft" && isPlanned) return "Approve its plan.";
   if (action === "archive" && task.archived) return "It is archived already.";
   if (action === "retry" && task.state === "waiting" && task.waiting_for !== "attention") {
     return "It waits for an answer, not for another try.";

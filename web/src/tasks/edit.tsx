@@ -12,6 +12,7 @@ import { Dialog } from "../ui/dialog";
 import { Field, Input, Textarea } from "../ui/field";
 import { tell } from "../ui/toast";
 import { applyChanges } from "./collection";
+import { scriptOf, withScript } from "./driver";
 
 /** What may still be changed: words before work has started, the driver also before another try. */
 function editable(task: TaskDetail): { words: boolean; driver: boolean } {
@@ -48,11 +49,6 @@ export function EditButton({ task }: { task: TaskDetail }) {
   );
 }
 
-function scriptOf(task: TaskDetail): string {
-  const command = task.driver?.command;
-  return command?.script?.trim() ?? "";
-}
-
 function Edit({ task: now, onClose }: { task: TaskDetail; onClose: () => void }) {
   const { org } = useLab();
   const client = useQueryClient();
@@ -76,7 +72,7 @@ function Edit({ task: now, onClose }: { task: TaskDetail; onClose: () => void })
           ...(may.words && title !== task.title ? { title } : {}),
           ...(may.words && goal !== task.goal ? { goal } : {}),
           ...(may.driver && script.trim() && script !== scriptOf(task)
-            ? { driver: { command: { script } } }
+            ? { driver: withScript(task.driver, script) }
             : {}),
         },
       });

@@ -8,7 +8,7 @@ import { CommitId, CopyButton } from "../ui/copy";
 import { Skeleton } from "../ui/empty";
 import { Code, Fact, Facts, Section } from "../ui/page";
 import { Tag } from "../ui/state";
-import { Ago } from "../ui/time";
+import { Ago, Until } from "../ui/time";
 import { Answer } from "./answer";
 import { AttemptList } from "./attempts";
 import { Choose } from "./choose";
@@ -159,7 +159,7 @@ function Aside({ org, task }: { org: string; task: TaskDetail }) {
         )}
         {task.not_before && (
           <Fact name="Next try">
-            <Ago at={task.not_before} />
+            <Until at={task.not_before} />
           </Fact>
         )}
         {task.paths && task.paths.length > 0 && (

@@ -3,6 +3,7 @@ import { STATES, type Task } from "../api/types";
 import { seriesOf } from "../charts/series";
 import { ACTIONS, blockedFor, statesFor } from "./actions";
 import { withChanges } from "./collection";
+import { withScript } from "./driver";
 import { columnsOf, filterTasks, groupTasks, whereIs } from "./filter";
 import { inboxOf } from "./inbox";
 
@@ -113,9 +114,25 @@ test("what cannot be done says why", () => {
   expect(blockedFor("activate", task({ ...approval, kind: "composite" }))).toBe(false);
   expect(blockedFor("activate", task({ ...approval, choice: "alternative" }))).toMatch(/alternatives/);
   expect(blockedFor("activate", task({ state: "waiting", waiting_for: "question" }))).toMatch(/waiting/);
+  const goal = { kind: "composite", state: "draft" } as const;
+  expect(blockedFor("activate", task({ ...goal, open_children: 0 }))).toBe("Approve its plan.");
+  // A policy that wants plans approved lets goals wait that were scheduled with their tasks, too.
+  expect(blockedFor("activate", task({ ...goal, open_children: 2 }))).toBe(false);
+  expect(blockedFor("activate", task({ ...goal, state: "running", open_children: 2 }))).toMatch(/running/);
   expect(blockedFor("cancel", task({ state: "done" }))).toMatch(/done/);
   expect(blockedFor("retry", task({ state: "waiting", waiting_for: "review" }))).toMatch(/answer/);
   expect(blockedFor("retry", task({ state: "waiting", waiting_for: "attention" }))).toBe(false);
+});
+
+test("another script leaves the time limit and the variables as they are", () => {
+  const command = { script: "make", timeout_secs: 14_400, env: { CI: "1" } };
+  expect(withScript({ command }, "make test")).toEqual({ command: { ...command, script: "make test" } });
+  // A command is either a script or a program with its arguments.
+  const { argv, ...rest } = { argv: ["make"], timeout_secs: 60 };
+  expect(withScript({ command: { argv, ...rest } }, "make")).toEqual({
+    command: { script: "make", timeout_secs: 60 },
+  });
+  expect(withScript(null, "make")).toEqual({ command: { script: "make" } });
 });
 
 test("tasks are looked for in every state in which something can be done to them", () => {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { boardSearch, taskSearch } from "../search";
 import { inForce, match, type Shortcut } from "../shell/shortcuts";
-import { ago, span } from "./time";
+import { ago, ahead, span } from "./time";
 import { bytes, count } from "./words";
 
 const SECOND = 1_000;
@@ -19,6 +19,22 @@ test("times are said as people say them", () => {
     "2 h 1 min",
     "2 d 1 h",
   ]);
+});
+
+test("what is to come is said as such, and is never too late", () => {
+  const now = Date.parse("2026-06-15T12:00:00Z");
+  const said = [-HOUR, 0, 900, 40 * SECOND, 11 * 60 * SECOND + 1, 2 * HOUR, 30 * HOUR];
+  expect(said.map((ms) => ahead(now + ms, now))).toEqual([
+    "now",
+    "now",
+    "in 1 s",
+    "in 40 s",
+    "in 12 min",
+    "in 2 h",
+    "in 2 d",
+  ]);
+  // A clock of the server that is a little ahead makes nothing of the past one to come.
+  expect(ago(now + 2 * SECOND, now)).toBe("now");
 });
 
 test("numbers have their unit", () => {

@@ -20,6 +20,16 @@ export function ago(at: number, now: number): string {
   });
 }
 
+/** How long until something: `in 40 s`, `in 12 min`, `in 3 h`, `in 2 d`; `now` once it is time. */
+export function ahead(at: number, now: number): string {
+  const left = at - now;
+  if (left <= 0) return "now";
+  if (left < MINUTE) return `in ${Math.ceil(left / SECOND)} s`;
+  if (left < HOUR) return `in ${Math.ceil(left / MINUTE)} min`;
+  if (left < DAY) return `in ${Math.ceil(left / HOUR)} h`;
+  return `in ${Math.ceil(left / DAY)} d`;
+}
+
 /** How long something takes: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`. */
 export function span(ms: number): string {
   if (ms < 0) return "0 s";

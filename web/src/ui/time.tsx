@@ -1,5 +1,5 @@
 import { useSyncExternalStore } from "react";
-import { ago, exact, millis, span } from "../text/time";
+import { ago, ahead, exact, millis, span } from "../text/time";
 
 /** One clock for the page: everything relative moves together. */
 const TICK_MS = 1_000;
@@ -37,6 +37,17 @@ export function Ago({ at, className }: { at: string; className?: string }) {
   return (
     <time dateTime={at} title={exact(then)} className={className}>
       {ago(then, Math.max(current, old ? then + 60_000 : then))}
+    </time>
+  );
+}
+
+/** How long until something; the exact time on hover. */
+export function Until({ at }: { at: string }) {
+  const then = millis(at);
+  const current = useNow();
+  return (
+    <time dateTime={at} title={exact(then)}>
+      {ahead(then, current)}
     </time>
   );
 }
