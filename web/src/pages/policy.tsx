@@ -4,7 +4,7 @@ import { Gauge, PencilLine } from "lucide-react";
 import { ASIDE, policy, projects, UNTOLD } from "../api/queries";
 import type { PolicyRevision, PolicyView } from "../api/types";
 import { EditPolicy } from "../policy/edit";
-import { GROUPS } from "../policy/fields";
+import { GROUPS, isSaidAt } from "../policy/fields";
 import { asRead, type Said, written } from "../policy/form";
 import { useLab } from "../shell/lab";
 import { useTitle } from "../shell/title";
@@ -194,7 +194,7 @@ function InForce({ view }: { view: PolicyView }) {
       {GROUPS.map((group) => {
         const rows = group.fields.flatMap((field) => {
           const found = view.fields.find((one) => one.name === field.name);
-          return found ? [{ field, found }] : [];
+          return found && isSaidAt(field, view) ? [{ field, found }] : [];
         });
         if (rows.length === 0) return null;
         return (

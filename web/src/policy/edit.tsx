@@ -5,12 +5,13 @@ import { api } from "../api/client";
 import { asProblem } from "../api/problem";
 import { keys } from "../api/queries";
 import type { Policy, PolicyView } from "../api/types";
+import { useLab } from "../shell/lab";
 import { Button } from "../ui/button";
 import { Field, Input, Select, Textarea } from "../ui/field";
 import { Section } from "../ui/page";
 import { Segments } from "../ui/segments";
 import { tell } from "../ui/toast";
-import { type FieldGroup, GROUPS, type PolicyField } from "./fields";
+import { type FieldGroup, GROUPS, isSaidAt, type PolicyField } from "./fields";
 import { documentOf, type Faults, inWords, parsed, type Said, type Texts, textsOf, written } from "./form";
 
 export type EditMode = "form" | "document";
@@ -30,7 +31,7 @@ export function EditPolicy({
   onDone: () => void;
 }) {
   const client = useQueryClient();
-  const said = (view.own?.policy ?? {}) as unknown as Said;
+  const [said, setSaid] = useState(() => (view.own?.policy ?? {}) as unknown as Said);
   const [texts, setTexts] = useState<Texts>(() => textsOf(said));
   const [text, setText] = useState(() => written(said));
   const [why, setWhy] = useState("");
@@ -45,7 +46,7 @@ export function EditPolicy({
       setError(wrong);
       return document;
     }
-    const { document, faults: found } = documentOf(texts);
+    const { document, faults: found } = documentOf(texts, said);
     setFaults(found);
     if (Object.keys(found).length === 0) return document;
     focusFault();
@@ -54,6 +55,7 @@ export function EditPolicy({
   const turn = (next: EditMode) => {
     const document = read();
     if (!document) return;
+    setSaid(document);
     setTexts(textsOf(document));
     setText(written(document));
     onMode(next);
@@ -170,9 +172,9 @@ function Group({
   faults: Faults;
   change: (name: string, value: string) => void;
 }) {
-  const shown = group.fields.filter(
-    (field) => field.name !== "concurrency.runtimes" || view.level.kind === "org",
-  );
+  const { ofLab } = useLab();
+  const shown = group.fields.filter((field) => isSaidAt(field, view) && (field.name !== "share" || ofLab));
+  if (shown.length === 0) return null;
   return (
     <Section title={group.title} note={group.about}>
       <div className="grid items-start gap-4 sm:grid-cols-2 lg:grid-cols-3">

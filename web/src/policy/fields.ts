@@ -1,8 +1,10 @@
+import type { PolicyView } from "../api/types";
+
 /** Everything that a policy can say, in the order it is shown. */
 
 type Kind =
   | { kind: "choice"; choices: ReadonlyArray<readonly [value: string, words: string]> }
-  | { kind: "number"; most: number; unit?: string }
+  | { kind: "number"; least?: number; most: number; unit?: string }
   /** Sets of labels: one set in a line. */
   | { kind: "sets" }
   /** Names with numbers: one in a line. */
@@ -29,6 +31,7 @@ const YES_NO = [
 const HOUR_MS = 3_600_000;
 const WEEK_SECS = 7 * 24 * 3_600;
 const U32_MAX = 4_294_967_295;
+const SHARE_MAX = 1_000;
 
 function retries(of: string, label: string, about: string): PolicyField[] {
   return [
@@ -67,7 +70,8 @@ export const GROUPS: readonly FieldGroup[] = [
       {
         name: "approvals.tasks",
         label: "Tasks with these labels",
-        about: "One set of labels in a line, with commas between them: a task that needs all of them waits.",
+        about:
+          "One set of labels in a line, with commas between them: a task that needs all of them waits. With “none”, not even those of less specific levels.",
         kind: "sets",
       },
       {
@@ -92,6 +96,22 @@ export const GROUPS: readonly FieldGroup[] = [
           ["asked", "Those that ask for it"],
           ["goals", "Goals too"],
           ["all", "All results"],
+        ],
+      },
+    ],
+  },
+  {
+    title: "Verification",
+    about: "Whose run of the checks lets a result in.",
+    fields: [
+      {
+        name: "verifier",
+        label: "Verified by",
+        about: "Another one: what the author's own checks said lets nothing in.",
+        kind: "choice",
+        choices: [
+          ["any", "Any agent"],
+          ["other", "Another agent than its author"],
         ],
       },
     ],
@@ -201,6 +221,28 @@ export const GROUPS: readonly FieldGroup[] = [
       },
     ],
   },
+  {
+    title: "Share",
+    about: "Among orgs that share slots of a runtime.",
+    fields: [
+      {
+        name: "share",
+        label: "Weight of the org",
+        about: "Twice the weight, twice the slots. Only admins of the whole lab set it.",
+        kind: "number",
+        least: 1,
+        most: SHARE_MAX,
+      },
+    ],
+  },
 ];
+
+/** What a level of a policy can say there. */
+export function isSaidAt(field: PolicyField, { level, fields }: PolicyView): boolean {
+  const ofOrg = field.name === "share" || field.name === "concurrency.runtimes";
+  // Limits of concurrency are no fields: those of all levels hold together.
+  const isKnown = field.name.startsWith("concurrency.") || fields.some((one) => one.name === field.name);
+  return isKnown && (level.kind === "org" || !ofOrg);
+}
 
 export const FIELDS: readonly PolicyField[] = GROUPS.flatMap((group) => group.fields);

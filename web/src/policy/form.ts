@@ -20,16 +20,28 @@ function at(document: Said, name: string): unknown {
     );
 }
 
+/** What a field of sets says if it says that there are none, in place of those of another level. */
+const NO_SETS = "none";
+
+const isObject = (value: unknown): value is Said =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
 function textOf(field: PolicyField, value: unknown): string {
   if (value === undefined || value === null) return "";
   switch (field.kind) {
     case "choice":
     case "number":
       return String(value);
-    case "sets":
-      return (value as string[][]).map((set) => set.join(", ")).join("\n");
+    case "sets": {
+      if (!Array.isArray(value) || !value.every(Array.isArray)) return JSON.stringify(value);
+      if (value.length === 0) return NO_SETS;
+      const text = value.map((set) => set.join(", ")).join("\n");
+      // A label that is called so has a comma behind it.
+      return text === NO_SETS ? `${text},` : text;
+    }
     case "limits":
-      return Object.entries(value as Record<string, number>)
+      if (!isObject(value)) return JSON.stringify(value);
+      return Object.entries(value)
         .map(([name, most]) => `${name} = ${most}`)
         .join("\n");
   }
@@ -52,12 +64,14 @@ function saidBy(field: PolicyField, text: string): unknown {
       return text === "true" ? true : text === "false" ? false : text;
     case "number": {
       const value = Number(text);
-      if (!/^\d+$/.test(text) || value > field.most) {
-        throw new Error(`A whole number from 0 to ${field.most.toLocaleString()}.`);
+      const least = field.least ?? 0;
+      if (!/^\d+$/.test(text) || value < least || value > field.most) {
+        throw new Error(`A whole number from ${least} to ${field.most.toLocaleString()}.`);
       }
       return value;
     }
     case "sets":
+      if (text === NO_SETS) return [];
       return lines(text).map((line) => line.split(/[,\s]+/).filter(Boolean));
     case "limits":
       return Object.fromEntries(
@@ -70,22 +84,29 @@ function saidBy(field: PolicyField, text: string): unknown {
   }
 }
 
-/** The document that the texts stand for, without what says nothing. */
-export function documentOf(texts: Texts): { document: Said; faults: Faults } {
-  const document: Said = {};
+/** Puts a value at a path, or takes it away, and what is empty without it. */
+function put(place: Said, [part = "", ...below]: string[], value: unknown): void {
+  const found = place[part];
+  const within = isObject(found) ? found : {};
+  if (below.length > 0) put(within, below, value);
+  const now = below.length === 0 ? value : Object.keys(within).length > 0 ? within : undefined;
+  if (now === undefined) delete place[part];
+  else place[part] = now;
+}
+
+/**
+ * The document that was read, with what the texts say otherwise. What is in no field, or was not
+ * touched, stays as it was.
+ */
+export function documentOf(texts: Texts, read: Said): { document: Said; faults: Faults } {
+  const document = structuredClone(read);
   const faults: Faults = {};
+  const before = textsOf(read);
   for (const field of FIELDS) {
     const text = texts[field.name]?.trim() ?? "";
-    if (text === "") continue;
+    if (text === before[field.name]?.trim()) continue;
     try {
-      const parts = field.name.split(".");
-      const last = parts.pop() ?? "";
-      let place = document;
-      for (const part of parts) {
-        place[part] ??= {};
-        place = place[part] as Said;
-      }
-      place[last] = saidBy(field, text);
+      put(document, field.name.split("."), text === "" ? undefined : saidBy(field, text));
     } catch (error) {
       faults[field.name] = error instanceof Error ? error.message : String(error);
     }

@@ -11,6 +11,8 @@ export interface LabView {
   readOnly: string | false;
   /** Why the reader may not administer, or `false`. */
   notAdmin: string | false;
+  /** Whether the reader looks after the whole lab, not one org of it. */
+  ofLab: boolean;
 }
 
 /** Whose page this is, and what the reader may do on it. */
@@ -22,5 +24,6 @@ export function useLab(): LabView {
     principal,
     readOnly: may.change(principal) ? false : `Your role (${principal.role}) may only read.`,
     notAdmin: may.administer(principal) ? false : `This needs an admin; your role is ${principal.role}.`,
+    ofLab: may.administer(principal) && !principal.org,
   };
 }
