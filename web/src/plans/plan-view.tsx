@@ -2,7 +2,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Check, PencilLine, TriangleAlert, X } from "lucide-react";
 import { lazy, Suspense, useMemo, useState } from "react";
 import { api } from "../api/client";
-import { keys, plan as planQuery } from "../api/queries";
+import { ASIDE, keys, plan as planQuery, policy } from "../api/queries";
 import type { PlanChange, PlanDetail, PlanDiff, PlanRevision, PlanState, PlanTaskDiff } from "../api/types";
 import { useLab } from "../shell/lab";
 import { useShortcuts } from "../shell/shortcuts";
@@ -13,11 +13,12 @@ import { Button } from "../ui/button";
 import { cx } from "../ui/cx";
 import { Dialog } from "../ui/dialog";
 import { Skeleton } from "../ui/empty";
-import { Checkbox, Field, Textarea } from "../ui/field";
+import { Field, Select, Textarea } from "../ui/field";
 import { Section } from "../ui/page";
 import { type Hue, Tag } from "../ui/state";
 import { Ago } from "../ui/time";
 import { tell, tellProblem } from "../ui/toast";
+import { approvalOf, byPolicy, RUNNING, type Running } from "./approve";
 import { ChangePlan } from "./change";
 import { graphOf } from "./graph";
 
@@ -274,7 +275,7 @@ function Decide({ task, plan, onOpen }: { task: string; plan: PlanDetail; onOpen
   const client = useQueryClient();
   const [asks, setAsks] = useState<"approve" | "reject" | null>(null);
   const [why, setWhy] = useState("");
-  const [finish, setFinish] = useState(false);
+  const [running, setRunning] = useState<Running>("");
   const [busy, setBusy] = useState(false);
   const begin = (ruling: "approve" | "reject") => {
     onOpen(true);
@@ -305,7 +306,7 @@ function Decide({ task, plan, onOpen }: { task: string; plan: PlanDetail; onOpen
       if (asks === "approve") {
         await api.POST("/v1/tasks/{id}/plans/{number}/approve", {
           params,
-          body: { why, running: finish ? "finish" : "cancel" },
+          body: approvalOf(why, running),
         });
       } else {
         await api.POST("/v1/tasks/{id}/plans/{number}/reject", { params, body: { why } });
@@ -375,14 +376,38 @@ function Decide({ task, plan, onOpen }: { task: string; plan: PlanDetail; onOpen
             )}
           </Field>
           {asks === "approve" && plan.parent && (
-            <Checkbox
-              label="Let work that it does not want go on to its end"
-              checked={finish}
-              onChange={(event) => setFinish(event.target.checked)}
-            />
+            <OfRunning task={task} value={running} onValue={setRunning} />
           )}
         </div>
       </Dialog>
     </>
+  );
+}
+
+/** What becomes of work that the revision does not want. Unless the approver says it, policy does. */
+function OfRunning({
+  task,
+  value,
+  onValue,
+}: {
+  task: string;
+  value: Running;
+  onValue: (value: Running) => void;
+}) {
+  const { org } = useLab();
+  const { fields } = useQuery({ ...policy(org, undefined, task), ...ASIDE }).data ?? {};
+  return (
+    <Field label="Work under way that it does not want">
+      {(control) => (
+        <Select {...control} value={value} onChange={(event) => onValue(event.target.value as Running)}>
+          <option value="">{byPolicy(fields)}</option>
+          {RUNNING.map(([one, words]) => (
+            <option key={one} value={one}>
+              {words}
+            </option>
+          ))}
+        </Select>
+      )}
+    </Field>
   );
 }
