@@ -187,6 +187,41 @@ test("new work is previewed, started, and done", async ({ browser, world }) => {
   await expect(page.getByText("2 of 2 tasks done")).toBeVisible();
 });
 
+test("a goal that a policy keeps until it is approved is approved on its page and in the inbox", async ({
+  browser,
+  world,
+}) => {
+  const { api } = world;
+  await api.post("/orgs", { name: "careful" });
+  await api.put("/orgs/careful/policy", { policy: { approvals: { plan: true } } });
+  const page = await world.open(browser);
+  await page.goto(`${world.origin}/ui/o/careful/new?mode=graph`);
+  await page.getByLabel("Goal", { exact: true }).fill("Ask first");
+  await page.getByLabel("Title of task 1").fill("One");
+  await page.getByLabel("Title of task 2").fill("Two");
+  await page.getByRole("button", { name: "Preview" }).first().click();
+  // What policy makes of it is said before it is sent.
+  await expect(page.getByText("You approve it before anything of it starts")).toBeVisible();
+  await page.getByRole("button", { name: "Keep as a draft" }).click();
+  await expect(page.locator("header").getByText("Draft", { exact: true })).toBeVisible();
+  await page.getByRole("button", { name: "Approve", exact: true }).click();
+  await expect(page.locator("header").getByText("Draft", { exact: true })).toBeHidden();
+  await expect(page.getByRole("button", { name: "Approve", exact: true })).toBeHidden();
+
+  const { goal } = await api.post<{ goal: string }>("/schedule", {
+    org: "careful",
+    title: "Ask once more",
+    tasks: [{ key: "a", title: "First", labels: ["nobody"] }],
+  });
+  await page.goto(`${world.origin}/ui/o/careful`);
+  const row = page.getByRole("button", { name: /^Ask once more/ });
+  await expect(row).toBeVisible();
+  await stepTo(page, row);
+  await page.keyboard.press("a");
+  await expect(row).toBeHidden();
+  expect((await api.get<{ state: string }>(`/tasks/${goal}`)).state).not.toBe("draft");
+});
+
 test("a plan is approved, and another revision is compared and rejected", async ({ browser, world }) => {
   const file = (tasks: string) => ({
     file: { name: "plan.yaml", text: `title: Planned release\ntasks:\n${tasks}` },

@@ -5,7 +5,7 @@ import { lazy, type ReactNode, Suspense, useMemo, useState } from "react";
 import { api, body } from "../api/client";
 import { once } from "../api/once";
 import { asProblem, type Problem } from "../api/problem";
-import { ASIDE, agents, keys, projectSettings, projects } from "../api/queries";
+import { ASIDE, agents, keys, policy, projectSettings, projects } from "../api/queries";
 import type { Schedule } from "../api/types";
 import { useLab } from "../shell/lab";
 import { count } from "../text/words";
@@ -14,6 +14,7 @@ import { CopyButton } from "../ui/copy";
 import { Skeleton } from "../ui/empty";
 import { Code, PageHead, Section } from "../ui/page";
 import { Tag } from "../ui/state";
+import { type Asked, askedOf } from "./asked";
 import { type Form, planOf, scheduleOf, titleOf } from "./form";
 
 const Graph = lazy(() => import("../graph/graph").then((loaded) => ({ default: loaded.Graph })));
@@ -60,6 +61,9 @@ export function Preview({
   const [busy, setBusy] = useState(false);
   const [refusal, setRefusal] = useState<Problem>();
   const draft = form.mode === "task" && form.draft;
+  const place = usePlace(schedule);
+  const { fields, settings, isKnown } = place;
+  const asked = fields && isKnown ? askedOf(schedule, draft, fields, settings?.labels ?? []) : undefined;
 
   const start = async () => {
     setBusy(true);
@@ -96,7 +100,7 @@ export function Preview({
               busy={busy}
               onClick={() => void start()}
             >
-              {draft ? "Keep as a draft" : "Start"}
+              {draft || asked?.waits ? "Keep as a draft" : "Start"}
             </Button>
           </>
         }
@@ -149,14 +153,14 @@ export function Preview({
             </div>
           </details>
         </div>
-        <Means schedule={schedule} draft={draft} />
+        <Means schedule={schedule} place={place} asked={asked} />
       </div>
     </>
   );
 }
 
-/** Who can do it, how it is judged, what a person has to do. */
-function Means({ schedule, draft }: { schedule: ReturnType<typeof scheduleOf>; draft: boolean }) {
+/** What its project and its policy say about it. */
+function usePlace(schedule: Schedule) {
   const { org } = useLab();
   const known = useQuery({ ...projects(org), ...ASIDE }).data;
   const project = known?.find((one) => one.name === schedule.project || one.id === schedule.project);
@@ -165,9 +169,27 @@ function Means({ schedule, draft }: { schedule: ReturnType<typeof scheduleOf>; d
     ...ASIDE,
     enabled: Boolean(project),
   }).data;
-  const workers = useQuery({ ...agents(org), ...ASIDE }).data;
   // What the project asks for counts too: before that is known nothing is said.
-  const isKnown = !schedule.project || settings !== undefined || (known !== undefined && !project);
+  const isFound = !schedule.project || known !== undefined;
+  const isKnown = isFound && (!project || settings !== undefined);
+  const { fields } =
+    useQuery({ ...policy(org, project?.id, undefined), ...ASIDE, enabled: isFound }).data ?? {};
+  return { settings, fields, isKnown };
+}
+
+/** Who can do it, how it is judged, what a person has to do. */
+function Means({
+  schedule,
+  place: { settings, isKnown },
+  asked,
+}: {
+  schedule: Schedule;
+  place: ReturnType<typeof usePlace>;
+  /** Nothing is said before it is known. */
+  asked: Asked | undefined;
+}) {
+  const { org } = useLab();
+  const workers = useQuery({ ...agents(org), ...ASIDE }).data;
   const needed = new Set([
     ...(settings?.labels ?? []),
     ...(schedule.labels ?? []),
@@ -177,7 +199,6 @@ function Means({ schedule, draft }: { schedule: ReturnType<typeof scheduleOf>; d
     (agent) => agent.online && !agent.draining && [...needed].every((label) => agent.labels.includes(label)),
   );
   const checks = [...(settings?.checks ?? []), ...(schedule.checks ?? [])];
-  const review = schedule.review ?? Boolean(schedule.project);
   return (
     <Section title="What that means">
       <div className="flex flex-col gap-4">
@@ -209,10 +230,7 @@ function Means({ schedule, draft }: { schedule: ReturnType<typeof scheduleOf>; d
           )}
         </Mean>
         <Mean icon={<Eye />} title="You">
-          {draft && "You approve it before it starts. "}
-          {review
-            ? "You review its result before it is merged."
-            : "Nobody is asked, unless it changes protected paths or needs attention."}
+          {asked?.words.join(" ") ?? "…"}
         </Mean>
       </div>
     </Section>
