@@ -37,7 +37,9 @@ function pagesOf(seeded: Seeded): Array<[name: string, path: string, ready: stri
     ["policy-form", `${org}/admin/policy?edit=form`, "Set the policy"],
     ["policy-document", `${org}/admin/policy?edit=document`, "Set the policy"],
     ["tokens", `${org}/admin/tokens`, "New token"],
+    ["tokens-of-lab", `${org}/admin/tokens?of=lab`, "this login"],
     ["audit", `${org}/admin/audit`, "token.create"],
+    ["audit-of-lab", `${org}/admin/audit?of=lab`, "session.open"],
     ["not-found", "/nowhere", "leads nowhere"],
     ["no-such-task", `${org}/tasks/task_01jd3v6p5x8e9rk2m4n6q8t0vw`, "no such thing"],
   ];

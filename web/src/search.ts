@@ -85,8 +85,11 @@ export function newSearch(raw: Raw) {
   });
 }
 
+/** The lab's own: of no org. */
+const WHOSE = ["lab"] as const;
+
 export function tokensSearch(raw: Raw) {
-  return some({ show: oneOf(raw, "show", ["all"] as const) });
+  return some({ of: oneOf(raw, "of", WHOSE), show: oneOf(raw, "show", ["all"] as const) });
 }
 
 /** Of what: the org's, if neither a project nor a goal is named. */
@@ -105,6 +108,11 @@ function day(raw: Raw, name: string): string | undefined {
 }
 
 export function auditSearch(raw: Raw) {
-  return some({ q: text(raw, "q"), since: day(raw, "since"), until: day(raw, "until") });
+  return some({
+    of: oneOf(raw, "of", WHOSE),
+    q: text(raw, "q"),
+    since: day(raw, "since"),
+    until: day(raw, "until"),
+  });
 }
 export type AuditSearch = ReturnType<typeof auditSearch>;

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "@playwright/test";
 import { Fault, hurry } from "../fault";
@@ -154,6 +154,48 @@ test("tokens and the audit log follow what happens, and nothing moves under one'
   await news.click();
   await expect(rows).toHaveCount(4);
   await expect(news).toBeHidden();
+});
+
+test("what is of no org is behind a switch for those who look after the lab, their log-ins included", async ({
+  browser,
+  world,
+}) => {
+  const { id } = await world.api.post<{ id: string }>("/orgs", { name: "quiet" });
+  const own = await world.api.post<{ secret: string }>("/tokens", {
+    role: "admin",
+    org: id,
+    note: "Its own",
+  });
+  const page = await world.open(browser);
+  const admin = `${world.origin}/ui/o/quiet/admin`;
+  await page.goto(`${admin}/audit?q=login`);
+  await expect(page.getByLabel("Kind of change")).toHaveValue("login");
+  await expect(page.getByText("Nothing fits this filter")).toBeVisible();
+  await page.getByRole("button", { name: "The lab's own" }).click();
+  await expect(page.getByRole("cell", { name: "session.open" }).first()).toBeVisible();
+  await page.reload();
+  await expect(page.getByRole("cell", { name: "session.open" }).first()).toBeVisible();
+  const exported = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Export" }).click();
+  const lines = readFileSync(await (await exported).path(), "utf8")
+    .trim()
+    .split("\n");
+  const entries = lines.map((line) => JSON.parse(line) as { action: string; org?: string });
+  expect(entries.every((entry) => entry.org === undefined)).toBe(true);
+  expect(new Set(entries.map((entry) => entry.action))).toContain("session.open");
+
+  await page.goto(`${admin}/tokens`);
+  await expect(page.getByText("Its own")).toBeVisible();
+  await expect(page.getByText("this login")).toHaveCount(0);
+  await page.getByRole("button", { name: "The lab's own" }).click();
+  await expect(page.getByText("this login")).toBeVisible();
+  await expect(page.getByText("Its own")).toHaveCount(0);
+
+  // Who sees one org has no other log, whatever the address says.
+  const other = await world.open(browser, own.secret);
+  await other.goto(`${admin}/audit?of=lab&q=login`);
+  await expect(other.getByRole("cell", { name: "session.open" }).first()).toBeVisible();
+  await expect(other.getByRole("button", { name: "The lab's own" })).toHaveCount(0);
 });
 
 test("the audit log hears of a change by its event", async ({ browser, world }) => {

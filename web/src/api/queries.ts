@@ -4,7 +4,6 @@ import type {
   Agent,
   Artifact,
   Attempt,
-  AuditEntry,
   Candidate,
   Cluster,
   Conflict,
@@ -54,6 +53,8 @@ async function everything<T>(read: (cursor: string | undefined) => Promise<Page<
   return all;
 }
 
+const whose = (org: string | undefined) => (org === undefined ? (["lab"] as const) : (["org", org] as const));
+
 /**
  * Names of everything that is kept, from the wide to the narrow, so that an
  * event can say with one name what it makes old.
@@ -67,10 +68,11 @@ export const keys = {
   agents: (org: string) => ["org", org, "agents"] as const,
   projects: (org: string) => ["org", org, "projects"] as const,
   patches: (org: string) => ["org", org, "patches"] as const,
-  tokens: (org: string) => ["org", org, "tokens"] as const,
-  audit: (org: string, filter: AuditFilter) => ["org", org, "audit", filter] as const,
+  /** Without an org, here and below: the lab's own. */
+  tokens: (org: string | undefined) => [...whose(org), "tokens"] as const,
+  audit: (org: string | undefined, filter: AuditFilter) => [...whose(org), "audit", filter] as const,
   /** What has come to the audit log since it was read, whatever the filter. */
-  auditNews: (org: string) => ["org", org, "audit-news"] as const,
+  auditNews: (org: string | undefined) => [...whose(org), "audit-news"] as const,
   board: (org: string) => ["board", org] as const,
   goal: (id: string) => ["goal", id] as const,
   /** Dependencies among the tasks of a goal; of every goal, if none is named. */
@@ -348,28 +350,21 @@ export const patch = (id: string) =>
     },
   });
 
-export const tokens = (org: string) =>
+/** Tokens of an org, or without one the lab's own: those that belong to none. */
+export const tokens = (org: string | undefined) =>
   queryOptions({
     queryKey: keys.tokens(org),
-    queryFn: ({ signal }) =>
-      everything<Token>((cursor) =>
+    queryFn: async ({ signal }) => {
+      const all = await everything<Token>((cursor) =>
         body(api.GET("/v1/tokens", { params: { query: { org, cursor, limit: PAGE_MAX } }, signal })),
-      ),
+      );
+      return org === undefined ? all.filter((token) => !token.org) : all;
+    },
   });
 
-/** A page of the audit log, newest first. */
-export async function auditPage(
-  org: string,
-  filter: AuditFilter,
-  cursor: string | undefined,
-  limit = PAGE_MAX,
-): Promise<Page<AuditEntry>> {
-  return body(api.GET("/v1/audit", { params: { query: { org, ...filter, cursor, limit } } }));
-}
-
-/** Which entries of the audit log: words that all stand in them, and times of the wire. */
+/** Which entries of the audit log: all words of one of these texts stand in them; times of the wire. */
 export interface AuditFilter {
-  text?: string;
+  texts?: readonly string[];
   since?: string;
   until?: string;
 }

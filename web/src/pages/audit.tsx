@@ -2,12 +2,14 @@ import { type InfiniteData, useInfiniteQuery, useQuery, useQueryClient } from "@
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { ArrowUp, Download, ScrollText } from "lucide-react";
 import { useEffect, useState } from "react";
-import { type AuditFilter, auditPage, keys, UNTOLD } from "../api/queries";
+import { auditPage } from "../api/audit";
+import { type AuditFilter, keys, UNTOLD } from "../api/queries";
 import type { AuditEntry, Page } from "../api/types";
 import { saveBlob } from "../files/save";
 import type { AuditSearch } from "../search";
 import { useLab } from "../shell/lab";
 import { useTitle } from "../shell/title";
+import { useWhose, Whose } from "../shell/whose";
 import { Person } from "../tasks/person";
 import { count, shortId } from "../text/words";
 import { Ask } from "../ui/ask";
@@ -28,24 +30,32 @@ export function AuditPage() {
   useTitle("Audit log");
   const { org } = useLab();
   const search = route.useSearch();
+  const whose = useWhose(search.of);
   const filter = filterOf(search);
   const query = useInfiniteQuery({
-    queryKey: keys.audit(org, filter),
-    queryFn: ({ pageParam }) => auditPage(org, filter, pageParam, SHOWN),
+    queryKey: keys.audit(whose, filter),
+    queryFn: ({ pageParam }) => auditPage(whose, filter, pageParam, SHOWN),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next ?? undefined,
-    placeholderData: (before) => before,
+    // Of another log nothing stays in sight.
+    placeholderData: (before, last) => (last && isOfLog(last.queryKey, whose) ? before : undefined),
     staleTime: 0,
   });
   const found = query.data?.pages.flatMap((page) => page.items) ?? [];
-  const news = useNews(org, filter, query.isPlaceholderData ? undefined : query.data?.pages[0]);
-  const filtered = Object.keys(search).length > 0;
+  const news = useNews(whose, filter, query.isPlaceholderData ? undefined : query.data?.pages[0]);
+  const filtered = Object.keys(filter).length > 0;
   return (
     <>
       <PageHead
         title="Audit log"
-        meta={<span>Every change and every log-in, with who asked for it.</span>}
-        actions={<Export org={org} filter={filter} />}
+        meta={
+          <span>
+            {whose
+              ? "Every change and every log-in of the org, with who asked for it."
+              : "What was done to the lab as a whole, and log-ins of those who look after it: it is in no org's log."}
+          </span>
+        }
+        actions={<Export org={whose} filter={filter} />}
       >
         <Filters search={search} />
       </PageHead>
@@ -55,7 +65,13 @@ export function AuditPage() {
           found.length === 0 ? (
             <Empty
               icon={<ScrollText />}
-              title={filtered ? "Nothing fits this filter" : "Nothing was done yet"}
+              title={
+                query.hasNextPage
+                  ? "Nothing among the newest entries"
+                  : filtered
+                    ? "Nothing fits this filter"
+                    : "Nothing was done yet"
+              }
             />
           ) : (
             <div className="overflow-x-auto">
@@ -107,12 +123,18 @@ export function AuditPage() {
   );
 }
 
+function isOfLog(key: readonly unknown[], whose: string | undefined): boolean {
+  const [kind, name] = keys.audit(whose, {});
+  return key[0] === kind && key[1] === name;
+}
+
 /** Entries that came after those that are shown. What one reads stays where it is until they are wanted. */
-function useNews(org: string, filter: AuditFilter, shown: Page<AuditEntry> | undefined) {
+function useNews(org: string | undefined, filter: AuditFilter, shown: Page<AuditEntry> | undefined) {
   const client = useQueryClient();
   const newest = useQuery({
     queryKey: [...keys.auditNews(org), filter],
-    queryFn: () => auditPage(org, filter, undefined, SHOWN),
+    // Of the lab's own, what is among the newest of all.
+    queryFn: () => auditPage(org, filter, undefined, SHOWN, 1),
     enabled: shown !== undefined,
     initialData: shown,
     ...UNTOLD,
@@ -179,6 +201,7 @@ function Filters({ search }: { search: AuditSearch }) {
   });
   return (
     <div className="flex flex-wrap items-center gap-2 px-4 pb-3 md:px-6">
+      <Whose of={search.of} onChange={(of) => change({ of: of ?? "" })} />
       <Input
         type="search"
         aria-label="Filter"
@@ -224,9 +247,13 @@ function Filters({ search }: { search: AuditSearch }) {
 /** The address follows this long after the last key, in milliseconds. */
 const TYPING_MS = 250;
 
+/** What stands for several actions: a log-in to the dashboard, and one with the one-time link. */
+const LOGINS = "login";
+const ACTIONS: Record<string, readonly string[]> = { [LOGINS]: ["session.open", "login"] };
+
 /** Beginnings of actions, by what they change. */
 const KINDS = [
-  ["login", "Log-ins"],
+  [LOGINS, "Log-ins"],
   ["schedule", "Scheduled work"],
   ["token.", "Tokens"],
   ["policy.", "Policies"],
@@ -245,14 +272,14 @@ function filterOf(search: AuditSearch): AuditFilter {
     return at.toISOString();
   };
   return {
-    ...(search.q ? { text: search.q } : {}),
+    ...(search.q ? { texts: ACTIONS[search.q] ?? [search.q] } : {}),
     ...(search.since ? { since: day(search.since, 0) } : {}),
     ...(search.until ? { until: day(search.until, 1) } : {}),
   };
 }
 
 /** The whole log that fits the filter, as lines of JSON. */
-function Export({ org, filter }: { org: string; filter: AuditFilter }) {
+function Export({ org, filter }: { org: string | undefined; filter: AuditFilter }) {
   const [read, setRead] = useState<number>();
   const run = async () => {
     setRead(0);
@@ -267,7 +294,7 @@ function Export({ org, filter }: { org: string; filter: AuditFilter }) {
       } while (cursor);
       const lines = entries.map((entry) => JSON.stringify(entry));
       const text = new Blob([`${lines.join("\n")}\n`], { type: "application/x-ndjson" });
-      saveBlob(text, `audit-${org}.ndjson`);
+      saveBlob(text, `audit-${org ?? "of-the-lab"}.ndjson`);
     } catch (error) {
       tellProblem("The log was not exported", error);
     }

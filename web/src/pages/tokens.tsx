@@ -8,6 +8,7 @@ import { keys, tokens, UNTOLD } from "../api/queries";
 import type { NewToken, Token } from "../api/types";
 import { useLab } from "../shell/lab";
 import { useTitle } from "../shell/title";
+import { useWhose, Whose } from "../shell/whose";
 import { shortId } from "../text/words";
 import { Ask } from "../ui/ask";
 import { Button } from "../ui/button";
@@ -45,8 +46,9 @@ const MAY: ReadonlyArray<[what: string, viewer: boolean, operator: boolean, admi
 /** Who may do what: tokens of the org. */
 export function TokensPage() {
   useTitle("Members and tokens");
-  const { org, principal, notAdmin } = useLab();
-  const { show } = route.useSearch();
+  const { principal, notAdmin } = useLab();
+  const { of, show } = route.useSearch();
+  const org = useWhose(of);
   const navigate = useNavigate({ from: "/o/$org/admin/tokens" });
   const query = useQuery({ ...tokens(org), ...UNTOLD });
   const [making, setMaking] = useState(false);
@@ -75,13 +77,27 @@ export function TokensPage() {
         }
       />
       <div className="flex max-w-2xl flex-col gap-3 p-4 md:px-6">
-        <Checkbox
-          label="Show those that have ended"
-          checked={show === "all"}
-          onChange={(event) =>
-            void navigate({ search: event.target.checked ? { show: "all" } : {}, replace: true })
-          }
-        />
+        <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
+          <Whose
+            of={of}
+            onChange={(next) =>
+              void navigate({
+                search: { ...(next ? { of: next } : {}), ...(show ? { show } : {}) },
+                replace: true,
+              })
+            }
+          />
+          <Checkbox
+            label="Show those that have ended"
+            checked={show === "all"}
+            onChange={(event) =>
+              void navigate({
+                search: { ...(of ? { of } : {}), ...(event.target.checked ? { show: "all" } : {}) },
+                replace: true,
+              })
+            }
+          />
+        </div>
         <Ask query={query}>
           {(list) => {
             const shown = list.filter((token) => show === "all" || !ended(token));
@@ -100,9 +116,21 @@ export function TokensPage() {
               ));
             return (
               <>
-                <Section title="Members" note="people, and programs that act for them" flush>
+                <Section
+                  title={org ? "Members" : "Of the lab"}
+                  note={
+                    org
+                      ? "people, and programs that act for them"
+                      : "they look after it and see every org, or read its metrics"
+                  }
+                  flush
+                >
                   {members.length === 0 ? (
-                    <Empty icon={<KeyRound />} title="Nobody has a token of this org" className="py-8">
+                    <Empty
+                      icon={<KeyRound />}
+                      title={`Nobody has a token of this ${org ? "org" : "kind"}`}
+                      className="py-8"
+                    >
                       Make one for each person and program, so that the audit log tells them apart.
                     </Empty>
                   ) : (
@@ -235,9 +263,17 @@ function Roles() {
 
 const DAY_SECS = 24 * 3600;
 
-function Make({ org, onClose }: { org: string; onClose: () => void }) {
+/** Roles of tokens that belong to no org. */
+const ROLES_OF_LAB = [
+  ["admin", "looks after the whole lab, and may do everything in every org"],
+  ["metrics", "reads the metrics of the lab, and nothing else"],
+] as const;
+
+/** A new token of an org, or without one of the lab itself. */
+function Make({ org, onClose }: { org: string | undefined; onClose: () => void }) {
   const client = useQueryClient();
-  const [role, setRole] = useState<string>("viewer");
+  const roles = org ? ROLES : ROLES_OF_LAB;
+  const [role, setRole] = useState<string>(org ? "viewer" : "metrics");
   const [note, setNote] = useState("");
   const [days, setDays] = useState("90");
   const [made, setMade] = useState<NewToken>();
@@ -252,7 +288,12 @@ function Make({ org, onClose }: { org: string; onClose: () => void }) {
       setMade(
         await body(
           api.POST("/v1/tokens", {
-            body: { org, role, note, ...(days ? { expires_in_secs: Number(days) * DAY_SECS } : {}) },
+            body: {
+              ...(org ? { org } : {}),
+              role,
+              note,
+              ...(days ? { expires_in_secs: Number(days) * DAY_SECS } : {}),
+            },
           }),
         ),
       );
@@ -288,7 +329,7 @@ function Make({ org, onClose }: { org: string; onClose: () => void }) {
       open
       held={busy}
       onClose={onClose}
-      title="New token"
+      title={org ? "New token" : "New token of the lab"}
       footer={
         <>
           <Button blocked={busy && "It is being made."} onClick={onClose}>
@@ -301,10 +342,10 @@ function Make({ org, onClose }: { org: string; onClose: () => void }) {
       }
     >
       <form id="new-token" onSubmit={(event) => void submit(event)} className="flex flex-col gap-4">
-        <Field label="Role" hint={ROLES.find(([name]) => name === role)?.[1]}>
+        <Field label="Role" hint={roles.find(([name]) => name === role)?.[1]}>
           {(control) => (
             <Select {...control} value={role} onChange={(event) => setRole(event.target.value)}>
-              {ROLES.map(([name]) => (
+              {roles.map(([name]) => (
                 <option key={name}>{name}</option>
               ))}
             </Select>
@@ -335,7 +376,7 @@ function Make({ org, onClose }: { org: string; onClose: () => void }) {
   );
 }
 
-function Revoke({ org, token, onClose }: { org: string; token: Token; onClose: () => void }) {
+function Revoke({ org, token, onClose }: { org: string | undefined; token: Token; onClose: () => void }) {
   const client = useQueryClient();
   const revoke = async () => {
     onClose();

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { boardSearch, taskSearch } from "../search";
+import { auditSearch, boardSearch, taskSearch, tokensSearch } from "../search";
 import { inForce, match, type Shortcut } from "../shell/shortcuts";
 import { ago, ahead, span } from "./time";
 import { bytes, count } from "./words";
@@ -53,6 +53,11 @@ test("an address says only what is understood", () => {
   });
   expect(taskSearch({ tab: "log", line: 7, attempt: 3 })).toEqual({ tab: "log", line: 7, attempt: "3" });
   expect(taskSearch({ line: "7" })).toEqual({});
+  expect(auditSearch({ of: "lab", q: "login", since: "today" })).toEqual({ of: "lab", q: "login" });
+  expect([tokensSearch({ of: "lab", show: "all" }), tokensSearch({ of: "org" })]).toEqual([
+    { of: "lab", show: "all" },
+    {},
+  ]);
 });
 
 test("a page's own shortcut comes before one of all pages, and two keys before one", () => {
