@@ -41,6 +41,10 @@ test("results within a goal are reviewed too, if they or policy ask for it", () 
     "You review the result of 1 task in it before it is merged.",
   );
   expect(words(GRAPH, { reviews: "all" })).toBe("You review every result before it is merged.");
+  // Of several ways to do it, what is taken is reviewed, once.
+  expect(words({ ...ONE, best_of: 3 }, { reviews: "all", choose: "first" })).toBe(
+    "You review its result before it is merged.",
+  );
 });
 
 test("what waits for an approval is said, and that it stays a draft", () => {

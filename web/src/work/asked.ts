@@ -20,6 +20,8 @@ export interface Asked {
 interface Node {
   labels: ReadonlySet<string>;
   isGoal: boolean;
+  /** One of several ways to do a task: reviewed is what is taken. */
+  isWay: boolean;
   review: boolean;
   hasChoice: boolean;
 }
@@ -38,13 +40,14 @@ function nodesOf(schedule: Schedule, ofProject: readonly string[]): Node[] {
     nodes.push({
       labels: needs(task.labels, isLeaf && !hasDriver),
       isGoal,
+      isWay: false,
       review: task.review === true,
       hasChoice: ways.length > 0,
     });
     for (const way of ways as Alternative[]) {
       const isOpen = !hasDriver && !way.driver;
       const labels = needs(way.labels ?? task.labels, isOpen);
-      nodes.push({ labels, isGoal: false, review: false, hasChoice: false });
+      nodes.push({ labels, isGoal: false, isWay: true, review: false, hasChoice: false });
     }
     for (const one of below) walk(one, false, hasDriver);
   };
@@ -97,7 +100,7 @@ function reviewWords(schedule: Schedule, policy: unknown, nodes: readonly Node[]
   const wanted = schedule.review;
   const isAll = policy === "all";
   const ofGoal = isAll || policy === "goals" || (policy === "asked" ? wanted === true : wanted !== false);
-  const below = nodes.filter((node) => !node.isGoal && (isAll || node.review)).length;
+  const below = nodes.filter((node) => !node.isGoal && !node.isWay && (isAll || node.review)).length;
   const because = ofGoal && wanted === false ? ": policy wants that" : "";
   if (isAll && below > 0) return `You review every result before it is merged${because}.`;
   const more = below > 0 ? `${ofGoal ? ", and that" : "the result"} of ${count(below, "task")} in it` : "";
