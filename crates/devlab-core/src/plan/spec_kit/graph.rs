@@ -3,7 +3,7 @@
 use std::collections::{BinaryHeap, HashMap};
 use std::ops::{Range, RangeInclusive};
 
-use crate::limits::{DEPENDENCIES_MAX, PLAN_EDGES_MAX};
+use crate::limits::{DEPENDENCIES_MAX, PLAN_EDGES_MAX, PLAN_PROBLEMS_MAX};
 
 use super::Problems;
 use super::lines::{PhaseKind, Section, TasksFile, number};
@@ -25,22 +25,32 @@ impl Stand {
     }
 }
 
-/// Indexes of the tasks that each task needs, in order. Does not look for cycles.
+/// The graph of a file.
+#[derive(Default)]
+pub(super) struct Edges {
+    /// Indexes of the tasks that each task needs, in order.
+    pub needs: Vec<Vec<usize>>,
+    /// Lines that look like an order which the graph does not have, and why.
+    pub notes: Vec<(u32, String)>,
+}
+
+/// What each task needs. Does not look for cycles.
 pub(super) fn edges(
     file: &TasksFile<'_>,
     stories_in_parallel: bool,
     problems: &mut Problems,
-) -> Vec<Vec<usize>> {
+) -> Edges {
     let mut graph = Graph {
         file,
         needs: vec![Vec::new(); file.tasks.len()],
+        notes: Vec::new(),
         stands: Vec::with_capacity(file.tasks.len()),
         edges: 0,
         full: false,
     };
     graph.phases(stories_in_parallel, problems);
     if graph.full {
-        return Vec::new();
+        return Edges::default();
     }
     graph.said(problems);
     graph.files(problems);
@@ -48,12 +58,17 @@ pub(super) fn edges(
         needs.sort_unstable();
         needs.dedup();
     }
-    graph.needs
+    graph.notes.sort_unstable();
+    Edges {
+        needs: graph.needs,
+        notes: graph.notes,
+    }
 }
 
 struct Graph<'f, 'a> {
     file: &'f TasksFile<'a>,
     needs: Vec<Vec<usize>>,
+    notes: Vec<(u32, String)>,
     stands: Vec<Stand>,
     edges: usize,
     full: bool,
@@ -123,6 +138,7 @@ impl Graph<'_, '_> {
             base: before.to_vec(),
             since: Vec::new(),
         };
+        self.tests_below(tasks.clone());
         let mut segment = 0;
         let mut tested = false;
         for i in tasks {
@@ -164,6 +180,30 @@ impl Graph<'_, '_> {
         front.ends()
     }
 
+    fn note(&mut self, task: usize, message: String) {
+        if self.notes.len() < PLAN_PROBLEMS_MAX {
+            self.notes.push((self.file.tasks[task].line, message));
+        }
+    }
+
+    /// Says of a phase's first test that the implementation above it does not wait for it.
+    fn tests_below(&mut self, mut tasks: Range<usize>) {
+        let file = self.file;
+        let is_of = |i: usize, section| file.tasks[i].section == section;
+        let first = tasks.find(|&i| !is_of(i, Section::Other));
+        if first.is_none_or(|i| is_of(i, Section::Tests)) {
+            return;
+        }
+        if let Some(test) = tasks.find(|&i| is_of(i, Section::Tests)) {
+            let message = format!(
+                "the implementation above does not wait for {}: put `### Tests` above \
+                 `### Implementation`",
+                file.tasks[test].id
+            );
+            self.note(test, message);
+        }
+    }
+
     fn need(&mut self, task: usize, needs: &[usize], problems: &mut Problems) {
         let hint = "begin its phase, or end the one before it, with a task without [P]";
         if self.has_room(task, needs.len(), hint, problems) {
@@ -195,7 +235,13 @@ impl Graph<'_, '_> {
         for (i, task) in file.tasks.iter().enumerate() {
             let mut ids = Vec::new();
             for text in task.words() {
-                depends_on(text, &mut ids);
+                if let Some(unread) = depends_on(text, &mut ids) {
+                    let message = format!(
+                        "{} does not wait for {unread}, which other words part from `depends on`",
+                        task.id
+                    );
+                    self.note(i, message);
+                }
                 if ids.len() > DEPENDENCIES_MAX {
                     break;
                 }
@@ -294,44 +340,72 @@ fn ranges(file: &TasksFile<'_>) -> Vec<Range<usize>> {
     ranges
 }
 
+/// What ends a word of those that say what a task depends on.
+const ENDS: [char; 16] = [
+    ',', ' ', '\t', '-', '–', '/', ':', '*', '`', '"', '(', ')', '[', ']', ';', '.',
+];
+
 /// Finds ids after the words `depends on`, ranges such as `T004-T006` in full. Stops at one more than a
-/// task may need: a range is many ids in a few letters.
-fn depends_on(text: &str, found: &mut Vec<String>) {
-    const WORDS: &str = "depends on ";
+/// task may need: a range is many ids in a few letters. Returns an id that stands in such a clause and
+/// was not read, because other words come before all of its ids.
+fn depends_on<'t>(text: &'t str, found: &mut Vec<String>) -> Option<&'t str> {
+    const WORDS: &str = "depends on";
     let lower = text.to_ascii_lowercase();
-    for (at, _) in lower.match_indices(WORDS) {
-        let rest = &text[at + WORDS.len()..];
-        let mut last: Option<&str> = None;
-        let mut is_range = false;
-        for word in rest.split_inclusive([',', ' ', '-', '–', '`', '(', ')', ';', '.']) {
-            let name = word.trim_end_matches([',', ' ', '-', '–', '`', '(', ')', ';', '.']);
-            if is_id(name) {
-                let room = DEPENDENCIES_MAX + 1 - found.len();
-                match last
-                    .filter(|_| is_range)
-                    .and_then(|last| between(last, name))
-                {
-                    Some(range) => {
-                        let width = name.len() - 1;
-                        found.extend(range.take(room).map(|id| format!("T{id:0width$}")));
-                    }
-                    None => found.push(name.to_owned()),
-                }
-                if found.len() > DEPENDENCIES_MAX {
-                    return;
-                }
-                last = Some(name);
-                is_range = word.ends_with(['-', '–']);
-            } else if !matches!(name, "" | "and" | "&" | "or" | "tasks" | "task") {
-                break;
-            } else if name.is_empty() && word.ends_with(['-', '–']) {
-                is_range = true;
-            }
-            if word.ends_with([')', ';', '.']) {
-                break;
-            }
+    let mut unread = None;
+    let mut places = lower.match_indices(WORDS).peekable();
+    while let Some((at, _)) = places.next() {
+        let end = places.peek().map_or(text.len(), |(next, _)| *next);
+        let rest = &text[at + WORDS.len()..end];
+        if rest.starts_with(ENDS) {
+            let other = clause(rest, found);
+            unread = unread.or(other);
+        }
+        if found.len() > DEPENDENCIES_MAX {
+            break;
         }
     }
+    unread
+}
+
+/// The same of what follows the words once.
+fn clause<'t>(rest: &'t str, found: &mut Vec<String>) -> Option<&'t str> {
+    let mut last: Option<&str> = None;
+    let (mut is_range, mut is_other) = (false, false);
+    for word in rest.split_inclusive(ENDS) {
+        let name = word.trim_end_matches(ENDS);
+        if is_id(name) {
+            if is_other {
+                return Some(name);
+            }
+            let room = DEPENDENCIES_MAX + 1 - found.len();
+            match last
+                .filter(|_| is_range)
+                .and_then(|last| between(last, name))
+            {
+                Some(range) => {
+                    let width = name.len() - 1;
+                    found.extend(range.take(room).map(|id| format!("T{id:0width$}")));
+                }
+                None => found.push(name.to_owned()),
+            }
+            if found.len() > DEPENDENCIES_MAX {
+                return None;
+            }
+            last = Some(name);
+            is_range = word.ends_with(['-', '–']);
+        } else if !matches!(name, "" | "and" | "&" | "+" | "or" | "tasks" | "task") {
+            if last.is_some() {
+                return None;
+            }
+            is_other = true;
+        } else if name.is_empty() && word.ends_with(['-', '–']) {
+            is_range = true;
+        }
+        if word.ends_with([')', ';', '.']) {
+            break;
+        }
+    }
+    None
 }
 
 fn is_id(word: &str) -> bool {
@@ -367,11 +441,30 @@ mod tests {
             ("depends on the weather, T012", ""),
             ("depends on T12 or T0x1", ""),
             ("depends on T001; depends on T002", "T001 T002"),
+            ("depends on T012/T013", "T012 T013"),
+            ("depends on: T012", "T012"),
+            ("**Depends on**: [T012] + `T013`", "T012 T013"),
+            ("depends only on T012", ""),
         ];
         for (text, expected) in cases {
             let mut found = Vec::new();
             depends_on(text, &mut found);
             assert_eq!(found.join(" "), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_id_that_other_words_part_from_depends_on_is_named() {
+        let cases = [
+            ("depends on the weather, T012", Some("T012")),
+            ("depends on the weather. T012 is another", None),
+            ("depends on T001, which T012 uses", None),
+            ("(depends on nothing) T012", None),
+            ("depends on rain; depends on T001", None),
+            ("depends on rain, depends on the work of T001", Some("T001")),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(depends_on(text, &mut Vec::new()), expected, "{text}");
         }
     }
 

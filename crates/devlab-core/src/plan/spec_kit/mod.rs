@@ -8,14 +8,15 @@
 //! - Phases follow each other. Stories that stand next to each other may run in parallel, which is a
 //!   switch ([`SpecKit::stories_in_parallel`]); each phase of convergence is a barrier, and so is
 //!   every other one.
-//! - Under `### Implementation …` everything needs the tests of its phase.
+//! - Under `### Implementation …` everything needs the tests of its phase that stand above it.
 //! - `depends on T012, T013` in a task's words adds what it says.
 //! - Tasks that name the same file run one after the other, in the order of their ids as far as all of
 //!   the above allows.
 //! - A task that is `[X]` is done.
 //!
 //! Edges that follow from others are left out. Boxes are no part of the input: ticking one changes
-//! neither the plan's graph nor [`Planner::input_hash`].
+//! neither the plan's graph nor [`Planner::input_hash`]. What looks like an order and is none is a
+//! warning.
 
 mod graph;
 mod lines;
@@ -102,11 +103,11 @@ impl Planner for SpecKit {
             return Err(problems.found);
         }
         stories(&file, &spec, &mut problems);
-        let depends_on = graph::edges(&file, self.stories_in_parallel, &mut problems);
+        let edges = graph::edges(&file, self.stories_in_parallel, &mut problems);
         if !problems.found.is_empty() {
             return Err(in_order(problems.found));
         }
-        let plan = self.assemble(&file, &spec, depends_on)?;
+        let plan = self.assemble(&file, &spec, edges)?;
         let mut wrong = check::problems(&plan);
         if wrong.is_empty() {
             return Ok(plan);
@@ -153,23 +154,18 @@ impl SpecKit {
         }
     }
 
-    fn assemble(
-        &self,
-        file: &TasksFile<'_>,
-        spec: &Spec<'_>,
-        depends_on: Vec<Vec<usize>>,
-    ) -> Planned {
+    fn assemble(&self, file: &TasksFile<'_>, spec: &Spec<'_>, edges: graph::Edges) -> Planned {
         let title = feature_title(file, spec, &self.folder);
         let words = prompt::Words::new(spec, &title, &self.folder);
         self.bounded(&words)?;
         let driver = self.driver.as_ref().map_or(0, DriverSpec::bytes);
         let mut bytes = 0;
         let mut tasks = Vec::with_capacity(file.tasks.len());
-        for (task, on) in file.tasks.iter().zip(depends_on) {
+        for (task, on) in file.tasks.iter().zip(edges.needs) {
             let goal = words.of(task);
-            let heading = file.phases[task.phase].heading;
+            let group = short(file.phases[task.phase].heading);
             let ids = on.iter().map(|&i| file.tasks[i].id.len());
-            bytes += goal.len() + driver + heading.len() + ids.sum::<usize>();
+            bytes += goal.len() + driver + group.len() + ids.sum::<usize>();
             if bytes > PLAN_BYTES_MAX {
                 let message = format!(
                     "the plan has more than {PLAN_BYTES_MAX} bytes with {}: shorten what its tasks \
@@ -189,7 +185,7 @@ impl SpecKit {
                 tasks: Vec::new(),
                 alternatives: Vec::new(),
                 done: task.done,
-                group: Some(heading.to_owned()),
+                group: Some(group),
                 line: Some(task.line),
             });
         }
@@ -200,7 +196,7 @@ impl SpecKit {
             labels: Labels::default(),
             priority: 0,
             review: None,
-            warnings: self.warnings(file, spec),
+            warnings: self.warnings(file, spec, &edges.notes),
         })
     }
 
@@ -236,10 +232,15 @@ impl SpecKit {
     }
 
     /// What a person should know, as much of it as is shown.
-    fn warnings(&self, file: &TasksFile<'_>, spec: &Spec<'_>) -> Vec<Problem> {
+    fn warnings(
+        &self,
+        file: &TasksFile<'_>,
+        spec: &Spec<'_>,
+        notes: &[(u32, String)],
+    ) -> Vec<Problem> {
         let open = spec.open_questions.iter();
         let open = open.map(|(line, text)| (SPEC_FILE, *line, format!("is open: {text}")));
-        let said = file.warnings.iter();
+        let said = file.warnings.iter().chain(notes);
         let said = said.map(|(line, text)| (TASKS_FILE, *line, text.clone()));
         let unknown = file.tasks.iter().flat_map(|task| {
             let named = spec::named(task.text);

@@ -9,6 +9,7 @@ use super::lines::Section;
 use super::*;
 
 mod bounds;
+mod notes;
 
 const SPEC: &str = "\
 # Feature Specification: Log in
