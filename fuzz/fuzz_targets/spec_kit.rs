@@ -24,6 +24,7 @@ fuzz_target!(|texts: (&str, &str, bool)| {
         ..feature.clone()
     };
     assert_eq!(ticked.input_hash(), feature.input_hash());
-    let again = ticked.plan().expect("ticks break nothing");
-    assert!(diff::diff(&plan, &again).is_empty());
+    let mut again = ticked.plan().expect("ticks break nothing");
+    diff::without_new_ticks(&plan.tasks, &mut again.tasks);
+    assert_eq!(plan, again);
 });

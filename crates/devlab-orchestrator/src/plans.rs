@@ -60,6 +60,7 @@ async fn compile(
             source,
             commit,
             input: planner.input_hash(),
+            stories_in_turn: false,
             why,
         };
         Ok(Compiled { plan, origin })
@@ -105,7 +106,9 @@ impl Lab {
                     stories_in_parallel: feature.stories_in_parallel,
                     driver: feature.driver,
                 };
-                compile(Box::new(spec_kit), folder, Some(commit), why).await
+                let mut compiled = compile(Box::new(spec_kit), folder, Some(commit), why).await?;
+                compiled.origin.stories_in_turn = !feature.stories_in_parallel;
+                Ok(compiled)
             }
         }
     }

@@ -112,6 +112,9 @@ impl Found {
         for (i, task) in tasks.iter().enumerate() {
             let at = || format!("{prefix}tasks[{i}].");
             self.spec(at, &task.spec, task.line);
+            if let Some(group) = &task.group {
+                self.refused(at, name::check_title("group", group), task.line);
+            }
             self.dependencies(at, task, &by_key);
             let has_tasks = !task.tasks.is_empty();
             let ways = choice::validate(&task.alternatives, has_tasks, task.side_effects);

@@ -1,7 +1,7 @@
 //! What two plans of one composite differ in.
 //!
 //! Tasks are matched by what they say before they are matched by their keys, so that a task that
-//! only got another number is still the same task. Boxes, lines and groups are no difference.
+//! only got another number is still the same task. Lines, groups and paths are no difference.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -142,6 +142,25 @@ fn says(task: &PlanTask) -> String {
     serde_json::to_string(&(spec, task)).unwrap_or_default()
 }
 
+/// Whether two tasks are the same work: at most what is done of it differs.
+pub(crate) fn is_same_work(old: &PlanTask, new: &PlanTask) -> bool {
+    says(old) == says(new)
+}
+
+/// Takes boxes that were ticked since `old` for none: what the older plan has to do, in the same words,
+/// is still to be done. Whoever works on a feature ticks boxes; that it is done, its proof says.
+pub fn without_new_ticks(old: &[PlanTask], new: &mut [PlanTask]) {
+    let pairs = Pairs::of(old, new);
+    for (task, from) in new.iter_mut().zip(pairs.from) {
+        let Some(before) = from.map(|i| &old[i]) else {
+            continue;
+        };
+        if task.done && !before.done && is_same_work(before, task) {
+            task.done = false;
+        }
+    }
+}
+
 /// Pairs of an older and a newer task that are one: by key and words, by words, by key.
 struct Pairs {
     to: Vec<Option<usize>>,
@@ -263,7 +282,10 @@ fn fields(old: &PlanTask, new: &PlanTask) -> Vec<&'static str> {
     let below = |task: &PlanTask| -> Vec<_> {
         let children = task.tasks.iter();
         children
-            .map(|child| (child.key.clone(), says(child), child.depends_on.clone()))
+            .map(|child| {
+                let words = (child.key.clone(), says(child), child.depends_on.clone());
+                (words, marks(child))
+            })
             .collect()
     };
     let all = [
@@ -276,10 +298,17 @@ fn fields(old: &PlanTask, new: &PlanTask) -> Vec<&'static str> {
         ("review", old.review != new.review),
         ("side_effects", old.side_effects != new.side_effects),
         ("alternatives", old.alternatives != new.alternatives),
+        ("done", old.done != new.done),
         ("tasks", below(old) != below(new)),
     ];
     let differ = all.iter().filter(|(_, differs)| *differs);
     differ.map(|(field, _)| *field).collect()
+}
+
+/// What is said to be done of a task and of all below it, in their order.
+fn marks(task: &PlanTask) -> Vec<bool> {
+    let below = task.tasks.iter().flat_map(marks);
+    std::iter::once(task.done).chain(below).collect()
 }
 
 impl fmt::Display for Diff {
@@ -361,11 +390,38 @@ mod tests {
             named("d", "script", &["b"]),
         ];
         new[0].line = Some(7);
-        new[0].done = true;
         new[1].priority = 3;
         let expected =
             "  a model\n~ b page, better [title, goal, priority]\n+ d script\n- c style\n";
         check(old, new, expected);
+    }
+
+    #[test]
+    fn what_is_done_is_told_and_a_box_that_was_ticked_since_is_not() {
+        let old = vec![
+            named("a", "model", &[]),
+            named("b", "page", &["a"]),
+            task("c", &[], true),
+        ];
+        let mut new = old.clone();
+        new[0].done = true;
+        new[1].done = true;
+        new[1].spec.goal = "better".to_owned();
+        new[2].done = false;
+        let mut outer = named("outer", "part", &[]);
+        outer.tasks = new.clone();
+        let mut before = outer.clone();
+        before.tasks[0].done = false;
+        let told = "~ b page [goal, done]\n~ c c [done]\n";
+        check(
+            old.clone(),
+            new.clone(),
+            &format!("~ a model [done]\n{told}"),
+        );
+        without_new_ticks(&old, &mut new);
+        check(old, new, &format!("  a model\n{told}"));
+        let expected = "~ outer part [tasks]\n~   a model [done]\n    b page\n    c c\n";
+        check(vec![before], vec![outer], expected);
     }
 
     #[test]

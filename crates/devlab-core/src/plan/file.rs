@@ -68,6 +68,9 @@ struct RawTask {
     #[serde(default)]
     paths: Vec<String>,
     #[serde(default)]
+    done: bool,
+    group: Option<String>,
+    #[serde(default)]
     tasks: Vec<Self>,
     best_of: Option<u8>,
     alternatives: Option<Vec<RawAlternative>>,
@@ -129,7 +132,11 @@ impl Planner for File {
             problems: &mut problems,
             bytes: 0,
         };
-        let tasks = tasks(&raw.tasks, "", sound(driver.as_ref()), &mut found);
+        let above = Above {
+            driver: sound(driver.as_ref()),
+            done: false,
+        };
+        let tasks = tasks(&raw.tasks, "", above, &mut found);
         let plan = Plan {
             goal: TaskSpec {
                 goal: raw.goal.unwrap_or_else(|| raw.title.clone()),
@@ -312,18 +319,23 @@ impl Found<'_> {
     }
 }
 
+/// What tasks inherit.
+#[derive(Clone, Copy)]
+struct Above<'d> {
+    /// How they are done if they do not say it.
+    driver: Option<&'d DriverSpec>,
+    /// Whether what they are part of is done, and they with it.
+    done: bool,
+}
+
 /// Tasks, each with the driver that it inherits if it has none of its own.
-fn tasks(
-    raw: &[RawTask],
-    prefix: &str,
-    inherited: Option<&DriverSpec>,
-    found: &mut Found<'_>,
-) -> Vec<PlanTask> {
+fn tasks(raw: &[RawTask], prefix: &str, above: Above<'_>, found: &mut Found<'_>) -> Vec<PlanTask> {
     let one = |(i, raw): (usize, &RawTask)| {
         let at = format!("{prefix}tasks[{i}].");
         let own = raw.driver.as_ref().map(DriverSpec::from);
-        let driver = own.or_else(|| found.inherit(inherited?, raw, &at));
+        let driver = own.or_else(|| found.inherit(above.driver?, raw, &at));
         let line = line(&raw.key);
+        let done = raw.done || above.done;
         PlanTask {
             key: raw.key.value.clone(),
             labels: labels(&raw.labels, &format!("{at}labels"), line, found.problems),
@@ -333,11 +345,14 @@ fn tasks(
             depends_on: raw.depends_on.iter().map(|on| on.value.clone()).collect(),
             tasks: match raw.tasks.is_empty() {
                 true => Vec::new(),
-                false => tasks(&raw.tasks, &at, sound(driver.as_ref()), found),
+                false => {
+                    let driver = sound(driver.as_ref());
+                    tasks(&raw.tasks, &at, Above { driver, done }, found)
+                }
             },
             alternatives: alternatives(raw, &at, found.problems),
-            done: false,
-            group: None,
+            done,
+            group: raw.group.clone(),
             line,
             spec: TaskSpec {
                 title: raw.title.clone(),
@@ -372,227 +387,4 @@ fn line_of(mut tasks: &[RawTask], path: &str) -> Option<u32> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::limits::COMMAND_BYTES_MAX;
-    use serde_json::Value;
-
-    const GREETING: &str = r#"
-title: Greeting service
-driver: { command: { argv: [make, agent] } }
-checks:
-  - { name: test, run: make test }
-tasks:
-  - key: model
-    title: Write the model
-    labels: [rust]
-    paths: [src/model/, docs/model.md]
-  - key: page
-    title: Write the page
-    goal: |
-      A page that greets.
-    depends_on: [model]
-    driver: { command: { script: "echo hello > page", timeout_secs: 60 } }
-    tasks:
-      - { key: html, title: HTML }
-"#;
-
-    fn file(text: &str) -> File {
-        File {
-            name: "plan.yaml".to_owned(),
-            text: text.to_owned(),
-        }
-    }
-
-    fn problems(text: &str) -> Vec<String> {
-        let problems = file(text).plan().unwrap_err();
-        problems.iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn yaml_and_json_are_the_same_plan() {
-        let plan = file(GREETING).plan().unwrap();
-        assert_eq!(plan.goal.goal, "Greeting service");
-        assert_eq!(plan.count(), 3);
-        let [model, page] = &plan.tasks[..] else {
-            panic!("two tasks");
-        };
-        assert_eq!(model.line, Some(7));
-        assert_eq!(model.spec.driver, plan.goal.driver, "handed down");
-        assert_eq!(model.spec.paths, ["src/model/", "docs/model.md"]);
-        assert_eq!(page.depends_on, ["model"]);
-        assert_eq!(page.spec.goal, "A page that greets.\n");
-        assert_eq!(page.tasks[0].spec.driver, page.spec.driver);
-
-        let json: Value = serde_saphyr::from_str(GREETING).unwrap();
-        let mut from_json = file(&json.to_string()).plan().unwrap();
-        from_json.tasks[0].line = model.line;
-        from_json.tasks[1].line = page.line;
-        from_json.tasks[1].tasks[0].line = page.tasks[0].line;
-        assert_eq!(from_json, plan);
-    }
-
-    #[test]
-    fn a_mistake_is_named_with_its_line() {
-        let unknown = "title: x\ntasks:\n- key: a\n  titel: y\n";
-        let found = problems(unknown);
-        assert!(
-            found[0].starts_with("plan.yaml:4: ") && found[0].contains("titel"),
-            "{found:?}"
-        );
-        let found = problems("title: x\ntasks:\n- { key: a, title: A, paths: [/a] }\n");
-        let relative = "tasks[0].paths[0]: must be relative to the root of the project";
-        assert_eq!(found, [format!("plan.yaml:3: {relative}")]);
-        let found = problems("title: x\ntasks: []\n");
-        assert_eq!(found, ["plan.yaml: tasks: must not be empty"]);
-        let found = problems("{\"title\": \"x\",\n\"tasks\": 3}");
-        assert!(found[0].starts_with("plan.yaml:2: "), "{found:?}");
-    }
-
-    #[test]
-    fn a_dependency_that_is_unknown_or_closes_a_circle_is_named_with_its_line() {
-        let text = "title: x\ntasks:\n\
-            - { key: a, title: A, depends_on: [b] }\n\
-            - key: b\n  title: B\n  depends_on:\n  - a\n  - zzz\n";
-        let expected = [
-            "plan.yaml:3: tasks[0].depends_on: is a cycle: a needs b needs a",
-            "plan.yaml:8: tasks[1].depends_on[1]: there is no sibling zzz",
-        ];
-        assert_eq!(problems(text), expected);
-    }
-
-    #[test]
-    fn a_task_may_ask_for_the_best_of_several() {
-        let text = "title: x\ndriver: { command: { argv: [make] } }\ntasks:\n\
-            - { key: a, title: A, best_of: 3 }\n\
-            - key: b\n  title: B\n  labels: [rust]\n  alternatives:\n\
-            \x20 - { title: by hand, driver: { command: { argv: [hand] } }, labels: [gpu] }\n\
-            \x20 - {}\n";
-        let plan = file(text).plan().unwrap();
-        assert_eq!(plan.count(), 7, "alternatives are tasks");
-        let made = plan.children();
-        let titles = |of: usize| -> Vec<String> {
-            let below = made[of].below();
-            below.iter().map(|new| new.spec.title.clone()).collect()
-        };
-        assert_eq!(titles(0), ["1 of 3: A", "2 of 3: A", "3 of 3: A"]);
-        assert_eq!(titles(1), ["1 of 2: by hand", "2 of 2: B"]);
-        let below = made[1].below();
-        let labels = |at: usize| below[at].requires.as_str();
-        assert_eq!((labels(0), labels(1)), ("gpu", "rust"));
-        assert_ne!(below[0].spec.driver, plan.goal.driver);
-        assert_eq!(below[1].spec.driver, plan.goal.driver);
-
-        let wrong = |task: &str| problems(&format!("title: x\ntasks:\n- {task}\n"));
-        let bounds = "must be between 2 and 8";
-        let named =
-            |field: &str, what: &str| vec![format!("plan.yaml:3: tasks[0].{field}: {what}")];
-        let found = wrong("{ key: a, title: A, best_of: 1 }");
-        assert_eq!(found, named("best_of", bounds));
-        let found = wrong("{ key: a, title: A, alternatives: [{}] }");
-        assert_eq!(found, named("alternatives", bounds));
-        let found = wrong("{ key: a, title: A, best_of: 2, side_effects: true }");
-        assert!(
-            found[0].starts_with("plan.yaml:3: tasks[0].side_effects: "),
-            "{found:?}"
-        );
-        let found = wrong("{ key: a, title: A, best_of: 2, tasks: [{ key: b, title: B }] }");
-        assert!(
-            found[0].starts_with("plan.yaml:3: tasks[0].alternatives: "),
-            "{found:?}"
-        );
-        let found = wrong("{ key: a, title: A, alternatives: [{ title: '' }, {}] }");
-        assert!(
-            found[0].starts_with("plan.yaml:3: tasks[0].alternatives[0].title: "),
-            "{found:?}"
-        );
-    }
-
-    #[test]
-    fn a_small_file_cannot_become_a_large_plan() {
-        let mut text = String::from("title: x\nx0: &x0 [a, b]\n");
-        for i in 1..40 {
-            text += &format!("x{i}: &x{i} [*x{0}, *x{0}]\n", i - 1);
-        }
-        assert_eq!(problems(&text).len(), 1);
-        let deep = format!("title: {}", "[".repeat(10_000));
-        assert_eq!(problems(&deep).len(), 1);
-    }
-
-    #[test]
-    fn a_large_driver_is_not_copied_into_many_tasks() {
-        let tasks: String = (0..2_000)
-            .map(|i| format!("- {{ key: k{i}, title: A }}\n"))
-            .collect();
-        let with = |bytes: usize| {
-            let script = "x".repeat(bytes);
-            format!("title: x\ndriver: {{ command: {{ script: {script} }} }}\ntasks:\n{tasks}")
-        };
-        let fits = PLAN_BYTES_MAX / 2_000 - 1024;
-        assert_eq!(file(&with(fits)).plan().unwrap().count(), 2_000);
-        let found = problems(&with(fits + 2048));
-        assert_eq!(found.len(), 1, "{found:?}");
-        assert!(
-            found[0].contains(".driver: what the tasks up to here inherit"),
-            "{found:?}"
-        );
-        // One that is refused is named where it stands, and at no task.
-        let found = problems(&with(COMMAND_BYTES_MAX + 1));
-        assert_eq!(found.len(), 1, "{found:?}");
-        assert!(
-            found[0].starts_with("plan.yaml: driver.command."),
-            "{found:?}"
-        );
-    }
-
-    /// The schema and the parser say the same about every field.
-    #[test]
-    fn the_schema_has_the_fields_of_the_parser() {
-        let schema: Value = serde_json::from_str(SCHEMA).unwrap();
-        let parts = [
-            (
-                "",
-                "title: x\ntasks:\n- {key: a, title: A}\nFIELD: ",
-                "RawPlan",
-            ),
-            (
-                "task",
-                "title: x\ntasks:\n- key: a\n  title: A\n  FIELD: ",
-                "RawTask",
-            ),
-            (
-                "alternative",
-                "title: x\ntasks:\n- key: a\n  title: A\n  alternatives:\n  - FIELD: ",
-                "RawAlternative",
-            ),
-            (
-                "check",
-                "title: x\ntasks: []\nchecks:\n- name: a\n  run: A\n  FIELD: ",
-                "RawCheck",
-            ),
-            (
-                "command",
-                "title: x\ntasks: []\ndriver:\n  command:\n    FIELD: ",
-                "RawCommand",
-            ),
-        ];
-        for (name, text, raw) in parts {
-            let part = match name {
-                "" => &schema,
-                name => &schema["$defs"][name],
-            };
-            assert_eq!(part["additionalProperties"], false, "{raw}");
-            let found = problems(&(text.replace("FIELD", "nonsense") + "3\n")).join("\n");
-            // The message names all fields that the parser knows.
-            let (_, known) = found
-                .split_once("expected one of ")
-                .expect("a list of fields");
-            let mut known: Vec<_> = known.trim().split(", ").collect();
-            known.sort_unstable();
-            let fields = part["properties"].as_object().unwrap().keys();
-            let mut fields: Vec<_> = fields.map(String::as_str).collect();
-            fields.sort_unstable();
-            assert_eq!(fields, known, "{raw}");
-        }
-    }
-}
+mod tests;

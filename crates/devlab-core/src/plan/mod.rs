@@ -77,7 +77,8 @@ pub struct PlanTask {
     /// Ways to do it, of which one is taken.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alternatives: Vec<Alternative>,
-    /// Whether the input says that it is done already. It is shown, and never executed.
+    /// Whether the input says that it is done already. It is shown, with all below it, and never
+    /// executed.
     #[serde(default, skip_serializing_if = "is_false")]
     pub done: bool,
     /// The part of the plan that it stands in, such as a phase's heading.
@@ -254,14 +255,23 @@ pub(crate) fn acyclic(needs: &[Vec<usize>]) -> bool {
 }
 
 pub(crate) fn children(siblings: &[PlanTask]) -> Vec<NewTask> {
-    let needs = open_dependencies(siblings, |i| !siblings[i].done);
-    let open = siblings.iter().zip(needs).filter(|(task, _)| !task.done);
+    let is_open: Vec<bool> = siblings.iter().map(|task| !task.is_done()).collect();
+    let needs = open_dependencies(siblings, |i| is_open[i]);
+    let open = (0..).zip(siblings).zip(needs);
+    let open = open.filter(|((i, _), _)| is_open[*i]);
     let keys = |needs: BTreeSet<usize>| needs.into_iter().map(|i| siblings[i].key.clone());
-    open.map(|(task, needs)| task.as_new(keys(needs).collect()))
+    open.map(|((_, task), needs)| task.as_new(keys(needs).collect()))
         .collect()
 }
 
 impl PlanTask {
+    /// Whether nothing of it is left to do: it is done already, or all tasks below it are. A composite
+    /// of which nothing is made would be a leaf that does it all again.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.done || (!self.tasks.is_empty() && self.tasks.iter().all(Self::is_done))
+    }
+
     /// Whether an agent does it as it stands: nothing is made below it.
     pub(crate) fn is_leaf(&self) -> bool {
         self.tasks.is_empty() && self.alternatives.is_empty()
@@ -328,6 +338,21 @@ mod tests {
             .collect();
         let expected = [("a", ""), ("d", "a"), ("e", "a,d")];
         assert_eq!(made, expected.map(|(key, on)| (key, on.to_owned())));
+    }
+
+    #[test]
+    fn a_composite_of_which_everything_is_done_is_not_made() {
+        let mut outer = task("outer", &["a"], false);
+        outer.tasks = vec![task("x", &[], true), task("y", &["x"], true)];
+        let mut half = outer.clone();
+        half.key = "half".to_owned();
+        half.tasks[1].done = false;
+        let after = task("b", &["outer"], false);
+        let made = children(&[task("a", &[], false), outer, half, after]);
+        let keys: Vec<_> = made.iter().map(|new| new.key.as_str()).collect();
+        assert_eq!(keys, ["a", "half", "b"]);
+        assert_eq!(made[1].children[0].key, "y");
+        assert_eq!(made[2].depends_on, ["a"]);
     }
 
     #[test]

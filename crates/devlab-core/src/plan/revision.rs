@@ -75,6 +75,9 @@ pub struct Origin {
     pub commit: Option<Oid>,
     /// [`super::Planner::input_hash`].
     pub input: Sha256Hex,
+    /// Whether stories of a feature run one after the other; the next plan is read in the same way.
+    #[serde(default, skip_serializing_if = "super::is_false")]
+    pub stories_in_turn: bool,
     /// Why it was proposed, in somebody's words; may be empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,

@@ -16,6 +16,7 @@
 //! | [`person`] | a person cancels, retries, fails, archives, changes a task |
 //! | [`agents`] | agents register, drain, go |
 //! | [`plan`] | plans are proposed, approved, rejected, and carried out |
+//! | [`again`] | what a plan that is proposed again takes over from the revision before it |
 //! | [`policy`] | policies are set, and what they mean for tasks |
 //! | [`provenance`] | what is stated of published goals, and the keys that sign it |
 //! | [`bytes`] | blobs are put, named and removed |
@@ -26,6 +27,7 @@
 //! | [`forecast`] | which tasks touch the same, before it conflicts |
 //! | [`stuck`] | why a task does not move |
 
+pub mod again;
 pub mod agents;
 pub mod ask;
 mod back;

@@ -23,7 +23,7 @@ use super::policy::{self, Governing};
 use super::replan::Replan;
 use super::schedule::{self, NewTask, Place};
 use super::step::{self, step};
-use super::{ask, given, hold};
+use super::{again, ask, given, hold};
 
 /// Why a revision that can no longer become current is rejected.
 const OVERTAKEN: &str = "another revision became current";
@@ -132,7 +132,8 @@ pub fn propose(tx: &mut dyn Tx, id: TaskId, proposal: &Proposal) -> Result<Revis
     }
     name::check_text("why", &proposal.origin.why, COMMENT_BYTES_MAX)?;
     check_size(&task, &proposal.plan)?;
-    fits_given(tx, &task, &proposal.plan)?;
+    let plan = again::beside(tx, current, proposal)?;
+    fits_given(tx, &task, &plan)?;
     let revision = Revision {
         task: id,
         org: task.org,
@@ -140,12 +141,12 @@ pub fn propose(tx: &mut dyn Tx, id: TaskId, proposal: &Proposal) -> Result<Revis
         parent: proposal.parent,
         state: PlanState::Proposed,
         origin: proposal.origin.clone(),
-        tasks: u32::try_from(proposal.plan.count()).unwrap_or(u32::MAX),
+        tasks: u32::try_from(plan.count()).unwrap_or(u32::MAX),
         proposed_by: proposal.by.clone(),
         proposed_at: tx.now(),
         decision: None,
     };
-    tx.insert_plan(&revision, &proposal.plan)?;
+    tx.insert_plan(&revision, &plan)?;
     event(tx, &task, &revision)?;
     Ok(revision)
 }

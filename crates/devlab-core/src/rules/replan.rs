@@ -11,6 +11,9 @@
 //! | removed | done | nothing |
 //! | removed | not begun, failed | it is called off |
 //! | removed | under way | it is called off, or goes on ([`Running`]) |
+//! | said to be done | done | nothing, in the same words |
+//! | said to be done | otherwise | as if it were removed |
+//! | not said to be done any more | | it is made, unless it was |
 //!
 //! Of a composite that is under way and only has other tasks below it, the same is done below it.
 //! What is being published cannot be called off any more: it goes on.
@@ -104,8 +107,7 @@ impl<'a> Replan<'a> {
         for change in &changes {
             match (change.change, change.from, change.to) {
                 (Change::Kept, Some(i), Some(j)) => {
-                    let keys = (level.old_key(i), level.new_key(j));
-                    self.keep(tx, [&level.old[i], &level.new[j]], [&keys.0, &keys.1])?;
+                    self.keep_at(tx, level, i, j)?;
                 }
                 (Change::Changed, Some(i), Some(j)) => {
                     match self.changed(tx, level, change, i, j)? {
@@ -148,6 +150,15 @@ impl<'a> Replan<'a> {
         Ok(())
     }
 
+    /// Keeps a task, if there is one; one that is to be done is made.
+    fn keep_at(&mut self, tx: &mut dyn Tx, level: &Level<'_>, i: usize, j: usize) -> Result<()> {
+        let keys = (level.old_key(i), level.new_key(j));
+        if !self.old_ids.contains_key(&keys.0) {
+            return self.make(tx, level, j);
+        }
+        self.keep(tx, [&level.old[i], &level.new[j]], [&keys.0, &keys.1])
+    }
+
     /// A task that says the same is the same task, and so is everything below it. Its paths are a
     /// hint, of which the newest is worth most.
     fn keep(&mut self, tx: &mut dyn Tx, both: [&PlanTask; 2], keys: [&str; 2]) -> Result<()> {
@@ -187,7 +198,7 @@ impl<'a> Replan<'a> {
 
     fn make(&mut self, tx: &mut dyn Tx, level: &Level<'_>, j: usize) -> Result<()> {
         let planned = &level.new[j];
-        if planned.done {
+        if planned.is_done() {
             return Ok(());
         }
         let mut parent = step::load(tx, level.parent)?;
@@ -206,12 +217,18 @@ impl<'a> Replan<'a> {
         j: usize,
     ) -> Result<After> {
         let Some(&id) = self.old_ids.get(&level.old_key(i)) else {
-            // It was done before there was a plan. With other words it is work again.
+            // It was done before there was a plan. With other words, or without that, it is work.
             self.make(tx, level, j)?;
             return Ok(After::Settled);
         };
         let task = step::load(tx, id)?;
         let (before, planned) = (&level.old[i], &level.new[j]);
+        if diff::is_same_work(before, planned) {
+            return self.marked(tx, level, &task, i, j);
+        }
+        if planned.done {
+            return Ok(After::Drop(id));
+        }
         let leaves = before.is_leaf() && planned.is_leaf();
         // It may have got a plan of its own since.
         let leaves = leaves && task.kind == TaskKind::Leaf;
@@ -227,6 +244,32 @@ impl<'a> Replan<'a> {
         }
         self.make(tx, level, j)?;
         Ok(After::Drop(id))
+    }
+
+    /// A task of which nothing differs but what is said to be done, of it or of what is below it.
+    fn marked(
+        &mut self,
+        tx: &mut dyn Tx,
+        level: &Level<'_>,
+        task: &Task,
+        i: usize,
+        j: usize,
+    ) -> Result<After> {
+        let (before, planned) = (&level.old[i], &level.new[j]);
+        if planned.done && task.state != State::Done {
+            return Ok(After::Drop(task.id));
+        }
+        let is_below = !planned.done && !planned.tasks.is_empty();
+        if is_below && step::takes_children(task) {
+            self.new_ids.insert(level.new_key(j), task.id);
+            return Ok(After::Deeper(task.id));
+        }
+        if is_below && is_reopened(before, planned) {
+            self.make(tx, level, j)?;
+            return Ok(After::Drop(task.id));
+        }
+        self.keep_at(tx, level, i, j)?;
+        Ok(After::Settled)
     }
 
     /// Gives a leaf on which no work has begun other words, in place.
@@ -362,6 +405,12 @@ impl Replan<'_> {
         all.filter_map(|(id, needs)| Some(((*id)?, of(needs))))
             .collect()
     }
+}
+
+/// Whether something below a task is to be done that was said to be done before. Both say the same.
+fn is_reopened(before: &PlanTask, planned: &PlanTask) -> bool {
+    let mut below = before.tasks.iter().zip(&planned.tasks);
+    below.any(|(old, new)| (old.is_done() && !new.is_done()) || is_reopened(old, new))
 }
 
 /// What is left to do about a changed task.

@@ -1,6 +1,6 @@
 //! What holds at all times, recomputed from scratch.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use devlab_core::ask::AskKind;
 use devlab_core::attempt::{AttemptKind, AttemptState};
@@ -10,7 +10,7 @@ use devlab_core::label::Labels;
 use devlab_core::limit::{Lane, Scope, Slots};
 use devlab_core::limits::QUESTIONS_MAX;
 use devlab_core::patch::PatchState;
-use devlab_core::plan::PlanState;
+use devlab_core::plan::{PlanState, PlanTask};
 use devlab_core::rules::schedule::DEFAULT_DRIVER_LABEL;
 use devlab_core::state::{ResumeTo, State, TaskKind, WaitReason};
 use devlab_core::task::{Proof, Task};
@@ -509,11 +509,23 @@ fn plans(tx: &MemTx) {
         let now = all
             .iter()
             .filter(|s| s.revision.state == PlanState::Current);
+        for stored in now.clone() {
+            made(&stored.plan.tasks, "", &stored.tasks);
+        }
         assert_eq!(now.count(), usize::from(current.is_some()), "{all:?}");
         if current.is_none() && goal.is_goal() {
             let waits = matches!(goal.state, State::Draft | State::Cancelled | State::Failed);
             assert!(waits, "begins without a plan: {goal:?}");
         }
+    }
+}
+
+/// What a plan that is carried out has to do is somebody's to do.
+fn made(tasks: &[PlanTask], prefix: &str, ids: &BTreeMap<String, TaskId>) {
+    for task in tasks.iter().filter(|task| !task.is_done()) {
+        let key = format!("{prefix}{}", task.key);
+        assert!(ids.contains_key(&key), "{key} was not made: {ids:?}");
+        made(&task.tasks, &format!("{key}/"), ids);
     }
 }
 

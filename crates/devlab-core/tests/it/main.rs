@@ -9,6 +9,7 @@ mod asks;
 mod batches;
 mod blobs;
 mod choices;
+mod done;
 mod forecasts;
 mod graph;
 mod holds;

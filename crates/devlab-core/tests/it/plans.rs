@@ -56,6 +56,7 @@ pub(crate) fn proposal(plan: Plan, parent: Option<u32>) -> Proposal {
             source: "plan.yaml".into(),
             commit: None,
             input,
+            stories_in_turn: false,
             why: String::new(),
         },
         parent,

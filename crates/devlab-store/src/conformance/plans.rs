@@ -87,6 +87,7 @@ fn revision(task: TaskId, number: u32) -> Revision {
             source: "specs/001-log-in".into(),
             commit: Some(oid(number)),
             input: hash("input"),
+            stories_in_turn: true,
             why: "because".into(),
         },
         tasks: 3,

@@ -158,6 +158,7 @@ fn chain_with(beside: impl FnOnce(&Oid) -> Option<Oid>) -> Chain {
                 source: "specs/001".into(),
                 commit: None,
                 input: hash("input"),
+                stories_in_turn: false,
                 why: String::new(),
             },
             proposed_by: "operator:tok".into(),
