@@ -65,16 +65,18 @@ pub struct SpecKitInput {
     /// Branch or commit to read it at. Default: the head of the project's default branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
-    /// Whether stories that stand next to each other may run at the same time; default yes.
-    #[serde(default = "yes")]
-    pub stories_in_parallel: bool,
-    /// How its tasks are done. Default: by agents that have a driver of their own.
+    /// Whether stories that stand next to each other may run at the same time. Default: as the feature
+    /// was read for the revision before, or else yes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stories_in_parallel: Option<bool>,
+    /// How its tasks are done. Default: as the revision before says, or else by agents that have a
+    /// driver of their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driver: Option<Driver>,
-}
-
-fn yes() -> bool {
-    true
+    /// Agents that have a driver of their own do its tasks, whatever the revision before says. Not
+    /// beside `driver`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_driver: bool,
 }
 
 /// Makes a goal that is done by a plan.
@@ -187,6 +189,9 @@ pub struct PlanOrigin {
     pub commit: Option<String>,
     /// Hash of the input. Ticked boxes of a Spec-Kit feature do not change it.
     pub input: String,
+    /// Whether stories of a Spec-Kit feature run one after the other.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stories_in_turn: bool,
     /// Why it was proposed.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
@@ -250,6 +255,15 @@ pub struct PlanDetail {
     /// Checks of the composite, besides the project's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<Check>,
+    /// Files and folders that the composite says it will touch.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<String>,
+    /// Labels that an agent needs for what is generated for the composite.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// Higher is earlier.
+    #[serde(default)]
+    pub priority: i16,
     /// Whether a person reviews its result; absent leaves it to the default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review: Option<bool>,
@@ -294,7 +308,7 @@ pub struct PlannedTask {
     pub review: bool,
     /// Whether it does things outside that must not be repeated.
     pub side_effects: bool,
-    /// Whether the input says that it was done before: it is not executed.
+    /// Whether the input says that it was done before: it is not executed, and nothing below it is.
     pub done: bool,
     /// The part of the plan that it stands in, such as a phase's heading.
     #[serde(default, skip_serializing_if = "Option::is_none")]

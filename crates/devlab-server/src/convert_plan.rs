@@ -9,15 +9,16 @@ use devlab_core::plan::file::File;
 use devlab_core::plan::revision::Decision;
 use devlab_core::plan::single::Single;
 use devlab_core::plan::{Origin, Plan, PlanTask, Revision};
+use devlab_core::rules::again::Before;
 use devlab_core::task::TaskSpec;
 use devlab_core::{Refusal, TaskId};
 use devlab_orchestrator::plans::{Feature, PlanSource};
 
-/// What a caller wants to be planned.
+/// What a caller wants to be planned; what is left out of a feature is as it was `before`.
 ///
 /// # Errors
-/// [`Refusal::Invalid`] for labels.
-pub fn source(input: wire::PlanInput) -> Result<PlanSource, Refusal> {
+/// [`Refusal::Invalid`] for labels, and for a driver beside none.
+pub fn source(input: wire::PlanInput, before: Before) -> Result<PlanSource, Refusal> {
     Ok(match input {
         wire::PlanInput::Single(single) => PlanSource::Single(Single {
             labels: Labels::new(&single.labels)?,
@@ -34,12 +35,22 @@ pub fn source(input: wire::PlanInput) -> Result<PlanSource, Refusal> {
             name: file.name,
             text: file.text,
         }),
-        wire::PlanInput::SpecKit(feature) => PlanSource::SpecKit(Feature {
-            folder: feature.folder,
-            at: feature.at,
-            stories_in_parallel: feature.stories_in_parallel,
-            driver: feature.driver.map(Into::into),
-        }),
+        wire::PlanInput::SpecKit(feature) => PlanSource::SpecKit(self::feature(feature, before)?),
+    })
+}
+
+fn feature(input: wire::SpecKitInput, before: Before) -> Result<Feature, Refusal> {
+    if input.no_driver && input.driver.is_some() {
+        let problem = "cannot stand beside a driver";
+        return Err(Refusal::invalid("input.spec_kit.no_driver", problem));
+    }
+    let known = before.driver.filter(|_| !input.no_driver);
+    let in_parallel = input.stories_in_parallel;
+    Ok(Feature {
+        folder: input.folder,
+        at: input.at,
+        stories_in_parallel: in_parallel.unwrap_or(!before.stories_in_turn),
+        driver: input.driver.map(Into::into).or(known),
     })
 }
 
@@ -49,6 +60,7 @@ fn origin(origin: Origin) -> wire::PlanOrigin {
         source: origin.source,
         commit: origin.commit.map(|commit| commit.to_string()),
         input: origin.input.to_string(),
+        stories_in_turn: origin.stories_in_turn,
         why: origin.why,
     }
 }
@@ -125,6 +137,9 @@ pub fn detail(revision: Revision, plan: Plan, made: &BTreeMap<String, TaskId>) -
         goal: plan.goal.goal,
         driver: plan.goal.driver.map(Into::into),
         checks: plan.goal.checks.into_iter().map(Into::into).collect(),
+        paths: plan.goal.paths,
+        labels: words(&plan.labels),
+        priority: plan.priority,
         review: plan.review,
         tasks: plan
             .tasks
@@ -144,5 +159,53 @@ pub fn diff(task: TaskId, from: Option<u32>, to: u32, diff: Diff) -> wire::PlanD
         to,
         fields: diff.fields.into_iter().map(str::to_owned).collect(),
         tasks: diff.tasks.into_iter().map(Into::into).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use devlab_core::check::{CommandSpec, DriverSpec};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn command(program: &str) -> DriverSpec {
+        DriverSpec::Command(CommandSpec {
+            argv: vec![program.to_owned()],
+            script: None,
+            env: BTreeMap::new(),
+            timeout_secs: 1_800,
+        })
+    }
+
+    fn read(mut input: Value, before: &Before) -> Result<(bool, Option<DriverSpec>), Refusal> {
+        input["folder"] = json!("specs/001-login-page");
+        let input = serde_json::from_value(json!({ "spec_kit": input })).unwrap();
+        match source(input, before.clone())? {
+            PlanSource::SpecKit(feature) => Ok((feature.stories_in_parallel, feature.driver)),
+            PlanSource::Single(_) | PlanSource::File(_) => panic!("it is a feature"),
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_of_a_feature_is_as_it_was() {
+        let before = Before {
+            driver: Some(command("agent")),
+            stories_in_turn: true,
+        };
+        let none = Before::default();
+        let known = before.driver.clone();
+        assert_eq!(read(json!({}), &none).unwrap(), (true, None));
+        assert_eq!(read(json!({}), &before).unwrap(), (false, known.clone()));
+        let parallel = json!({ "stories_in_parallel": true });
+        assert_eq!(read(parallel, &before).unwrap(), (true, known));
+        let other = json!({ "driver": { "command": { "argv": ["other"] } } });
+        let expected = (false, Some(command("other")));
+        assert_eq!(read(other.clone(), &before).unwrap(), expected);
+        let alone = json!({ "no_driver": true });
+        assert_eq!(read(alone, &before).unwrap(), (false, None));
+        let mut both = other;
+        both["no_driver"] = json!(true);
+        assert!(read(both, &before).is_err());
     }
 }

@@ -3466,6 +3466,15 @@ export interface components {
             driver?: components["schemas"]["Driver"] | null;
             /** @description What is wanted of it, in words. */
             goal: string;
+            /** @description Labels that an agent needs for what is generated for the composite. */
+            labels?: string[];
+            /** @description Files and folders that the composite says it will touch. */
+            paths?: string[];
+            /**
+             * Format: int32
+             * @description Higher is earlier.
+             */
+            priority?: number;
             /** @description Whether a person reviews its result; absent leaves it to the default. */
             review?: boolean | null;
             /** @description Its tasks. What each needs is in `depends_on`. */
@@ -3515,6 +3524,8 @@ export interface components {
             planner: string;
             /** @description Of which input: a file's name, or a folder in the project's repository. */
             source: string;
+            /** @description Whether stories of a Spec-Kit feature run one after the other. */
+            stories_in_turn?: boolean;
             /** @description Why it was proposed. */
             why?: string;
         };
@@ -3609,7 +3620,7 @@ export interface components {
             checks?: components["schemas"]["Check"][];
             /** @description Keys of siblings that have to be done first: the edges of the graph. */
             depends_on?: string[];
-            /** @description Whether the input says that it was done before: it is not executed. */
+            /** @description Whether the input says that it was done before: it is not executed, and nothing below it is. */
             done: boolean;
             driver?: components["schemas"]["Driver"] | null;
             /** @description What is wanted, in words. */
@@ -4177,8 +4188,16 @@ export interface components {
              * @example specs/001-login-page
              */
             folder: string;
-            /** @description Whether stories that stand next to each other may run at the same time; default yes. */
-            stories_in_parallel?: boolean;
+            /**
+             * @description Agents that have a driver of their own do its tasks, whatever the revision before says. Not
+             *     beside `driver`.
+             */
+            no_driver?: boolean;
+            /**
+             * @description Whether stories that stand next to each other may run at the same time. Default: as the feature
+             *     was read for the revision before, or else yes.
+             */
+            stories_in_parallel?: boolean | null;
         };
         /** @description One start of a schedule. */
         Start: {

@@ -6,12 +6,13 @@ use axum::response::Response;
 use axum::{Extension, Json as AxumJson};
 use devlab_api::List;
 use devlab_api::plan::{
-    ApprovePlan, CreateGoal, PlanDetail, PlanDiff, PlanRevision, PlannedGoal, ProposePlan,
-    RejectPlan,
+    ApprovePlan, CreateGoal, PlanDetail, PlanDiff, PlanInput, PlanRevision, PlannedGoal,
+    ProposePlan, RejectPlan,
 };
 use devlab_core::id::kind;
 use devlab_core::org::Project;
 use devlab_core::plan::{self, Plan, PlanState, Revision};
+use devlab_core::rules::again::{self, Before};
 use devlab_core::rules::given;
 use devlab_core::rules::plan::{self as rules, Proposal, Ruling, Running};
 use devlab_core::rules::schedule::Place;
@@ -82,7 +83,7 @@ async fn create_goal(
         depends_on: body.depends_on,
         draft: true,
     };
-    let source = convert_plan::source(body.input)?;
+    let source = convert_plan::source(body.input, Before::default())?;
     let mut compiled = lab.compile(project.as_ref(), source, body.why).await?;
     compiled.plan.review = body.review.or(compiled.plan.review);
     let by = caller.principal.display();
@@ -203,6 +204,13 @@ async fn place(lab: &Arc<Lab>, task: &Task, project: Option<&Project>) -> Result
     })
 }
 
+/// How a feature was planned that is planned again.
+async fn planned_before(lab: &Arc<Lab>, id: TaskId, parent: Option<u32>) -> Result<Before> {
+    Ok(lab
+        .read(move |view| again::before(view, id, parent))
+        .await?)
+}
+
 /// Proposes another revision, or the first one of a leaf that nobody has tried, which becomes a
 /// composite with it. It becomes current when it is approved, or at once.
 #[utoipa::path(post, path = "/tasks/{id}/plans", tag = "plans", operation_id = "plan.propose",
@@ -219,7 +227,11 @@ async fn propose(
     }
     let (task, project) = planned(&lab, &caller, id).await?;
     let place = place(&lab, &task, project.as_ref()).await?;
-    let source = convert_plan::source(body.input)?;
+    let before = match &body.input {
+        PlanInput::SpecKit(_) => planned_before(&lab, id, body.parent).await?,
+        PlanInput::Single(_) | PlanInput::File(_) => Before::default(),
+    };
+    let source = convert_plan::source(body.input, before)?;
     let compiled = lab.compile(project.as_ref(), source, body.why).await?;
     let by = caller.principal.display();
     let proposal = proposal(compiled, body.parent, &by);

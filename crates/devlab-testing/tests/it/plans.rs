@@ -56,8 +56,9 @@ fn feature_at(at: Option<&str>) -> PlanInput {
     PlanInput::SpecKit(SpecKitInput {
         folder: "specs/001-greeting/".to_owned(),
         at: at.map(str::to_owned),
-        stories_in_parallel: true,
+        stories_in_parallel: None,
         driver: Some(crate::driver()),
+        no_driver: false,
     })
 }
 

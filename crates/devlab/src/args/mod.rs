@@ -21,7 +21,7 @@ pub(crate) use nouns::{
     ProjectCommand, ProjectNamed, RetentionCommand, Run, TaskCommand, TaskNew, TaskUpdate,
     TokenCommand,
 };
-pub(crate) use plans::{OnRunning, PlanCommand, PlanFrom, PlanOfGoal, RevisionOf};
+pub(crate) use plans::{Again, OnRunning, PlanCommand, PlanFrom, PlanOfGoal, RevisionOf};
 pub(crate) use policies::{PolicyCommand, PolicyLevel};
 pub(crate) use provenance::{ProvenanceCommand, RepoHere};
 pub(crate) use schedules::{ScheduleAdd, ScheduleCommand, ScheduleNamed};

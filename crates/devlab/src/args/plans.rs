@@ -35,9 +35,21 @@ pub(crate) struct PlanOfGoal {
     /// Carry it out at once; otherwise it waits for `devlab plan approve`
     #[arg(long)]
     pub(crate) approve: bool,
-    /// The command that does each task of the feature; agents with a driver of their own if left out
+    /// The command that does each task of the feature. If left out, the one of the plan before does,
+    /// or, without that, agents with a driver of their own
     #[arg(last = true, value_name = "CMD", requires = "spec_kit")]
     pub(crate) command: Vec<String>,
+}
+
+/// What is not as it was when a feature is planned again.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub(crate) struct Again {
+    /// Agents with a driver of their own do each task of the feature, whatever did before
+    #[arg(long, requires = "spec_kit", conflicts_with = "command")]
+    pub(crate) no_command: bool,
+    /// Stories of the feature may run at the same time, though they did not before
+    #[arg(long, requires = "spec_kit", conflicts_with = "stories_in_turn")]
+    pub(crate) stories_in_parallel: bool,
 }
 
 /// What becomes of work under way that a plan does not want any more.
@@ -92,6 +104,8 @@ pub(crate) enum PlanCommand {
         name: String,
         #[command(flatten)]
         plan: Box<PlanOfGoal>,
+        #[command(flatten)]
+        again: Again,
         /// What becomes of work that it does not want, if it is approved at once; policy says so if
         /// left out
         #[arg(long, value_enum)]

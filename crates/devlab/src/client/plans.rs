@@ -15,7 +15,7 @@ use devlab_core::TaskId;
 use devlab_core::plan::PlanState;
 
 use super::{file, find};
-use crate::args::{OnRunning, Output, PlanCommand, PlanOfGoal, RevisionOf};
+use crate::args::{Again, OnRunning, Output, PlanCommand, PlanOfGoal, RevisionOf};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::show;
@@ -43,8 +43,9 @@ pub(crate) async fn run(context: &Context, command: PlanCommand) -> anyhow::Resu
         PlanCommand::Propose {
             name,
             plan,
+            again,
             running,
-        } => propose(context, &name, *plan, running).await,
+        } => propose(context, &name, *plan, again, running).await,
         PlanCommand::Approve { of, words, running } => {
             let (client, id, revision) = found(context, &of, Unnamed::Open).await?;
             let ruling = ApprovePlan {
@@ -138,7 +139,7 @@ pub(crate) async fn create_goal(
     let goal = CreateGoal {
         org: place.org,
         project: place.project,
-        input: input(&plan)?,
+        input: input(&plan, Again::default())?,
         depends_on: Vec::new(),
         review: place.review,
         why: plan.why,
@@ -157,6 +158,7 @@ async fn propose(
     context: &Context,
     name: &str,
     plan: PlanOfGoal,
+    again: Again,
     running: Option<OnRunning>,
 ) -> anyhow::Result<()> {
     let client = context.client()?;
@@ -164,7 +166,7 @@ async fn propose(
     let all = client.plans(id).await?.items;
     let current = all.iter().find(|r| r.state == PlanState::Current);
     let wanted = ProposePlan {
-        input: input(&plan)?,
+        input: input(&plan, again)?,
         parent: current.map(|revision| revision.number),
         why: plan.why,
         approve: plan.approve,
@@ -180,7 +182,7 @@ async fn propose(
     print::decided(context.output, &made.revision)
 }
 
-fn input(plan: &PlanOfGoal) -> anyhow::Result<PlanInput> {
+fn input(plan: &PlanOfGoal, again: Again) -> anyhow::Result<PlanInput> {
     if let Some(folder) = &plan.from.spec_kit {
         let argv = plan.command.clone();
         let driver = (!argv.is_empty()).then(|| {
@@ -189,11 +191,16 @@ fn input(plan: &PlanOfGoal) -> anyhow::Result<PlanInput> {
                 ..Command::default()
             })
         });
+        let stories_in_parallel = match plan.from.stories_in_turn {
+            true => Some(false),
+            false => again.stories_in_parallel.then_some(true),
+        };
         return Ok(PlanInput::SpecKit(SpecKitInput {
             folder: folder.clone(),
             at: plan.at.clone(),
-            stories_in_parallel: !plan.from.stories_in_turn,
+            stories_in_parallel,
             driver,
+            no_driver: again.no_command,
         }));
     }
     let file = plan.from.plan.as_deref().unwrap_or(Path::new("-"));

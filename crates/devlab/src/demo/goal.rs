@@ -42,11 +42,12 @@ pub(super) fn feature(demo: &Path, project: &str) -> anyhow::Result<CreateGoal> 
         input: PlanInput::SpecKit(SpecKitInput {
             folder: FEATURE.to_owned(),
             at: None,
-            stories_in_parallel: true,
+            stories_in_parallel: None,
             driver: Some(Driver::Command(Command {
                 argv: vec!["node".to_owned(), worker.to_owned()],
                 ..Command::default()
             })),
+            no_driver: false,
         }),
         depends_on: Vec::new(),
         review: Some(false),

@@ -19,6 +19,11 @@ pub(super) fn detail(output: Output, plan: &PlanDetail) -> anyhow::Result<()> {
         .commit
         .as_deref()
         .map(|c| format!(" at {}", show::commit(c)));
+    let in_turn = match origin.stories_in_turn {
+        true => ", stories in turn",
+        false => "",
+    };
+    let priority = (plan.priority != 0).then(|| plan.priority.to_string());
     let fields = [
         (
             "plan",
@@ -28,9 +33,12 @@ pub(super) fn detail(output: Output, plan: &PlanDetail) -> anyhow::Result<()> {
         ("goal", plan.title.clone()),
         (
             "from",
-            format!("{}{}", origin.source, at.unwrap_or_default()),
+            format!("{}{}{in_turn}", origin.source, at.unwrap_or_default()),
         ),
         ("why", origin.why.clone()),
+        ("labels", plan.labels.join(" ")),
+        ("priority", priority.unwrap_or_default()),
+        ("touches", show::printable(&plan.paths.join(" "))),
         ("tasks", revision.task_count.to_string()),
     ];
     show::fields(output, plan, &fields)?;
