@@ -11,14 +11,20 @@ tasks:
 
 /** A revision as the plan file that means the same: what only a revision knows is left out. */
 export function planFile(
-  plan: Pick<PlanDetail, "title" | "goal" | "driver" | "checks" | "review" | "tasks">,
+  plan: Pick<
+    PlanDetail,
+    "title" | "goal" | "driver" | "checks" | "labels" | "priority" | "review" | "paths" | "tasks"
+  >,
 ) {
   return some({
     title: plan.title,
     goal: plan.goal === plan.title ? undefined : plan.goal,
     driver: plan.driver ?? undefined,
     checks: plan.checks,
+    labels: plan.labels,
+    priority: plan.priority || undefined,
     review: plan.review ?? undefined,
+    paths: plan.paths,
     tasks: plan.tasks.map(fileTask),
   });
 }
@@ -35,6 +41,9 @@ function fileTask(task: PlannedTask): object {
     priority: task.priority || undefined,
     review: task.review || undefined,
     side_effects: task.side_effects || undefined,
+    paths: task.paths,
+    done: task.done || undefined,
+    group: task.group ?? undefined,
     tasks: task.tasks?.map(fileTask),
     alternatives: task.alternatives?.map(({ title, driver, labels }) => ({
       ...some({ title: title ?? undefined, driver: driver ?? undefined }),
