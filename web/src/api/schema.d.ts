@@ -1264,6 +1264,8 @@ export interface paths {
         /**
          * Says something to whoever does a task. A driver that can take it hears it while it works;
          *     otherwise the next attempt does, and there is one.
+         * @description A task whose result is there, on which nobody works unless it is sent back, is told nothing: 409 says
+         *     what to do.
          */
         post: operations["task.tell"];
         delete?: never;

@@ -1,5 +1,6 @@
 //! What people say to whoever does a task. A driver that can take it gets it while it works;
-//! otherwise the next attempt does, and there is one.
+//! otherwise the next attempt does, and there is one: a task whose result is settled, so that nobody
+//! works on it again unless somebody or its target sends it back, is told nothing.
 
 use serde_json::json;
 
@@ -9,7 +10,7 @@ use crate::event::{EventKind, NewEvent};
 use crate::id::{AttemptId, TaskId};
 use crate::limits::{COMMENT_BYTES_MAX, FEEDBACK_MAX, MESSAGES_MAX};
 use crate::name;
-use crate::state::{Cause, TaskKind};
+use crate::state::{Cause, ResumeTo, State, TaskKind, WaitReason};
 use crate::task::{Feedback, Task};
 use crate::tx::{Effect, Read, Tx};
 
@@ -33,8 +34,9 @@ pub struct Told {
 ///
 /// # Errors
 /// [`Refusal::NotFound`]; [`Refusal::Invalid`] for a composite, which no attempt does, and for words
-/// that are none; [`Refusal::BadState`] if the task has ended; [`Refusal::Limit`] if the attempt
-/// under way was told too much already, or the next one will be.
+/// that are none; [`Refusal::BadState`] if the task has ended; [`Refusal::Conflict`] if its result is
+/// settled; [`Refusal::Limit`] if the attempt under way was told too much already, or the next one
+/// will be.
 pub fn tell(tx: &mut dyn Tx, id: TaskId, by: &str, message: &str) -> Result<Task> {
     let task = step::load(tx, id)?;
     if task.kind == TaskKind::Composite {
@@ -49,11 +51,35 @@ pub fn tell(tx: &mut dyn Tx, id: TaskId, by: &str, message: &str) -> Result<Task
         }
         .into());
     }
+    refuse_settled(&task)?;
     name::check_text("message", message, COMMENT_BYTES_MAX)?;
     if message.trim().is_empty() {
         return Err(Refusal::invalid("message", "must not be empty").into());
     }
     say(tx, task, by, message)
+}
+
+/// Nobody may ever work again on what is on its way into its target: to say that it was told would be
+/// untrue.
+fn refuse_settled(task: &Task) -> Result<()> {
+    let then = match task.state {
+        State::Waiting(WaitReason::Review, ResumeTo::Integrating) => {
+            "`devlab patch comment` sends its patch back to work with what you say"
+        }
+        State::Integrating | State::Waiting(_, ResumeTo::Integrating) => {
+            "cancel and retry it, which goes on from what it has, and tell it then"
+        }
+        State::Draft
+        | State::Blocked
+        | State::Ready
+        | State::Running
+        | State::Waiting(..)
+        | State::Done
+        | State::Failed
+        | State::Cancelled => return Ok(()),
+    };
+    let text = format!("its result is there, and nobody works on it: {then}");
+    Err(Refusal::Conflict(text).into())
 }
 
 /// Keeps what was said, and lets the agent of an attempt under way hear of it.

@@ -14,7 +14,8 @@ use devlab_core::state::{ResumeTo, State, WaitReason};
 use devlab_core::task::{Feedback, Proof, Tries};
 
 use crate::graph::id;
-use crate::lab::{Lab, check, code, composite, leaf};
+use crate::lab::{Lab, check, code, composite, leaf, refusal};
+use crate::trains::delivered;
 
 #[test]
 fn a_draft_waits_for_its_approval() {
@@ -313,6 +314,26 @@ fn what_a_person_says_is_heard_by_the_next_attempt() {
     assert_eq!(told(&mut lab, task, " \n"), "invalid");
     lab.cancel(task).unwrap();
     assert_eq!(told(&mut lab, task, "x"), "bad_state");
+}
+
+#[test]
+fn what_nobody_works_on_any_more_is_told_nothing() {
+    let mut lab = Lab::new(40);
+    let able = lab.able();
+    let task = delivered(&mut lab, able, true);
+    let told = |lab: &mut Lab| refusal(lab.unit(|tx| tell::tell(tx, task, "ada", "x"))).to_string();
+    let said = told(&mut lab);
+    assert!(said.contains("cancel and retry it"), "{said}");
+    let main = lab.main();
+    lab.run_train(&main, able);
+    let said = told(&mut lab);
+    assert!(said.contains("`devlab patch comment`"), "{said}");
+    assert!(!lab.tx.feedback.contains_key(&task));
+
+    lab.cancel(task).unwrap();
+    lab.retry(task).unwrap();
+    lab.unit(|tx| tell::tell(tx, task, "ada", "x")).unwrap();
+    assert_eq!(lab.tx.feedback[&task].len(), 1);
 }
 
 #[test]

@@ -89,10 +89,16 @@ impl World {
             return;
         };
         let result = self.lab.unit(|tx| tell::tell(tx, id, "bo", "mind the gap"));
+        let settled = matches!(
+            self.lab.state(id),
+            State::Integrating | State::Waiting(_, ResumeTo::Integrating)
+        );
         if result.is_err() {
-            assert_eq!(code(result), "limit_reached");
+            let wanted = if settled { "conflict" } else { "limit_reached" };
+            assert_eq!(code(result), wanted);
             return;
         }
+        assert!(!settled, "nobody hears it");
         self.count("told");
     }
 

@@ -304,6 +304,9 @@ async fn update(
 
 /// Says something to whoever does a task. A driver that can take it hears it while it works;
 /// otherwise the next attempt does, and there is one.
+///
+/// A task whose result is there, on which nobody works unless it is sent back, is told nothing: 409 says
+/// what to do.
 #[utoipa::path(post, path = "/tasks/{id}/messages", tag = "tasks", operation_id = "task.tell",
     params(("id" = String, Path, description = "The task")), request_body = TellTask,
     responses((status = 200, description = "The task", body = Task)))]
