@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::check::DriverSpec;
+use crate::check::{DriverSpec, Sha256Hex};
 use crate::git::Oid;
 use crate::id::{AgentId, AttemptId, CandidateId, OrgId, TaskId};
 use crate::label::Labels;
@@ -96,6 +96,9 @@ pub struct Attempt {
     pub commit: Option<Oid>,
     /// Why it failed, in a word: `driver`, `check`, `lost`, `agent`.
     pub failure: Option<Failure>,
+    /// Hash of what policy promised its task when it was claimed; absent for one that verifies, and
+    /// for one that was claimed before this was kept.
+    pub terms: Option<Sha256Hex>,
     /// Limits that it counts under while it is live.
     pub lane: Lane,
     /// When it was claimed.

@@ -91,6 +91,9 @@ pub struct Task {
     pub published: Option<Oid>,
     /// Whether a person has to accept the result.
     pub review: bool,
+    /// What was asked about its review apart from what policy says, if anything: by whoever asked for
+    /// the task, and by a change of protected paths.
+    pub asked: Option<bool>,
     /// The head that a person accepted.
     pub accepted: Option<Oid>,
     /// Whether it may do things outside that must not be repeated.

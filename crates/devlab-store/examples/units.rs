@@ -69,6 +69,7 @@ fn create(tx: &mut dyn Tx, org: OrgId, requires: &Labels) -> Result<()> {
         merges: None,
         published: None,
         review: false,
+        asked: None,
         accepted: None,
         side_effects: false,
         proof: Proof::Open,
@@ -143,6 +144,7 @@ fn claim(tx: &mut dyn Tx, org: OrgId, agent: AgentId, claim_id: &str) -> Result<
         commit: None,
         failure: None,
         lane: Lane::default(),
+        terms: None,
         created_at: now,
         ended_at: None,
     };

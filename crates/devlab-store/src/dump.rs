@@ -29,7 +29,8 @@ use crate::sql::dump::kinds;
 /// | 2 | `tasks` have `choice` and `chosen` |
 /// | 3 | `tasks` have `held_by` and `holds`, `task_specs` have `paths` and `touched` |
 /// | 4 | `task_specs` have `made` |
-pub const FORMAT: u32 = 4;
+/// | 5 | `tasks` have `asked`, `attempts` have `terms` |
+pub const FORMAT: u32 = 5;
 /// The kind of the chunks of logs. It is the last one, and loaded by [`load_logs`].
 pub const LOGS: &str = "logs";
 /// The kind of the numbers that are given out next.

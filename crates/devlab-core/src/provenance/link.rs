@@ -115,8 +115,12 @@ pub struct TaskLink {
     pub brought: Option<Oid>,
     /// Tasks that had to be done before it.
     pub after: Vec<TaskId>,
-    /// Hash of what policy promised it.
+    /// Hash of what policy promised it in the end.
     pub policy: Sha256Hex,
+    /// Hashes of what policy promised it when it was worked on, as far as that was something else,
+    /// oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Sha256Hex>,
     /// Hash of the checks that it had to pass; absent without a project.
     pub check_set: Option<Sha256Hex>,
     /// When it was made.
@@ -173,7 +177,7 @@ pub struct AttemptLink {
     pub base: Option<Oid>,
     /// Its result; absent without a project.
     pub commit: Option<Oid>,
-    /// Hash of the policy that it ran under.
+    /// Hash of what policy promised its task when it was claimed.
     pub policy: Sha256Hex,
     /// When it was claimed.
     pub at: Timestamp,

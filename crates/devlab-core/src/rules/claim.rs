@@ -137,6 +137,7 @@ fn new_attempt(
         merges: None,
         commit: None,
         failure: None,
+        terms: None,
         lane: slots::take(tx, agent.org, &lane.with(&agent.lane))?,
         created_at: now,
         ended_at: None,
@@ -175,6 +176,7 @@ fn claim_task(
     attempt.base = base;
     attempt.prior = task.prior.clone();
     attempt.merges = task.merges.clone();
+    attempt.terms = Some(policy::promised(&task));
     tx.insert_attempt(&attempt)?;
     task.attempts = attempt.number;
     task.live = Some(attempt.id);

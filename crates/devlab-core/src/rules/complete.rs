@@ -238,7 +238,10 @@ fn deliver(
     }
     step::end_attempt(tx, &mut attempt, AttemptState::Succeeded, None)?;
     task.head = Some(delivery.commit);
-    task.review |= delivery.protected;
+    if delivery.protected {
+        task.asked = Some(true);
+        task.review = true;
+    }
     step(
         tx,
         &mut task,

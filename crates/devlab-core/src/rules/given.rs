@@ -84,7 +84,7 @@ fn alone<R: Read + ?Sized>(view: &mut R, task: &Task) -> Result<Option<Plan>> {
         goal,
         labels: Labels::new(labels(task))?,
         priority: task.priority,
-        review: task.review.then_some(true),
+        review: task.asked.filter(|asked| *asked),
         tasks: Vec::new(),
         warnings: Vec::new(),
     }))

@@ -163,15 +163,16 @@ impl<'a> Maker<'a> {
         let requires = self.requires(new, kind)?;
         let project = self.place.project.as_ref().map(|(id, _)| *id);
         let goal = parent.map_or(id, |parent| parent.goal);
+        let check_set = self.check_set(tx, &new.spec)?;
         let (governing, terms) = self.under(tx, parent.map(|parent| parent.goal))?;
         let mut task = Task {
             id,
             seq: 0,
             terms: terms.clone(),
             lane: governing.lane(project, goal, &requires),
+            review: false,
             // What goes on from a choice is what a person reviews.
-            review: choice != Some(Choice::Alternative)
-                && governing.reviews(project, parent.is_none(), new.review),
+            asked: new.review.filter(|_| choice != Some(Choice::Alternative)),
             told: false,
             choice,
             held_by: None,
@@ -201,11 +202,12 @@ impl<'a> Maker<'a> {
             accepted: None,
             side_effects: new.side_effects,
             proof: Proof::Open,
-            check_set: self.check_set(tx, &new.spec)?,
+            check_set,
             archived: false,
             created_at: now,
             updated_at: now,
         };
+        task.review = governing.reviews_task(&task);
         task.seq = tx.insert_task(&task, &new.spec, self.made)?;
         announce(tx, &task, &new.spec.title)?;
         Ok(task)

@@ -100,7 +100,7 @@ fn fix(
         task.check_set = Some(schedule::fix_checks(tx, settings, &spec)?);
     }
     task.terms = terms.cloned();
-    task.review |= governing.wants_review(task);
+    task.review = governing.reviews_task(task);
     Ok(())
 }
 

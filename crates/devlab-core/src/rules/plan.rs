@@ -383,7 +383,7 @@ fn itself(
         task.check_set = Some(schedule::fix_checks(tx, settings, &plan.goal)?);
     }
     task.terms = policy::put_terms(tx, governing)?;
-    task.review |= governing.wants_review(task);
+    task.review = governing.reviews_task(task);
     tx.put_task(task)
 }
 
@@ -405,7 +405,8 @@ fn in_other_words(
     task.requires = make::requires(place, &new, TaskKind::Composite)?;
     task.lane = governing.lane(task.project, task.goal, &task.requires);
     if plan.review.is_some() {
-        task.review = governing.reviews(task.project, task.is_goal(), plan.review);
+        task.asked = plan.review;
+        task.review = governing.reviews_task(task);
     }
     step::reorder(tx, task, |task| task.priority = plan.priority)
 }

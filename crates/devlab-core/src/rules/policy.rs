@@ -1,6 +1,7 @@
 //! Policies are set, and tasks come under them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use serde_json::json;
 use uuid::Uuid;
@@ -77,12 +78,16 @@ impl Governing {
         }
     }
 
-    /// Whether a person reviews the result of a task whatever was asked of it. That of an alternative
-    /// is reviewed as the result of the choice.
+    /// Whether a person reviews the result of a task. That of an alternative is reviewed as the result
+    /// of the choice, unless its change asks for it.
     #[must_use]
-    pub fn wants_review(&self, task: &Task) -> bool {
-        task.choice != Some(Choice::Alternative)
-            && self.reviews(task.project, task.is_goal(), Some(false))
+    pub fn reviews_task(&self, task: &Task) -> bool {
+        match task.choice {
+            Some(Choice::Alternative) => task.asked == Some(true),
+            Some(Choice::Open | Choice::Taken(_)) | None => {
+                self.reviews(task.project, task.is_goal(), task.asked)
+            }
+        }
     }
 }
 
@@ -100,8 +105,14 @@ pub fn levels(org: OrgId, project: Option<ProjectId>, goal: Option<TaskId>) -> V
     all.collect()
 }
 
+/// Hash of what a task was promised.
+pub(super) fn promised(task: &Task) -> Sha256Hex {
+    static DEFAULTS: LazyLock<Sha256Hex> = LazyLock::new(|| Terms::default().hash());
+    task.terms.clone().unwrap_or_else(|| DEFAULTS.clone())
+}
+
 /// What a task was promised.
-pub(super) fn terms_of(view: &mut dyn Read, task: &Task) -> Result<Terms> {
+pub(super) fn terms_of<R: Read + ?Sized>(view: &mut R, task: &Task) -> Result<Terms> {
     match &task.terms {
         Some(hash) => Ok(view.terms(hash)?.unwrap_or_default()),
         None => Ok(Terms::default()),

@@ -9,7 +9,6 @@ use crate::error::{Refusal, Result};
 use crate::git::Oid;
 use crate::id::{CandidateId, OrgId, TaskId};
 use crate::plan::PlanState;
-use crate::policy::Terms;
 use crate::provenance::link::{
     About, AttemptLink, Link, MergeLink, PlanLink, ReceiptItem, ReceiptsLink, TaskLink, VerdictLink,
 };
@@ -19,6 +18,8 @@ use crate::state::{State, TaskKind};
 use crate::task::{Task, TaskSpec};
 use crate::train::{Candidate, CandidateState};
 use crate::tx::{Effect, Read, Tx};
+
+use super::policy::promised;
 
 /// Remembers that a goal is in its target and has no provenance attached yet.
 pub(super) fn owe(tx: &mut dyn Tx, task: &Task) -> Result<()> {
@@ -105,7 +106,8 @@ fn add<R: Read + ?Sized>(view: &mut R, task: &Task, links: &mut Vec<Link>) -> Re
     let spec = view.task_spec(task.id)?;
     let spec = spec.ok_or(Refusal::NotFound("task"))?;
     let after = view.dependencies(task.id)?;
-    let link = task_link(task, &spec, after);
+    let earlier = earlier(view, task)?;
+    let link = task_link(task, &spec, after, earlier);
     links.push(match task.is_goal() {
         true => Link::Goal(link),
         false => Link::Task(link),
@@ -131,13 +133,28 @@ fn add<R: Read + ?Sized>(view: &mut R, task: &Task, links: &mut Vec<Link>) -> Re
     Ok(())
 }
 
-fn policy_of(task: &Task) -> Sha256Hex {
-    task.terms
-        .clone()
-        .unwrap_or_else(|| Terms::default().hash())
+/// What policy promised a task when it was worked on, if it promises something else by now.
+fn earlier<R: Read + ?Sized>(view: &mut R, task: &Task) -> Result<Vec<Sha256Hex>> {
+    let now = promised(task);
+    let mut earlier: Vec<Sha256Hex> = Vec::new();
+    if task.kind == TaskKind::Leaf {
+        let work = view.attempts(task.id)?.into_iter();
+        let work = work.filter(|attempt| attempt.kind == AttemptKind::Work);
+        for terms in work.filter_map(|attempt| attempt.terms) {
+            if terms != now && !earlier.contains(&terms) {
+                earlier.push(terms);
+            }
+        }
+    }
+    Ok(earlier)
 }
 
-fn task_link(task: &Task, spec: &TaskSpec, after: Vec<TaskId>) -> TaskLink {
+fn task_link(
+    task: &Task,
+    spec: &TaskSpec,
+    after: Vec<TaskId>,
+    earlier: Vec<Sha256Hex>,
+) -> TaskLink {
     // It has maps with text keys only, and nothing that cannot be written.
     let words = serde_json::to_string(spec).unwrap_or_default();
     TaskLink {
@@ -152,7 +169,8 @@ fn task_link(task: &Task, spec: &TaskSpec, after: Vec<TaskId>) -> TaskLink {
         review: task.review,
         brought: task.merges.clone(),
         after,
-        policy: policy_of(task),
+        policy: promised(task),
+        earlier,
         check_set: task.check_set.clone(),
         at: task.created_at,
     }
@@ -276,7 +294,7 @@ fn attempt<R: Read + ?Sized>(
         isolation: receipts.first().map(|receipt| receipt.isolation),
         base: attempt.base.clone(),
         commit: attempt.commit.clone(),
-        policy: policy_of(task),
+        policy: attempt.terms.clone().unwrap_or_else(|| promised(task)),
         at: attempt.created_at,
         ended_at: attempt.ended_at,
     }));
@@ -390,7 +408,7 @@ fn merge<R: Read + ?Sized>(
         check_set: candidate.check_set.clone(),
         checks,
         proof: task.proof,
-        policy: policy_of(task),
+        policy: promised(task),
         at: candidate.stamp,
     }));
     Ok(())

@@ -281,7 +281,8 @@ impl<'a> Replan<'a> {
         task.priority = new.priority;
         let goal = task.goal;
         let (governing, terms) = self.maker.under(tx, Some(goal))?;
-        task.review = governing.reviews(task.project, task.is_goal(), new.review);
+        task.asked = new.review;
+        task.review = governing.reviews_task(&task);
         task.lane = governing.lane(task.project, goal, &task.requires);
         task.terms.clone_from(terms);
         task.side_effects = new.side_effects;

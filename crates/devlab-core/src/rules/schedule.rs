@@ -400,6 +400,7 @@ pub(super) fn add_rework_child(
         merges: theirs,
         published: None,
         review: false,
+        asked: None,
         accepted: None,
         told: true,
         choice: None,

@@ -111,6 +111,7 @@ impl Directory for Tokens {
             merges: None,
             commit: None,
             failure: None,
+            terms: None,
             lane: devlab_core::limit::Lane::default(),
             created_at: Timestamp::default(),
             ended_at: None,

@@ -43,6 +43,7 @@ fn full(n: u32) -> Task {
         merges: Some("a".repeat(64).parse().unwrap()),
         published: Some(oid(14)),
         review: true,
+        asked: Some(false),
         accepted: Some(oid(15)),
         side_effects: true,
         proof: Proof::Proven,

@@ -25,6 +25,7 @@ fn full_attempt(n: u32) -> Attempt {
         merges: Some(oid(3)),
         commit: Some(oid(4)),
         failure: Some(Failure::Check),
+        terms: Some(hash("terms")),
         lane: "org".parse().unwrap(),
         ended_at: Some(at(9)),
         ..attempt(n)

@@ -48,7 +48,8 @@ const REMEMBERED: &str = "SELECT key, body, status, answer, expires_at FROM reme
     WHERE key = ANY($1)";
 const SETTINGS: &str = "SELECT key, value FROM settings WHERE key = ANY($1)";
 const ATTEMPT_COLUMNS: &str = "id, org, task, number, kind, candidate, agent, claim_id, state, \
-    phase, lease_until, base, prior, merges, result, failure, lane, created_at, ended_at";
+    phase, lease_until, base, prior, merges, result, failure, terms, lane, created_at, \
+    ended_at";
 const AGENTS: &str = "SELECT id, org, name, labels, capacity, runtime, draining, lane, \
     created_at, seen_at FROM agents WHERE id = ANY($1)";
 /// Steps from queue to queue, and reads the beginning of each.

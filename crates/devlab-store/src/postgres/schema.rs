@@ -59,6 +59,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "V13__made",
         include_str!("../../migrations/postgres/V13__made.sql"),
     ),
+    (
+        "V14__promises",
+        include_str!("../../migrations/postgres/V14__promises.sql"),
+    ),
 ];
 /// Key of the lock that is held while a schema is brought up to date: `devlab` as bytes.
 const LOCK: i64 = 0x6465_766c_6162;

@@ -2,6 +2,7 @@
 
 use super::{Param, Sql, params};
 use devlab_core::attempt::{Agent, Attempt};
+use devlab_core::check::Sha256Hex;
 use devlab_core::tx::Page;
 use devlab_core::{AgentId, AttemptId, Oid, OrgId, TaskId, Timestamp};
 
@@ -27,6 +28,7 @@ pub(crate) fn read_attempt(cols: &mut Cols<'_>) -> DbResult<Attempt> {
         merges: cols.opt_parsed()?,
         commit: cols.opt_parsed()?,
         failure: cols.opt_code()?,
+        terms: cols.opt_parsed()?,
         lane: cols.parsed()?,
         created_at: cols.time()?,
         ended_at: cols.opt_time()?,
@@ -35,7 +37,7 @@ pub(crate) fn read_attempt(cols: &mut Cols<'_>) -> DbResult<Attempt> {
 
 pub(crate) fn get(conn: &dyn Sql, id: AttemptId) -> DbResult<Option<Attempt>> {
     const SQL: &str = "SELECT id, org, task, number, kind, candidate, agent, claim_id, state, phase, \
-        lease_until, base, prior, merges, result, failure, lane, created_at, \
+        lease_until, base, prior, merges, result, failure, terms, lane, created_at, \
         ended_at FROM attempts \
         WHERE id = ?1";
     first(conn, SQL, params![id], read_attempt)
@@ -47,7 +49,7 @@ pub(crate) fn by_claim(
     claim_id: &str,
 ) -> DbResult<Option<Attempt>> {
     const SQL: &str = "SELECT id, org, task, number, kind, candidate, agent, claim_id, state, phase, \
-        lease_until, base, prior, merges, result, failure, lane, created_at, \
+        lease_until, base, prior, merges, result, failure, terms, lane, created_at, \
         ended_at FROM attempts \
         WHERE agent = ?1 AND claim_id = ?2";
     first(conn, SQL, params![agent, claim_id], read_attempt)
@@ -55,7 +57,7 @@ pub(crate) fn by_claim(
 
 pub(crate) fn of_task(conn: &dyn Sql, task: TaskId) -> DbResult<Vec<Attempt>> {
     const SQL: &str = "SELECT id, org, task, number, kind, candidate, agent, claim_id, state, phase, \
-        lease_until, base, prior, merges, result, failure, lane, created_at, \
+        lease_until, base, prior, merges, result, failure, terms, lane, created_at, \
         ended_at FROM attempts \
         WHERE task = ?1 ORDER BY seq";
     all(conn, SQL, params![task], read_attempt)
@@ -63,7 +65,7 @@ pub(crate) fn of_task(conn: &dyn Sql, task: TaskId) -> DbResult<Vec<Attempt>> {
 
 pub(crate) fn of_agent(conn: &dyn Sql, agent: AgentId) -> DbResult<Vec<Attempt>> {
     const SQL: &str = "SELECT id, org, task, number, kind, candidate, agent, claim_id, state, phase, \
-        lease_until, base, prior, merges, result, failure, lane, created_at, \
+        lease_until, base, prior, merges, result, failure, terms, lane, created_at, \
         ended_at FROM attempts \
         WHERE agent = ?1 AND state < 2 ORDER BY seq";
     all(conn, SQL, params![agent], read_attempt)
@@ -87,7 +89,7 @@ pub(crate) fn live(conn: &dyn Sql) -> DbResult<Vec<AttemptId>> {
 }
 
 /// Columns of [`new_row`] in their order; the first eleven are those of [`changing`].
-pub(crate) const NEW_COLUMNS: [&str; 19] = [
+pub(crate) const NEW_COLUMNS: [&str; 20] = [
     "id",
     "state",
     "phase",
@@ -106,6 +108,7 @@ pub(crate) const NEW_COLUMNS: [&str; 19] = [
     "candidate",
     "agent",
     "claim_id",
+    "terms",
     "created_at",
 ];
 
@@ -130,7 +133,7 @@ pub(crate) fn changing(attempt: &Attempt) -> [Param<'_>; 11] {
 }
 
 /// A whole new attempt.
-pub(crate) fn new_row(attempt: &Attempt) -> [Param<'_>; 19] {
+pub(crate) fn new_row(attempt: &Attempt) -> [Param<'_>; 20] {
     let [
         id,
         state,
@@ -163,6 +166,7 @@ pub(crate) fn new_row(attempt: &Attempt) -> [Param<'_>; 19] {
         opt_id(attempt.candidate),
         Param::Id(attempt.agent.bytes()),
         Param::Text(&attempt.claim_id),
+        opt_text(attempt.terms.as_ref().map(Sha256Hex::as_str)),
         Param::Int(attempt.created_at.as_millis()),
     ]
 }
@@ -170,8 +174,9 @@ pub(crate) fn new_row(attempt: &Attempt) -> [Param<'_>; 19] {
 pub(crate) fn insert(conn: &dyn Sql, attempt: &Attempt) -> DbResult<()> {
     const SQL: &str = "INSERT INTO attempts (id, state, phase, lease_until, base, prior, merges, \
         result, failure, lane, ended_at, org, task, number, kind, candidate, agent, claim_id, \
-        created_at) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)";
+        terms, created_at) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
+        ?19, ?20)";
     change(conn, SQL, &new_row(attempt))?;
     Ok(())
 }

@@ -17,11 +17,12 @@ use super::rows::{all, change, first};
 /// Columns of a task in the order of [`read_task`].
 pub(crate) const COLUMNS: &str = "seq, id, org, project, parent, goal, depth, kind, state, waits, \
     unmet, priority, path, requires, attempts, live, lost, tries, not_before, open_children, \
-    started, head, prior, merges, published, review, accepted, side_effects, proof, check_set, \
-    terms, lane, told, choice, chosen, held_by, holds, archived, created_at, updated_at";
+    started, head, prior, merges, published, review, asked, accepted, side_effects, proof, \
+    check_set, terms, lane, told, choice, chosen, held_by, holds, archived, created_at, updated_at";
 
 pub(crate) fn read_task(cols: &mut Cols<'_>) -> DbResult<Task> {
-    Ok(Task {
+    let asked;
+    let mut task = Task {
         seq: cols.int()?,
         id: cols.id()?,
         org: cols.id()?,
@@ -47,6 +48,10 @@ pub(crate) fn read_task(cols: &mut Cols<'_>) -> DbResult<Task> {
         merges: cols.opt_parsed()?,
         published: cols.opt_parsed()?,
         review: cols.flag()?,
+        asked: {
+            asked = cols.opt_int()?;
+            None
+        },
         accepted: cols.opt_parsed()?,
         side_effects: cols.flag()?,
         proof: cols.code()?,
@@ -60,14 +65,36 @@ pub(crate) fn read_task(cols: &mut Cols<'_>) -> DbResult<Task> {
         archived: cols.flag()?,
         created_at: cols.time()?,
         updated_at: cols.time()?,
-    })
+    };
+    task.asked = decode_asked(asked, task.review)?;
+    Ok(task)
+}
+
+/// What was asked about a review, as its column has it.
+fn asked_code(asked: Option<bool>) -> i64 {
+    match asked {
+        None => 0,
+        Some(false) => 1,
+        Some(true) => 2,
+    }
+}
+
+/// The reverse of [`asked_code`]. Of a task from before this was kept, what it has is what was asked.
+fn decode_asked(code: Option<i64>, review: bool) -> DbResult<Option<bool>> {
+    match code {
+        None => Ok(Some(review)),
+        Some(0) => Ok(None),
+        Some(1) => Ok(Some(false)),
+        Some(2) => Ok(Some(true)),
+        Some(_) => Err(DbError::Damaged("tasks.asked".into())),
+    }
 }
 
 pub(crate) fn get(conn: &dyn Sql, id: TaskId) -> DbResult<Option<Task>> {
     const SQL: &str = "SELECT seq, id, org, project, parent, goal, depth, kind, state, waits, \
         unmet, priority, path, requires, attempts, live, lost, tries, not_before, open_children, \
-        started, head, prior, merges, published, review, accepted, side_effects, proof, check_set, \
-        terms, lane, told, choice, chosen, held_by, holds, archived, created_at, updated_at FROM tasks WHERE id = ?1";
+        started, head, prior, merges, published, review, asked, accepted, side_effects, proof, \
+        check_set, terms, lane, told, choice, chosen, held_by, holds, archived, created_at, updated_at FROM tasks WHERE id = ?1";
     first(conn, SQL, params![id], read_task)
 }
 
@@ -117,7 +144,7 @@ pub(crate) fn new_row(task: &Task, seq: Option<u64>) -> Vec<Param<'_>> {
 }
 
 /// Columns of [`changing`] in their order.
-pub(crate) const CHANGING_COLUMNS: [&str; 32] = [
+pub(crate) const CHANGING_COLUMNS: [&str; 33] = [
     "kind",
     "state",
     "waits",
@@ -137,6 +164,7 @@ pub(crate) const CHANGING_COLUMNS: [&str; 32] = [
     "merges",
     "published",
     "review",
+    "asked",
     "accepted",
     "side_effects",
     "proof",
@@ -154,7 +182,7 @@ pub(crate) const CHANGING_COLUMNS: [&str; 32] = [
 
 /// What of a task changes. What it is born with (org, project, parent, goal, depth, time) stays, so
 /// that an update does not touch the indexes on it.
-pub(crate) fn changing(task: &Task) -> [Param<'_>; 32] {
+pub(crate) fn changing(task: &Task) -> [Param<'_>; 33] {
     [
         Param::Int(task.kind.code()),
         Param::Int(task.state.name().code()),
@@ -175,6 +203,7 @@ pub(crate) fn changing(task: &Task) -> [Param<'_>; 32] {
         opt_text(task.merges.as_ref().map(Oid::as_str)),
         opt_text(task.published.as_ref().map(Oid::as_str)),
         Param::Flag(task.review),
+        Param::Int(asked_code(task.asked)),
         opt_text(task.accepted.as_ref().map(Oid::as_str)),
         Param::Flag(task.side_effects),
         Param::Int(task.proof.code()),
@@ -194,12 +223,12 @@ pub(crate) fn changing(task: &Task) -> [Param<'_>; 32] {
 pub(crate) fn insert(conn: &dyn Sql, task: &Task, spec: &TaskSpec, made: &Made) -> DbResult<u64> {
     const SQL: &str = "INSERT INTO tasks (seq, id, org, project, parent, goal, depth, created_at, \
         kind, state, waits, unmet, priority, path, requires, attempts, live, lost, tries, \
-        not_before, open_children, started, head, prior, merges, published, review, accepted, \
+        not_before, open_children, started, head, prior, merges, published, review, asked, accepted, \
         side_effects, proof, check_set, terms, lane, told, choice, chosen, held_by, \
         holds, archived, updated_at) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
         ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, \
-        ?37, ?38, ?39, ?40) RETURNING seq";
+        ?37, ?38, ?39, ?40, ?41) RETURNING seq";
     const SPEC: &str = "INSERT INTO task_specs (seq, title, goal, driver, checks, artifacts, paths, \
         made) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     let row = new_row(task, conn.next_number(Number::Task));
@@ -239,10 +268,10 @@ pub(crate) fn put(conn: &dyn Sql, task: &Task) -> DbResult<()> {
     const SQL: &str = "UPDATE tasks SET kind = ?1, state = ?2, waits = ?3, unmet = ?4, \
         priority = ?5, path = ?6, requires = ?7, attempts = ?8, live = ?9, lost = ?10, \
         tries = ?11, not_before = ?12, open_children = ?13, started = ?14, head = ?15, \
-        prior = ?16, merges = ?17, published = ?18, review = ?19, accepted = ?20, \
-        side_effects = ?21, proof = ?22, check_set = ?23, terms = ?24, lane = ?25, told = ?26, \
-        choice = ?27, chosen = ?28, held_by = ?29, holds = ?30, archived = ?31, updated_at = ?32 \
-        WHERE seq = ?33 AND id = ?34";
+        prior = ?16, merges = ?17, published = ?18, review = ?19, asked = ?20, accepted = ?21, \
+        side_effects = ?22, proof = ?23, check_set = ?24, terms = ?25, lane = ?26, told = ?27, \
+        choice = ?28, chosen = ?29, held_by = ?30, holds = ?31, archived = ?32, updated_at = ?33 \
+        WHERE seq = ?34 AND id = ?35";
     let mut row = changing(task).to_vec();
     row.extend([Param::Int(int(task.seq)), Param::Id(task.id.bytes())]);
     if change(conn, SQL, &row)? == 1 {
@@ -451,4 +480,21 @@ pub(crate) fn put_check_set(conn: &dyn Sql, set: &CheckSet) -> DbResult<()> {
     const SQL: &str = "INSERT INTO check_sets (hash, body) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
     change(conn, SQL, params![set.hash().as_str(), json(set)?])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_asked_comes_back_and_of_an_older_task_it_is_what_it_has() {
+        for asked in [None, Some(false), Some(true)] {
+            let back = decode_asked(Some(asked_code(asked)), true);
+            assert_eq!(back.unwrap(), asked);
+        }
+        for review in [false, true] {
+            assert_eq!(decode_asked(None, review).unwrap(), Some(review));
+        }
+        assert!(decode_asked(Some(3), true).is_err());
+    }
 }

@@ -62,6 +62,10 @@ const MAIN_MIGRATIONS: &[(&str, &str)] = &[
         "V13__made",
         include_str!("../../migrations/main/V13__made.sql"),
     ),
+    (
+        "V14__promises",
+        include_str!("../../migrations/main/V14__promises.sql"),
+    ),
 ];
 const LOGS_MIGRATIONS: &[(&str, &str)] = &[
     (

@@ -79,6 +79,9 @@ async fn records_of_an_earlier_version_are_read() {
         ("tasks", "holds"),
         ("task_specs", "paths"),
         ("task_specs", "touched"),
+        ("task_specs", "made"),
+        ("tasks", "asked"),
+        ("attempts", "terms"),
     ];
     let first = later
         .iter()

@@ -77,6 +77,7 @@ fn task(n: u128, parent: Option<u128>) -> TaskLink {
         brought: None,
         after: Vec::new(),
         policy: hash("policy"),
+        earlier: Vec::new(),
         check_set: Some(hash("set")),
         at: at(),
     }
@@ -260,6 +261,10 @@ fn a_result_has_to_be_what_was_attempted() {
     assert!(told.contains("does not come after"), "{told}");
     let told = after(|c| edit!(c, Attempt, link, link.policy = hash("other")));
     assert!(told.contains("another policy"), "{told}");
+    let mut chain = chain();
+    edit!(chain, Attempt, link, link.policy = hash("other"));
+    edit!(chain, Task, link, link.earlier = vec![hash("other")]);
+    judged(&chain).expect("its task had that one before");
     // The goal is what its children came to.
     let told = after(|c| {
         edit!(c, Merge, link, link.head = link.base.clone());

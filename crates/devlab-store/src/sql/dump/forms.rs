@@ -75,6 +75,12 @@ impl Value {
     }
 }
 
+pub(crate) const INT: Form = Form::Int;
+pub(crate) const TIME: Form = Form::Time;
+pub(crate) const FLAG: Form = Form::Flag;
+pub(crate) const TEXT: Form = Form::Text;
+pub(crate) const JSON: Form = Form::Json;
+
 fn show_id<K: Kind>(id: Uuid) -> String {
     Id::<K>::from_uuid(id).to_string()
 }
@@ -138,6 +144,18 @@ pub(crate) const CHOICE: Form = Form::Word(
         found.map(|(code, _)| *code)
     },
 );
+/// What was asked about a review: `nothing`, `none` or `one`.
+pub(crate) const ASKED: Form = Form::Word(
+    |code| match ASKINGS.iter().find(|(known, _)| *known == code) {
+        Some((_, word)) => Ok((*word).to_owned()),
+        None => Err(DbError::Damaged("tasks.asked".into())),
+    },
+    |word| {
+        let found = ASKINGS.iter().find(|(_, known)| *known == word);
+        found.map(|(code, _)| *code)
+    },
+);
+const ASKINGS: [(i64, &str); 3] = [(0, "nothing"), (1, "none"), (2, "one")];
 const CHOICES: [(i64, &str); 2] = [(0, "among"), (1, "alternative")];
 
 /// Whose policy it is: `org`, `project` or `goal`.

@@ -15,14 +15,10 @@ use devlab_core::state::{StateName, TaskKind};
 use devlab_core::task::Proof;
 use devlab_core::train::CandidateState;
 
-use super::forms::{ANY_ID, CHOICE, Form, LEVEL, Space, TRIES, WAITS, id, word};
+use super::forms::{
+    ANY_ID, ASKED, CHOICE, FLAG, Form, INT, JSON, LEVEL, Space, TEXT, TIME, TRIES, WAITS, id, word,
+};
 pub(crate) use super::table::{CAME_LATER, NOT_DUMPED, NOT_IN_RECORDS, Table};
-
-const INT: Form = Form::Int;
-const TIME: Form = Form::Time;
-const FLAG: Form = Form::Flag;
-const TEXT: Form = Form::Text;
-const JSON: Form = Form::Json;
 
 const fn seq(space: Space) -> (&'static str, Form) {
     ("seq", Form::Seq(space))
@@ -144,6 +140,7 @@ pub(crate) const TABLES: &[Table] = &[
             ("merges", TEXT),
             ("published", TEXT),
             ("review", FLAG),
+            ("asked", ASKED),
             ("accepted", TEXT),
             ("side_effects", FLAG),
             ("proof", word::<Proof>()),
@@ -303,6 +300,7 @@ pub(crate) const TABLES: &[Table] = &[
             ("merges", TEXT),
             ("result", TEXT),
             ("failure", word::<Failure>()),
+            ("terms", TEXT),
             ("lane", TEXT),
             ("created_at", TIME),
             ("ended_at", TIME),

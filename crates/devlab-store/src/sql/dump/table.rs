@@ -26,6 +26,8 @@ pub(crate) const CAME_LATER: &[(&str, &str, Value)] = &[
     ("task_specs", "paths", Value::Null),
     ("task_specs", "touched", Value::Null),
     ("task_specs", "made", Value::Null),
+    ("tasks", "asked", Value::Null),
+    ("attempts", "terms", Value::Null),
 ];
 
 /// Tables without a kind, and why.
