@@ -9,7 +9,7 @@ use devlab_core::choice::Choose;
 use devlab_core::label::Labels;
 use devlab_core::policy as core;
 use devlab_core::policy::Conflicts;
-use devlab_core::policy::{Reviews, Running};
+use devlab_core::policy::{Reviews, Running, Verifier};
 use devlab_core::{Refusal, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -46,6 +46,11 @@ pub struct Policy {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub conflicts: Option<Conflicts>,
+    /// `any` or `other`: whether the checks of whoever made a result may let it in, or only those of
+    /// another agent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub verifier: Option<Verifier>,
     /// What runs at one time. Limits of all levels hold together.
     #[serde(skip_serializing_if = "is_default")]
     pub concurrency: Concurrency,
@@ -273,6 +278,7 @@ impl From<core::Policy> for Policy {
             running: policy.running,
             choose: policy.choose,
             conflicts: policy.conflicts,
+            verifier: policy.verifier,
             concurrency: Concurrency {
                 total: policy.concurrency.total,
                 labels: policy.concurrency.labels,
@@ -311,6 +317,7 @@ impl TryFrom<Policy> for core::Policy {
             running: policy.running,
             choose: policy.choose,
             conflicts: policy.conflicts,
+            verifier: policy.verifier,
             concurrency: core::Concurrency {
                 total: policy.concurrency.total,
                 labels: policy.concurrency.labels,

@@ -8,6 +8,8 @@
 //! have effects besides the transaction. What has to happen after the commit is left as an
 //! [`Effect`].
 
+mod queued;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -26,7 +28,7 @@ use crate::id::{
     AgentId, AttemptId, CandidateId, OrgId, PatchId, ProjectId, ServerId, TaskId, TokenId,
 };
 use crate::label::Labels;
-use crate::limit::{Lane, LimitKey, Slots};
+use crate::limit::{LimitKey, Slots};
 use crate::name::Name;
 use crate::org::{Org, Project};
 use crate::patch::{Patch, PatchComment, PatchState};
@@ -40,79 +42,7 @@ use crate::template::{ReadTemplates, WriteTemplates};
 use crate::time::Timestamp;
 use crate::train::{Candidate, Target, TrainEntry};
 
-/// What waits to be claimed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Work {
-    /// A candidate whose checks have to run. Sorts before tasks of the same priority.
-    Verify(CandidateId),
-    /// A ready leaf.
-    Task(TaskId),
-}
-
-/// An entry of the ready queue. Its order is the order in which work is handed out: priority
-/// (higher first), verify before work, longest remaining path, then age.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Queued {
-    /// Org.
-    pub org: OrgId,
-    /// Labels that an agent needs; with `lane` the key of the queue.
-    pub requires: Labels,
-    /// Limits that it counts under once it is claimed.
-    pub lane: Lane,
-    /// Higher is earlier.
-    pub priority: i16,
-    /// Longer is earlier.
-    pub path: u32,
-    /// Lower is earlier: [`Task::seq`].
-    pub seq: u64,
-    /// What it is.
-    pub work: Work,
-}
-
-/// What separates the labels of a queue from its limits: a character that neither has.
-const LANE_MARK: char = '|';
-
-impl Queued {
-    /// Name of its queue: its labels and, if it has any, its limits.
-    #[must_use]
-    pub fn queue(&self) -> String {
-        queue_name(&self.requires, &self.lane)
-    }
-
-    /// Sort key within an org: smaller is handed out earlier. Two entries never have equal keys,
-    /// because `seq` and `work` name one task or candidate.
-    #[must_use]
-    pub fn rank(&self) -> (i32, u8, i64, u64) {
-        let verify_first = match self.work {
-            Work::Verify(_) => 0,
-            Work::Task(_) => 1,
-        };
-        (
-            -i32::from(self.priority),
-            verify_first,
-            -i64::from(self.path),
-            self.seq,
-        )
-    }
-}
-
-/// Name of the queue of some labels and limits.
-#[must_use]
-pub fn queue_name(requires: &Labels, lane: &Lane) -> String {
-    match lane.is_empty() {
-        true => requires.as_str().to_owned(),
-        false => format!("{requires}{LANE_MARK}{lane}"),
-    }
-}
-
-/// Labels and limits of the queue with this name.
-///
-/// # Errors
-/// [`crate::Refusal::Invalid`] if no queue is called so.
-pub fn parse_queue(name: &str) -> std::result::Result<(Labels, Lane), crate::Refusal> {
-    let (labels, lane) = name.split_once(LANE_MARK).unwrap_or((name, ""));
-    Ok((labels.parse()?, lane.parse()?))
-}
+pub use queued::{Queued, Work, parse_queue};
 
 /// What to do after a commit: wake somebody who looks at stored state. Losing one costs time, never
 /// correctness, because every loop also runs on a period.
@@ -121,6 +51,8 @@ pub fn parse_queue(name: &str) -> std::result::Result<(Labels, Lane), crate::Ref
 pub enum Effect {
     /// One entry of this queue can be claimed.
     Ready(OrgId, Labels),
+    /// The same, by any agent but this one.
+    ReadyBut(OrgId, Labels, AgentId),
     /// A train may have something to do.
     Train(Target),
     /// A composite is ready and needs its branch.

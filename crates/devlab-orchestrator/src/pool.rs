@@ -68,6 +68,8 @@ const LEFT_OUT_MAX: Duration = Duration::from_secs(300);
 struct State {
     shares: Shares,
     slots: Vec<SlotState>,
+    /// What the agent of a slot that asks has looked at in vain, if it has.
+    looked: Vec<Option<Look>>,
     /// Since when a slot has been in its state.
     since: Vec<Duration>,
     /// The slot of each agent, by org and name.
@@ -80,6 +82,17 @@ struct State {
     look: bool,
     /// Orgs whose agents did not come up: how often, and until when they are left out.
     late: HashMap<OrgId, (u32, Duration)>,
+}
+
+/// An agent has found nothing, though something of its org was said to be ready: others may be able to
+/// take what it may not.
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    org: OrgId,
+    /// How often the org was said to have work by then.
+    ready: u64,
+    /// Whether there was said to be work since: the next time it looks again.
+    told: bool,
 }
 
 /// A permission to claim once.
@@ -104,6 +117,7 @@ impl Pool {
             state: Mutex::new(State {
                 shares: Shares::default(),
                 slots: vec![SlotState::Empty; slots],
+                looked: vec![None; slots],
                 since: vec![now; slots],
                 agents: HashMap::new(),
                 ready: HashMap::new(),
@@ -173,6 +187,9 @@ impl Pool {
             for (org, weight, has_work) in orgs {
                 state.ready.entry(*org).or_insert(0);
                 state.shares.weigh(*org, *weight, now);
+                if *has_work {
+                    state.look_again(*org);
+                }
                 state.want(*org, *has_work, now);
                 state.strangers.remove(org);
             }
@@ -230,7 +247,7 @@ impl Pool {
             if state.slots.get(slot) != Some(&SlotState::Idle(org)) {
                 return None;
             }
-            let grants = grant(&state.shares, &state.slots, now);
+            let grants = grant(&state.shares, &state.open(), now);
             if grants.get(slot) != Some(&Grant::Claim) {
                 return None;
             }
@@ -249,9 +266,16 @@ impl Pool {
         self.with(|state, now| {
             state.shares.give_back(turn.org, now);
             state.set(turn.slot, SlotState::Idle(turn.org), now);
-            // What became ready meanwhile was perhaps not looked at.
-            if state.ready.get(&turn.org) == Some(&turn.ready) {
-                state.shares.want(turn.org, false, now);
+            let (org, ready) = (turn.org, turn.ready);
+            if let Some(looked) = state.looked.get_mut(turn.slot) {
+                let told = false;
+                *looked = Some(Look { org, ready, told });
+            }
+            // What became ready meanwhile was perhaps not looked at, and somebody else who asks may be
+            // able to take what this one may not.
+            let is_news = state.ready.get(&org) != Some(&ready);
+            if !is_news && !state.open().contains(&SlotState::Idle(org)) {
+                state.shares.want(org, false, now);
             }
         });
         self.has_changed();
@@ -280,7 +304,7 @@ impl Pool {
     /// to end.
     pub fn switches(&self) -> Vec<Switch> {
         self.with(|state, now| {
-            let grants = grant(&state.shares, &state.slots, now);
+            let grants = grant(&state.shares, &state.open(), now);
             let mut switches = Vec::new();
             for (slot, grant) in grants.into_iter().enumerate() {
                 let Grant::Switch(to) = grant else { continue };
@@ -343,7 +367,42 @@ impl State {
         self.shares.want(org, wants && !is_late, now);
     }
 
+    /// The slots as far as they may be granted: whoever has looked in vain at all that there is takes
+    /// no part in that.
+    fn open(&self) -> Vec<SlotState> {
+        let slots = self.slots.iter().zip(&self.looked);
+        let open = slots.map(|(is, looked)| match (is, looked) {
+            (SlotState::Idle(org), Some(look))
+                if look.org == *org
+                    && self.ready.get(org) == Some(&look.ready)
+                    && self.shares.wants(*org) =>
+            {
+                SlotState::Drained(*org)
+            }
+            _ => *is,
+        });
+        open.collect()
+    }
+
+    /// There is work of an org. Who has looked in vain lets another one try first, whose slot it may
+    /// have to become, and looks again the next time: what became ready was perhaps not heard.
+    fn look_again(&mut self, org: OrgId) {
+        for looked in &mut self.looked {
+            *looked = match *looked {
+                Some(look) if look.org == org && look.told => None,
+                Some(look) if look.org == org => Some(Look { told: true, ..look }),
+                other => other,
+            };
+        }
+    }
+
     fn set(&mut self, slot: usize, to: SlotState, now: Duration) {
+        if matches!(to, SlotState::Empty | SlotState::Starting(_))
+            && let Some(looked) = self.looked.get_mut(slot)
+        {
+            // Whoever asks there next looks for itself.
+            *looked = None;
+        }
         if let (Some(state), Some(since)) = (self.slots.get_mut(slot), self.since.get_mut(slot)) {
             *state = to;
             *since = now;
@@ -448,6 +507,7 @@ impl Lab {
     ) -> Result<Vec<(OrgId, String)>> {
         let labels = pool.labels.clone();
         let runtime = pool.runtime;
+        let agents = pool.with(|state, _| state.slots.len());
         let found = self.read(move |view| {
             let mut found = Vec::new();
             for org in oldest_orgs(view)? {
@@ -458,7 +518,7 @@ impl Lab {
                 }
                 let policy = view.policies(&[Level::Org(org.id)])?.pop();
                 let weight = policy.and_then(|p| p.policy.share).unwrap_or(1);
-                let has_work = claim::has_work(view, org.id, &labels, runtime)?;
+                let has_work = claim::has_work(view, org.id, &labels, runtime, agents)?;
                 found.push((org.id, org.name.to_string(), weight, has_work));
             }
             Ok(found)
@@ -493,68 +553,4 @@ fn oldest_orgs(view: &mut dyn Read) -> devlab_core::Result<Vec<Org>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
-
-    use devlab_core::Timestamp;
-
-    use super::*;
-
-    #[derive(Debug, Default)]
-    struct Hand(AtomicU64);
-
-    impl Clock for Hand {
-        fn now(&self) -> Timestamp {
-            Timestamp::from_millis(1)
-        }
-
-        fn monotonic(&self) -> Duration {
-            Duration::from_secs(self.0.load(Ordering::SeqCst))
-        }
-    }
-
-    fn org(n: u128) -> OrgId {
-        OrgId::new(Timestamp::from_millis(1), n << 16)
-    }
-
-    fn granted(pool: &Pool) -> Vec<OrgId> {
-        pool.switches().iter().map(|switch| switch.to).collect()
-    }
-
-    #[test]
-    fn an_org_whose_agents_do_not_come_up_holds_up_nobody() {
-        let clock = Arc::new(Hand::default());
-        let pool = Pool::new(
-            1,
-            "local",
-            Labels::default(),
-            Arc::clone(&clock) as Arc<dyn Clock>,
-        );
-        let both = [(org(1), 1, true), (org(2), 1, true)];
-        pool.tell(&both);
-        let [bad] = granted(&pool)[..] else {
-            panic!("one slot is granted once")
-        };
-        let good = if bad == org(1) { org(2) } else { org(1) };
-        pool.starts(0, bad, "agent".to_owned());
-        pool.fails(0, bad);
-        pool.tell(&both);
-        assert_eq!(granted(&pool), [good]);
-        pool.starts(0, good, "agent".to_owned());
-        pool.asks(0, good, false);
-        pool.tell(&[(good, 1, false)]);
-
-        // It is tried again after a while, and left out for longer.
-        assert_eq!(granted(&pool), [] as [OrgId; 0]);
-        clock.0.store(31, Ordering::SeqCst);
-        pool.tell(&[(bad, 1, true)]);
-        assert_eq!(granted(&pool), [bad]);
-        pool.fails(0, bad);
-        clock.0.store(90, Ordering::SeqCst);
-        pool.tell(&[(bad, 1, true)]);
-        assert_eq!(granted(&pool), [] as [OrgId; 0]);
-        clock.0.store(92, Ordering::SeqCst);
-        pool.tell(&[(bad, 1, true)]);
-        assert_eq!(granted(&pool), [bad]);
-    }
-}
+mod tests;

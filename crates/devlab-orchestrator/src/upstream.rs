@@ -306,7 +306,7 @@ impl Lab {
         let needed = labels.iter().chain([schedule::DEFAULT_DRIVER_LABEL]);
         let (org, needed) = (project.org, Labels::new(needed)?);
         let able = self.store().read(move |view| agents::able(view, org));
-        if able.await?.iter().any(|labels| labels.satisfies(&needed)) {
+        if able.await?.iter().any(|(_, able)| able.satisfies(&needed)) {
             return Ok(());
         }
         let more = paths.len().saturating_sub(CONFLICTS_NAMED_MAX);

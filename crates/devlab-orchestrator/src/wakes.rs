@@ -50,9 +50,24 @@ pub struct Wakes {
 #[derive(Debug)]
 struct Waiting {
     ticket: u64,
+    agent: AgentId,
     labels: Labels,
     /// Told what the work requires.
-    tell: oneshot::Sender<Labels>,
+    tell: oneshot::Sender<Wanted>,
+}
+
+/// Whom something that became ready wants.
+#[derive(Debug, Clone)]
+struct Wanted {
+    labels: Labels,
+    /// Who may not take it.
+    not_by: Option<AgentId>,
+}
+
+impl Wanted {
+    fn fits(&self, waiting: &Waiting) -> bool {
+        self.not_by != Some(waiting.agent) && waiting.labels.satisfies(&self.labels)
+    }
 }
 
 /// A place in the line of idle agents. Dropping it gives the place up, and passes on a wake that
@@ -62,10 +77,10 @@ pub(crate) struct Ticket {
     wakes: Arc<Wakes>,
     org: OrgId,
     number: u64,
-    told: oneshot::Receiver<Labels>,
+    told: oneshot::Receiver<Wanted>,
     /// What the work requires that this was told of: it may be less than the agent can do, and so
     /// another one's as well.
-    wanted: Option<Labels>,
+    wanted: Option<Wanted>,
     used: bool,
 }
 
@@ -126,12 +141,8 @@ impl Wakes {
     fn after_commit(&self, effects: &[Effect]) {
         for effect in effects {
             match effect {
-                Effect::Ready(org, labels) => {
-                    if let Some(pool) = self.pool.get() {
-                        pool.ready(*org, labels);
-                    }
-                    self.wake_one(*org, labels);
-                }
+                Effect::Ready(org, labels) => self.is_ready(*org, labels, None),
+                Effect::ReadyBut(org, labels, agent) => self.is_ready(*org, labels, Some(*agent)),
                 Effect::Train(target) => self.train_has_work(target.clone()),
                 Effect::Start(_) => self.start.notify_one(),
                 Effect::Control(agent) => {
@@ -159,6 +170,14 @@ impl Wakes {
             .send_modify(|count| *count = count.wrapping_add(1));
     }
 
+    fn is_ready(&self, org: OrgId, labels: &Labels, not_by: Option<AgentId>) {
+        if let Some(pool) = self.pool.get() {
+            pool.ready(org, labels);
+        }
+        let labels = labels.clone();
+        self.wake_one(org, &Wanted { labels, not_by });
+    }
+
     /// Wakes everybody who waits: something may have been said while nobody listened.
     fn everybody_looks(&self) {
         if let Some(pool) = self.pool.get() {
@@ -168,7 +187,9 @@ impl Wakes {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         for waiting in idle.drain().flat_map(|(_, line)| line) {
             // One that has gone away meanwhile needs no wake.
-            waiting.tell.send(waiting.labels).ok();
+            let labels = waiting.labels;
+            let not_by = None;
+            waiting.tell.send(Wanted { labels, not_by }).ok();
         }
         drop(idle);
         let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
@@ -183,31 +204,34 @@ impl Wakes {
         loops.into_iter().for_each(Notify::notify_one);
     }
 
-    fn wake_one(&self, org: OrgId, required: &Labels) {
+    fn wake_one(&self, org: OrgId, wanted: &Wanted) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(line) = idle.get_mut(&org) else {
             return;
         };
-        while let Some(place) = line
-            .iter()
-            .position(|agent| agent.labels.satisfies(required))
-        {
+        while let Some(place) = line.iter().position(|waiting| wanted.fits(waiting)) {
             let Some(waiting) = line.remove(place) else {
                 return;
             };
-            if waiting.tell.send(required.clone()).is_ok() {
+            if waiting.tell.send(wanted.clone()).is_ok() {
                 return;
             }
         }
     }
 
     /// Gets in line for work. Do so before looking at the queue, so that nothing is missed.
-    pub(crate) fn get_in_line(self: &Arc<Self>, org: OrgId, labels: &Labels) -> Ticket {
+    pub(crate) fn get_in_line(
+        self: &Arc<Self>,
+        agent: AgentId,
+        org: OrgId,
+        labels: &Labels,
+    ) -> Ticket {
         let number = self.next_ticket.fetch_add(1, Ordering::Relaxed);
         let (tell, told) = oneshot::channel();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = Waiting {
             ticket: number,
+            agent,
             labels: labels.clone(),
             tell,
         };
@@ -294,6 +318,10 @@ mod tests {
         OrgId::new(Timestamp::from_millis(1), 1)
     }
 
+    fn agent(n: u128) -> AgentId {
+        AgentId::new(Timestamp::from_millis(1), n << 16)
+    }
+
     fn is_told(ticket: &mut Ticket) -> bool {
         ticket.told.try_recv().is_ok()
     }
@@ -302,9 +330,9 @@ mod tests {
     fn one_ready_task_wakes_one_agent_that_can_do_it() {
         let wakes = Wakes::new();
         let gpu = Labels::new(["gpu"]).unwrap();
-        let mut plain = wakes.get_in_line(org(), &Labels::default());
-        let mut first = wakes.get_in_line(org(), &gpu);
-        let mut second = wakes.get_in_line(org(), &gpu);
+        let mut plain = wakes.get_in_line(agent(1), org(), &Labels::default());
+        let mut first = wakes.get_in_line(agent(1), org(), &gpu);
+        let mut second = wakes.get_in_line(agent(1), org(), &gpu);
         wakes.after_commit(&[Effect::Ready(org(), gpu)]);
         assert!(!is_told(&mut plain));
         assert!(is_told(&mut first));
@@ -312,10 +340,23 @@ mod tests {
     }
 
     #[test]
+    fn what_somebody_may_not_take_wakes_another_one() {
+        let wakes = Wakes::new();
+        let mut author = wakes.get_in_line(agent(1), org(), &Labels::default());
+        let first = wakes.get_in_line(agent(2), org(), &Labels::default());
+        let mut second = wakes.get_in_line(agent(3), org(), &Labels::default());
+        let ready = Effect::ReadyBut(org(), Labels::default(), agent(1));
+        wakes.after_commit(&[ready]);
+        drop(first);
+        assert!(!is_told(&mut author), "nor when it is passed on");
+        assert!(is_told(&mut second));
+    }
+
+    #[test]
     fn a_wake_that_was_not_used_is_passed_on() {
         let wakes = Wakes::new();
-        let first = wakes.get_in_line(org(), &Labels::default());
-        let mut second = wakes.get_in_line(org(), &Labels::default());
+        let first = wakes.get_in_line(agent(1), org(), &Labels::default());
+        let mut second = wakes.get_in_line(agent(1), org(), &Labels::default());
         wakes.after_commit(&[Effect::Ready(org(), Labels::default())]);
         drop(first);
         assert!(
@@ -327,8 +368,8 @@ mod tests {
     #[test]
     fn what_is_passed_on_is_the_work_and_not_what_its_first_agent_can_do() {
         let wakes = Wakes::new();
-        let first = wakes.get_in_line(org(), &Labels::new(["gpu"]).unwrap());
-        let mut second = wakes.get_in_line(org(), &Labels::default());
+        let first = wakes.get_in_line(agent(1), org(), &Labels::new(["gpu"]).unwrap());
+        let mut second = wakes.get_in_line(agent(1), org(), &Labels::default());
         wakes.after_commit(&[Effect::Ready(org(), Labels::default())]);
         drop(first);
         assert!(is_told(&mut second));
@@ -337,7 +378,7 @@ mod tests {
     #[test]
     fn nobody_is_kept_in_line() {
         let wakes = Wakes::new();
-        drop(wakes.get_in_line(org(), &Labels::default()));
+        drop(wakes.get_in_line(agent(1), org(), &Labels::default()));
         assert!(wakes.idle.lock().unwrap().is_empty());
     }
 }

@@ -89,7 +89,8 @@ impl Lab {
             };
             // In line before looking: what becomes ready after the look wakes this place. An agent
             // that takes no work stands in nobody's way.
-            let in_line = |agent: &Standing| self.wakes.get_in_line(agent.org, &agent.labels);
+            let id = agent;
+            let in_line = |agent: &Standing| self.wakes.get_in_line(id, agent.org, &agent.labels);
             let mut ticket = (!standing.draining).then(|| in_line(&standing));
             if ticket.is_some() || is_first {
                 is_first = false;

@@ -104,6 +104,7 @@ fn entry(task: &Task) -> Queued {
         priority: task.priority,
         path: task.path,
         seq: task.seq,
+        not_by: None,
         work: Work::Task(task.id),
     }
 }
@@ -143,8 +144,8 @@ fn claim(tx: &mut dyn Tx, org: OrgId, agent: AgentId, claim_id: &str) -> Result<
         merges: None,
         commit: None,
         failure: None,
-        lane: Lane::default(),
         terms: None,
+        lane: Lane::default(),
         created_at: now,
         ended_at: None,
     };

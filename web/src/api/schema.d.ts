@@ -3707,6 +3707,12 @@ export interface components {
              * @default {}
              */
             time_limits: components["schemas"]["PolicyTimeLimits"];
+            /**
+             * @description `any` or `other`: whether the checks of whoever made a result may let it in, or only those of
+             *     another agent.
+             * @default null
+             */
+            verifier: string | null;
         };
         /** @description What a person has to approve. */
         PolicyApprovals: {

@@ -74,6 +74,7 @@ impl Policy {
         all.push(("running".to_owned(), value(self.running.as_ref())));
         all.push(("choose".to_owned(), value(self.choose.as_ref())));
         all.push(("conflicts".to_owned(), value(self.conflicts.as_ref())));
+        all.push(("verifier".to_owned(), value(self.verifier.as_ref())));
         all.push(("share".to_owned(), value(self.share.as_ref())));
         all
     }
@@ -90,6 +91,7 @@ impl Policy {
             running: Some(super::Running::default()),
             choose: Some(terms.choose),
             conflicts: Some(terms.conflicts),
+            verifier: Some(terms.verifier),
             share: Some(1),
             ..Self::default()
         };

@@ -101,6 +101,9 @@ pub struct Policy {
     /// What becomes of a task that would touch what another one is at work on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conflicts: Option<Conflicts>,
+    /// Who verifies a result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verifier: Option<Verifier>,
     /// What runs at one time.
     #[serde(skip_serializing_if = "is_default")]
     pub concurrency: Concurrency,
@@ -161,6 +164,17 @@ pub enum Conflicts {
     Show,
     /// It is held back until the other one is at work no longer.
     Hold,
+}
+
+/// Who verifies a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verifier {
+    /// Any agent, the one that made it included.
+    #[default]
+    Any,
+    /// Another agent than the one that made it.
+    Other,
 }
 
 /// What is tried again by itself, by what failed.
@@ -269,6 +283,7 @@ impl Policy {
             running: self.running.or(below.running),
             choose: self.choose.or(below.choose),
             conflicts: self.conflicts.or(below.conflicts),
+            verifier: self.verifier.or(below.verifier),
             concurrency: Concurrency::default(),
             share: None,
         }
@@ -334,6 +349,7 @@ mod tests {
             "running": "finish",
             "choose": "first",
             "conflicts": "hold",
+            "verifier": "other",
             "concurrency": { "total": 6, "labels": { "gpu": 7 }, "runtimes": { "local": 8 } },
             "share": 9,
         })

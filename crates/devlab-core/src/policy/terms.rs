@@ -11,7 +11,7 @@ use crate::limits::{
     BACKOFF_MAX, CHECK_RETRIES_MAX, DRIVER_RETRIES_MAX, LOST_RETRIES_MAX, SENT_BACK_MAX,
 };
 
-use super::{Conflicts, Policy, RetryRule, is_default};
+use super::{Conflicts, Policy, RetryRule, Verifier, is_default};
 
 /// The part of a policy that is fixed for a task. Stored once under its hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +38,9 @@ pub struct Terms {
     /// Whether its tasks are held back behind others at work on the same paths. As `choose`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub conflicts: Conflicts,
+    /// Who verifies its results. As `choose`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub verifier: Verifier,
 }
 
 /// How often and after which pauses something is tried again.
@@ -89,6 +92,7 @@ impl Default for Terms {
             check_secs: None,
             choose: Choose::default(),
             conflicts: Conflicts::default(),
+            verifier: Verifier::default(),
         }
     }
 }
@@ -109,6 +113,7 @@ impl Terms {
             check_secs: policy.time_limits.check_secs,
             choose: policy.choose.unwrap_or_default(),
             conflicts: policy.conflicts.unwrap_or_default(),
+            verifier: policy.verifier.unwrap_or_default(),
         }
     }
 

@@ -115,7 +115,7 @@ pub fn is_online(agent: &Agent, held: &[Attempt], now: Timestamp) -> bool {
 ///
 /// # Errors
 /// Storage only.
-pub fn able(view: &mut dyn Read, org: OrgId) -> Result<Vec<Labels>> {
+pub fn able(view: &mut dyn Read, org: OrgId) -> Result<Vec<(AgentId, Labels)>> {
     let now = view.now();
     let page = Page {
         after: None,
@@ -125,7 +125,7 @@ pub fn able(view: &mut dyn Read, org: OrgId) -> Result<Vec<Labels>> {
     for agent in view.agents(Some(org), page)? {
         let held = view.attempts_of_agent(agent.id)?;
         if !agent.draining && is_online(&agent, &held, now) {
-            able.push(agent.labels);
+            able.push((agent.id, agent.labels));
         }
     }
     Ok(able)

@@ -50,7 +50,8 @@ pub fn claim(
         return Ok(None);
     }
     for passed in 0..UNCLAIMABLE_MAX {
-        let heads = tx.queue_heads(agent.org, Some(&agent.labels))?;
+        let mut heads = tx.queue_heads(agent.org, Some(&agent.labels))?;
+        heads.retain(|head| head.not_by != Some(agent.id));
         let Some(entry) = slots::first(tx, agent.org, heads)? else {
             if passed > 0 {
                 // What was passed over may have had the last slot that others wait for.
@@ -78,17 +79,31 @@ pub fn claim(
     Ok(None)
 }
 
-/// Whether there is something in an org's queues that an agent of a runtime with these labels could
-/// claim now.
+/// Whether there is something in an org's queues that one of so many agents of a runtime with these
+/// labels could claim now.
 ///
 /// # Errors
 /// Storage only.
-pub fn has_work(view: &mut dyn Read, org: OrgId, labels: &Labels, runtime: &str) -> Result<bool> {
+pub fn has_work(
+    view: &mut dyn Read,
+    org: OrgId,
+    labels: &Labels,
+    runtime: &str,
+    agents: usize,
+) -> Result<bool> {
     let lane = policy::lane_of_runtime(view, org, runtime)?;
     if !slots::full(view, org, &lane)?.is_empty() {
         return Ok(false);
     }
-    let heads = view.queue_heads(org, Some(labels))?;
+    let mut heads = Vec::new();
+    for head in view.queue_heads(org, Some(labels))? {
+        let barred = head.not_by.map(|agent| view.agent(agent)).transpose()?;
+        let is_here = barred.flatten().is_some_and(|one| one.runtime == runtime);
+        // Where there is one agent only, it is the one that may not take it.
+        if !is_here || agents > 1 {
+            heads.push(head);
+        }
+    }
     Ok(slots::first(view, org, heads)?.is_some())
 }
 

@@ -60,3 +60,4 @@ mod step;
 pub mod stuck;
 pub mod tell;
 pub mod train;
+mod verifier;

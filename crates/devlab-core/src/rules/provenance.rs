@@ -20,6 +20,7 @@ use crate::train::{Candidate, CandidateState};
 use crate::tx::{Effect, Read, Tx};
 
 use super::policy::promised;
+use super::verifier;
 
 /// Remembers that a goal is in its target and has no provenance attached yet.
 pub(super) fn owe(tx: &mut dyn Tx, task: &Task) -> Result<()> {
@@ -387,10 +388,11 @@ fn merge<R: Read + ?Sized>(
     let names = set.checks.iter().map(|check| check.name.clone());
     let checks: BTreeMap<String, Sha256Hex> = names.zip(set.hashes()).collect();
     // The newest of each check that passed: what let it in.
+    let barred = verifier::barred(view, candidate)?;
     let mut proof: BTreeMap<Sha256Hex, Receipt> = BTreeMap::new();
     for receipt in view.receipts_for_tree(candidate.target.project, tree)? {
         let is_wanted = checks.values().any(|hash| *hash == receipt.check_hash);
-        if receipt.passed && is_wanted {
+        if receipt.passed && is_wanted && Some(receipt.agent) != barred {
             proof.entry(receipt.check_hash.clone()).or_insert(receipt);
         }
     }

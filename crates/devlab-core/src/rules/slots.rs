@@ -15,7 +15,7 @@ use crate::attempt::Attempt;
 use crate::error::Result;
 use crate::id::OrgId;
 use crate::limit::{Lane, LimitKey, Slots};
-use crate::tx::{Effect, Queued, Read, Tx};
+use crate::tx::{Queued, Read, Tx};
 
 /// Counters that were looked at, and what somebody keeps of them.
 #[derive(Default)]
@@ -138,7 +138,7 @@ pub(super) fn wake(tx: &mut dyn Tx, org: OrgId, concerns: impl Fn(&Queued) -> bo
     let heads = tx.queue_heads(org, None)?;
     let heads = heads.into_iter().filter(concerns).collect();
     if let Some(head) = first(tx, org, heads)? {
-        tx.effect(Effect::Ready(org, head.requires));
+        tx.effect(head.wake());
     }
     Ok(())
 }

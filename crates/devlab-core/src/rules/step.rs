@@ -14,13 +14,14 @@ use crate::policy::Retry;
 use crate::state::{Cause, ResumeTo, State, TaskKind, WaitReason, transition};
 use crate::task::Task;
 use crate::train::Target;
-use crate::tx::{Effect, Queued, RuleConfig, Tx, Work};
+use crate::tx::{Effect, Queued, Read, RuleConfig, Tx, Work};
 
 use super::{ask, forecast, hold, slots};
 
 /// A task that has to exist, because something stored names it or the caller has just seen it.
-pub(super) fn load(tx: &mut dyn Tx, id: TaskId) -> Result<Task> {
-    tx.task(id)?.ok_or_else(|| Refusal::NotFound("task").into())
+pub(super) fn load(view: &mut dyn Read, id: TaskId) -> Result<Task> {
+    view.task(id)?
+        .ok_or_else(|| Refusal::NotFound("task").into())
 }
 
 /// Changes the state of a task as [`transition`] decides, and says so in the event stream. The
@@ -65,6 +66,7 @@ pub(super) fn queued(task: &Task) -> Queued {
         priority: task.priority,
         path: task.path,
         seq: task.seq,
+        not_by: None,
         work: Work::Task(task.id),
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::choice::Choice;
 use crate::error::Result;
+use crate::id::AgentId;
 use crate::label::Labels;
 use crate::state::{State, TaskKind, WaitReason};
 use crate::task::Task;
@@ -9,7 +10,7 @@ use crate::tx::Read;
 
 use super::choice::choosable;
 use super::schedule::DEFAULT_DRIVER_LABEL;
-use super::{agents, slots};
+use super::{agents, slots, train, verifier};
 
 /// Most names in a reason.
 const NAMED_MAX: usize = 3;
@@ -34,9 +35,8 @@ pub fn reason(view: &mut dyn Read, task: &Task) -> Result<Option<String>> {
             None => ready(view, task, &mut None),
         },
         State::Running if task.kind == TaskKind::Composite => composite(view, task, &mut None),
-        State::Running | State::Integrating | State::Done | State::Failed | State::Cancelled => {
-            Ok(None)
-        }
+        State::Integrating => integrating(view, task, &mut None),
+        State::Running | State::Done | State::Failed | State::Cancelled => Ok(None),
     }
 }
 
@@ -53,7 +53,7 @@ fn held_back(task: &Task) -> Option<String> {
 }
 
 /// What the org's agents can do, looked up at most once for a reason.
-type Able = Option<Vec<Labels>>;
+type Able = Option<Vec<(AgentId, Labels)>>;
 
 /// A leaf that no agent can take does not move; the start loop moves composites.
 fn ready(view: &mut dyn Read, task: &Task, able: &mut Able) -> Result<Option<String>> {
@@ -69,7 +69,7 @@ fn ready(view: &mut dyn Read, task: &Task, able: &mut Able) -> Result<Option<Str
         Some(able) => able,
         None => able.insert(agents::able(view, task.org)?),
     };
-    if able.iter().any(|labels| labels.satisfies(&task.requires)) {
+    if able.iter().any(|(_, able)| able.satisfies(&task.requires)) {
         return Ok(None);
     }
     let labels: Vec<&str> = task.requires.iter().collect();
@@ -82,6 +82,33 @@ fn ready(view: &mut dyn Read, task: &Task, able: &mut Able) -> Result<Option<Str
         ),
         (false, true) => return Ok(None),
     }))
+}
+
+/// A result that another agent than its author has to verify does not move where there is none.
+fn integrating(view: &mut dyn Read, task: &Task, able: &mut Able) -> Result<Option<String>> {
+    let Some((candidate, author)) = verifier::waits_for_other(view, task)? else {
+        return Ok(None);
+    };
+    let needed = train::queued(view, &candidate)?.requires;
+    let able = match able {
+        Some(able) => able,
+        None => able.insert(agents::able(view, task.org)?),
+    };
+    let can = |(id, labels): &(AgentId, Labels)| *id != author && labels.satisfies(&needed);
+    if able.iter().any(can) {
+        return Ok(None);
+    }
+    let known = view.agent(author)?;
+    let author = known.map_or_else(|| author.to_string(), |agent| agent.name);
+    let labels: Vec<&str> = needed.iter().collect();
+    let with = match labels.is_empty() {
+        true => String::new(),
+        false => format!(" and has the labels {}", labels.join(", ")),
+    };
+    Ok(Some(format!(
+        "a policy wants its result verified by another agent than {author}, which made it, and no \
+         other one of its org is online{with}"
+    )))
 }
 
 /// Most often it is a driver that is missing, as generated tasks have none: a person can give one.
@@ -144,7 +171,10 @@ fn composite(view: &mut dyn Read, task: &Task, able: &mut Able) -> Result<Option
             continue;
         };
         match child.state {
-            State::Integrating => return Ok(None),
+            State::Integrating => match integrating(view, &child, able)? {
+                None => return Ok(None),
+                Some(why) => stopped.push(format!("{id} is integrating, but {why}")),
+            },
             State::Ready if child.held_by.is_some() => return Ok(None),
             State::Ready if backs_off(view, &child).is_some() => return Ok(None),
             State::Ready => match ready(view, &child, able)? {

@@ -21,11 +21,11 @@ use crate::task::{Feedback, Proof, Task};
 use crate::train::{
     Candidate, CandidateEntry, CandidateState, DiffStat, Target, TrainEntry, TrainStep,
 };
-use crate::tx::{Effect, Queued, Tx, Work};
+use crate::tx::{Effect, Queued, Read, Tx, Work};
 
 use super::back::send_back;
 use super::step::{self, step};
-use super::{ask, batch, finish, person, provenance, review, schedule};
+use super::{ask, batch, finish, person, provenance, review, schedule, verifier};
 
 /// Most verify attempts of one candidate that agents may lose before a person has to look.
 const VERIFY_ATTEMPTS_MAX: u32 = 8;
@@ -89,8 +89,12 @@ pub fn next(tx: &mut dyn Tx, target: &Target) -> Result<TrainStep> {
     let mut entries = Vec::with_capacity(batch.len());
     let mut members = Vec::with_capacity(batch.len());
     let mut labels = Vec::new();
+    let mut party = verifier::Party::default();
     for entry in batch {
         let task = step::load(tx, entry.task)?;
+        if !party.join(tx, &task, &entry.head)? {
+            break;
+        }
         let own = match &task.check_set {
             Some(hash) => tx.check_set(hash)?.unwrap_or_default(),
             None => CheckSet::default(),
@@ -178,7 +182,9 @@ pub fn built(tx: &mut dyn Tx, id: CandidateId, built: Built) -> Result<()> {
     }
     let project = candidate.target.project;
     let set = tx.check_set(&candidate.check_set)?.unwrap_or_default();
-    let receipts = tx.receipts_for_tree(project, &built.tree)?;
+    let barred = verifier::barred(tx, &candidate)?;
+    let mut receipts = tx.receipts_for_tree(project, &built.tree)?;
+    receipts.retain(|receipt| Some(receipt.agent) != barred);
     let passed = |hash| {
         receipts
             .iter()
@@ -198,12 +204,12 @@ pub fn built(tx: &mut dyn Tx, id: CandidateId, built: Built) -> Result<()> {
 }
 
 /// The queue entry of a candidate whose checks have to run.
-pub(super) fn queued(tx: &mut dyn Tx, candidate: &Candidate) -> Result<Queued> {
-    let first = step::load(tx, candidate.entries[0].task)?;
+pub(super) fn queued(view: &mut dyn Read, candidate: &Candidate) -> Result<Queued> {
+    let first = step::load(view, candidate.entries[0].task)?;
     let mut requires = Vec::new();
     let mut lane = Lane::default();
     for entry in &candidate.entries {
-        let task = step::load(tx, entry.task)?;
+        let task = step::load(view, entry.task)?;
         lane = lane.with(&task.lane);
         // A driver of its own is what an agent needs to do such a task, not to check its result.
         let labels = task.requires.iter();
@@ -217,6 +223,7 @@ pub(super) fn queued(tx: &mut dyn Tx, candidate: &Candidate) -> Result<Queued> {
         priority: first.priority,
         path: first.path,
         seq: first.seq,
+        not_by: verifier::barred(view, candidate)?,
         work: Work::Verify(candidate.id),
     })
 }
@@ -246,7 +253,7 @@ pub(super) fn requeue_verify(tx: &mut dyn Tx, candidate: &mut Candidate) -> Resu
     let entry = queued(tx, candidate)?;
     let has_room = tx.enqueue(&entry)?;
     debug_assert!(has_room, "a verify attempt always has");
-    tx.effect(Effect::Ready(entry.org, entry.requires));
+    tx.effect(entry.wake());
     Ok(())
 }
 

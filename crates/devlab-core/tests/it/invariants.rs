@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use devlab_core::ask::AskKind;
 use devlab_core::attempt::{AttemptKind, AttemptState};
+use devlab_core::check::Receipt;
 use devlab_core::choice::Choice;
 use devlab_core::event::EventKind;
 use devlab_core::label::Labels;
@@ -11,12 +12,13 @@ use devlab_core::limit::{Lane, Scope, Slots};
 use devlab_core::limits::QUESTIONS_MAX;
 use devlab_core::patch::PatchState;
 use devlab_core::plan::{PlanState, PlanTask};
+use devlab_core::policy::Verifier;
 use devlab_core::rules::schedule::DEFAULT_DRIVER_LABEL;
 use devlab_core::state::{ResumeTo, State, TaskKind, WaitReason};
 use devlab_core::task::{Proof, Task};
-use devlab_core::train::CandidateState;
+use devlab_core::train::{Candidate, CandidateState};
 use devlab_core::tx::{Queued, Work};
-use devlab_core::{AttemptId, OrgId, TaskId};
+use devlab_core::{AgentId, AttemptId, OrgId, TaskId};
 
 use crate::holds::held;
 use crate::mem::MemTx;
@@ -188,6 +190,32 @@ fn numbers(tx: &MemTx) {
     }
 }
 
+/// Whether a result has to be verified by somebody else than its author.
+fn wants_other(tx: &MemTx, task: TaskId) -> bool {
+    let terms = tx.tasks[&task].terms.as_ref();
+    terms.is_some_and(|hash| tx.terms[hash].verifier == Verifier::Other)
+}
+
+/// Who made what has to be verified by somebody else.
+fn barred(tx: &MemTx, candidate: &Candidate) -> Option<AgentId> {
+    if !candidate.entries.iter().any(|e| wants_other(tx, e.task)) {
+        return None;
+    }
+    let authors = candidate.entries.iter().filter_map(|entry| {
+        let of_task = tx.index.attempts.get(&entry.task)?;
+        let made = |id: &&AttemptId| {
+            let one = &tx.attempts[*id];
+            one.kind == AttemptKind::Work && one.commit.as_ref() == Some(&entry.head)
+        };
+        let is_leaf = tx.tasks[&entry.task].kind == TaskKind::Leaf;
+        let one = of_task.iter().rev().find(made).filter(|_| is_leaf)?;
+        Some(tx.attempts[one].agent)
+    });
+    let authors: BTreeSet<AgentId> = authors.collect();
+    assert!(authors.len() <= 1, "nobody could verify it: {candidate:?}");
+    authors.first().copied()
+}
+
 fn queue(tx: &MemTx) {
     let mut expected = Vec::new();
     for task in tx.tasks.values() {
@@ -215,6 +243,7 @@ fn queue(tx: &MemTx) {
             let lanes = candidate.entries.iter();
             let lanes = lanes.flat_map(|member| tx.tasks[&member.task].lane.keys());
             verify.lane = Lane::new(lanes);
+            verify.not_by = barred(tx, candidate);
             expected.push(verify);
         }
     }
@@ -268,6 +297,7 @@ pub(crate) fn entry(task: &Task, work: Work) -> Queued {
         priority: task.priority,
         path: task.path,
         seq: task.seq,
+        not_by: None,
         work,
     }
 }
@@ -356,7 +386,9 @@ fn result(tx: &MemTx, task: &Task) {
     for hash in set.hashes() {
         let of_tree = tx.index.receipts.get(&(project, tree.clone()));
         let mut of_tree = of_tree.into_iter().flatten().map(|at| &tx.receipts[*at]);
-        let proven = of_tree.any(|receipt| receipt.passed && receipt.check_hash == hash);
+        let not = barred(tx, in_target[0]);
+        let counts = |receipt: &Receipt| receipt.passed && Some(receipt.agent) != not;
+        let proven = of_tree.any(|receipt| counts(receipt) && receipt.check_hash == hash);
         assert!(proven, "done without proof: {task:?}");
     }
     let expected = if set.checks.is_empty() {

@@ -21,7 +21,7 @@ use devlab_core::rules::{ask, claim, finish, lease, person};
 use devlab_core::server::Home;
 use devlab_core::state::State;
 use devlab_core::task::{Made, Task, TaskSpec};
-use devlab_core::train::{Candidate, Target, TrainStep};
+use devlab_core::train::{Candidate, DiffStat, Target, TrainStep};
 use devlab_core::tx::{Effect, Read as _, RuleConfig, Tx};
 use devlab_core::{
     AgentId, AttemptId, Oid, OrgId, ProjectId, RefName, Refusal, Result, ServerId, TaskId,
@@ -242,7 +242,12 @@ impl Lab {
 
     /// An agent that can do everything.
     pub(crate) fn able(&mut self) -> AgentId {
-        self.agent("able", &["driver=default", "gpu", "linux"], 256)
+        self.able_too("able")
+    }
+
+    /// Another one.
+    pub(crate) fn able_too(&mut self, name: &str) -> AgentId {
+        self.agent(name, &["driver=default", "gpu", "linux"], 256)
     }
 
     pub(crate) fn claim(&mut self, agent: AgentId) -> Result<Option<Attempt>> {
@@ -437,9 +442,12 @@ impl Lab {
             _ => self.oid(),
         };
         self.trees.insert(tip.clone(), tree.clone());
+        let members = candidate.entries.iter().map(|entry| entry.task);
+        let sizes = members.map(|id| self.task(id).review.then(DiffStat::default));
+        let stats = sizes.collect();
         let built = Built {
             base: self.refs[&candidate.target.branch].clone(),
-            stats: merges.iter().map(|_| None).collect(),
+            stats,
             tip,
             tree,
             merges,
@@ -571,7 +579,7 @@ impl Lab {
     /// The queues that were announced to waiting agents since the last look.
     pub(crate) fn woken(&mut self) -> usize {
         let effects = std::mem::take(&mut self.tx.effects);
-        let ready = |effect: &&Effect| matches!(effect, Effect::Ready(..));
+        let ready = |effect: &&Effect| matches!(effect, Effect::Ready(..) | Effect::ReadyBut(..));
         effects.iter().filter(ready).count()
     }
 }

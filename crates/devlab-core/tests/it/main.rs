@@ -33,6 +33,7 @@ mod servers;
 mod simulator;
 mod starts;
 mod trains;
+mod verifiers;
 mod world;
 mod world_asks;
 mod world_choices;

@@ -9,7 +9,7 @@ use devlab_core::auth::Token;
 use devlab_core::check::{CheckSet, Receipt, Sha256Hex};
 use devlab_core::event::Event;
 use devlab_core::label::Labels;
-use devlab_core::limit::{Lane, LimitKey, Slots};
+use devlab_core::limit::{LimitKey, Slots};
 use devlab_core::limits::FEEDBACK_MAX;
 use devlab_core::name::Name;
 use devlab_core::org::{Org, Project};
@@ -288,9 +288,9 @@ impl Read for MemTx {
         Ok(self.limits.get(&(org, key.clone())).copied())
     }
     fn queue_heads(&mut self, org: OrgId, agent: Option<&Labels>) -> Result<Vec<Queued>> {
-        let mut heads: BTreeMap<(&Labels, &Lane), &Queued> = BTreeMap::new();
+        let mut heads: BTreeMap<String, &Queued> = BTreeMap::new();
         for entry in self.queue.iter().filter(|entry| entry.org == org) {
-            let head = heads.entry((&entry.requires, &entry.lane)).or_insert(entry);
+            let head = heads.entry(entry.queue()).or_insert(entry);
             if entry.rank() < head.rank() {
                 *head = entry;
             }

@@ -19,7 +19,7 @@ use devlab_core::label::Labels;
 use devlab_core::limits::GRAPH_TASKS_MAX;
 use devlab_core::patch::Verdict;
 use devlab_core::plan::{PlanState, PlanTask};
-use devlab_core::policy::{Approvals, Concurrency, Conflicts, Level, Policy};
+use devlab_core::policy::{Approvals, Concurrency, Conflicts, Level, Policy, Verifier};
 use devlab_core::rules::plan::Running;
 use devlab_core::rules::{lease, plan as plans};
 use devlab_core::state::{State, WaitReason};
@@ -144,6 +144,7 @@ impl Season {
                 ..Approvals::default()
             },
             conflicts: dice.one_in(2).then_some(Conflicts::Hold),
+            verifier: dice.one_in(2).then_some(Verifier::Other),
             concurrency: Concurrency {
                 labels: [("gpu".to_owned(), 3)].into(),
                 ..Concurrency::default()
@@ -239,14 +240,8 @@ impl Season {
     fn react(&mut self) {
         for effect in std::mem::take(&mut self.lab.tx.effects) {
             match effect {
-                Effect::Ready(_, requires) => {
-                    let able = |agent: &&usize| self.agents[**agent].1.satisfies(&requires);
-                    let first = self.idle.iter().find(able).copied();
-                    if let Some(agent) = first {
-                        self.idle.remove(&agent);
-                        self.at(Duration::ZERO, Happens::Look(agent));
-                    }
-                }
+                Effect::Ready(_, requires) => self.wake(&requires, None),
+                Effect::ReadyBut(_, requires, agent) => self.wake(&requires, Some(agent)),
                 Effect::Train(target) => self.at(Duration::ZERO, Happens::Train(target)),
                 Effect::Start(id) => self.at(Duration::ZERO, Happens::Start(id)),
                 Effect::Later(at) => {
@@ -276,6 +271,18 @@ impl Season {
         for id in waiting {
             let after = self.secs(4 * 3600);
             self.at(after, Happens::Attend(id));
+        }
+    }
+
+    /// An agent that has nothing to do looks.
+    fn wake(&mut self, requires: &Labels, not: Option<AgentId>) {
+        let able = |agent: &&usize| {
+            let (id, labels) = &self.agents[**agent];
+            not != Some(*id) && labels.satisfies(requires)
+        };
+        if let Some(agent) = self.idle.iter().find(able).copied() {
+            self.idle.remove(&agent);
+            self.at(Duration::ZERO, Happens::Look(agent));
         }
     }
 

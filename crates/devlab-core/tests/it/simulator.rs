@@ -237,7 +237,7 @@ fn is_unplanned(lab: &Lab, id: TaskId) -> bool {
 }
 
 fn good_world(lab: &mut Lab) {
-    let able = lab.able();
+    let (able, other) = (lab.able(), lab.able_too("other"));
     for _ in 0..ROUNDS_MAX {
         let seen = lab.tx.events.len();
         good_persons(lab);
@@ -249,8 +249,11 @@ fn good_world(lab: &mut Lab) {
                 lab.pass(&attempt);
             }
         }
-        while let Some(attempt) = lab.claim(able).unwrap() {
-            lab.pass(&attempt);
+        // Of two, as one may not verify what it made.
+        for agent in [able, other, able] {
+            while let Some(attempt) = lab.claim(agent).unwrap() {
+                lab.pass(&attempt);
+            }
         }
         for target in lab.tx.trains(home(), MANY).unwrap() {
             match lab.next(&target) {

@@ -14,7 +14,9 @@ impl World {
         let before = self.lab.tx.clone();
         let row = &before.agents[&agent];
         let fitting = before.queue.iter();
+        let fits = |entry: &&Queued| entry.not_by != Some(agent);
         let fitting = fitting.filter(|entry| row.labels.satisfies(&entry.requires));
+        let fitting = fitting.filter(fits);
         let (held, free): (Vec<&Queued>, Vec<&Queued>) =
             fitting.partition(|entry| match entry.work {
                 Work::Task(task) => is_in_the_way(&before, &before.tasks[&task]),

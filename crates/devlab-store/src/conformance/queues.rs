@@ -15,6 +15,7 @@ fn queued(n: u32, requires: &str) -> Queued {
         priority: 0,
         path: 1,
         seq: u64::from(n),
+        not_by: None,
         work: Work::Task(id(n)),
     }
 }
@@ -109,7 +110,7 @@ pub(super) async fn heads(lab: Lab) {
         .unwrap();
 }
 
-/// A queue is one of labels and limits: neither is taken for the other.
+/// A queue is one of labels, limits and who may not take from it: none is taken for another.
 pub(super) async fn lanes(lab: Lab) {
     let of = |n: u32, requires: &str, limits: &str| Queued {
         lane: lane(limits),
@@ -123,6 +124,14 @@ pub(super) async fn lanes(lab: Lab) {
         of(5, "gpu", "org+gpu"),
         of(6, "gpu", "org+gpu"),
         of(7, "gpu,linux", "org"),
+        Queued {
+            not_by: Some(id(1)),
+            ..of(8, "gpu", "")
+        },
+        Queued {
+            not_by: Some(id(1)),
+            ..of(9, "gpu", "org+gpu")
+        },
     ];
     let entries = all.clone();
     lab.store
@@ -136,7 +145,7 @@ pub(super) async fn lanes(lab: Lab) {
             let firsts: Vec<_> = all.iter().filter(|e| e.seq != 6).cloned().collect();
             assert_eq!(heads, firsts);
             let heads = tx.queue_heads(id(1), Some(&labels("gpu")))?;
-            assert_eq!(heads.len(), 5, "limits are no labels");
+            assert_eq!(heads.len(), 7, "limits are no labels");
             for entry in all.iter().rev() {
                 let elsewhere = Queued {
                     lane: lane("org+none"),

@@ -205,7 +205,7 @@ impl Read for OverlaySession<'_> {
         self.look(|o| {
             o.heads(org, |queue| {
                 let able = |agent: &Labels| {
-                    parse_queue(queue).is_ok_and(|(requires, _)| agent.satisfies(&requires))
+                    parse_queue(queue).is_ok_and(|(requires, _, _)| agent.satisfies(&requires))
                 };
                 agent.is_none_or(able)
             })

@@ -21,7 +21,7 @@ const EMPTY_HEAD: &str = "SELECT requires, neg_priority, verify_first, neg_path,
     ORDER BY neg_priority, verify_first, neg_path, seq LIMIT 1";
 
 pub(crate) fn read_queued(org: OrgId, cols: &mut Cols<'_>) -> DbResult<Queued> {
-    let (requires, lane) =
+    let (requires, lane, not_by) =
         parse_queue(&cols.text()?).map_err(|_| DbError::Damaged("ready.requires".into()))?;
     let neg_priority: i32 = cols.int()?;
     let verify_first: u8 = cols.int()?;
@@ -34,6 +34,7 @@ pub(crate) fn read_queued(org: OrgId, cols: &mut Cols<'_>) -> DbResult<Queued> {
         priority: i16::try_from(-neg_priority).map_err(|_| damaged("neg_priority"))?,
         path: u32::try_from(-neg_path).map_err(|_| damaged("neg_path"))?,
         seq: cols.int()?,
+        not_by,
         work: match verify_first {
             0 => Work::Verify(cols.id()?),
             _ => Work::Task(cols.id()?),
