@@ -14,6 +14,7 @@
 //! come (17). Counted over every pair of places by the tests of trains.
 
 use crate::error::Result;
+use crate::id::TaskId;
 use crate::limits::{BATCH_MAX, BATCH_PART_MAX};
 use crate::task::Task;
 use crate::train::{CandidateEntry, Target, TrainEntry};
@@ -81,6 +82,17 @@ pub(super) fn clear(tx: &mut dyn Tx, target: &Target, failed: &[CandidateEntry])
         }
     }
     Ok(())
+}
+
+/// Lets the result of a task that waits in its train be in no larger batch than it may be now.
+pub(super) fn bound(tx: &mut dyn Tx, task: TaskId) -> Result<()> {
+    match tx.train_entry(task)? {
+        Some(waiting) => {
+            let size = waiting.batch_max;
+            set(tx, waiting, size)
+        }
+        None => Ok(()),
+    }
 }
 
 fn set(tx: &mut dyn Tx, mut waiting: TrainEntry, size: u32) -> Result<()> {

@@ -114,6 +114,21 @@ fn settle(tx: &mut dyn Tx, parent: Task) -> Result<()> {
     }
 }
 
+/// Takes the alternative that passed first of those that wait for the choice, if any does.
+pub(super) fn take_first(tx: &mut dyn Tx, parent: Task) -> Result<()> {
+    let mut first = None;
+    for id in tx.children(parent.id)? {
+        if choosable(&step::load(tx, id)?).is_some() {
+            let asked = tx.asks(id)?.last().map(|ask| ask.asked_at);
+            first = first.into_iter().chain([(asked, id)]).min();
+        }
+    }
+    match first {
+        Some((_, id)) => take(tx, parent, id, BY_POLICY),
+        None => Ok(()),
+    }
+}
+
 /// Lets one alternative go on into its train and calls the others off. Their work stays on the refs
 /// of their attempts.
 fn take(tx: &mut dyn Tx, mut parent: Task, chosen: TaskId, by: &str) -> Result<()> {

@@ -13,7 +13,7 @@ use crate::train::CandidateState;
 use crate::tx::{Effect, Read, RuleConfig, Tx, Work};
 
 use super::step::{self, step};
-use super::{choice, hold, policy, slots};
+use super::{ask, choice, hold, policy, slots};
 
 /// How stale `seen_at` of an agent may become before a claim writes it.
 const SEEN_EVERY_MS: i64 = 10_000;
@@ -172,6 +172,11 @@ fn claim_task(
     }
     if let Some(lost) = task.lost.take() {
         supersede(tx, lost)?;
+    }
+    // Policy may ask for that since it became ready.
+    if ask::before_start(tx, &mut task)? {
+        tx.put_task(&task)?;
+        return Ok(None);
     }
     let mut base = None;
     if let Some(target) = step::target_of(tx, &task)? {

@@ -48,6 +48,7 @@ mod path;
 pub mod person;
 pub mod plan;
 pub mod policy;
+mod promise;
 pub mod provenance;
 mod replan;
 pub mod retention;

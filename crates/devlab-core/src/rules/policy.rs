@@ -22,7 +22,7 @@ use crate::task::Task;
 use crate::train::Candidate;
 use crate::tx::{Effect, Page, Read, TaskFilter, Tx};
 
-use super::{hold, slots, step, train};
+use super::{promise, slots, step, train};
 
 /// What governs the tasks of one place.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -229,7 +229,7 @@ pub fn prepare(tx: &mut dyn Tx, setting: &Setting, after: Option<Uuid>) -> Resul
         after,
         limit: LANES_BATCH,
     };
-    let tasks = tx.tasks(&open_tasks(setting), page)?;
+    let tasks = tx.tasks(&open_tasks(setting.org, setting.level), page)?;
     let limits: Vec<LimitKey> = tx
         .limits(setting.org)?
         .into_iter()
@@ -261,16 +261,16 @@ fn drop_limits_of_the_past(tx: &mut dyn Tx, org: OrgId) -> Result<usize> {
 }
 
 /// What is not over at a level.
-fn open_tasks(setting: &Setting) -> TaskFilter {
+pub(super) fn open_tasks(org: OrgId, level: Level) -> TaskFilter {
     let over = [StateName::Done, StateName::Failed, StateName::Cancelled];
     let open = StateName::ALL.into_iter().filter(|s| !over.contains(s));
     let mut filter = TaskFilter {
-        org: Some(setting.org),
+        org: Some(org),
         states: open.collect(),
         archived: true,
         ..TaskFilter::default()
     };
-    match setting.level {
+    match level {
         Level::Org(_) => {}
         Level::Project(id) => filter.project = Some(id),
         Level::Goal(id) => filter.goal = Some(id),
@@ -420,7 +420,7 @@ pub fn set(tx: &mut dyn Tx, setting: &Setting) -> Result<PolicyRevision> {
         tx.put_limit(setting.org, key, Some(Slots { most, ..slots }))?;
     }
     if let Level::Goal(goal) = setting.level {
-        promise_anew(tx, setting, goal)?;
+        promise::anew(tx, goal)?;
     }
     if before != after {
         // Some queues may have room now, of which nobody was told.
@@ -448,33 +448,5 @@ fn is_of(scope: &Scope, level: Level) -> bool {
     match scope {
         Scope::Org | Scope::Runtime(_) => matches!(level, Level::Org(_)),
         Scope::Project(_) | Scope::Goal(_) => *scope == level.scope(),
-    }
-}
-
-/// Gives the tasks of a goal that are not over what they are promised now.
-fn promise_anew(tx: &mut dyn Tx, setting: &Setting, goal: TaskId) -> Result<()> {
-    let task = step::load(tx, goal)?;
-    let governing = Governing::of(tx, task.org, task.project, Some(goal))?;
-    let terms = put_terms(tx, &governing)?;
-    let mut after = None;
-    loop {
-        let page = Page {
-            after,
-            limit: PAGE_MAX,
-        };
-        let tasks = tx.tasks(&open_tasks(setting), page)?;
-        let Some(last) = tasks.last() else {
-            return Ok(());
-        };
-        after = Some(last.id.uuid());
-        for mut task in tasks {
-            if task.terms != terms {
-                task.terms.clone_from(&terms);
-                tx.put_task(&task)?;
-                if task.held_by.is_some() {
-                    hold::let_go(tx, task)?;
-                }
-            }
-        }
     }
 }

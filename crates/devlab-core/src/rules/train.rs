@@ -25,7 +25,7 @@ use crate::tx::{Effect, Queued, Read, Tx, Work};
 
 use super::back::send_back;
 use super::step::{self, step};
-use super::{ask, batch, finish, person, provenance, review, schedule, verifier};
+use super::{ask, batch, finish, person, promise, provenance, review, schedule, verifier};
 
 /// Most verify attempts of one candidate that agents may lose before a person has to look.
 const VERIFY_ATTEMPTS_MAX: u32 = 8;
@@ -446,8 +446,10 @@ pub fn moved(tx: &mut dyn Tx, id: CandidateId, actual: Option<&Oid>) -> Result<(
     };
     let target = candidate.target.clone();
     tx.set_branch_head(target.project, &target.branch, actual)?;
+    let since = candidate.updated_at;
     reject(tx, &mut candidate, "its target has moved")?;
     for entry in &candidate.entries {
+        promise::catch_up(tx, entry.task, since)?;
         // It was let go when its parent ended, because it could not be called off then.
         let task = step::load(tx, entry.task)?;
         if let Some(parent) = task.parent
@@ -475,6 +477,41 @@ pub fn rebuild(tx: &mut dyn Tx, target: &Target) -> Result<()> {
         }
         CandidateState::Publishing | CandidateState::Published | CandidateState::Rejected => Ok(()),
     }
+}
+
+/// What policy says of a result in its train has changed, so that the candidate it is part of is not
+/// what has to be verified any more: it is built again, if it is not on its way into its target. To be
+/// called before the task is stored: what waits in the queue goes by what its tasks were promised.
+pub(super) fn call_back(
+    tx: &mut dyn Tx,
+    task: TaskId,
+    is_void: impl Fn(&Candidate) -> bool,
+) -> Result<()> {
+    let entry = tx.train_entry(task)?;
+    let Some(id) = entry.and_then(|entry| entry.candidate) else {
+        return Ok(());
+    };
+    let Some(mut candidate) = tx.candidate(id)?.filter(is_void) else {
+        return Ok(());
+    };
+    match candidate.state {
+        CandidateState::Building | CandidateState::Verifying => {
+            stop_verify(tx, &candidate)?;
+            reject(tx, &mut candidate, "another policy counts for it")
+        }
+        CandidateState::Publishing | CandidateState::Published | CandidateState::Rejected => Ok(()),
+    }
+}
+
+/// Whether the result of a task is on its way into its target, which nothing stops any more.
+pub(super) fn is_publishing(view: &mut dyn Read, task: TaskId) -> Result<bool> {
+    let entry = view.train_entry(task)?;
+    Ok(match entry.and_then(|entry| entry.candidate) {
+        Some(id) => view
+            .candidate(id)?
+            .is_some_and(|candidate| candidate.state == CandidateState::Publishing),
+        None => false,
+    })
 }
 
 /// Takes a task that is being called off out of its train.

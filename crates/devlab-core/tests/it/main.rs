@@ -26,6 +26,7 @@ mod mem_write;
 mod persons;
 mod plans;
 mod policies;
+mod promises;
 mod replans;
 mod retention;
 mod seasons;

@@ -6,6 +6,8 @@
 //! effect or an event says so. What a rule forgets to say leaves the goal where it is, and fails the
 //! test, if no agent happens to be free later.
 
+mod policies;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::ops::Range;
@@ -274,18 +276,6 @@ impl Season {
         }
     }
 
-    /// An agent that has nothing to do looks.
-    fn wake(&mut self, requires: &Labels, not: Option<AgentId>) {
-        let able = |agent: &&usize| {
-            let (id, labels) = &self.agents[**agent];
-            not != Some(*id) && labels.satisfies(requires)
-        };
-        if let Some(agent) = self.idle.iter().find(able).copied() {
-            self.idle.remove(&agent);
-            self.at(Duration::ZERO, Happens::Look(agent));
-        }
-    }
-
     fn look(&mut self, agent: usize) {
         let id = self.agents[agent].0;
         let Some(attempt) = self.lab.claim(id).unwrap() else {
@@ -433,6 +423,7 @@ impl Season {
         }
         let revision = self.lab.propose(self.goal, tasks).unwrap();
         self.approve(revision.number);
+        self.set_policy();
         self.count("planned again");
         true
     }
@@ -531,6 +522,7 @@ const HAPPENS: &[&str] = &[
     "lost",
     "moved",
     "planned again",
+    "policy",
     "retried",
     "reviewed",
 ];

@@ -1,12 +1,12 @@
 //! A policy that wants results verified by another agent than the one that made them.
 
-use devlab_core::attempt::AttemptKind;
+use devlab_core::attempt::{AttemptKind, AttemptState};
 use devlab_core::policy::{Level, Policy, Verifier};
 use devlab_core::provenance::link::Link;
 use devlab_core::rules::claim;
 use devlab_core::rules::{provenance, stuck};
 use devlab_core::state::State;
-use devlab_core::train::TrainStep;
+use devlab_core::train::{CandidateState, TrainStep};
 use devlab_core::tx::Effect;
 use devlab_core::{AgentId, RefName, TaskId};
 
@@ -142,6 +142,35 @@ fn what_was_verified_in_its_parts_has_no_author() {
     let main = lab.main();
     lab.run_train(&main, author);
     assert_eq!(lab.state(goal.id), State::Done);
+}
+
+#[test]
+fn a_policy_that_comes_later_counts_for_what_is_being_verified() {
+    let mut lab = Lab::new(1);
+    let author = lab.able();
+    let goal = delivered(&mut lab, author, false);
+    let main = lab.main();
+    let TrainStep::Build(candidate) = lab.next(&main) else {
+        panic!("a candidate");
+    };
+    lab.build(&candidate, false);
+    let own = lab.take(author);
+    lab.set_policy(Level::Goal(goal), says(Verifier::Other))
+        .unwrap();
+    assert_eq!(lab.attempt_state(own.id), AttemptState::Cancelled);
+    build(&mut lab);
+    assert_eq!(lab.claim(author).unwrap(), None);
+
+    lab.set_policy(Level::Goal(goal), says(Verifier::Any))
+        .unwrap();
+    build(&mut lab);
+    lab.run_train(&main, author);
+    assert_eq!(lab.state(goal), State::Done);
+    let left = lab.tx.candidates.values();
+    let left: Vec<_> = left
+        .filter(|c| c.state != CandidateState::Rejected)
+        .collect();
+    assert_eq!(left.len(), 1, "the others were given up: {left:?}");
 }
 
 #[test]

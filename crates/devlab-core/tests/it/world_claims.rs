@@ -1,12 +1,26 @@
 //! Claims of a random history.
 
+use devlab_core::ask::AskKind;
 use devlab_core::attempt::{AttemptKind, AttemptState};
+use devlab_core::task::Task;
 use devlab_core::tx::{Queued, Work};
 
 use crate::holds::is_in_the_way;
 use crate::invariants::is_full_under;
 use crate::lab::code;
+use crate::mem::MemTx;
 use crate::world::World;
+
+/// Whether somebody has to approve the start of a task that is ready already.
+fn is_unapproved(tx: &MemTx, task: &Task) -> bool {
+    let terms = task.terms.as_ref().map(|hash| &tx.terms[hash]);
+    if !terms.is_some_and(|terms| terms.asks_before(&task.requires)) {
+        return false;
+    }
+    let asks = tx.asks.get(&task.id).into_iter().flatten();
+    let last = asks.rev().find(|ask| ask.kind == AskKind::Start);
+    last.is_none_or(|ask| ask.answer.is_none())
+}
 
 impl World {
     pub(crate) fn claim(&mut self) {
@@ -19,7 +33,10 @@ impl World {
         let fitting = fitting.filter(fits);
         let (held, free): (Vec<&Queued>, Vec<&Queued>) =
             fitting.partition(|entry| match entry.work {
-                Work::Task(task) => is_in_the_way(&before, &before.tasks[&task]),
+                Work::Task(task) => {
+                    let task = &before.tasks[&task];
+                    is_in_the_way(&before, task) || is_unapproved(&before, task)
+                }
                 Work::Verify(_) => false,
             });
         let first = free.into_iter().min_by_key(|entry| entry.rank()).cloned();

@@ -6,6 +6,7 @@ use devlab_core::choice::Choose;
 use devlab_core::label::Labels;
 use devlab_core::policy::{
     Approvals, Concurrency, Conflicts, Level, Policy, Retries, RetryRule, Reviews, Running,
+    Verifier,
 };
 use devlab_core::rules::policy;
 
@@ -51,6 +52,7 @@ impl World {
         let flag = |world: &mut Self| [None, Some(false), Some(true)][world.dice.below(3)];
         let selectors = [vec!["gpu"], vec!["linux", "gpu"]];
         let selectors = selectors.map(|set| Labels::new(set).unwrap()).to_vec();
+        let both;
         Policy {
             approvals: Approvals {
                 plan: flag(self),
@@ -67,7 +69,11 @@ impl World {
             },
             running: self.dice.one_in(2).then_some(Running::Finish),
             choose: self.dice.one_in(4).then_some(Choose::First),
-            conflicts: self.dice.one_in(2).then_some(Conflicts::Hold),
+            conflicts: {
+                both = self.dice.below(6);
+                (both % 2 == 0).then_some(Conflicts::Hold)
+            },
+            verifier: [None, Some(Verifier::Any), Some(Verifier::Other)][both / 2],
             concurrency: self.limits(level),
             ..Policy::default()
         }
