@@ -100,6 +100,9 @@ impl World {
         }
         assert!(!settled, "nobody hears it");
         self.count("told");
+        if self.dice.one_in(3) {
+            self.hear();
+        }
     }
 
     /// How many messages an attempt was told of while it ran.
