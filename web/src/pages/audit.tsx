@@ -144,13 +144,19 @@ function useNews(org: string | undefined, filter: AuditFilter, shown: Page<Audit
   const fresh = newest.items.filter((entry) => entry.seq > last).length;
   if (fresh === 0) return undefined;
   const show = () => {
+    scrollTo({ top: 0 });
+    // Of the lab's own only some were looked for: what is shown already must not go.
+    if (org === undefined) {
+      void client.invalidateQueries({ queryKey: keys.audit(org, filter) });
+      return;
+    }
     client.setQueryData<InfiniteData<Page<AuditEntry>, string | undefined>>(keys.audit(org, filter), {
       pages: [newest],
       pageParams: [undefined],
     });
-    scrollTo({ top: 0 });
   };
-  return { fresh, more: fresh === newest.items.length && Boolean(newest.next), show };
+  const more = org !== undefined && fresh === newest.items.length && Boolean(newest.next);
+  return { fresh, more, show };
 }
 
 /** Lies over the page, so that nothing moves when it comes. */
@@ -249,7 +255,7 @@ const TYPING_MS = 250;
 
 /** What stands for several actions: a log-in to the dashboard, and one with the one-time link. */
 const LOGINS = "login";
-const ACTIONS: Record<string, readonly string[]> = { [LOGINS]: ["session.open", "login"] };
+const ACTIONS = new Map<string, readonly string[]>([[LOGINS, ["session.open", "login"]]]);
 
 /** Beginnings of actions, by what they change. */
 const KINDS = [
@@ -272,7 +278,7 @@ function filterOf(search: AuditSearch): AuditFilter {
     return at.toISOString();
   };
   return {
-    ...(search.q ? { texts: ACTIONS[search.q] ?? [search.q] } : {}),
+    ...(search.q ? { texts: ACTIONS.get(search.q) ?? [search.q] } : {}),
     ...(search.since ? { since: day(search.since, 0) } : {}),
     ...(search.until ? { until: day(search.until, 1) } : {}),
   };

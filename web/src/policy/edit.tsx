@@ -31,6 +31,8 @@ export function EditPolicy({
   onDone: () => void;
 }) {
   const client = useQueryClient();
+  // What is edited is this revision: one that came meanwhile is not overwritten.
+  const [number] = useState(view.own?.number ?? 0);
   const [said, setSaid] = useState(() => (view.own?.policy ?? {}) as unknown as Said);
   const [texts, setTexts] = useState<Texts>(() => textsOf(said));
   const [text, setText] = useState(() => written(said));
@@ -69,7 +71,7 @@ export function EditPolicy({
     const body = {
       policy: document as unknown as Policy,
       why,
-      instead_of: view.own?.number ?? 0,
+      instead_of: number,
     };
     try {
       if (view.level.kind === "goal") {

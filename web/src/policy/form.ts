@@ -37,7 +37,7 @@ function textOf(field: PolicyField, value: unknown): string {
       if (value.length === 0) return NO_SETS;
       const text = value.map((set) => set.join(", ")).join("\n");
       // A label that is called so has a comma behind it.
-      return text === NO_SETS ? `${text},` : text;
+      return text.toLowerCase() === NO_SETS ? `${text},` : text;
     }
     case "limits":
       if (!isObject(value)) return JSON.stringify(value);
@@ -71,8 +71,10 @@ function saidBy(field: PolicyField, text: string): unknown {
       return value;
     }
     case "sets":
-      if (text === NO_SETS) return [];
-      return lines(text).map((line) => line.split(/[,\s]+/).filter(Boolean));
+      if (text.toLowerCase() === NO_SETS) return [];
+      return lines(text)
+        .map((line) => line.split(/[,\s]+/).filter(Boolean))
+        .filter((set) => set.length > 0);
     case "limits":
       return Object.fromEntries(
         lines(text).map((line) => {

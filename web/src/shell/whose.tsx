@@ -15,7 +15,7 @@ export function Whose({
   of: "lab" | undefined;
   onChange: (of: "lab" | undefined) => void;
 }) {
-  const { org, ofLab } = useLab();
+  const { ofLab } = useLab();
   if (!ofLab) return null;
   return (
     <Segments<"org" | "lab">
@@ -23,7 +23,7 @@ export function Whose({
       value={of ?? "org"}
       onChange={(next) => onChange(next === "lab" ? next : undefined)}
       options={[
-        { value: "org", label: `The org ${org}` },
+        { value: "org", label: "This org" },
         { value: "lab", label: "The lab's own" },
       ]}
     />

@@ -1,4 +1,4 @@
-import { QueryClient } from "@tanstack/react-query";
+import { QueryClient, QueryObserver } from "@tanstack/react-query";
 import { expect, test, vi } from "vitest";
 import { Problem } from "../api/problem";
 import { keys } from "../api/queries";
@@ -118,4 +118,52 @@ test("a read that is never answered holds up later changes for half a minute at 
   ]);
   expect(client.getQueryState(keys.board("lab"))?.isInvalidated).toBe(true);
   timeout.mockRestore();
+});
+
+test("many changes while a list is being read make it be read once more, and no read is cut short", async () => {
+  const client = new QueryClient();
+  const board = keys.board("lab");
+  const ends: Array<(set: TaskSet) => void> = [];
+  const queryFn = vi.fn(
+    ({ signal }: { signal: AbortSignal }) =>
+      new Promise<TaskSet>((resolve, reject) => {
+        ends.push(resolve);
+        signal.addEventListener("abort", () => reject(new Error("cut short")));
+      }),
+  );
+  const observer = new QueryObserver(client, {
+    queryKey: board,
+    queryFn,
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+  const leave = observer.subscribe(() => {});
+  const many = (from: number) => new Set(Array.from({ length: 50 }, (_, at) => `task_${from + at}`));
+  const set = (title: string): TaskSet => ({ tasks: [task("task_1", title)], complete: true, cut: false });
+  await applyChanges(client, "lab", many(0));
+  await applyChanges(client, "lab", many(50));
+  await applyChanges(client, "lab", many(100));
+  expect(queryFn).toHaveBeenCalledTimes(1);
+  ends[0]?.(set("old"));
+  await vi.waitFor(() => expect(queryFn).toHaveBeenCalledTimes(2));
+  ends[1]?.(set("new"));
+  await vi.waitFor(() => expect(client.getQueryState(board)?.fetchStatus).toBe("idle"));
+  expect(client.getQueryData<TaskSet>(board)?.tasks[0]?.title).toBe("new");
+  // Whatever waits for a turn of the event loop has had it.
+  await new Promise((resolve) => setTimeout(resolve));
+  expect(queryFn).toHaveBeenCalledTimes(2);
+  leave();
+});
+
+test("a list that could not be read is not said to be whole because a task has changed", async () => {
+  const client = new QueryClient();
+  const board = keys.board("lab");
+  client.setQueryData<TaskSet>(board, { tasks: [task("task_1", "old")], complete: false, cut: false });
+  const read = client.fetchQuery({
+    queryKey: board,
+    queryFn: () => Promise.reject(Problem.offline()),
+    retry: false,
+  });
+  await expect(read).rejects.toThrow();
+  await applyChanges(client, "lab", new Set(["task_1"]));
+  expect(client.getQueryState(board)?.status).toBe("error");
 });

@@ -60,18 +60,51 @@ export function withChanges(list: readonly Task[], changed: ReadonlyMap<string, 
   return added.length === 0 ? kept : [...added, ...kept];
 }
 
-/** Puts a value in place of a list's. A list that is to be read again is so afterwards too. */
+/**
+ * Puts a value in place of a list's. A list that is to be read again is so afterwards too, and one that
+ * could not be read is left: whoever reads it again finds the change.
+ */
 function put<T>(client: QueryClient, key: QueryKey, change: (now: T) => T): void {
   const state = client.getQueryState<T>(key);
-  if (state?.data === undefined) return;
+  if (state?.data === undefined || state.status === "error") return;
   client.setQueryData<T>(key, change(state.data));
   if (state.isInvalidated) void client.invalidateQueries({ queryKey: key, exact: true, refetchType: "none" });
 }
 
-/** Begins to read again everything that is kept whole. Changes do not wait for it: see `missed`. */
+/** The lists that are kept whole. */
+function lists(client: QueryClient, org: string): Query[] {
+  const cache = client.getQueryCache();
+  return [keys.board(org), ["goal"]].flatMap((queryKey) => cache.findAll({ queryKey }));
+}
+
+/** Lists to be read once more when the read that is under way has ended. */
+const again = new WeakSet<Query>();
+
+/**
+ * Begins to read again everything that is kept whole. No read is cut short: in a lab where much happens
+ * none would ever end. What is being read is read once more, because it may not know of the change.
+ */
 function readAgain(client: QueryClient, org: string): void {
-  void client.invalidateQueries({ queryKey: keys.board(org) });
-  void client.invalidateQueries({ queryKey: ["goal"] });
+  for (const query of lists(client, org)) {
+    const read = () => void client.invalidateQueries({ queryKey: query.queryKey, exact: true });
+    if (query.state.fetchStatus !== "fetching") {
+      read();
+    } else if (!again.has(query)) {
+      again.add(query);
+      afterRead(query, () => {
+        again.delete(query);
+        // What is being read by now has begun after the change.
+        if (query.state.fetchStatus !== "fetching") read();
+      });
+    }
+  }
+}
+
+/** Does something after what is being read was put in place. */
+function afterRead(query: Query, run: () => void): void {
+  void Promise.resolve(query.promise)
+    .catch(() => {})
+    .then(() => setTimeout(run));
 }
 
 /** Whether a read went wrong in a way that says nothing about the task. */
@@ -90,14 +123,10 @@ function applyAfterwards(client: QueryClient, org: string, query: Query, changed
   }
   const own = new Set(changed);
   missed.set(query, own);
-  const apply = () => {
+  afterRead(query, () => {
     missed.delete(query);
     void applyChanges(client, org, own);
-  };
-  // After what was read has been put in place.
-  void Promise.resolve(query.promise)
-    .catch(() => {})
-    .then(() => setTimeout(apply));
+  });
 }
 
 /** The changes that are being applied. */
@@ -118,19 +147,17 @@ export function applyChanges(client: QueryClient, org: string, changed: Readonly
 }
 
 async function applyNow(client: QueryClient, org: string, changed: ReadonlySet<string>): Promise<void> {
-  const board = client.getQueryData<TaskSet>(keys.board(org));
-  const goals = client.getQueriesData<Task[]>({ queryKey: ["goal"] });
   if (changed.size === 0) return;
-  for (const queryKey of [keys.board(org), ["goal"]]) {
-    for (const query of client.getQueryCache().findAll({ queryKey, fetchStatus: "fetching" })) {
-      applyAfterwards(client, org, query, changed);
-    }
-  }
-  if (!board && goals.length === 0) return;
   if (changed.size > READ_SINGLY_MAX) {
     readAgain(client, org);
     return;
   }
+  const board = client.getQueryData<TaskSet>(keys.board(org));
+  const goals = client.getQueriesData<Task[]>({ queryKey: ["goal"] });
+  for (const query of lists(client, org)) {
+    if (query.state.fetchStatus === "fetching") applyAfterwards(client, org, query, changed);
+  }
+  if (!board && goals.length === 0) return;
   // Not by the cache: it would join a read that is under way, which may have begun before the change.
   const read = await Promise.allSettled(
     [...changed].map((id) => readTask(id, AbortSignal.timeout(READ_TIMEOUT))),

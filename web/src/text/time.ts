@@ -26,8 +26,8 @@ export function ahead(at: number, now: number): string {
   if (left <= 0) return "now";
   if (left < MINUTE) return `in ${Math.ceil(left / SECOND)} s`;
   if (left < HOUR) return `in ${Math.ceil(left / MINUTE)} min`;
-  if (left < DAY) return `in ${Math.ceil(left / HOUR)} h`;
-  return `in ${Math.ceil(left / DAY)} d`;
+  if (left < DAY) return `in ${Math.round(left / HOUR)} h`;
+  return `in ${Math.round(left / DAY)} d`;
 }
 
 /** How long something takes: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`. */

@@ -84,3 +84,11 @@ test("tasks whose labels policy names wait before they start, those of their pro
   );
   expect(words(graph, { "approvals.tasks": [], choose: "first" })).toBe(NOBODY);
 });
+
+test("what is written otherwise than it has to be is left to the server", () => {
+  const odd = [{ alternatives: 3 }, { labels: 5 }, { tasks: {} }, { best_of: "two" }, { tasks: [null] }];
+  for (const one of odd) {
+    const schedule = { ...GRAPH, tasks: [task("a", one as unknown as Partial<GraphTask>)] };
+    expect(words(schedule)).not.toBe("");
+  }
+});

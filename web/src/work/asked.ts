@@ -26,16 +26,22 @@ interface Node {
   hasChoice: boolean;
 }
 
+/** A list, of what a person may have written otherwise: the server says so. */
+function listed<T>(given: T[] | null | undefined): T[] {
+  return Array.isArray(given) ? given.filter((one) => one !== null) : [];
+}
+
 /** The goal and all tasks below it, each with what it needs. */
 function nodesOf(schedule: Schedule, ofProject: readonly string[]): Node[] {
   const needs = (labels: readonly string[] | null | undefined, isOpen: boolean) =>
-    new Set([...ofProject, ...(labels ?? []), ...(isOpen ? [NO_DRIVER] : [])]);
+    new Set([...ofProject, ...listed(labels as string[]), ...(isOpen ? [NO_DRIVER] : [])]);
   const nodes: Node[] = [];
   const walk = (task: Schedule | GraphTask, isGoal: boolean, inherited: boolean) => {
     const hasDriver = inherited || Boolean(task.driver);
-    const below = task.tasks ?? [];
-    const ways =
-      task.alternatives ?? Array.from({ length: Math.min(task.best_of ?? 0, BEST_OF_MAX) }, () => ({}));
+    const below = listed(task.tasks);
+    const ways = task.alternatives
+      ? listed(task.alternatives)
+      : Array.from({ length: Math.min(Number(task.best_of) || 0, BEST_OF_MAX) }, () => ({}));
     const isLeaf = below.length === 0 && ways.length === 0;
     nodes.push({
       labels: needs(task.labels, isLeaf && !hasDriver),
