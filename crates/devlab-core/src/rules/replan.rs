@@ -264,12 +264,38 @@ impl<'a> Replan<'a> {
             self.new_ids.insert(level.new_key(j), task.id);
             return Ok(After::Deeper(task.id));
         }
-        if is_below && is_reopened(before, planned) {
+        let prefix = format!("{}/", level.old_key(i));
+        if is_below && self.is_reopened(tx, &prefix, &before.tasks, &planned.tasks)? {
             self.make(tx, level, j)?;
             return Ok(After::Drop(task.id));
         }
         self.keep_at(tx, level, i, j)?;
         Ok(After::Settled)
+    }
+
+    /// Whether something below a task is to be done that was only said to be done before. Both say the
+    /// same otherwise; `prefix` is put before the older keys.
+    fn is_reopened(
+        &self,
+        tx: &mut dyn Tx,
+        prefix: &str,
+        before: &[PlanTask],
+        planned: &[PlanTask],
+    ) -> Result<bool> {
+        for (old, new) in before.iter().zip(planned) {
+            let key = format!("{prefix}{}", old.key);
+            if old.is_done() && !new.is_done() {
+                let was = self.old_ids.get(&key);
+                let was = was.map(|id| step::load(tx, *id)).transpose()?;
+                if was.is_none_or(|task| task.state != State::Done) {
+                    return Ok(true);
+                }
+            }
+            if self.is_reopened(tx, &format!("{key}/"), &old.tasks, &new.tasks)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Gives a leaf on which no work has begun other words, in place.
@@ -406,12 +432,6 @@ impl Replan<'_> {
         all.filter_map(|(id, needs)| Some(((*id)?, of(needs))))
             .collect()
     }
-}
-
-/// Whether something below a task is to be done that was said to be done before. Both say the same.
-fn is_reopened(before: &PlanTask, planned: &PlanTask) -> bool {
-    let mut below = before.tasks.iter().zip(&planned.tasks);
-    below.any(|(old, new)| (old.is_done() && !new.is_done()) || is_reopened(old, new))
 }
 
 /// What is left to do about a changed task.

@@ -138,6 +138,34 @@ fn below_a_composite_what_is_done_is_let_go_and_the_rest_stays() {
 }
 
 #[test]
+fn a_composite_that_was_done_is_not_done_again_when_nobody_says_so_any_more() {
+    let nested = |is_done: bool| {
+        let mut outer = task("outer", &[]);
+        outer.tasks = vec![task("x", &[])];
+        outer.done = is_done;
+        vec![outer, task("z", &["outer"])]
+    };
+    let mut under = Under::way(nested(false));
+    under.lab.start_all();
+    under.land("outer/x");
+    let target = under
+        .lab
+        .target(devlab_core::RefName::of_composite(under.goal));
+    under.lab.run_train(&target, under.able);
+    let ids = under.lab.current(under.goal);
+    assert_eq!(under.lab.state(ids["outer"]), State::Done);
+    for is_done in [true, false] {
+        under.replan(nested(is_done), Running::Cancel);
+        assert_eq!(under.id("outer"), ids["outer"]);
+        assert_eq!(under.lab.task(ids["z"]).unmet, 0);
+    }
+    let attempt = under.lab.take(under.able);
+    assert_eq!(attempt.task, ids["z"], "nothing else is left");
+    under.lab.pass(&attempt);
+    under.finish();
+}
+
+#[test]
 fn a_review_that_nobody_names_is_as_it_was() {
     let mut under = Under::way(chain());
     let mut tasks = chain();
