@@ -80,9 +80,11 @@ async fn tidy(lab: &Lab, id: ProjectId) -> Result<u64> {
         Err(Error::Refused(Refusal::NotHome) | Error::Elsewhere { .. }) => return Ok(0),
         held => held?.0,
     };
-    let dropped = drop_refs(lab, &project, &repo).await? + lab.drop_old_keeps(&repo).await?;
+    let kept = lab.drop_old_keeps(&repo).await?;
+    let dropped = drop_refs(lab, &project, &repo).await?;
+    // What a candidate held is seldom much, and is packed with what comes.
     if dropped == 0 && !repo.needs_packing().await? {
-        return Ok(0);
+        return Ok(kept);
     }
     // Asked after the refs went: an archive that begins later does not name what they held.
     let is_held = lab.store().read(|view| retention::is_held(view)).await?;
@@ -90,7 +92,7 @@ async fn tidy(lab: &Lab, id: ProjectId) -> Result<u64> {
         Err(_) if lab.stop.is_cancelled() => {}
         packed => packed?,
     }
-    Ok(dropped)
+    Ok(dropped + kept)
 }
 
 async fn drop_refs(lab: &Lab, project: &Project, repo: &BareRepo) -> Result<u64> {

@@ -228,7 +228,10 @@ impl Listener {
                     told.await?;
                 }
                 () = async { pause.as_mut().await; grown.more.notified().await } => {
-                    self.tell(&mine, &grown.take(), target.answer_max, stop).await?;
+                    let logs = grown.take();
+                    if !logs.is_empty() {
+                        self.tell(&mine, &logs, target.answer_max, stop).await?;
+                    }
                     pause.set(tokio::time::sleep(LOGS_PACE));
                 }
                 first = waiting.recv() => {
