@@ -30,23 +30,22 @@ use super::{ask, batch, finish, person, promise, provenance, review, schedule, v
 /// Most verify attempts of one candidate that agents may lose before a person has to look.
 const VERIFY_ATTEMPTS_MAX: u32 = 8;
 
-/// The candidate that a task is part of, if its checks have to run.
-pub(super) fn verifying(tx: &mut dyn Tx, task: &Task) -> Result<Option<Candidate>> {
-    let entry = match task.state {
-        State::Integrating => tx.train_entry(task.id)?,
-        State::Draft
-        | State::Blocked
-        | State::Ready
-        | State::Running
-        | State::Waiting(..)
-        | State::Done
-        | State::Failed
-        | State::Cancelled => None,
-    };
+/// The candidate that the result of a task is part of.
+fn candidate_of(view: &mut dyn Read, task: TaskId) -> Result<Option<Candidate>> {
+    let entry = view.train_entry(task)?;
     match entry.and_then(|entry| entry.candidate) {
-        Some(id) => load(tx, id, CandidateState::Verifying),
+        Some(id) => view.candidate(id),
         None => Ok(None),
     }
+}
+
+/// The candidate that a task is part of, if its checks have to run.
+pub(super) fn verifying(view: &mut dyn Read, task: &Task) -> Result<Option<Candidate>> {
+    if task.state != State::Integrating {
+        return Ok(None);
+    }
+    let candidate = candidate_of(view, task.id)?;
+    Ok(candidate.filter(|candidate| candidate.state == CandidateState::Verifying))
 }
 
 /// Puts the result of an integrating task into its train.
@@ -487,11 +486,7 @@ pub(super) fn call_back(
     task: TaskId,
     is_void: impl Fn(&Candidate) -> bool,
 ) -> Result<()> {
-    let entry = tx.train_entry(task)?;
-    let Some(id) = entry.and_then(|entry| entry.candidate) else {
-        return Ok(());
-    };
-    let Some(mut candidate) = tx.candidate(id)?.filter(is_void) else {
+    let Some(mut candidate) = candidate_of(tx, task)?.filter(is_void) else {
         return Ok(());
     };
     match candidate.state {
@@ -505,13 +500,8 @@ pub(super) fn call_back(
 
 /// Whether the result of a task is on its way into its target, which nothing stops any more.
 pub(super) fn is_publishing(view: &mut dyn Read, task: TaskId) -> Result<bool> {
-    let entry = view.train_entry(task)?;
-    Ok(match entry.and_then(|entry| entry.candidate) {
-        Some(id) => view
-            .candidate(id)?
-            .is_some_and(|candidate| candidate.state == CandidateState::Publishing),
-        None => false,
-    })
+    let candidate = candidate_of(view, task)?;
+    Ok(candidate.is_some_and(|candidate| candidate.state == CandidateState::Publishing))
 }
 
 /// Takes a task that is being called off out of its train.

@@ -15,12 +15,12 @@ use crate::error::Result;
 use crate::git::Oid;
 use crate::id::AgentId;
 use crate::policy::Verifier;
-use crate::state::{State, TaskKind};
+use crate::state::TaskKind;
 use crate::task::Task;
-use crate::train::{Candidate, CandidateState};
+use crate::train::Candidate;
 use crate::tx::Read;
 
-use super::policy;
+use super::{policy, train};
 
 /// Whether the result of a task has to be verified by another agent than its author.
 fn wants_other<R: Read + ?Sized>(view: &mut R, task: &Task) -> Result<bool> {
@@ -93,15 +93,8 @@ pub(super) fn waits_for_other(
     view: &mut dyn Read,
     task: &Task,
 ) -> Result<Option<(Candidate, AgentId)>> {
-    if task.state != State::Integrating {
-        return Ok(None);
-    }
-    let entry = view.train_entry(task.id)?;
-    let Some(id) = entry.and_then(|entry| entry.candidate) else {
-        return Ok(None);
-    };
-    let waits = |one: &Candidate| one.state == CandidateState::Verifying && one.live.is_none();
-    let Some(candidate) = view.candidate(id)?.filter(waits) else {
+    let candidate = train::verifying(view, task)?;
+    let Some(candidate) = candidate.filter(|candidate| candidate.live.is_none()) else {
         return Ok(None);
     };
     let barred = barred(view, &candidate)?;
